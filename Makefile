@@ -1,0 +1,55 @@
+# What CI runs is what you run: make check.
+RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),$(if $(shell command -v "$$(go env CC)"),-race))
+TOOL := go tool -modfile=tools/go.mod
+
+# Where govulncheck reads known vulnerabilities: a URL, or file:// and a folder.
+VULNDB ?= https://vuln.go.dev
+
+.PHONY: help build check lint test fuzz vuln cover golden bench conformance interop smoke
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: ## the binary, in bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/sumun
+
+check: lint test ## what a change has to pass
+
+lint: ## format, vet, house rules, nothing unused, nothing untidy
+	$(TOOL) golangci-lint run ./...
+	cd interop && go vet ./...
+	go mod tidy -diff
+	go fix -diff ./...
+	@dead=$$($(TOOL) deadcode -test ./...) && test -z "$$dead" || { echo "$$dead"; exit 1; }
+
+test: ## every test that needs nothing but Go; the race detector where a C compiler is present
+	@echo 'race detector: $(if $(RACE),on,off (no C compiler))'
+	go test $(RACE) -shuffle=on ./...
+
+fuzz: ## half a minute for each fuzz target
+	@set -e; grep -rl --include=*_test.go '^func Fuzz' . | while read -r file; do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' "$$file"); do \
+	    go test -run='^$$' -fuzz="^$$target$$" -fuzztime=30s "$$(dirname "$$file")"; done; done
+
+vuln: ## known vulnerabilities in what the binary reaches
+	$(TOOL) govulncheck -db $(VULNDB) ./...
+
+cover: ## how much the tests reach, as cover.html
+	go test -coverpkg=./... -coverprofile=cover.out ./...
+	go tool cover -func=cover.out | tail -n 1
+	go tool cover -html=cover.out -o cover.html
+
+golden: ## accept what the tests now see
+	UPDATE=1 go test ./cmd/...
+
+bench: ## the gateway beside its yardsticks, as one table
+	go run ./bench
+
+smoke: ## the first run of the README, as a stranger would do it
+	interop/smoke
+
+conformance: ## the official conformance suite through the gateway (Node from npm)
+	interop/conformance
+
+interop: ## official SDKs, the Inspector and Claude Code through the gateway (npm and PyPI)
+	interop/peers
