@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os/signal"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// app is one run of the program: its streams, its environment and the flags that every verb knows.
+// A verb reads and writes through it alone, so that a test can be its terminal.
+type app struct {
+	stdin  io.Reader
+	stdout io.Writer // data, for the next program
+	stderr io.Writer // everything meant for people
+	getenv func(string) string
+
+	config string // --config: the mcp.yaml to use, or "" to look for one
+	url    string // --url: the gateway that client verbs ask, or "" to look for one
+	key    string // --key: the key shown to it, or "" to look for one
+	json   bool   // --json: data as JSON on stdout, a failure as one JSON line on stderr
+	quiet  bool   // --quiet: nothing on stderr but failures
+
+	// started is set once a verb's own code runs. A failure before that is one of usage.
+	started bool
+}
+
+// section is a part of the help text: a title and the verbs under it.
+type section struct {
+	title string
+	verbs []*cobra.Command
+}
+
+// sections is the table of the program's verbs, in the order of the help text.
+// A new verb is a line here and a file of its name.
+func (a *app) sections() []section {
+	return []section{
+		{"Set up", []*cobra.Command{
+			a.initCommand(),
+			a.clientCommand(),
+		}},
+		{"About", []*cobra.Command{
+			a.versionCommand(),
+			a.completionCommand(),
+			a.helpCommand(),
+		}},
+	}
+}
+
+// run is the program: it carries out args and returns the exit code (see errors.go).
+// SIGINT and SIGTERM cancel the verb's context; a second one ends the process at once.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
+	root := a.rootCommand()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	a.json = a.json || asksForJSON(args)
+	return a.report(a.failure(ctx, cmd, err))
+}
+
+// asksForJSON reports whether args hold --json, for when they could not be parsed as far as that.
+func asksForJSON(args []string) bool {
+	if i := slices.Index(args, "--"); i >= 0 {
+		args = args[:i]
+	}
+	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
+}
+
+// rootCommand is the whole tree of verbs.
+func (a *app) rootCommand() *cobra.Command {
+	root := a.group(&cobra.Command{
+		Use:   "sumun",
+		Short: "The gate between AI hosts and MCP servers",
+		Long:  "Sumun stands between AI hosts and MCP servers: it routes, guards, scans and signs.",
+
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	})
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(flagError)
+
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.config, "config", "", "use this `FILE` instead of ./mcp.yaml or ./config/mcp.yaml")
+	flags.StringVar(&a.url, "url", "", "ask the gateway at this `URL` (default: $SUMUN_URL, or the one of ./.sumun)")
+	flags.StringVar(&a.key, "key", "", "show it this `KEY` (default: $SUMUN_KEY, or the one of ./.sumun)")
+	flags.BoolVar(&a.json, "json", false, "print data as JSON, and a failure as one line of JSON")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing on stderr but failures")
+
+	for i, s := range a.sections() {
+		id := strconv.Itoa(i)
+		root.AddGroup(&cobra.Group{ID: id, Title: s.title + ":"})
+		for _, verb := range s.verbs {
+			verb.GroupID = id
+			root.AddCommand(verb)
+		}
+	}
+	a.watchStart(root)
+	return root
+}
+
+// group makes cmd a command that only holds others: called itself, it is a fault of usage that
+// names the verb that was probably meant.
+func (a *app) group(cmd *cobra.Command, verbs ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(verbs...)
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownVerb(c, args[0])
+		}
+		if a.json {
+			return usageError(c, c.CommandPath()+" needs a verb")
+		}
+		fmt.Fprint(a.stderr, c.UsageString())
+		return &exitError{code: exitUsage, shown: true, msg: "no verb"}
+	}
+	return cmd
+}
+
+// watchStart makes every verb below cmd note that it began.
+func (a *app) watchStart(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		a.watchStart(c)
+	}
+	if body := cmd.RunE; body != nil {
+		cmd.RunE = func(c *cobra.Command, args []string) error {
+			a.started = true
+			return body(c, args)
+		}
+	}
+}
+
+// writeJSON prints v as one indented JSON document.
+func (a *app) writeJSON(v any) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// writeJSONLine prints v as one line of JSON, for verbs that print a stream.
+func (a *app) writeJSONLine(v any) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// note tells the person at the terminal something that is not data.
+func (a *app) note(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.stderr, format+"\n", args...)
+	}
+}

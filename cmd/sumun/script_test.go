@@ -1,0 +1,89 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScript runs every testdata/script/*.txtar, in parallel, each in a directory of its own ($WORK,
+// which is also $HOME). To test a verb, add VERB.txtar, or VERB-topic.txtar when there are several:
+// a first comment that says what holds, then command lines, then the files they need.
+//
+//	exec sumun VERB …      runs the program; it must exit with 0
+//	code 2 sumun VERB …    runs it; it must exit with 2
+//	stdout, stderr RE      what the last one printed matches the regular expression
+//	cmp stdout want        it is exactly the file want; UPDATE=1 go test ./cmd/sumun writes that file
+//	unix2dos, mode, …      see package testscript, and commands below for those of our own
+//
+// A gateway that runs beside the script is started with `exec sumun serve … &name&` and ended with
+// `kill -INT name` and `wait name`.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		UpdateScripts:       os.Getenv("UPDATE") != "",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               private,
+		Cmds:                commands(),
+	})
+}
+
+// private gives a script a home of its own, so that it never sees the files of whoever runs the tests.
+func private(env *testscript.Env) error {
+	for _, name := range []string{"HOME", "USERPROFILE"} {
+		env.Setenv(name, env.WorkDir)
+	}
+	env.Setenv("APPDATA", filepath.Join(env.WorkDir, "AppData"))
+	for _, name := range []string{"XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "SUMUN_URL", "SUMUN_KEY", "MCP_API_KEY"} {
+		env.Setenv(name, "")
+	}
+	return nil
+}
+
+// commands are the script commands that testscript does not have.
+func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
+	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
+		"code": scriptCode,
+		"mode": scriptMode,
+	}
+}
+
+// scriptCode is `code N COMMAND ARG…`: the command ends with exit code N.
+func scriptCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND [ARG...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		m := regexp.MustCompile(`exit status (\d+)`).FindStringSubmatch(err.Error())
+		if m == nil {
+			ts.Fatalf("%v", err)
+		}
+		got, err = strconv.Atoi(m[1])
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// scriptMode is `mode OCTAL FILE`: the file has these permission bits.
+func scriptMode(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] mode OCTAL FILE")
+	}
+	want, err := strconv.ParseUint(args[0], 8, 32)
+	ts.Check(err)
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := info.Mode().Perm(); (got == os.FileMode(want)) == neg {
+		ts.Fatalf("%s has mode %o, want %o", args[1], got, want)
+	}
+}
