@@ -1,0 +1,23 @@
+package interop
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// startGateway runs a gateway with the configuration, which says nothing of where it listens, until the test ends.
+// It returns its URL once the gateway says that it is ready, and the folder that it runs in.
+func startGateway(t *testing.T, configuration string) (url, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	address := freeAddress(t)
+	file := filepath.Join(dir, "mcp.yaml")
+	if err := os.WriteFile(file, []byte("listen: "+address+"\n"+configuration), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, dir, nil, sumun(t, "serve", "--config", file))
+	await(t, "http://"+address+"/readyz", func(status int) bool { return status == http.StatusOK })
+	return "http://" + address + "/mcp", dir
+}
