@@ -1,0 +1,168 @@
+package wire
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"strings"
+	"time"
+)
+
+// An Event is one event of an event stream (WHATWG HTML, section 9.2).
+type Event struct {
+	ID    string
+	HasID bool   // an id was given, though it may be empty, which forgets the last one
+	Name  string // empty means "message"
+	// Data is nil if the event has no data field. Such an event is nothing for an application; only its id and retry
+	// time hold. An event with an empty data field, as servers send to tell an id first, has Data that is empty, not nil.
+	Data  []byte
+	Retry time.Duration // to wait before connecting again, in whole milliseconds; zero if it was not told
+}
+
+// An EventReader reads an event stream. It is not safe for concurrent use.
+type EventReader struct {
+	lines    lines
+	max      int
+	begun    bool   // the first line, which may have a byte order mark, was read
+	dropping bool   // what comes is the rest of an event that was too long
+	data     []byte // of the event being read
+	size     int    // of the event being read
+}
+
+// NewEventReader returns a reader of events of at most maxEvent bytes, counting the lines of their fields without the ends.
+func NewEventReader(r io.Reader, maxEvent int) *EventReader {
+	return &EventReader{lines: lines{src: r, max: maxEvent, cr: true}, max: maxEvent}
+}
+
+// Next returns the next event that has data, an id or a retry time. Its Data is valid until the next call. An event that is
+// too long is reported as [ErrTooLong] as soon as that is known; the call after that drops the rest of it. An event that is
+// not finished when the stream ends is dropped, as the standard wants, and Next returns the error of the stream: [io.EOF].
+func (r *EventReader) Next() (Event, error) {
+	r.restart()
+	var e Event
+	for {
+		line, err := r.line()
+		switch {
+		case err == ErrTooLong && r.dropping:
+		case err == ErrTooLong:
+			r.dropping = true
+			return Event{}, err
+		case err != nil:
+			return Event{}, err
+		case len(line) == 0 && (r.dropping || e.Data == nil && !e.HasID && e.Retry == 0):
+			r.restart()
+			r.dropping, e = false, Event{}
+		case len(line) == 0:
+			return e, nil
+		case !r.dropping:
+			r.field(&e, line)
+		}
+	}
+}
+
+// restart prepares for the next event. It does not keep the space of a large one.
+func (r *EventReader) restart() {
+	if r.data == nil || cap(r.data) > largeBuffer {
+		r.data = make([]byte, 0, smallBuffer/8)
+	}
+	r.data, r.size = r.data[:0], 0
+}
+
+// line returns the next line and counts it.
+func (r *EventReader) line() ([]byte, error) {
+	line, err := r.lines.next()
+	if err != nil {
+		return nil, err
+	}
+	if !r.begun {
+		r.begun = true
+		line = bytes.TrimPrefix(line, []byte(byteOrderMark))
+	}
+	if len(line) == 0 || line[0] == ':' || r.dropping { // comments may come for ever, to keep a stream alive
+		return line, nil
+	}
+	if r.size += len(line); r.size > r.max {
+		return nil, ErrTooLong
+	}
+	return line, nil
+}
+
+// field adds one line to the event. Comments have an empty name and are, like unknown fields, ignored.
+func (r *EventReader) field(e *Event, line []byte) {
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	value = bytes.TrimPrefix(value, []byte(" "))
+	switch string(name) {
+	case "data":
+		if e.Data != nil {
+			r.data = append(r.data, '\n')
+		}
+		r.data = append(r.data, value...)
+		e.Data = r.data
+	case "event":
+		e.Name = string(value)
+	case "id":
+		if bytes.IndexByte(value, 0) < 0 {
+			e.ID, e.HasID = string(value), true
+		}
+	case "retry":
+		if ms, ok := milliseconds(value); ok {
+			e.Retry = ms
+		}
+	}
+}
+
+// milliseconds reads the value of a retry field: digits only.
+func milliseconds(digits []byte) (time.Duration, bool) {
+	var n time.Duration
+	for _, c := range digits {
+		if n = n*10 + time.Duration(c-'0'); !isDigit(c) || n > math.MaxInt64/time.Millisecond {
+			return 0, false
+		}
+	}
+	return n * time.Millisecond, len(digits) > 0
+}
+
+// AppendEvent appends an event as an [EventReader] reads it. Data goes into a data field per line, whichever way its lines
+// end; nil has none. An id is written if it has one, even an empty one. Names are cut at a line break, and ids also at a NUL.
+func AppendEvent(dst []byte, e Event) []byte {
+	if name := cutAt(e.Name, "\r\n"); name != "" {
+		dst = append(append(append(dst, "event: "...), name...), '\n')
+	}
+	if e.HasID || e.ID != "" {
+		dst = append(append(append(dst, "id: "...), cutAt(e.ID, "\r\n\x00")...), '\n')
+	}
+	if ms := e.Retry.Milliseconds(); ms > 0 {
+		dst = append(AppendInt(append(dst, "retry: "...), ms), '\n')
+	}
+	if e.Data != nil {
+		dst = appendLines(dst, "data: ", e.Data)
+	}
+	return append(dst, '\n')
+}
+
+// AppendComment appends a comment, which a reader ignores: it keeps a quiet stream alive.
+func AppendComment(dst []byte, text string) []byte {
+	return append(appendLines(dst, ": ", []byte(text)), '\n')
+}
+
+// appendLines appends each line of text behind the prefix.
+func appendLines(dst []byte, prefix string, text []byte) []byte {
+	for {
+		n := lineEnd(text)
+		dst = append(append(append(dst, prefix...), text[:n]...), '\n')
+		if n == len(text) {
+			return dst
+		}
+		if text[n] == '\r' && n+1 < len(text) && text[n+1] == '\n' {
+			n++
+		}
+		text = text[n+1:]
+	}
+}
+
+func cutAt(s, breaks string) string {
+	if i := strings.IndexAny(s, breaks); i >= 0 {
+		return s[:i]
+	}
+	return s
+}
