@@ -1,0 +1,229 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// shortKey is the length below which an apiKey is remarked on.
+const shortKey = 16
+
+// check looks at the configuration as a whole.
+func (l *loader) check() {
+	l.checkListen()
+	l.checkKey()
+	l.checkTLS()
+	l.checkStore()
+	l.checkScopes()
+	l.checkOrigins()
+	l.checkServers()
+	l.checkResources()
+}
+
+// wrong notes what is wrong with the value at path, or with its key when the value is missing. It is silent where a fault has been
+// noted already.
+func (l *loader) wrong(path, message, hint string) {
+	n := l.origin[path]
+	switch {
+	case n == nil:
+		l.faults = append(l.faults, l.src.at(l.keys[path], path, message, hint))
+	case !n.broken:
+		l.fault(n, path, message, hint)
+	}
+}
+
+// wrongKey notes what is wrong with the key at path.
+func (l *loader) wrongKey(path, message, hint string) {
+	l.faults = append(l.faults, l.src.at(l.keys[path], path, message, hint))
+}
+
+// ok reports whether none of the values at these paths has a fault.
+func (l *loader) ok(paths ...string) bool {
+	return !slices.ContainsFunc(paths, func(p string) bool { return l.origin[p] != nil && l.origin[p].broken })
+}
+
+// checkListen wants one address, and one that strangers cannot reach unless TLS protects it.
+func (l *loader) checkListen() {
+	c := l.config
+	where := "listen"
+	if !l.written("listen") && l.written("port") {
+		where = "port"
+	}
+	if !l.written("listen") && l.written("host") {
+		where = "host"
+	}
+	if l.written("listen") && (l.written("port") || l.written("host")) {
+		l.wrong("listen", "stands beside port or host, which say the same", "keep listen, or port and host")
+		return
+	}
+	if !l.ok("listen", "port", "host") {
+		return
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || strconv.FormatUint(n, 10) != port || !hostLike(host) {
+		l.wrong(where, fmt.Sprintf("%q is not an address to listen on", c.Listen), "write host:port, such as 127.0.0.1:8080")
+		return
+	}
+	if loopback(host) {
+		return
+	}
+	if c.Anonymous {
+		l.wrong("anonymous", "lets everyone in who reaches "+c.Listen, "anonymous: true is for loopback only; listen on 127.0.0.1")
+	}
+	if !c.TLS.Enabled && !c.TLS.Terminated && l.ok("tls", "tls.enabled", "tls.certFile", "tls.keyFile", "tls.terminated") {
+		l.wrong(where, c.Listen+" can be reached from other machines, and there is no TLS",
+			"set tls: {certFile: …, keyFile: …}, or tls: {terminated: true} behind a proxy that ends TLS, or listen on 127.0.0.1")
+	}
+}
+
+// hostLike reports whether host can be an IP address, a name, or empty for every address.
+func hostLike(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._", r)
+	})
+}
+
+// loopback reports whether only this machine can reach host.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+// checkKey wants an apiKey that an Authorization header can carry, when there is one.
+func (l *loader) checkKey() {
+	key := l.config.APIKey
+	switch {
+	case !l.written("apiKey") || !l.ok("apiKey"):
+	case key == "":
+		hint := "remove apiKey to do without, or give it a value: openssl rand -hex 32"
+		for _, v := range l.origin["apiKey"].vars {
+			if name, ok := strings.CutPrefix(v, "environment "); ok {
+				hint = "set it: export " + name + "=$(openssl rand -hex 32)"
+			}
+		}
+		l.wrong("apiKey", "is empty", hint)
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		l.wrong("apiKey", "has a character that an Authorization header cannot carry", "use letters, digits and punctuation, without spaces")
+	case len(key) < shortKey:
+		l.config.Warnings = append(l.config.Warnings,
+			fmt.Sprintf("apiKey has only %d characters and can be guessed; make one with openssl rand -hex 32", len(key)))
+	}
+}
+
+// checkTLS wants both files of a certificate, readable.
+func (l *loader) checkTLS() {
+	t := l.config.TLS
+	if !l.ok("tls", "tls.enabled", "tls.terminated") {
+		return
+	}
+	if t.Enabled && t.Terminated {
+		l.wrong("tls.terminated", "says that a proxy ends TLS, but TLS is enabled here too", "keep one of the two")
+	}
+	if !t.Enabled && !(!l.written("tls.enabled") && (t.CertFile != "" || t.KeyFile != "")) {
+		return
+	}
+	for _, f := range []struct{ path, name string }{{"tls.certFile", t.CertFile}, {"tls.keyFile", t.KeyFile}} {
+		if f.name == "" {
+			at := f.path
+			if !l.written(at) {
+				at = "tls"
+			}
+			l.wrong(at, f.path+" is missing", "TLS needs certFile and keyFile; sumun serves without TLS on loopback only")
+		} else if err := isReadable(f.name); err != nil {
+			l.wrong(f.path, "reading "+f.name+": "+err.Error(), "")
+		}
+	}
+}
+
+// checkStore wants a store that is built.
+func (l *loader) checkStore() {
+	store := l.config.Store
+	scheme, name, _ := strings.Cut(store, ":")
+	switch {
+	case scheme == "postgres" || scheme == "postgresql":
+		l.wrong("store", scheme+" is not built yet in this version", "write sqlite:PATH")
+	case scheme != "sqlite":
+		l.wrong("store", "wants sqlite:PATH", suggest(scheme, []string{"sqlite"}))
+	case name == "":
+		l.wrong("store", "names no file", "write sqlite:PATH, such as sqlite:.sumun/sumun.db")
+	case strings.HasSuffix(name, "/:memory:"):
+		l.wrong("store", "a store in memory would forget its keys", "write sqlite:PATH, such as sqlite:.sumun/sumun.db")
+	}
+}
+
+// checkScopes wants scope names that a token can carry, and patterns that can be matched.
+func (l *loader) checkScopes() {
+	for _, scope := range sortedKeys(l.config.Scopes) {
+		p := join("scopes", scope)
+		if scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+			l.wrongKey(p, "a scope's name has no spaces, quotes or backslashes", "write it like read:file or invoke:weather_api")
+		}
+		l.checkPatterns(p, l.config.Scopes[scope])
+	}
+}
+
+// checkPatterns wants names and patterns that can be matched.
+func (l *loader) checkPatterns(at string, patterns []string) {
+	for i, pattern := range patterns {
+		p := index(at, i)
+		_, err := path.Match(pattern, "")
+		switch {
+		case pattern == "":
+			l.wrong(p, "is empty and would match nothing", "name a tool, or write * for all")
+		case err != nil:
+			l.wrong(p, "is not a pattern: a bracket is not closed", "write * for any characters")
+		case strings.ContainsFunc(pattern, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+			l.wrong(p, "has a space, which no name has", "one name or pattern for each element of the list")
+		}
+	}
+}
+
+// checkOrigins wants origins as browsers send them, and a public address that clients can be told.
+func (l *loader) checkOrigins() {
+	for i, origin := range l.config.Origins {
+		u, err := url.Parse(origin)
+		if err != nil || !isWeb(u) || u.String() != u.Scheme+"://"+u.Host {
+			l.wrong(index("origins", i), fmt.Sprintf("%q is not an origin", origin), "write scheme://host or scheme://host:port, such as https://app.example.com")
+		}
+	}
+	if public := l.config.PublicURL; public != "" || l.written("publicURL") {
+		u, err := url.Parse(public)
+		if err != nil || !isWeb(u) || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			l.wrong("publicURL", "is not an address for clients", "write it like https://mcp.example.com")
+		}
+	}
+}
+
+// isWeb reports whether u is an http or https URL with a host.
+func isWeb(u *url.URL) bool {
+	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.Opaque == ""
+}
+
+// checkResources wants directories that exist.
+func (l *loader) checkResources() {
+	for _, r := range l.config.Resources {
+		p := join("resources", r.Name)
+		l.checkName(p, r.Name)
+		if !l.ok(p, p+".type", p+".root") {
+			continue
+		}
+		if r.Type == "" {
+			l.wrongKey(p, "says no type", "write type: file")
+		}
+		if r.Root == "" {
+			l.wrongKey(p, "says no root", "write root: DIRECTORY")
+		} else if err := isDir(r.Root); err != nil {
+			l.wrong(p+".root", r.Root+": "+err.Error(), "name a directory that is there")
+		}
+	}
+}

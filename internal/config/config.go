@@ -1,0 +1,153 @@
+// Package config is mcp.yaml: the struct, its defaults, the expansion of environment variables, and validation.
+//
+// A file is read in four steps, each of which reports every fault it finds: bytes become a tree of values with their positions
+// (tree.go, json.go), variables in its strings are expanded (expand.go), the tree is laid over the defaults (decode.go), and the
+// result is checked as a whole (check.go). Nothing of the file's text is interpreted after it has been parsed.
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A Config is one mcp.yaml with defaults filled in and variables expanded. Nobody changes it after Load: a new file is a new Config.
+//
+// The comment on each field is its description in the JSON Schema (see Schema). The tags: yaml names the key (a second name is also
+// accepted), min and max bound a number, enum lists the values of a string, secret hides a value from Explain (all of it, or what was
+// expanded in it), and later lists the keys or values that are planned but not built in this version, which are refused as such.
+type Config struct {
+	// Listen is the address to listen on, as host:port. Port 0 takes a free one.
+	Listen string `yaml:"listen"`
+	// Port is the port to listen on, together with host, in place of listen.
+	Port int `yaml:"port" min:"1" max:"65535"`
+	// Host is the address that port belongs to: 127.0.0.1 unless the environment variable SUMUN_HOST names another.
+	Host string `yaml:"host"`
+	// APIKey is a key that clients may present as a bearer token. It has exactly the scopes listed under scopes, or all without them.
+	APIKey string `yaml:"apiKey" secret:"all"`
+	// TLS encrypts what clients send. Listening beyond loopback needs it.
+	TLS TLS `yaml:"tls"`
+	// Store is where state is kept, as sqlite:PATH.
+	Store string `yaml:"store" secret:"expanded"`
+	// Scopes names what a key may use: each scope lists names and patterns (with *) of tools, resources and prompts.
+	// Without it a key may use everything; when it is there and empty, nothing.
+	Scopes map[string][]string `yaml:"scopes"`
+	// Servers are the MCP servers behind this gateway, in the order of the file: on a collision of resource URIs the first keeps its own.
+	Servers []Server `yaml:"servers,mcpServers"`
+	// Resources are what the gateway itself offers to read.
+	Resources []Resource `yaml:"resources"`
+	// Audit says what is kept of each call.
+	Audit Audit `yaml:"audit"`
+	// Log is for people who run the gateway. It goes to standard error.
+	Log Log `yaml:"log"`
+	// Limits bound what one client may send.
+	Limits Limits `yaml:"limits"`
+	// Origins are the browser origins that may call the gateway, as scheme://host:port. Callers that are not browsers send none.
+	Origins []string `yaml:"origins"`
+	// PublicURL is the address under which clients reach the gateway, when it is not the one it listens on.
+	PublicURL string `yaml:"publicURL"`
+	// Anonymous lets everyone in without a key. It is refused unless the gateway listens on loopback only.
+	Anonymous bool `yaml:"anonymous"`
+	// Builtin offers the gateway's own tools and prompts beside those of the servers.
+	Builtin bool `yaml:"builtin"`
+
+	// Dir is the directory against which relative paths in the file were resolved: the file's own, or the working directory without one.
+	Dir string `yaml:"-"`
+	// Path is the file as it was named to Load, or found; empty for the built-in defaults.
+	Path string `yaml:"-"`
+	// Warnings are remarks on a configuration that is nevertheless in force, a sentence each.
+	Warnings []string `yaml:"-"`
+
+	_ struct{} `later:"plugins prompts routing alerts autoRun trust"`
+}
+
+// TLS is how clients' connections are encrypted: by the gateway itself, or by a proxy in front of it.
+type TLS struct {
+	// Enabled switches TLS on. It is true without being written when certFile and keyFile are given.
+	Enabled bool `yaml:"enabled"`
+	// CertFile is the certificate chain, in PEM.
+	CertFile string `yaml:"certFile"`
+	// KeyFile is the certificate's private key, in PEM.
+	KeyFile string `yaml:"keyFile"`
+	// Terminated says that a proxy in front ends TLS, so that listening beyond loopback without it is meant.
+	Terminated bool `yaml:"terminated"`
+
+	_ struct{} `later:"clientCAFile"`
+}
+
+// A Resource is something the gateway itself offers to read, such as a folder.
+type Resource struct {
+	// Name is the resource's key in the file: letters, digits, _ and -.
+	Name string `yaml:"-"`
+	// Type is the kind of resource.
+	Type string `yaml:"type" enum:"file" later:"database web cache object"`
+	// Root is the directory whose files are offered. Nothing outside it can be reached.
+	Root string `yaml:"root"`
+	// Write allows clients to change the files.
+	Write bool `yaml:"write" later:"true"`
+
+	_ struct{} `later:"dsn queries url ttl bucket"`
+}
+
+// Audit is what is kept of each call in the store.
+type Audit struct {
+	// Payloads is what is kept of arguments and results: hash keeps salted digests, full keeps both as they were, none keeps neither.
+	Payloads string `yaml:"payloads" enum:"hash full none"`
+
+	_ struct{} `later:"sign checkpoint durability"`
+}
+
+// Log is how the gateway tells people what it does.
+type Log struct {
+	// Level is the least important level that is written.
+	Level string `yaml:"level" enum:"debug info warn error"`
+	// Format is the form of a line.
+	Format string `yaml:"format" enum:"text json"`
+}
+
+// Limits bound what one client may send.
+type Limits struct {
+	// BodyBytes is how large one request may be, as a number of bytes or with a unit: 4MiB.
+	BodyBytes Size `yaml:"bodyBytes" min:"1024" max:"1073741824"`
+
+	_ struct{} `later:"perKey burst"`
+}
+
+// A Size is a number of bytes. In a file it is a number, or a number with a unit: 512KiB, 4MiB, 10MB.
+type Size int64
+
+// The defaults of a Config.
+const (
+	defaultHost = "127.0.0.1"
+	defaultPort = "8080"
+	stateDir    = ".sumun"
+	sqlite      = "sqlite:"
+)
+
+// Default returns the configuration of a gateway without a file: loopback only, state in .sumun under the working directory, the
+// gateway's own tools and no servers.
+func Default() *Config {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "."
+	}
+	c := defaults(dir)
+	c.Store = sqlite + filepath.Join(dir, stateDir, "sumun.db")
+	return c
+}
+
+// defaults returns a Config in which only what has a default of its own is set; Listen and Store depend on the file and come later.
+func defaults(dir string) *Config {
+	return &Config{
+		Listen:  defaultHost + ":" + defaultPort,
+		Audit:   Audit{Payloads: "hash"},
+		Log:     Log{Level: "info", Format: "text"},
+		Limits:  Limits{BodyBytes: 4 << 20},
+		Builtin: true,
+		Dir:     dir,
+	}
+}
+
+// StoreFile returns the path of the SQLite database that Store names. The directory it lies in holds everything else that the gateway
+// keeps, such as the key named local.
+func (c *Config) StoreFile() string { return strings.TrimPrefix(c.Store, sqlite) }

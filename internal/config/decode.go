@@ -1,0 +1,292 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A decoder lays a tree of values over a Config that already holds the defaults.
+type decoder struct {
+	src    *source
+	faults Faults
+	origin map[string]*node    // by path: where a value that was written comes from
+	keys   map[string]position // by path: where its key stands
+}
+
+// An attribute is a field of a struct as its tags describe it.
+type attribute struct {
+	index    int
+	keys     []string // the first is the key's name, the others are accepted too
+	enum     []string // the values of a text that are built
+	later    []string // the values that are planned
+	min, max string   // of a number; empty for none
+	secret   string   // what of it Explain hides: all, expanded, or nothing
+}
+
+// attributes returns the fields of a struct that stand in a file, and the keys that are planned but not built.
+func attributes(t reflect.Type) (attrs []attribute, later []string) {
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		if t.Field(i).Name == "_" {
+			later = append(later, strings.Fields(tag.Get("later"))...)
+			continue
+		}
+		keys := strings.Split(tag.Get("yaml"), ",")
+		if keys[0] == "-" {
+			continue
+		}
+		attrs = append(attrs, attribute{
+			index: i, keys: keys,
+			enum: strings.Fields(tag.Get("enum")), later: strings.Fields(tag.Get("later")),
+			min: tag.Get("min"), max: tag.Get("max"), secret: tag.Get("secret"),
+		})
+	}
+	return attrs, later
+}
+
+// fault notes what is wrong with the value at path.
+func (d *decoder) fault(n *node, path, message, hint string) {
+	d.faults = append(d.faults, d.src.at(n.at, path, message, hint))
+	n.broken = true
+}
+
+// value lays n over v, which a describes.
+func (d *decoder) value(n *node, path string, v reflect.Value, a attribute) {
+	d.origin[path] = n
+	if n.broken {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		if d.want(n, path, object) {
+			d.fields(n, path, v)
+		}
+	case reflect.Map:
+		if d.want(n, path, object) {
+			d.entries(n, path, v, a)
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Struct {
+			if d.want(n, path, object) {
+				d.named(n, path, v)
+			}
+		} else if d.want(n, path, list) {
+			d.items(n, path, v, a)
+		}
+	default:
+		d.scalar(n, path, v, a)
+	}
+}
+
+// want reports whether n is a k, or nothing, which is as good as an empty one.
+func (d *decoder) want(n *node, path string, k kind) bool {
+	if n.kind != k && n.kind != null {
+		d.fault(n, path, fmt.Sprintf("wants %s, not %s", k, n.kind), "")
+		return false
+	}
+	return true
+}
+
+// fields lays the object n over the struct v. Every key must be one of the struct's.
+func (d *decoder) fields(n *node, path string, v reflect.Value) {
+	attrs, later := attributes(v.Type())
+	for _, f := range n.fields {
+		p := join(path, f.key)
+		i := slices.IndexFunc(attrs, func(a attribute) bool { return slices.Contains(a.keys, f.key) })
+		if i < 0 {
+			d.unknown(f, path, attrs, later)
+			continue
+		}
+		d.keys[p] = f.at
+		d.value(f.value, p, v.Field(attrs[i].index), attrs[i])
+	}
+}
+
+// elsewhere says what the keys of other programs' files are called here.
+var elsewhere = map[string]string{
+	"serverUrl":       "write url",
+	"httpUrl":         "write url",
+	"transport":       "write type",
+	"cmd":             "write command, and args for its arguments",
+	"environment":     "write env",
+	"envs":            "write env",
+	"envFile":         "write each variable under env: ${VAR} takes it from the environment, ${file:PATH} from a file",
+	"enabled":         "write disabled: true for a server that is to stay out",
+	"timeout":         "write tools: {timeout: 30s}, startTimeout or maxRuntime",
+	"alwaysAllow":     "write tools: {allow: [...]} to say which tools are offered",
+	"autoApprove":     "write tools: {allow: [...]} to say which tools are offered",
+	"includeTools":    "write tools: {allow: [...]}",
+	"inputs":          "write ${VAR} where the value is needed, and set the variable",
+	"context_servers": "write servers",
+	"mcp_servers":     "write servers",
+	"server":          "write servers",
+}
+
+// unknown notes that f stands in a mapping that has no such key.
+func (d *decoder) unknown(f field, path string, attrs []attribute, later []string) {
+	p := join(path, f.key)
+	if slices.Contains(later, f.key) {
+		d.faults = append(d.faults, d.src.at(f.at, p, "is not built yet in this version", "remove it"))
+		return
+	}
+	known := slices.Clone(later)
+	for _, a := range attrs {
+		known = append(known, a.keys...)
+	}
+	hint := suggest(f.key, known)
+	if hint == "" {
+		hint = elsewhere[f.key]
+	}
+	if hint == "" {
+		hint = "known here: " + strings.Join(known[len(later):], ", ")
+	}
+	d.faults = append(d.faults, d.src.at(f.at, p, "this key is not known", hint))
+}
+
+// named lays the object n over a slice of structs, whose names are the keys.
+func (d *decoder) named(n *node, path string, v reflect.Value) {
+	for _, f := range n.fields {
+		p := join(path, f.key)
+		d.keys[p], d.origin[p] = f.at, f.value
+		elem := reflect.New(v.Type().Elem())
+		if e, ok := elem.Interface().(interface{ named(string) }); ok {
+			e.named(f.key)
+		}
+		if !f.value.broken && d.want(f.value, p, object) {
+			d.fields(f.value, p, elem.Elem())
+		}
+		v.Set(reflect.Append(v, elem.Elem()))
+	}
+}
+
+// entries lays the object n over a map.
+func (d *decoder) entries(n *node, path string, v reflect.Value, a attribute) {
+	v.Set(reflect.MakeMapWithSize(v.Type(), len(n.fields)))
+	for _, f := range n.fields {
+		p := join(path, f.key)
+		d.keys[p] = f.at
+		elem := reflect.New(v.Type().Elem()).Elem()
+		d.value(f.value, p, elem, a)
+		v.SetMapIndex(reflect.ValueOf(f.key), elem)
+	}
+}
+
+// items lays the list n over a slice of texts.
+func (d *decoder) items(n *node, path string, v reflect.Value, a attribute) {
+	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
+	for i, item := range n.items {
+		d.value(item, index(path, i), v.Index(i), a)
+	}
+}
+
+// scalar lays n over a text, a number, a boolean, a duration or a size.
+func (d *decoder) scalar(n *node, path string, v reflect.Value, a attribute) {
+	switch x := v.Addr().Interface().(type) {
+	case *string:
+		if d.wantScalar(n, path, text) && d.allowed(n, path, n.text, a) {
+			*x = n.text
+		}
+	case *bool:
+		if b, err := strconv.ParseBool(n.text); d.wantScalar(n, path, boolean) {
+			if err != nil {
+				d.fault(n, path, "wants true or false", "")
+			} else if d.allowed(n, path, n.text, a) {
+				*x = b
+			}
+		}
+	case *int:
+		if i, err := strconv.Atoi(n.text); d.wantScalar(n, path, number) {
+			d.number(n, path, a, int64(i), err)
+			*x = i
+		}
+	case *time.Duration:
+		dur, err := time.ParseDuration(n.text)
+		if d.wantDuration(n, path) {
+			d.duration(n, path, a, dur, err)
+			*x = dur
+		}
+	case *Size:
+		if size, err := parseSize(n.text); n.kind == text || d.wantScalar(n, path, number) {
+			d.number(n, path, a, int64(size), err)
+			*x = size
+		}
+	}
+}
+
+// wantScalar reports whether n is a k. A text that a variable stood in may be anything.
+func (d *decoder) wantScalar(n *node, path string, k kind) bool {
+	switch {
+	case n.kind == k, n.kind == text && n.expanded():
+		return true
+	case n.kind == null:
+		d.fault(n, path, "has no value", "give it one, or remove the key")
+	case k == text && (n.kind == number || n.kind == boolean):
+		d.fault(n, path, fmt.Sprintf("wants %s, not %s", k, n.kind), "put it in quotes: "+strconv.Quote(n.text))
+	case n.kind == text:
+		d.fault(n, path, fmt.Sprintf("wants %s, not %s", k, n.kind), "write it without quotes")
+	default:
+		d.fault(n, path, fmt.Sprintf("wants %s, not %s", k, n.kind), "")
+	}
+	return false
+}
+
+// wantDuration reports whether n can be a duration.
+func (d *decoder) wantDuration(n *node, path string) bool {
+	if n.kind == number {
+		d.fault(n, path, "a duration wants a unit", "write "+n.text+"s, or "+n.text+"ms, or "+n.text+"m")
+		return false
+	}
+	return d.wantScalar(n, path, text)
+}
+
+// allowed reports whether value is among those a allows; if a names none, all but those that are planned are.
+func (d *decoder) allowed(n *node, path, value string, a attribute) bool {
+	switch {
+	case slices.Contains(a.later, value):
+		d.fault(n, path, value+" is not built yet in this version", orList(a.enum))
+	case len(a.enum) > 0 && !slices.Contains(a.enum, value):
+		hint := suggest(value, a.enum)
+		if hint == "" {
+			hint = orList(a.enum)
+		}
+		d.fault(n, path, fmt.Sprintf("%q is not known here", value), hint)
+	default:
+		return true
+	}
+	return false
+}
+
+// orList returns "write a, b or c", or nothing for no words.
+func orList(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(append([]string{"write"}, words...), " ")
+	}
+	last := len(words) - 1
+	return "write " + strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// number checks the bounds of i, which n gave or failed to give.
+func (d *decoder) number(n *node, path string, a attribute, i int64, err error) {
+	lo, noLo := strconv.ParseInt(a.min, 10, 64)
+	hi, noHi := strconv.ParseInt(a.max, 10, 64)
+	switch {
+	case err != nil:
+		d.fault(n, path, "is not a whole number that fits", "")
+	case noLo == nil && i < lo, noHi == nil && i > hi:
+		d.fault(n, path, fmt.Sprintf("%d is not between %s and %s", i, a.min, a.max), "")
+	}
+}
+
+// duration checks the bounds of dur, which n gave or failed to give.
+func (d *decoder) duration(n *node, path string, a attribute, dur time.Duration, err error) {
+	switch {
+	case err != nil:
+		d.fault(n, path, fmt.Sprintf("%q is not a duration", n.text), "write 30s, 5m or 1h30m")
+	case dur < 0, dur == 0 && a.min != "":
+		d.fault(n, path, "must be longer than nothing", "")
+	}
+}

@@ -1,0 +1,125 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Fault is one thing that is wrong with a configuration.
+type Fault struct {
+	File    string `json:"file,omitempty"`   // as named to Load; empty when there is none
+	Line    int    `json:"line,omitempty"`   // from 1; 0 when the fault has no place in the file
+	Column  int    `json:"column,omitempty"` // from 1, in characters
+	Path    string `json:"path,omitempty"`   // of the value: servers.files.tools.allow[0]
+	Message string `json:"message"`          // what is wrong
+	Hint    string `json:"hint,omitempty"`   // what to try
+	Source  string `json:"source,omitempty"` // the line of the file, with literal secrets masked
+}
+
+// Error returns the fault on one line: file:line:column: path: message.
+func (f Fault) Error() string {
+	var b strings.Builder
+	if f.File != "" {
+		b.WriteString(f.File + ":")
+		if f.Line > 0 {
+			fmt.Fprintf(&b, "%d:%d:", f.Line, f.Column)
+		}
+		b.WriteByte(' ')
+	}
+	if f.Path != "" {
+		b.WriteString(f.Path + ": ")
+	}
+	b.WriteString(f.Message)
+	return b.String()
+}
+
+// text returns the fault as people read it: its line, the source with a caret below, and the hint.
+func (f Fault) text() string {
+	var b strings.Builder
+	b.WriteString(f.Error())
+	if f.Source != "" {
+		fmt.Fprintf(&b, "\n    %s\n    %s^", f.Source, blank(f.Source, f.Column-1))
+	}
+	if f.Hint != "" {
+		b.WriteString("\n    " + f.Hint)
+	}
+	return b.String()
+}
+
+// blank returns what stands under the first n characters of line: spaces, and tabs where the line has tabs.
+func blank(line string, n int) string {
+	var b strings.Builder
+	for _, r := range line {
+		if n--; n < 0 {
+			break
+		}
+		if r != '\t' {
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// Faults is everything that is wrong with a configuration, in the order of the file.
+type Faults []Fault
+
+// Error returns all faults, each with its source line, a caret under the place, and what to try.
+func (fs Faults) Error() string {
+	texts := make([]string, len(fs))
+	for i, f := range fs {
+		texts[i] = f.text()
+	}
+	return strings.Join(texts, "\n")
+}
+
+// sorted returns the faults in the order of the file, each once.
+func (fs Faults) sorted() Faults {
+	slices.SortStableFunc(fs, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return slices.Compact(fs)
+}
+
+// A source is the text of a file, for showing its lines.
+type source struct {
+	name  string
+	lines []string
+}
+
+// newSource splits the text of the file called name into lines.
+func newSource(name string, text []byte) *source {
+	return &source{name: name, lines: strings.Split(string(text), "\n")}
+}
+
+// line returns line n without what cannot be shown, or an empty string if the file has no such line. Long lines are not shown.
+func (s *source) line(n int) string {
+	const widest = 400
+	if n < 1 || n > len(s.lines) {
+		return ""
+	}
+	line := strings.TrimRight(s.lines[n-1], "\r")
+	if len(line) > widest || !utf8.ValidString(line) || strings.TrimSpace(line) == "" {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && (r < ' ' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069) {
+			return '\uFFFD' // the line must not steer the terminal
+		}
+		return r
+	}, line)
+}
+
+// at returns a fault at p, with its source line.
+func (s *source) at(p position, path, message, hint string) Fault {
+	return Fault{
+		File: s.name, Line: p.line, Column: p.column,
+		Path: path, Message: message, Hint: hint, Source: s.line(p.line),
+	}
+}
+
+// A position is a place in a file: line and column from 1, the column in characters. The zero position is nowhere.
+type position struct{ line, column int }

@@ -1,0 +1,172 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// HostVariable is the environment variable that names the address to listen on where the file names none: a container image sets it.
+const HostVariable = "SUMUN_HOST"
+
+// Find returns the configuration file of a directory, mcp.yaml or config/mcp.yaml, or an empty string when it has neither.
+func Find(dir string) string {
+	for _, name := range []string{"mcp.yaml", filepath.Join("config", "mcp.yaml")} {
+		name = filepath.Join(dir, name)
+		if _, err := os.Stat(name); err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// Load reads the configuration file at path, YAML or (when its name ends in .json or .jsonc) JSON, with env to look up variables in;
+// os.LookupEnv when env is nil. When path is empty it is the file that Find finds in the working directory, or else the defaults.
+//
+// An error about the content is a Faults, and names everything that is wrong with it.
+func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	l, err := load(path, env)
+	if err != nil {
+		return nil, err
+	}
+	return l.config, nil
+}
+
+// A loader is one Load: the configuration in the making and where its values come from.
+type loader struct {
+	decoder
+
+	env    func(string) (string, bool)
+	config *Config
+	// listenFrom is where Listen comes from when the file does not say: the default, or a variable.
+	listenFrom string
+}
+
+// load does what Load says, and keeps the origins for Explain.
+func load(path string, env func(string) (string, bool)) (*loader, error) {
+	path = cmp.Or(path, Find("."))
+	l := &loader{
+		decoder: decoder{origin: map[string]*node{}, keys: map[string]position{}},
+		env:     env,
+	}
+	if env == nil {
+		l.env = os.LookupEnv
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("finding the directory of %s: %w", path, err)
+	}
+	l.config = defaults(dir)
+	l.config.Path = path
+	l.src = newSource(path, nil)
+	if path != "" {
+		data, err := readBounded(path, maxBytes)
+		if err != nil {
+			return nil, Faults{{File: path, Message: "reading the configuration: " + plain(err).Error()}}
+		}
+		l.read(data)
+	}
+	l.finish()
+	l.check()
+	if len(l.faults) > 0 {
+		return nil, l.faults.sorted()
+	}
+	return l, nil
+}
+
+// read lays the file's content over the defaults.
+func (l *loader) read(data []byte) {
+	data = []byte(strings.TrimPrefix(string(data), "\uFEFF"))
+	l.src = newSource(l.config.Path, data)
+	if at := tooDeep(data); at != (position{}) {
+		l.faults = append(l.faults, l.src.at(at, "", fmt.Sprintf("nests deeper than %d lists and mappings", maxDepth), ""))
+		return
+	}
+	parse := readYAML
+	switch strings.ToLower(filepath.Ext(l.config.Path)) {
+	case ".json", ".jsonc":
+		parse = readJSON
+	}
+	root, faults := parse(l.src, data)
+	l.faults = append(l.faults, faults...)
+	if root == nil {
+		return
+	}
+	x := &expander{src: l.src, env: l.env, dir: l.config.Dir}
+	x.tree(root, "")
+	l.faults = append(l.faults, x.faults...)
+	l.value(root, "", reflect.ValueOf(l.config).Elem(), attribute{})
+}
+
+// written reports whether the file has a value at path.
+func (l *loader) written(path string) bool { return l.origin[path] != nil }
+
+// finish fills in what follows from what was written, and makes paths absolute.
+func (l *loader) finish() {
+	c := l.config
+	l.listen()
+	if !l.written("tls.enabled") {
+		c.TLS.Enabled = c.TLS.CertFile != "" && c.TLS.KeyFile != ""
+	}
+	for _, p := range []*string{&c.TLS.CertFile, &c.TLS.KeyFile} {
+		if *p != "" {
+			*p = absolute(c.Dir, *p)
+		}
+	}
+	if name, ok := strings.CutPrefix(c.Store, sqlite); ok && name != "" {
+		c.Store = sqlite + absolute(c.Dir, name)
+	} else if !l.written("store") {
+		c.Store = sqlite + filepath.Join(project(c), stateDir, "sumun.db")
+	}
+	for i := range c.Servers {
+		s := &c.Servers[i]
+		s.Cwd = absolute(c.Dir, s.Cwd)
+		switch {
+		case s.Type == "streamable-http", s.Type == "" && s.URL != "":
+			s.Type = "http"
+		case s.Type == "":
+			s.Type = "stdio"
+		}
+	}
+	for i := range c.Resources {
+		if r := &c.Resources[i]; r.Root != "" {
+			r.Root = absolute(c.Dir, r.Root)
+		}
+	}
+}
+
+// project returns the directory that state is kept below by default: that of the file, or the one above it for config/mcp.yaml.
+func project(c *Config) string {
+	if filepath.Base(c.Dir) == "config" && filepath.Base(c.Path) == "mcp.yaml" {
+		return filepath.Dir(c.Dir)
+	}
+	return c.Dir
+}
+
+// listen makes Listen of port and host, of which either may be missing.
+func (l *loader) listen() {
+	c := l.config
+	if l.written("listen") {
+		return
+	}
+	host, set := l.env(HostVariable)
+	l.listenFrom = "default"
+	switch {
+	case c.Host != "":
+		host = strings.Trim(c.Host, "[]")
+	case set && host != "":
+		l.listenFrom = "environment " + HostVariable
+	default:
+		host = defaultHost
+	}
+	port := defaultPort
+	if c.Port != 0 {
+		port = strconv.Itoa(c.Port)
+	}
+	c.Listen = net.JoinHostPort(host, port)
+}

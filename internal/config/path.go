@@ -1,0 +1,74 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+)
+
+// errNotFile says that a name is that of a directory, a pipe or a device.
+var errNotFile = errors.New("it is not a regular file")
+
+// plainKey matches a key that can stand in a path without quotes.
+var plainKey = regexp.MustCompile(`^[^.\[\]"\s]+$`)
+
+// join returns the path of the value under key in the mapping at path: servers.files, or tools.rename["a.b"].
+func join(path, key string) string {
+	switch {
+	case !plainKey.MatchString(key):
+		return path + "[" + strconv.Quote(key) + "]"
+	case path == "":
+		return key
+	}
+	return path + "." + key
+}
+
+// index returns the path of element i of the list at path.
+func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+// absolute returns name as an absolute path, relative ones from dir.
+func absolute(dir, name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(dir, name)
+}
+
+// plain returns what the operating system said about a file without the operation and the file's name, which the caller has told.
+func plain(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// isDir reports whether name is a directory, and if not, why.
+func isDir(name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return plain(err)
+	case !info.IsDir():
+		return errors.New("it is not a directory")
+	}
+	return nil
+}
+
+// isReadable reports whether name is a regular file that can be opened, and if not, why.
+func isReadable(name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return plain(err)
+	case !info.Mode().IsRegular():
+		return errNotFile
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return plain(err)
+	}
+	return f.Close()
+}

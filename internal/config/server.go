@@ -1,0 +1,91 @@
+package config
+
+import (
+	"reflect"
+	"time"
+)
+
+// A Server is one MCP server behind the gateway: a command that speaks on its standard input and output, or a URL.
+// Use NewServer for one that does not come from a file, so that it has the defaults.
+type Server struct {
+	// Name is the server's key in the file: letters, digits, _ and -.
+	Name string `yaml:"-"`
+	// Type is how the server is reached, as hosts write it. It follows from command or url when absent.
+	Type string `yaml:"type" enum:"stdio http streamable-http" later:"sse ws websocket"`
+	// Command is the program to start. A relative path with a slash is looked up from cwd.
+	Command string `yaml:"command" secret:"expanded"`
+	// Args are the program's arguments. No shell sees them.
+	Args []string `yaml:"args" secret:"expanded"`
+	// Env is added to the little of the gateway's environment that a program inherits.
+	Env map[string]string `yaml:"env" secret:"all"`
+	// Cwd is the program's working directory: the directory of the configuration file when absent.
+	Cwd string `yaml:"cwd"`
+	// URL is the endpoint of a server that speaks Streamable HTTP.
+	URL string `yaml:"url" secret:"expanded"`
+	// Headers are sent with each request to url.
+	Headers map[string]string `yaml:"headers" secret:"all"`
+	// Prefix stands before the server's names, with a dot between: the server's name when absent. Empty leaves the names as they are.
+	Prefix string `yaml:"prefix"`
+	// Tools says which of the server's tools are offered, and how.
+	Tools ToolRules `yaml:"tools"`
+	// Credentials says whose credentials the server sees: none, or service, which are the configured headers and environment, shared by all callers.
+	Credentials string `yaml:"credentials" enum:"none service" later:"caller"`
+	// Isolation says who shares a session with the server, or a process of it: auto gives clients that answer questions their own.
+	Isolation string `yaml:"isolation" enum:"auto shared session caller"`
+	// MaxSessions is how many sessions, or processes, the server gets at most.
+	MaxSessions int `yaml:"maxSessions" min:"1" max:"100000"`
+	// Disabled keeps the server in the file but out of the gateway.
+	Disabled bool `yaml:"disabled"`
+	// StartTimeout is how long the server may take until its handshake is done.
+	StartTimeout time.Duration `yaml:"startTimeout" min:"1"`
+	// IdleStop ends a process that one client had to itself when it was not used for this long; 0s never does.
+	IdleStop time.Duration `yaml:"idleStop"`
+	// MaxRuntime is the longest that one call may take, whatever progress it reports.
+	MaxRuntime time.Duration `yaml:"maxRuntime" min:"1"`
+	// Trust says what of the server is believed.
+	Trust Trust `yaml:"trust"`
+
+	_ struct{} `later:"sandbox hosts read write replicas"`
+}
+
+// ToolRules says which tools of a server are offered, and how.
+type ToolRules struct {
+	// Allow lists names and patterns (with *) of the tools to offer, as the server names them; all when absent.
+	Allow []string `yaml:"allow"`
+	// Rename gives tools another name: the server's name on the left, ours (without the prefix) on the right.
+	Rename map[string]string `yaml:"rename"`
+	// Timeout is how long a call may stay silent; each progress notification starts it anew. 0s leaves only maxRuntime.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Trust says what of a server is believed.
+type Trust struct {
+	// Annotations believes the server's hints about its own tools, such as that a call may be repeated.
+	Annotations bool `yaml:"annotations"`
+
+	_ struct{} `later:"signature pins answers registry outside listChecksums"`
+}
+
+// NewServer returns a server of that name with every default set, but neither a command nor a URL.
+func NewServer(name string) Server {
+	return Server{
+		Name:         name,
+		Prefix:       name,
+		Tools:        ToolRules{Timeout: 2 * time.Minute},
+		Credentials:  "service",
+		Isolation:    "auto",
+		MaxSessions:  64,
+		StartTimeout: 30 * time.Second,
+		IdleStop:     10 * time.Minute,
+		MaxRuntime:   10 * time.Minute,
+	}
+}
+
+// Equal reports whether s and o are configured alike, so that what runs for one can go on for the other.
+func (s Server) Equal(o Server) bool { return reflect.DeepEqual(s, o) }
+
+// named makes s the server of that name, with defaults. The decoder calls it for each entry before it reads what is written there.
+func (s *Server) named(name string) { *s = NewServer(name) }
+
+// named makes r the resource of that name.
+func (r *Resource) named(name string) { *r = Resource{Name: name} }

@@ -1,0 +1,46 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// units are the units of a Size. The larger ones of each sort come first.
+var units = []struct {
+	name  string
+	bytes int64
+}{
+	{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
+	{"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1},
+}
+
+// parseSize reads a number of bytes with or without a unit.
+func parseSize(s string) (Size, error) {
+	factor := int64(1)
+	for _, u := range units {
+		if digits, ok := strings.CutSuffix(s, u.name); ok {
+			s, factor = strings.TrimRight(digits, " "), u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseUint(s, 10, 63)
+	switch {
+	case err != nil:
+		return 0, err
+	case n > uint64(math.MaxInt64/factor):
+		return 0, fmt.Errorf("%d × %d does not fit", n, factor)
+	}
+	return Size(int64(n) * factor), nil
+}
+
+// String returns s with the largest unit that leaves a whole number.
+func (s Size) String() string {
+	for _, u := range units {
+		if strings.HasSuffix(u.name, "iB") && s != 0 && int64(s)%u.bytes == 0 {
+			return strconv.FormatInt(int64(s)/u.bytes, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
+}

@@ -1,0 +1,299 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// A kind is what sort of value a node is.
+type kind string
+
+const (
+	null    kind = "nothing"
+	boolean kind = "a boolean"
+	number  kind = "a number"
+	text    kind = "a text"
+	list    kind = "a list"
+	object  kind = "a mapping"
+)
+
+// A node is one value of a file, whether that is YAML or JSON, with aliases and merge keys followed.
+type node struct {
+	kind   kind
+	at     position
+	text   string   // of a scalar, without quotes; after expand with variables replaced
+	shown  string   // after expand: text with what came from outside masked
+	vars   []string // after expand: where the parts of text come from, such as "environment HOME"
+	broken bool     // after expand: a fault has been noted, nothing more is to be said
+	items  []*node  // of a list
+	fields []field  // of an object, in the order of the file
+}
+
+// A field is one entry of an object.
+type field struct {
+	key   string
+	at    position
+	value *node
+}
+
+// expanded reports whether a variable stood in n.
+func (n *node) expanded() bool { return len(n.vars) > 0 }
+
+// The bounds of a file, so that a hostile one costs little.
+const (
+	maxBytes = 1 << 20
+	maxDepth = 64
+	maxNodes = 100_000 // after aliases have been followed
+)
+
+// tooDeep returns where text nests deeper than maxDepth lists and mappings, or nowhere. It looks only at indicator characters, because
+// it protects the parsers, which recurse.
+func tooDeep(src []byte) position {
+	flow, line := 0, 0
+	for l := range bytes.Lines(src) {
+		line++
+		block, leading := 0, true
+		for i, c := range l {
+			switch c {
+			case '[', '{':
+				flow, leading = flow+1, false
+			case ']', '}':
+				flow, leading = max(flow-1, 0), false
+			case '-', '?', '!', '&', ':':
+				if leading {
+					block++
+				}
+			case ' ', '\t':
+			default:
+				leading = false
+			}
+			if flow > maxDepth || block > maxDepth {
+				return position{line, i + 1}
+			}
+		}
+	}
+	return position{}
+}
+
+// A yamlReader turns the syntax tree of a YAML document into nodes.
+type yamlReader struct {
+	src     *source
+	faults  Faults
+	anchors map[string]ast.Node
+	open    map[string]bool // anchors whose value is being read: an alias to one would not end
+	nodes   int
+}
+
+// readYAML parses one YAML document. An empty one is an empty object.
+func readYAML(src *source, data []byte) (*node, Faults) {
+	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		return nil, Faults{src.syntax(err)}
+	}
+	r := &yamlReader{src: src, anchors: map[string]ast.Node{}, open: map[string]bool{}}
+	var root *node
+	for _, doc := range file.Docs {
+		switch {
+		case doc.Body == nil || doc.Body.Type() == ast.CommentType || doc.Body.Type() == ast.DirectiveType:
+		case root != nil:
+			r.fault(doc.Body, "a second document begins here", "keep everything in one document, without --- between")
+		default:
+			root = r.node(doc.Body)
+		}
+	}
+	if root == nil {
+		root = &node{kind: object, at: position{1, 1}}
+	}
+	return root, r.faults
+}
+
+// syntax turns a parser's error into a fault.
+func (s *source) syntax(err error) Fault {
+	e, ok := err.(yaml.Error) //nolint:errorlint // the parser returns its own type, unwrapped
+	if !ok || e.GetToken() == nil || e.GetToken().Position == nil {
+		return s.at(position{1, 1}, "", "this is not YAML: "+err.Error(), "")
+	}
+	p := e.GetToken().Position
+	hint := ""
+	if strings.Contains(s.line(p.Line), "\t") {
+		hint = "indent with spaces, not with tabs"
+	}
+	return s.at(position{p.Line, p.Column}, "", "this is not YAML: "+e.GetMessage(), hint)
+}
+
+// fault notes what is wrong at n.
+func (r *yamlReader) fault(n ast.Node, message, hint string) {
+	r.faults = append(r.faults, r.src.at(place(n), "", message, hint))
+}
+
+// place returns where n begins.
+func place(n ast.Node) position {
+	if m, ok := n.(ast.MapNode); ok { // the token of a block mapping is the colon of its first entry
+		for it := m.MapRange(); it.Next(); {
+			return place(it.Key())
+		}
+	}
+	if t := n.GetToken(); t != nil && t.Position != nil {
+		return position{t.Position.Line, t.Position.Column}
+	}
+	return position{1, 1}
+}
+
+// node returns n and all below it. What cannot be read is noted and stands as nothing.
+func (r *yamlReader) node(n ast.Node) *node {
+	if r.nodes++; r.nodes > maxNodes {
+		if r.nodes == maxNodes+1 {
+			r.fault(n, fmt.Sprintf("aliases make more than %d values of this file", maxNodes), "")
+		}
+		return &node{kind: null, at: place(n)}
+	}
+	switch n := n.(type) {
+	case *ast.AnchorNode:
+		name := n.Name.GetToken().Value
+		r.anchors[name] = n.Value
+		r.open[name] = true
+		defer delete(r.open, name)
+		return r.node(n.Value)
+	case *ast.AliasNode:
+		return r.alias(n)
+	case *ast.TagNode:
+		return r.tag(n)
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return r.object(n)
+	case *ast.SequenceNode:
+		out := &node{kind: list, at: place(n)}
+		for _, v := range n.Values {
+			out.items = append(out.items, r.node(v))
+		}
+		return out
+	}
+	return r.scalar(n)
+}
+
+// scalar returns the scalar n.
+func (r *yamlReader) scalar(n ast.Node) *node {
+	out := &node{at: place(n)}
+	switch n := n.(type) {
+	case *ast.NullNode:
+		out.kind = null
+	case *ast.StringNode:
+		out.kind, out.text = text, n.Value
+	case *ast.LiteralNode:
+		out.kind, out.text = text, n.Value.Value
+	case *ast.BoolNode:
+		out.kind, out.text = boolean, n.Token.Value
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		out.kind, out.text = number, n.GetToken().Value
+	default:
+		r.fault(n, "this form of YAML has no use here", "")
+		out.kind = null
+	}
+	return out
+}
+
+// alias returns what the alias n stands for.
+func (r *yamlReader) alias(n *ast.AliasNode) *node {
+	name := n.Value.GetToken().Value
+	target, ok := r.anchors[name]
+	switch {
+	case !ok:
+		r.fault(n, "no anchor &"+name+" stands above this", suggest(name, sortedKeys(r.anchors)))
+	case r.open[name]:
+		r.fault(n, "the alias *"+name+" stands inside its own anchor", "")
+	default:
+		return r.node(target)
+	}
+	return &node{kind: null, at: place(n)}
+}
+
+// tag returns the value below a tag. Only the tags of plain YAML are known.
+func (r *yamlReader) tag(n *ast.TagNode) *node {
+	if n.Value == nil {
+		return &node{kind: null, at: place(n)}
+	}
+	out := r.node(n.Value)
+	switch tag := n.Start.Value; tag {
+	case "!!str":
+		if out.kind != list && out.kind != object {
+			out.kind = text
+		}
+	case "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq":
+	default:
+		r.fault(n, "the tag "+tag+" has no meaning here", "remove it")
+	}
+	return out
+}
+
+// object returns the mapping n with its merge keys followed: what is written beside a merge key wins over what it brings.
+func (r *yamlReader) object(n ast.Node) *node {
+	out := &node{kind: object, at: place(n)}
+	entries, ok := n.(ast.MapNode)
+	if !ok {
+		return out
+	}
+	seen := map[string]position{}
+	var merged []*node
+	for it := entries.MapRange(); it.Next(); {
+		if it.Key().IsMergeKey() {
+			merged = append(merged, r.merge(it.Value())...)
+			continue
+		}
+		key, ok := r.key(it.Key())
+		if !ok {
+			continue
+		}
+		at := place(it.Key())
+		if first, twice := seen[key]; twice {
+			r.fault(it.Key(), fmt.Sprintf("%s is already set on line %d", key, first.line), "remove one of the two")
+			continue
+		}
+		seen[key] = at
+		out.fields = append(out.fields, field{key: key, at: at, value: r.node(it.Value())})
+	}
+	for _, m := range merged {
+		for _, f := range m.fields {
+			if _, twice := seen[f.key]; !twice {
+				seen[f.key] = f.at
+				out.fields = append(out.fields, f)
+			}
+		}
+	}
+	return out
+}
+
+// merge returns the mappings that a merge key brings, the strongest first.
+func (r *yamlReader) merge(n ast.Node) []*node {
+	v := r.node(n)
+	all := []*node{v}
+	if v.kind == list {
+		all = v.items
+	}
+	for _, m := range all {
+		if m.kind != object {
+			r.fault(n, "a merge key wants a mapping, not "+string(m.kind), "write <<: *name, with &name at a mapping above")
+			return nil
+		}
+	}
+	return all
+}
+
+// key returns the text of a mapping's key.
+func (r *yamlReader) key(n ast.MapKeyNode) (string, bool) {
+	var v ast.Node = n
+	if k, ok := v.(*ast.MappingKeyNode); ok {
+		v = k.Value
+	}
+	if v != nil {
+		switch k := r.node(v); k.kind {
+		case text, number, boolean:
+			return k.text, true
+		}
+	}
+	r.fault(n, "a key must be a text", "")
+	return "", false
+}
