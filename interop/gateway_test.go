@@ -1,6 +1,8 @@
 package interop
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,4 +22,16 @@ func startGateway(t *testing.T, configuration string) (url, dir string) {
 	start(t, dir, nil, sumun(t, "serve", "--config", file))
 	await(t, "http://"+address+"/readyz", func(status int) bool { return status == http.StatusOK })
 	return "http://" + address + "/mcp", dir
+}
+
+// gatewayFor runs a gateway in front of the servers of the plan and returns where it is.
+func gatewayFor(t *testing.T, p plan) *endpoint {
+	t.Helper()
+	const key = "an-interop-key-that-opens-nothing-else"
+	servers, err := json.Marshal(p.Servers) // JSON is YAML too
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, dir := startGateway(t, fmt.Sprintf("builtin: false\napiKey: %s\nservers: %s\n", key, servers))
+	return &endpoint{URL: url, Key: key, dir: dir}
 }
