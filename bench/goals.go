@@ -1,0 +1,54 @@
+package main
+
+import "fmt"
+
+// What the gateway, with access and audit on, may cost (design of the protocol, "Speed").
+const (
+	goalCPU    = 1.2 // times B's processor time, small call
+	goalAllocs = 120 // objects, small call
+)
+
+// goals returns one line for each goal of the gateway that the run says something about: the worst cell, and whether it
+// holds. A run without the gateway has none.
+func (r *result) goals() []string {
+	cpu := func(s *sample) float64 { return s.CPU }
+	allocs := func(s *sample) float64 { return s.Allocs }
+	var worstCPU, worstAllocs float64
+	var drops, calls int64
+	for _, c := range r.Cells {
+		switch c.Work {
+		case small().Name:
+			worstAllocs = max(worstAllocs, c.median("S", allocs))
+			if b := c.median("B", cpu); b != 0 {
+				worstCPU = max(worstCPU, c.median("S", cpu)/b)
+			}
+		case large().Name:
+			_, dropped := c.lost("S")
+			drops += dropped
+			for i := range c.Samples {
+				if c.Samples[i].Who == "S" {
+					calls += c.Samples[i].Calls
+				}
+			}
+		}
+	}
+	var lines []string
+	if worstCPU != 0 {
+		lines = append(lines, fmt.Sprintf("goal: gateway CPU per 400-byte call at most %.1f × B. Worst cell %.2f: %s.", goalCPU, worstCPU, verdict(worstCPU <= goalCPU)))
+	}
+	if worstAllocs != 0 {
+		lines = append(lines, fmt.Sprintf("goal: at most %d allocations per 400-byte call. Worst cell %.0f: %s.", goalAllocs, worstAllocs, verdict(worstAllocs <= goalAllocs)))
+	}
+	if calls != 0 {
+		lines = append(lines, fmt.Sprintf("goal: no dropped connection at 16 KB. %d in %d calls: %s.", drops, calls, verdict(drops == 0)))
+	}
+	return lines
+}
+
+// verdict says whether a goal is met.
+func verdict(met bool) string {
+	if met {
+		return "met"
+	}
+	return "not met"
+}
