@@ -35,7 +35,7 @@ func TestConformance(t *testing.T) {
 		t.Run(set.name, func(t *testing.T) {
 			url := startFixture(t, set.stateless)
 			if !*direct {
-				url, _ = startGateway(t, fmt.Sprintf(
+				url = startGateway(t, fmt.Sprintf(
 					"builtin: false\nanonymous: true\nservers:\n  fixture:\n    url: %s\n    prefix: \"\"\n", url))
 			}
 			began := time.Now()

@@ -13,8 +13,6 @@ type endpoint struct {
 	command
 	URL string `json:"url,omitempty"`
 	Key string `json:"key,omitempty"`
-
-	dir string // the folder that a gateway runs in
 }
 
 // plan tells a client program what to talk to.
@@ -27,12 +25,27 @@ type plan struct {
 
 // TestPeers lets the official SDKs, the Inspector and Claude Code list and use all that three reference servers have.
 func TestPeers(t *testing.T) {
-	p := startServers(t)
-	if !*direct {
-		p.Gateway = gatewayFor(t, p)
+	servers := startServers(t)
+	if *direct {
+		t.Run("TypeScript SDK", func(t *testing.T) { runClient(t, servers, typescript(t)) })
+		t.Run("Python SDK", func(t *testing.T) { runClient(t, servers, python(t, abs(t, "python", "client.py"))) })
+		t.Run("Inspector", func(t *testing.T) { testInspector(t, servers) })
+		t.Run("Claude Code", func(t *testing.T) { testClaude(t, servers.Servers) })
+		return
 	}
-	t.Run("TypeScript SDK", func(t *testing.T) { runClient(t, p, node(t, abs(t, "node", "client.ts"))) })
-	t.Run("Python SDK", func(t *testing.T) { runClient(t, p, python(t, abs(t, "python", "client.py"))) })
+	gate := gatewayFor(t, servers)
+	http, stdio, modern := servers, servers, servers
+	http.Gateway = &gate
+	stdio.Gateway = &endpoint{command: sumun(t, "connect", "--url", gate.URL, "--key", gate.Key)}
+	modern.Gateway, modern.Era = &gate, "modern"
+	t.Run("TypeScript SDK", func(t *testing.T) { runClient(t, http, typescript(t)) })
+	t.Run("TypeScript SDK over stdio", func(t *testing.T) { runClient(t, stdio, typescript(t)) })
+	t.Run("Python SDK", func(t *testing.T) { runClient(t, http, python(t, abs(t, "python", "client.py"))) })
+	t.Run("Python SDK, modern era", func(t *testing.T) { runClient(t, modern, python(t, abs(t, "python", "client.py"))) })
+	t.Run("Inspector", func(t *testing.T) { testInspector(t, http) })
+	t.Run("Claude Code", func(t *testing.T) {
+		testClaude(t, map[string]endpoint{"http": gate, "stdio": *stdio.Gateway})
+	})
 }
 
 // startServers starts the reference servers that are reached over HTTP and names all three.
@@ -60,6 +73,12 @@ func startServers(t *testing.T) plan {
 			"remote":     {URL: "http://" + address + "/mcp"},
 		},
 	}
+}
+
+// typescript returns the client program of the TypeScript SDK.
+func typescript(t *testing.T) command {
+	t.Helper()
+	return node(t, abs(t, "node", "client.ts"))
 }
 
 // runClient runs a client program with the plan and fails if one of its checks does.

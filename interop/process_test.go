@@ -46,8 +46,8 @@ func (r *record) String() string {
 	return r.text.String()
 }
 
-// start runs the command in the folder dir until the test ends, and shows what it printed if the test fails. Its
-// children end with it.
+// start runs the command in the folder dir, with more environment, until the test ends, and shows what it printed if
+// the test fails. Its children end with it.
 func start(t *testing.T, dir string, env []string, c command) {
 	t.Helper()
 	out := new(record)
@@ -79,12 +79,13 @@ func start(t *testing.T, dir string, env []string, c command) {
 	})
 }
 
-// run runs the command in the folder dir to its end and returns what it printed and its error.
+// run runs the command in the folder dir, with the environment or else with ours, to its end, and returns what it
+// wrote to stdout. Its error tells what it wrote to stderr.
 func run(ctx context.Context, dir string, env []string, c command) (string, error) {
-	out := new(record)
+	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.Command, c.Args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Dir, cmd.Env = dir, env
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
@@ -92,7 +93,10 @@ func run(ctx context.Context, dir string, env []string, c command) (string, erro
 	if cmd.Process != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // children that outlived it
 	}
-	return out.String(), err
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s", filepath.Base(c.Command), err, tail(stderr.String()))
+	}
+	return stdout.String(), err
 }
 
 // tail returns the end of a long text.

@@ -48,13 +48,12 @@ func install(t *testing.T, dir string, c command) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	out, err := run(ctx, dir, nil, c)
-	if err == nil {
-		return
+	switch {
+	case err != nil && offline.MatchString(out+err.Error()):
+		t.Skipf("%s cannot reach its registry: %v", filepath.Base(c.Command), err)
+	case err != nil:
+		t.Fatalf("%s: %v\n%s", strings.Join(c.Args, " "), err, tail(out))
 	}
-	if offline.MatchString(out) {
-		t.Skipf("%s cannot reach its registry:\n%s", filepath.Base(c.Command), tail(out))
-	}
-	t.Fatalf("%s: %v\n%s", strings.Join(append([]string{c.Command}, c.Args...), " "), err, tail(out))
 }
 
 // isNewer reports whether the file a exists and is newer than b.

@@ -160,7 +160,10 @@ async def listed(kind: str, peer: Peer, server: str = "") -> dict[str, dict[str,
 
 
 async def compare_lists(gateway: Peer, servers: dict[str, Peer]) -> None:
-    """Wants every item of every server on the gateway's lists, unchanged but for its name, and no other."""
+    """Wants every item of every server on the gateway's lists, unchanged but for its name.
+
+    The gateway may list more tools: a server shows some only to clients that can do more than this one.
+    """
     for kind in ("tools", "prompts", "resources", "templates"):
 
         async def same(kind: str = kind) -> None:
@@ -169,7 +172,7 @@ async def compare_lists(gateway: Peer, servers: dict[str, Peer]) -> None:
                 for key, item in (await listed(kind, peer, server)).items():
                     want.setdefault(key, item)  # what stands first keeps a URI that several servers have
             got = await listed(kind, gateway)
-            equal(sorted(got), sorted(want))
+            equal(sorted(want.keys() - got.keys()), [])
             for key, item in want.items():
                 equal(got[key], item)
             print(f"      {len(got)} {kind}")
