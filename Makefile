@@ -17,7 +17,7 @@ check: lint test ## what a change has to pass
 
 lint: ## format, vet, house rules, nothing unused, nothing untidy
 	$(TOOL) golangci-lint run ./...
-	cd interop && go vet ./...
+	cd interop && go tool -modfile=../tools/go.mod golangci-lint run ./... && go mod tidy -diff
 	go mod tidy -diff
 	go fix -diff ./...
 	@dead=$$($(TOOL) deadcode -test ./...) && test -z "$$dead" || { echo "$$dead"; exit 1; }
@@ -46,10 +46,10 @@ bench: ## the gateway beside its yardsticks, as one table
 	go run ./bench
 
 smoke: ## the first run of the README, as a stranger would do it
-	interop/smoke
+	cd interop && go test -count=1 -v -run '^TestFirstRun$$' .
 
 conformance: ## the official conformance suite through the gateway (Node from npm)
-	interop/conformance
+	cd interop && go test -count=1 -v -run '^TestConformance$$' .
 
 interop: ## official SDKs, the Inspector and Claude Code through the gateway (npm and PyPI)
-	interop/peers
+	cd interop && go test -count=1 -v -run '^TestPeers$$' .

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -57,7 +58,7 @@ func TestConformance(t *testing.T) {
 }
 
 // errNone stands where there is no error to tell.
-var errNone = fmt.Errorf("the suite found nothing wrong")
+var errNone = errors.New("the suite found nothing wrong")
 
 // startFixture runs the Go SDK's own conformance server until the test ends and returns its URL.
 func startFixture(t *testing.T, stateless string) string {

@@ -34,6 +34,7 @@ var inspectorCalls = []struct {
 // testInspector lets the command line of the MCP Inspector list and call what the servers have. Through the gateway,
 // its lists have to name all that the direct lists name.
 func testInspector(t *testing.T, p plan) {
+	t.Helper()
 	for _, list := range []struct{ method, key string }{
 		{"tools/list", "name"}, {"prompts/list", "name"}, {"resources/list", "uri"}, {"resources/templates/list", "uriTemplate"},
 	} {
@@ -138,6 +139,7 @@ var connected = regexp.MustCompile(`(?m)^(\S+): .* - ✔ Connected$`)
 // testClaude registers the servers with Claude Code, for a user who never was here before, and wants it to say that
 // it reached all of them. That needs no login.
 func testClaude(t *testing.T, servers map[string]endpoint) {
+	t.Helper()
 	dir, env := t.TempDir(), strangerEnv(t, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1")
 	program := command{Command: peer(t, "@anthropic-ai", "claude-code-linux-x64", "claude")}
 	if _, err := os.Stat(program.Command); err != nil {
