@@ -36,21 +36,22 @@ func (p *pass) child(r role, key Span) role {
 	return rolePlain
 }
 
-// note remembers a member of an object that has a role.
-func (p *pass) note(r role, m Member) {
+// note remembers a member of an object that has a role; inner is the role of the member's value.
+func (p *pass) note(r, inner role, m Member) {
+	if r == roleEnvelope {
+		p.noteEnvelope(m)
+		return
+	}
 	if guarded := p.rules.names[r]; guarded != nil {
 		p.checkName(guarded, m.Key)
 	}
-	switch r {
-	case roleEnvelope:
-		p.noteEnvelope(m)
-	case roleParams, roleBody:
-		p.msg.members.add(m)
-		if KeyEqual(p.data[m.Key.Start:m.Key.End], metaName) {
-			p.msg.metaAt = m.Value
-		}
-	case roleParamsMeta, roleBodyMeta:
+	if r == roleParamsMeta || r == roleBodyMeta {
 		p.msg.meta.add(m)
+		return
+	}
+	p.msg.members.add(m)
+	if inner != rolePlain {
+		p.msg.metaAt = m.Value
 	}
 }
 
@@ -75,14 +76,14 @@ func (p *pass) noteEnvelope(m Member) {
 	}
 }
 
-// noteUnknown passes a member of the envelope that JSON-RPC does not know, unless its name is escaped. If it could be read
-// as the id then the id is not sure.
+// noteUnknown passes a member of the envelope that JSON-RPC does not know, unless its name is escaped or nearly known. If it
+// could be read as the id then the id is not sure.
 func (p *pass) noteUnknown(key Span) {
 	name := p.data[key.Start:key.End]
 	if bytes.IndexByte(name, '\\') >= 0 {
 		p.fault(key.Start, "member name "+shown(name)+" is escaped")
 	}
-	p.buf = appendFolded(p.buf[:0], name, len("id")+1)
+	p.checkName(p.rules.names[roleEnvelope], key)
 	p.idTwice = p.idTwice || string(p.buf) == "id"
 }
 

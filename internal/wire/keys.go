@@ -6,53 +6,66 @@ import (
 	"math/bits"
 )
 
-// A key is the name of a member of an object that is open: where it stands and a seeded hash of what it means.
-type key struct{ start, end, hash uint32 }
+// A key is the name of a member of an object that is open: where it stands, and a mark that is equal for equal names.
+type key struct{ start, end, mark uint32 }
+
+// few is how many keys are compared with each other rather than put into a table.
+const few = 8
 
 // key reads the name of a member and remembers it.
 func (p *pass) key(i int) int {
 	end := ordinary(p.data, i+1)
 	if p.at(end) == '"' {
-		p.push(i+1, end, p.data[i+1:end])
+		p.keys = append(p.keys, key{uint32(i + 1), uint32(end), mark(p.data[i+1 : end])})
 		return end + 1
 	}
 	if end = p.text(i); end == failed {
 		return failed
 	}
-	meaning := p.data[i+1 : end-1]
-	if bytes.IndexByte(meaning, '\\') >= 0 {
-		p.buf = appendUnescaped(p.buf[:0], meaning)
-		meaning = p.buf
-	}
-	p.push(i+1, end-1, meaning)
+	k := key{start: uint32(i + 1), end: uint32(end - 1)}
+	k.mark = mark(p.meaning(k))
+	p.keys = append(p.keys, k)
 	return end
 }
 
-func (p *pass) push(start, end int, meaning []byte) {
-	hash := maphash.Bytes(p.seed, meaning)
-	p.keys = append(p.keys, key{uint32(start), uint32(end), uint32(hash)})
+// mark tells most names apart, cheaply. It is no hash: anyone can make names with equal marks.
+func mark(name []byte) uint32 {
+	if len(name) == 0 {
+		return 0
+	}
+	return uint32(len(name))<<16 | uint32(name[0])<<8 | uint32(name[len(name)-1])
+}
+
+// meaning returns a key unescaped, valid until the next call.
+func (p *pass) meaning(k key) []byte {
+	raw := p.data[k.start:k.end]
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw
+	}
+	p.buf = appendUnescaped(p.buf[:0], raw)
+	return p.buf
 }
 
 // unique notes a fault if two of the keys from first on are equal, and forgets these keys: their object is closed. A few
-// are compared with each other; many go through a table, so that the whole scan stays linear whatever the message.
+// are compared with each other; more go through a table, so that the whole scan stays linear whatever the message.
 func (p *pass) unique(first int) {
-	const few = 12
 	keys := p.keys[first:]
 	p.keys = p.keys[:first]
 	if len(keys) > few {
 		p.uniqueInTable(keys)
 		return
 	}
-	for i := range keys {
+	for i := 1; i < len(keys); i++ {
 		for j := range i {
-			if keys[i].hash == keys[j].hash && p.refuseTwice(keys[i], keys[j]) {
+			if keys[i].mark == keys[j].mark && p.refuseTwice(keys[i], keys[j]) {
 				return
 			}
 		}
 	}
 }
 
-// uniqueInTable puts the keys into a table with open addressing, at most half full; a slot holds the place of a key plus 1.
+// uniqueInTable puts the keys into a table with open addressing, at most half full, by a hash with a secret seed that takes
+// the place of their marks. A slot holds the place of a key plus 1.
 func (p *pass) uniqueInTable(keys []key) {
 	size := 1 << bits.Len(uint(2*len(keys)-1))
 	if cap(p.table) < size {
@@ -60,10 +73,12 @@ func (p *pass) uniqueInTable(keys []key) {
 	}
 	table, mask := p.table[:size], uint32(size-1)
 	clear(table)
-	for n, k := range keys {
-		slot := k.hash & mask
+	for n := range keys {
+		k := &keys[n]
+		k.mark = uint32(maphash.Bytes(p.seed, p.meaning(*k)))
+		slot := k.mark & mask
 		for table[slot] != 0 {
-			if other := keys[table[slot]-1]; other.hash == k.hash && p.refuseTwice(k, other) {
+			if other := keys[table[slot]-1]; other.mark == k.mark && p.refuseTwice(*k, other) {
 				return
 			}
 			slot = (slot + 1) & mask
@@ -72,7 +87,7 @@ func (p *pass) uniqueInTable(keys []key) {
 	}
 }
 
-// refuseTwice notes a fault and reports true if the two keys, whose hashes are equal, really are equal.
+// refuseTwice notes a fault and reports true if the two keys, whose marks are equal, really are equal.
 func (p *pass) refuseTwice(k, other key) bool {
 	name := p.data[k.start:k.end]
 	if !sameKeys(name, p.data[other.start:other.end]) {

@@ -39,7 +39,8 @@ func hasByLength(lists [][]string, name []byte) bool {
 }
 
 // checkName notes a fault if the key is not one of the names but would be taken for one by a decoder that ignores case or,
-// looking at bytes, would not be taken for one because of escapes.
+// looking at bytes, would not be taken for one because of escapes. It leaves the folded key in
+// p.buf if it is none of the names.
 func (p *pass) checkName(n *names, key Span) {
 	raw := p.data[key.Start:key.End]
 	if hasByLength(n.exact, raw) {

@@ -66,14 +66,16 @@ const (
 )
 
 // ordinary returns the offset of the first byte from i on that a string cannot simply pass over: a quote, a backslash, a
-// control character or one beyond ASCII; len(b) if there is none. It looks at eight bytes at a time. In the word of marks
-// only the lowest is sure, since a borrow can run upwards from it, and only the lowest is used.
+// control character or one beyond ASCII; len(b) if there is none.
+//
+// It looks at eight bytes at a time. A byte is marked, by its highest bit, if it is beyond ASCII or if a subtraction
+// borrows: below ' ' minus ' ', and 0 minus 1, where 0 is what is left of the byte that is looked for. A borrow can run
+// on into the bytes above, so only the lowest mark is sure, and only that one is used.
 func ordinary(b []byte, i int) int {
 	for i+8 <= len(b) {
 		w := binary.LittleEndian.Uint64(b[i:])
-		quote, backslash := w^(ones*'"'), w^(ones*'\\')
-		marks := w | (w-ones*' ')&^w | (quote-ones)&^quote | (backslash-ones)&^backslash
-		if marks &= highs; marks != 0 {
+		marks := (w | (w - ones*' ') | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones)) & highs
+		if marks != 0 {
 			return i + bits.TrailingZeros64(marks)/8
 		}
 		i += 8

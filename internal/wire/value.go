@@ -65,9 +65,9 @@ func (p *pass) member(i, depth int, r role) int {
 	if r == rolePlain {
 		return p.value(i, depth, rolePlain)
 	}
-	end = p.value(i, depth, p.child(r, key))
-	if end != failed {
-		p.note(r, Member{key, Span{i, end}})
+	inner := p.child(r, key)
+	if end = p.value(i, depth, inner); end != failed {
+		p.note(r, inner, Member{key, Span{i, end}})
 	}
 	return end
 }
@@ -168,4 +168,4 @@ const byteOrderMark = "\uFEFF"
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+func isSpace(c byte) bool { return c <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t') }
