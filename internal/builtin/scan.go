@@ -1,0 +1,96 @@
+package builtin
+
+import (
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits of one scan over all folders.
+const (
+	maxListed  = 1_000  // files in the list
+	maxEntries = 10_000 // directory entries looked at
+)
+
+// A stamp tells one state of a file from the next.
+type stamp struct {
+	size     int64
+	modified time.Time
+}
+
+// A found file stands in a list.
+type found struct {
+	at    place
+	stamp stamp
+}
+
+// A scan is what the folders hold at one time.
+type scan struct {
+	files  []found  // sorted, at most maxListed
+	dirs   []string // absolute, to be watched
+	cut    bool     // there was more than the limits allow
+	budget int      // entries that may still be looked at
+}
+
+// scanFiles walks all folders. What cannot be read is left out.
+func scanFiles(all files) *scan {
+	s := &scan{budget: maxEntries}
+	for _, f := range all {
+		from := len(s.files)
+		s.walk(f)
+		slices.SortFunc(s.files[from:], func(a, b found) int { return strings.Compare(a.at.path, b.at.path) })
+	}
+	if len(s.files) > maxListed {
+		s.files, s.cut = s.files[:maxListed], true
+	}
+	return s
+}
+
+// walk collects the regular files of a folder. Links to files within the
+// folder are followed, links to directories are not, so no walk is endless.
+func (s *scan) walk(f *folder) {
+	pending := []string{"."}
+	for len(pending) > 0 {
+		dir := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
+		s.dirs = append(s.dirs, filepath.Join(f.dir, filepath.FromSlash(dir)))
+		for _, name := range s.names(f, dir) {
+			child := path.Join(dir, name)
+			info, err := f.root.Lstat(child)
+			if err == nil && info.Mode().Type() == fs.ModeSymlink {
+				if info, err = f.root.Stat(child); err == nil && info.IsDir() {
+					continue
+				}
+			}
+			switch {
+			case err != nil:
+			case info.IsDir():
+				pending = append(pending, child)
+			case info.Mode().IsRegular():
+				s.files = append(s.files, found{place{f, child}, stamp{info.Size(), info.ModTime()}})
+			}
+		}
+	}
+}
+
+// names are the names in a directory that checkPath accepts.
+func (s *scan) names(f *folder, dir string) []string {
+	if s.budget <= 0 {
+		s.cut = true
+		return nil
+	}
+	d, err := f.openNow(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(s.budget)
+	if err != nil {
+		return nil
+	}
+	s.budget -= len(names)
+	return slices.DeleteFunc(names, func(name string) bool { return checkPath(path.Join(dir, name)) != nil })
+}
