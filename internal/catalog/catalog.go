@@ -1,0 +1,192 @@
+// Package catalog is the merged list of the tools, prompts, resources and
+// templates of all servers: under which name each is offered, where a call of
+// that name goes, and the lists as clients get them, rendered in advance.
+//
+// A Catalog does no I/O and never changes. When a server's list changes, a new
+// one is built from all of them and takes its place.
+package catalog
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// A Source is one server and what it offers.
+type Source struct {
+	// Server is the server's name in the configuration.
+	Server string
+	// Prefix stands before the names of its tools and prompts, with a dot between.
+	// Empty leaves the names as the server declares them.
+	Prefix string
+	// Own marks our own server: its names win over any other's.
+	Own bool
+	// Order is the server's place in the configuration file.
+	Order int
+	// Listing is what the server offers. Its elements have been scanned; they are
+	// kept, not copied.
+	Listing *mcp.Listing
+	// Allow holds the patterns of the tools to offer, as the server names them; nil offers all.
+	Allow []string
+	// Rename gives tools another name before the prefix is added: the server's name to ours.
+	Rename map[string]string
+	// HTTP says that the server is reached over HTTP, where a tool with an invalid
+	// x-mcp-header must be left out.
+	HTTP bool
+	// Timeout goes into the destination of each of its entries.
+	Timeout time.Duration
+	// TrustAnnotations believes the server's hints about its own tools.
+	TrustAnnotations bool
+}
+
+// An Entry is one thing that can be called, got or read. It must not be changed.
+type Entry struct {
+	// Kind is what it is. An entry of kind Resource that was found by a template is a resource.
+	Kind mcp.Kind
+	// Name is what clients call it: a name, a URI, or a template of URIs.
+	Name string
+	// Dest is where a call of it goes.
+	Dest mcp.Destination
+	// Raw is the element as the server sent it but for the name.
+	Raw []byte
+	// Repeatable says that a call may be sent again when it is not known whether
+	// the first one arrived: the tool is read-only or idempotent by annotations
+	// that are trusted.
+	Repeatable bool
+
+	hidden hidden
+	inputs *inputs
+}
+
+// Options are what the lists of a Catalog carry beside its elements.
+type Options struct {
+	// ServerInfo is what we say of ourselves in results of the modern era: a JSON object, or nil.
+	ServerInfo []byte
+}
+
+// A Warning says why something that a server offers is left out, or offered under another name.
+type Warning struct {
+	Server  string
+	Kind    mcp.Kind
+	Name    string // as the server calls it, as far as it can be told
+	Problem string
+}
+
+// A Catalog answers what there is and what each client may see of it. It is
+// immutable and safe for concurrent use.
+type Catalog struct {
+	entries   [kinds][]*Entry // in the order in which they are listed
+	names     [kinds]map[string]*Entry
+	templates []*template // the most specific first
+	summary   summary
+	warnings  []Warning
+	options   Options
+	pages     pages
+}
+
+// Build merges the sources. The order of the slice does not matter: servers
+// stand in the order of the file, and entries in the server's own order. What is
+// malformed is left out with a Warning.
+func Build(sources []Source, o Options) *Catalog {
+	sources = slices.Clone(sources)
+	slices.SortFunc(sources, func(a, b Source) int {
+		return cmp.Or(cmp.Compare(a.Order, b.Order), strings.Compare(a.Server, b.Server))
+	})
+	c := &Catalog{options: o, summary: summarize(sources)}
+	c.pages.init()
+	for kind := range kinds {
+		var claims []*claim
+		for i := range sources {
+			claims = c.read(claims, &sources[i], mcp.Kind(kind))
+		}
+		c.settle(mcp.Kind(kind), claims)
+	}
+	c.compileTemplates()
+	return c
+}
+
+// Lookup returns the entry that clients know by that name. A URI that no server
+// lists belongs to the most specific template that it fits.
+func (c *Catalog) Lookup(kind mcp.Kind, name string) (*Entry, bool) {
+	if kind >= kinds {
+		return nil, false
+	}
+	if e, ok := c.names[kind][name]; ok {
+		return e, true
+	}
+	if kind == mcp.Resource {
+		return c.byTemplate(name)
+	}
+	return nil, false
+}
+
+// Ref returns what a completion/complete refers to: a prompt by its name, or a
+// template or a resource by its URI. Ref is the request's "ref" as it came.
+func (c *Catalog) Ref(ref []byte) (*Entry, *mcp.Error) {
+	kind, name, ok := mcp.ParseRef(ref)
+	if !ok {
+		return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments,
+			"ref must be a prompt with a name or a resource with a uri")
+	}
+	e, ok := c.Lookup(kind, name)
+	if !ok && kind == mcp.Template {
+		e, ok = c.Lookup(mcp.Resource, name)
+	}
+	if !ok {
+		return nil, mcp.Absent(kind, name, nil)
+	}
+	return e, nil
+}
+
+// Matches reports whether a name of that kind fits the pattern.
+func (c *Catalog) Matches(kind mcp.Kind, pattern string) bool {
+	if kind >= kinds {
+		return false
+	}
+	if !strings.Contains(pattern, "*") {
+		return c.names[kind][pattern] != nil
+	}
+	for name := range maps.Keys(c.names[kind]) {
+		if mcp.Match(pattern, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Same reports whether c and other, which may be nil, list the same things of
+// that kind, so that a change is announced only when there is one. Resources and
+// templates are two kinds although they share a notice.
+func (c *Catalog) Same(kind mcp.Kind, other *Catalog) bool {
+	if other == nil || kind >= kinds {
+		return false
+	}
+	return slices.EqualFunc(c.entries[kind], other.entries[kind], func(a, b *Entry) bool {
+		return a.Name == b.Name && a.Dest.Server == b.Dest.Server && a.hidden == b.hidden && bytes.Equal(a.Raw, b.Raw)
+	})
+}
+
+// Len returns how many things of that kind there are.
+func (c *Catalog) Len(kind mcp.Kind) int {
+	if kind >= kinds {
+		return 0
+	}
+	return len(c.entries[kind])
+}
+
+// Warnings returns what was left out or renamed, in a stable order.
+func (c *Catalog) Warnings() []Warning { return slices.Clone(c.warnings) }
+
+func (c *Catalog) warn(w Warning) { c.warnings = append(c.warnings, w) }
+
+// text returns the string that a member holds, "" if it is not one.
+func text(object []byte, member string) string {
+	s, _ := wire.Unquote(wire.Get(object, member))
+	return s
+}

@@ -1,0 +1,174 @@
+package catalog
+
+import (
+	"sync"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// Bounds of the rendered lists that a Catalog keeps. Above them, others make room.
+const (
+	maxPages     = 1024
+	maxPageBytes = 64 << 20
+)
+
+// pages keeps rendered lists, so that the second list is one look-up. Each is
+// rendered once, however many ask for it at the same time.
+type pages struct {
+	mu   sync.RWMutex // guards what follows
+	kept map[pageKey]*page
+	size int // bytes of all that are ready
+}
+
+// A pageKey tells rendered lists apart.
+type pageKey struct {
+	kind  mcp.Kind
+	form  form
+	whole bool
+	view  string
+}
+
+// A page is one rendered list; its value may be read once ready is closed.
+type page struct {
+	ready chan struct{}
+	value []byte
+}
+
+// A form is what the revisions differ in where lists are concerned.
+type form struct {
+	stateless, resultType, cacheHints, anyStructured bool
+}
+
+func formOf(r *mcp.Revision) form {
+	return form{stateless: r.Stateless, resultType: r.ResultType, cacheHints: r.CacheHints, anyStructured: r.AnyStructured}
+}
+
+func (p *pages) init() { p.kept = map[pageKey]*page{} }
+
+// List returns the complete result of a list method: everything of that kind that
+// the view lists, in the form of the revision. The bytes are shared and must not
+// be changed.
+func (c *Catalog) List(kind mcp.Kind, view *mcp.View, rev *mcp.Revision) []byte {
+	if kind >= kinds {
+		return nil
+	}
+	key := pageKey{kind: kind, form: formOf(rev)}
+	switch {
+	case view == nil || view.ID == "" && !view.Whole:
+		return c.render(key, view) // nothing to keep it under
+	case view.Whole:
+		key.whole = true
+	default:
+		key.view = view.ID
+	}
+	c.pages.mu.RLock()
+	p := c.pages.kept[key]
+	c.pages.mu.RUnlock()
+	if p == nil {
+		return c.renderOnce(key, view)
+	}
+	<-p.ready
+	return p.value
+}
+
+// renderOnce renders a list that is not kept yet, or waits for the one who does.
+func (c *Catalog) renderOnce(key pageKey, view *mcp.View) []byte {
+	c.pages.mu.Lock()
+	if p := c.pages.kept[key]; p != nil {
+		c.pages.mu.Unlock()
+		<-p.ready
+		return p.value
+	}
+	p := &page{ready: make(chan struct{})}
+	c.pages.kept[key] = p
+	c.pages.mu.Unlock()
+	defer close(p.ready)
+	p.value = c.render(key, view)
+	c.pages.keep(key, p)
+	return p.value
+}
+
+// keep counts a page that was rendered and lets others go if there are too many.
+func (p *pages) keep(key pageKey, rendered *page) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.size += len(rendered.value)
+	for other, page := range p.kept {
+		if p.size <= maxPageBytes && len(p.kept) <= maxPages {
+			return
+		}
+		if other != key && page.isReady() {
+			p.size -= len(page.value)
+			delete(p.kept, other)
+		}
+	}
+}
+
+func (p *page) isReady() bool {
+	select {
+	case <-p.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// render writes the list.
+func (c *Catalog) render(key pageKey, view *mcp.View) []byte {
+	f := key.form
+	dst := []byte{'{'}
+	if f.resultType {
+		dst = append(dst, `"resultType":"complete",`...)
+	}
+	dst = append(append(append(dst, '"'), shelves[key.kind].member...), `":[`...)
+	start := len(dst)
+	for _, e := range c.entries[key.kind] {
+		if !view.Lists(e.Kind, e.Name) {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = e.appendIn(dst, f)
+	}
+	dst = append(dst, ']')
+	if f.cacheHints {
+		dst = append(append(append(dst, `,"ttlMs":0,"cacheScope":"`...), cacheScope(view)...), '"')
+	}
+	if f.stateless && c.options.ServerInfo != nil {
+		dst = append(append(dst, `,"_meta":{"`+mcp.MetaServerInfo+`":`...), c.options.ServerInfo...)
+		dst = append(dst, '}')
+	}
+	return append(dst, '}')
+}
+
+// cacheScope returns who may share what the view shows: what is filtered is its caller's own.
+func cacheScope(view *mcp.View) string {
+	if view != nil && view.Whole {
+		return "public"
+	}
+	return "private"
+}
+
+// appendIn appends the element without what clients of that form must not get.
+func (e *Entry) appendIn(dst []byte, f form) []byte {
+	output := e.hidden.output && !f.anyStructured
+	execution := e.hidden.execution && f.stateless
+	if !output && !execution {
+		return append(dst, e.Raw...)
+	}
+	dst = append(dst, '{')
+	start := len(dst)
+	for m := range wire.MemberSpans(e.Raw) {
+		key := e.Raw[m.Key.Start:m.Key.End]
+		if output && wire.KeyEqual(key, "outputSchema") || execution && wire.KeyEqual(key, "execution") {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, e.Raw[m.Key.Start-1:m.Value.End]...)
+	}
+	return append(dst, '}')
+}

@@ -1,0 +1,162 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// How tools and prompts get their names (design/protocol.md, guarantee 7).
+//
+// A name that only one entry claims is given as it is. A name that several claim
+// is given to none of them: each gets it with a suffix made of its server and its
+// own name. So a name never comes to mean something else because a server came
+// or went, and the result does not depend on who came first. Only our own
+// server keeps its names whatever others claim.
+//
+// A suffixed name that somebody else claims as it is counts as one more
+// collision, so that nobody can take the place of another by guessing its suffix.
+//
+// URIs cannot be changed, since they stand in results too: the first server in
+// file order keeps a URI, and the others' entries are left out.
+
+// maxName is how long a tool's name may be (server/tools, "Tool Names").
+const maxName = 128
+
+// A claim is an entry that asks for a name.
+type claim struct {
+	entry     *Entry
+	own       bool
+	plain     string // the name it asks for
+	suffixed  string // the name it gets when others ask for that one too
+	contested bool
+}
+
+func newClaim(s *Source, e *Entry) *claim {
+	cl := &claim{entry: e, own: s.Own, plain: e.Name}
+	if e.Kind != mcp.Tool && e.Kind != mcp.Prompt {
+		return cl
+	}
+	if ours, ok := s.Rename[e.Name]; ok && e.Kind == mcp.Tool {
+		cl.plain = ours
+	}
+	suffix := suffixOf(s.Server, e.Dest.Name)
+	if s.Prefix != "" {
+		cl.plain = legal(s.Prefix + "." + cl.plain)
+		if len(cl.plain) > maxName {
+			cl.plain = withSuffix(cl.plain, suffix)
+		}
+	}
+	cl.suffixed = withSuffix(cl.plain, suffix)
+	return cl
+}
+
+// suffixOf returns eight characters that depend on the server and on its own name for the thing, and on nothing else.
+func suffixOf(server, name string) string {
+	sum := sha256.Sum256([]byte(server + "\x00" + name))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:5]))
+}
+
+func withSuffix(name, suffix string) string {
+	keep := min(len(name), maxName-1-len(suffix))
+	return strings.ToValidUTF8(name[:keep], "") + "_" + suffix
+}
+
+// legal returns the name with every character that a tool's name may not have replaced by an underscore.
+func legal(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '_', r == '-', r == '.':
+			return r
+		default:
+			return '_'
+		}
+	}, name)
+}
+
+// settle gives the claims their names and takes them into the catalogue.
+func (c *Catalog) settle(kind mcp.Kind, claims []*claim) {
+	if kind == mcp.Tool || kind == mcp.Prompt {
+		contest(claims)
+	}
+	taken := make(map[string]*Entry, len(claims))
+	for _, own := range [...]bool{true, false} {
+		for _, cl := range claims {
+			if cl.own == own {
+				c.give(taken, cl)
+			}
+		}
+	}
+	c.names[kind] = taken
+	c.entries[kind] = make([]*Entry, 0, len(taken))
+	for _, cl := range claims {
+		if taken[cl.entry.Name] == cl.entry {
+			c.entries[kind] = append(c.entries[kind], cl.entry)
+		}
+	}
+}
+
+// contest finds out which claims collide.
+func contest(claims []*claim) {
+	first := make(map[string]*claim, len(claims))
+	var lost []*claim
+	lose := func(cl *claim) {
+		if !cl.contested {
+			cl.contested = true
+			lost = append(lost, cl)
+		}
+	}
+	for _, cl := range claims {
+		switch other := first[cl.plain]; {
+		case other == nil:
+			first[cl.plain] = cl
+		case other.own:
+			lose(cl)
+		case cl.own:
+			lose(other)
+			first[cl.plain] = cl
+		default:
+			lose(cl)
+			lose(other)
+		}
+	}
+	for len(lost) > 0 {
+		cl := lost[0]
+		lost = lost[1:]
+		if victim := first[cl.suffixed]; victim != nil && !victim.own {
+			lose(victim)
+		}
+	}
+}
+
+// give gives the claim its name, unless that is taken.
+func (c *Catalog) give(taken map[string]*Entry, cl *claim) {
+	e, name := cl.entry, cl.plain
+	if cl.contested {
+		name = cl.suffixed
+		c.warn(Warning{e.Dest.Server, e.Kind, e.Dest.Name, cl.plain + " is not the only one of that name, so it is offered as " + name})
+	}
+	if other := taken[name]; other != nil {
+		c.warn(Warning{e.Dest.Server, e.Kind, e.Dest.Name, "left out: " + other.Dest.Server + " has that name or URI already"})
+		return
+	}
+	taken[name] = e
+	e.Name = name
+	if name != e.Dest.Name {
+		e.Raw = renamed(e.Raw, shelves[e.Kind].name, name)
+	}
+}
+
+// renamed returns the element with another value of the member that names it, and otherwise byte for byte the same.
+func renamed(raw []byte, member, name string) []byte {
+	for m := range wire.MemberSpans(raw) {
+		if wire.KeyEqual(raw[m.Key.Start:m.Key.End], member) {
+			quoted := wire.AppendQuote(make([]byte, 0, len(name)+2), name)
+			return wire.AppendPatched(make([]byte, 0, len(raw)+len(quoted)), raw, wire.Patch{Span: m.Value, With: quoted})
+		}
+	}
+	return raw
+}

@@ -1,0 +1,142 @@
+package mcp
+
+import (
+	"net/http"
+
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// A Call is one request or notification of a client on its way through the
+// house. The door makes it; the rooms behind read it. What a room decides on is
+// a field; everything else stays in Request as the bytes that came.
+type Call struct {
+	// ID names the call in the audit record and the log. It is ours, not the client's.
+	ID string
+	// Caller is who asks, once authenticated.
+	Caller *Caller
+	// Session is the client that asks, for as long as it stays: a legacy session
+	// or a client on a pipe. Nil for a modern call over HTTP, which stands alone.
+	Session *Session
+	// Revision is what the client speaks.
+	Revision *Revision
+	// Capabilities and ClientInfo are what the client said of itself: JSON objects, or nil.
+	Capabilities, ClientInfo []byte
+	// LogLevel is the least severe log message that the client asked for; empty for none.
+	LogLevel string
+
+	// Method is the JSON-RPC method in the words of the standard.
+	Method string
+	// Name is the tool's or prompt's name or the resource's URI, as the client
+	// wrote it. It is decided on here and put back into the message on the way
+	// out, so that what was allowed and what is forwarded cannot differ.
+	Name string
+	// Request is the message as it came. It is valid until Handle returns.
+	Request *wire.Message
+	// Header holds the Mcp-Param-* and trace headers of an HTTP request.
+	Header http.Header
+	// Transport is how the call came in: "http", "stdio" or "inproc".
+	Transport string
+	// Remote is the client's network address, empty on a pipe.
+	Remote string
+
+	// Refused is why the door refused the message. Such a call is only recorded;
+	// nothing behind the audit sees it.
+	Refused *Error
+	// Server is the name of the server that the call went to. Route sets it for
+	// the audit record.
+	Server string
+}
+
+// Params returns the call's parameters, a JSON object, or nil without any.
+func (c *Call) Params() []byte { return c.member(func(m *wire.Message) wire.Span { return m.Params }) }
+
+// Member returns the value of a top-level member of the parameters, or nil.
+func (c *Call) Member(name string) []byte {
+	return c.member(func(m *wire.Message) wire.Span { return m.Member(name) })
+}
+
+// Meta returns the value of a member of the parameters' _meta, or nil.
+func (c *Call) Meta(name string) []byte {
+	return c.member(func(m *wire.Message) wire.Span { return m.Meta(name) })
+}
+
+func (c *Call) member(find func(*wire.Message) wire.Span) []byte {
+	if c.Request == nil {
+		return nil
+	}
+	if s := find(c.Request); s.Ok() {
+		return c.Request.Bytes(s)
+	}
+	return nil
+}
+
+// IsNotification reports whether nobody waits for an answer.
+func (c *Call) IsNotification() bool {
+	return c.Request != nil && c.Request.Kind == wire.Notification
+}
+
+// Asks reports whether the client declared one of the capabilities that let a
+// server ask it something in mid-call: sampling, elicitation or roots.
+func (c *Call) Asks() bool {
+	for _, capability := range [...]string{"sampling", "elicitation", "roots"} {
+		if wire.Get(c.Capabilities, capability) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// A Session is one client for as long as it stays: a legacy session, or a
+// client on a pipe. Upstream sessions of its own and its subscriptions are
+// kept under its ID and dropped when it ends.
+type Session struct {
+	// ID is unique among the sessions of this instance, and secret: who knows it
+	// and is its caller may use it.
+	ID string
+}
+
+// A Caller is who asks.
+type Caller struct {
+	// ID names the caller in the audit record: the key's name, or "anonymous".
+	ID string
+	// View is what the caller may see and use.
+	View *View
+}
+
+// A Kind is a kind of thing that has a name.
+type Kind uint8
+
+// The kinds of named things.
+const (
+	Tool Kind = iota
+	Prompt
+	Resource
+	Template
+)
+
+// A View is what a caller may see. Listing and calling ask the same View, so
+// that a tool or prompt is listed exactly when it can be called.
+type View struct {
+	// ID is equal for equal views; rendered lists are kept under it.
+	ID string
+	// Whole says that the view hides nothing.
+	Whole bool
+	// Allow decides on one name. It is pure and safe for concurrent use; nil allows nothing.
+	Allow func(kind Kind, name string) bool
+	// List decides which names stand in lists, where that is not what Allow
+	// says: a scope may list a resource without reading it. Nil lists what Allow allows.
+	List func(kind Kind, name string) bool
+}
+
+// Sees reports whether the thing of that kind and name may be called, got or read.
+func (v *View) Sees(kind Kind, name string) bool {
+	return v != nil && (v.Whole || v.Allow != nil && v.Allow(kind, name))
+}
+
+// Lists reports whether lists show the thing of that kind and name.
+func (v *View) Lists(kind Kind, name string) bool {
+	if v != nil && !v.Whole && v.List != nil {
+		return v.List(kind, name)
+	}
+	return v.Sees(kind, name)
+}

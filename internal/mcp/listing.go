@@ -1,0 +1,28 @@
+package mcp
+
+import "time"
+
+// A Listing is what one server offers, element by element in the bytes it sent.
+type Listing struct {
+	// Revision is what the server speaks.
+	Revision *Revision
+	// Tools, Prompts, Resources and Templates are JSON objects in the server's order.
+	Tools, Prompts, Resources, Templates [][]byte
+	// Capabilities and Info are what the server said of itself: JSON objects, or nil.
+	Capabilities, Info []byte
+	// Instructions is the server's advice on its use.
+	Instructions string
+}
+
+// A Destination is where a call goes: a server, and the name by which that
+// server knows what the call addresses.
+type Destination struct {
+	// Server is the server's name in the configuration.
+	Server string
+	// Name is the tool's or prompt's name or the URI that the server itself uses.
+	Name string
+	// Headers are the arguments that a modern HTTP request repeats in its headers.
+	Headers []HeaderParam
+	// Timeout bounds the call from start to end; 0 leaves it to the server's own bound.
+	Timeout time.Duration
+}

@@ -1,0 +1,33 @@
+// Package mcp is the vocabulary of the house: the Call that goes through it,
+// the Reply that answers it, the Handler and Middleware that work on it, the
+// methods, the errors and the table of revisions.
+package mcp
+
+import "context"
+
+// A Handler answers calls. Handle ends with exactly one reply.Done and a nil
+// error, or with an error and no Done; a notification gets neither. The context
+// does not descend from the transport's: the door that took the call cancels
+// it by the rules of its era. Handle may be called concurrently.
+type Handler interface {
+	Handle(ctx context.Context, call *Call, reply Reply) error
+}
+
+// HandlerFunc makes a Handler of a function.
+type HandlerFunc func(ctx context.Context, call *Call, reply Reply) error
+
+// Handle calls f.
+func (f HandlerFunc) Handle(ctx context.Context, call *Call, reply Reply) error {
+	return f(ctx, call, reply)
+}
+
+// A Middleware puts something before, after or around a Handler.
+type Middleware func(next Handler) Handler
+
+// Chain returns h behind the middlewares, the first of them outermost.
+func Chain(h Handler, outermostFirst ...Middleware) Handler {
+	for i := len(outermostFirst) - 1; i >= 0; i-- {
+		h = outermostFirst[i](h)
+	}
+	return h
+}
