@@ -39,6 +39,7 @@ func TestPeers(t *testing.T) {
 	stdio.Gateway = &endpoint{command: sumun(t, "connect", "--url", gate.URL, "--key", gate.Key)}
 	modern.Gateway, modern.Era = &gate, "modern"
 	t.Run("TypeScript SDK", func(t *testing.T) { runClient(t, http, typescript(t)) })
+	t.Run("TypeScript SDK, modern era", func(t *testing.T) { runClient(t, modern, typescript(t)) })
 	t.Run("TypeScript SDK over stdio", func(t *testing.T) { runClient(t, stdio, typescript(t)) })
 	t.Run("Python SDK", func(t *testing.T) { runClient(t, http, python(t, abs(t, "python", "client.py"))) })
 	t.Run("Python SDK, modern era", func(t *testing.T) { runClient(t, modern, python(t, abs(t, "python", "client.py"))) })

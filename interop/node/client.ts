@@ -1,28 +1,22 @@
-// The official TypeScript SDK as a client: lists all that the servers of a plan have and uses it, through the
-// gateway where the plan names one, else directly. Prints PASS or FAIL for each check; the exit code is 1 if any
-// failed.
+// The official TypeScript SDK as a client: lists all that the servers of a plan have and uses it, through the gateway
+// where the plan names one, else directly. Prints PASS or FAIL for each check; the exit code is 1 if any failed.
 //
 //	node client.ts plan.json
+//
+// In the legacy era it is version 1 of the SDK, in the modern era version 2. In the modern era, servers of the legacy
+// era behind the gateway cannot ask the client back: these checks are left to the legacy run.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import {
-  CreateMessageRequestSchema,
-  ElicitRequestSchema,
-  ListRootsRequestSchema,
-  LoggingMessageNotificationSchema,
-  ResourceUpdatedNotificationSchema,
-} from "@modelcontextprotocol/sdk/types.js";
+import type { Connection, Endpoint, Handlers, Item } from "./connection.ts";
+import { connect as connectLegacy } from "./legacy.ts";
+import { connect as connectModern } from "./modern.ts";
 
-type Endpoint = { command?: string; args?: string[]; url?: string; key?: string };
-type Plan = { gateway?: Endpoint; servers: Record<string, Endpoint>; folder: string };
-type Item = Record<string, unknown>;
+type Plan = { gateway?: Endpoint; servers: Record<string, Endpoint>; folder: string; era: "legacy" | "modern" };
 
 const plan: Plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const legacy = plan.era === "legacy";
 const folder = pathToFileURL(plan.folder).href;
 let failures = 0;
 
@@ -44,11 +38,8 @@ async function check(name: string, run: () => Promise<void>): Promise<void> {
 }
 
 // A Peer is a connected client, with the notifications that came to it.
-class Peer {
-  readonly client = new Client(
-    { name: "sumun-interop-typescript", version: "1.0.0" },
-    { capabilities: { elicitation: {}, sampling: {}, roots: { listChanged: true } } },
-  );
+class Peer implements Handlers {
+  client!: Connection;
   readonly logs: unknown[] = [];
   readonly updated: string[] = [];
   // prefix stands before the names of a server's tools and prompts.
@@ -56,49 +47,48 @@ class Peer {
 
   constructor(prefix: (server: string) => string) {
     this.prefix = prefix;
-    this.client.setRequestHandler(ElicitRequestSchema, async () => ({
-      action: "accept",
-      content: { name: "Ada Lovelace", check: true, integer: 7 },
-    }));
-    this.client.setRequestHandler(CreateMessageRequestSchema, async (request) => {
-      const asked = request.params.messages[0].content;
-      const text = !Array.isArray(asked) && asked.type === "text" ? asked.text : "?";
-      return { role: "assistant", model: "parrot", content: { type: "text", text: `I heard: ${text}` } };
-    });
-    this.client.setRequestHandler(ListRootsRequestSchema, async () => ({ roots: [{ uri: folder, name: "work" }] }));
-    this.client.setNotificationHandler(LoggingMessageNotificationSchema, (n) => void this.logs.push(n.params.data));
-    this.client.setNotificationHandler(ResourceUpdatedNotificationSchema, (n) => void this.updated.push(n.params.uri));
   }
 
-  async connect(to: Endpoint): Promise<this> {
-    const headers: Record<string, string> = to.key ? { Authorization: `Bearer ${to.key}` } : {};
-    await this.client.connect(
-      to.url
-        ? new StreamableHTTPClientTransport(new URL(to.url), { requestInit: { headers } })
-        : new StdioClientTransport({ command: to.command!, args: to.args, stderr: "ignore" }),
-    );
+  async connect(to: Endpoint, connector: typeof connectLegacy): Promise<this> {
+    this.client = await connector(to, this);
     return this;
+  }
+
+  elicited(): Item {
+    return { name: "Ada Lovelace", check: true, integer: 7 };
+  }
+
+  sampled(text: string): string {
+    return `I heard: ${text}`;
+  }
+
+  roots() {
+    return [{ uri: folder, name: "work" }];
+  }
+
+  logged(data: unknown): void {
+    this.logs.push(data);
+  }
+
+  changed(uri: string): void {
+    this.updated.push(uri);
   }
 
   // call calls a tool and returns the text of its answer.
   async call(server: string, tool: string, args: Item, options = {}): Promise<string> {
-    const result = await this.client.callTool(
-      { name: this.prefix(server) + tool, arguments: args },
-      undefined,
-      options,
-    );
-    const text = (result.content as Item[]).map((c) => c.text ?? `[${c.type}]`).join("\n");
+    const result = await this.client.callTool({ name: this.prefix(server) + tool, arguments: args }, options);
+    const text = result.content.map((c) => c.text ?? `[${c.type}]`).join("\n");
     assert.ok(!result.isError, `${tool} failed: ${text}`);
     return text;
   }
 }
 
 // all follows the pages of a list.
-async function all(page: (cursor?: string) => Promise<Item>, field: string): Promise<Item[]> {
+async function all(page: (cursor?: string) => Promise<object>, field: string): Promise<Item[]> {
   const items: Item[] = [];
   let cursor: string | undefined;
   do {
-    const result = await page(cursor);
+    const result = (await page(cursor)) as Item;
     items.push(...(result[field] as Item[]));
     cursor = result.nextCursor as string | undefined;
   } while (cursor);
@@ -123,6 +113,7 @@ async function listed(kind: string, peer: Peer, server?: string): Promise<Map<st
   if (!(capability in (peer.client.getServerCapabilities() ?? {}))) return items;
   for (const { _meta, ...item } of await kinds[kind].list(peer)) {
     const id = kinds[kind].id;
+    if (!legacy) delete item.execution; // the modern era does not have it
     if (server && id === "name") item.name = `${server}.${item.name}`;
     assert.ok(!items.has(item[id] as string), `${item[id]} is listed twice`);
     items.set(item[id] as string, item);
@@ -167,7 +158,7 @@ async function everything(server: string, peer: Peer): Promise<void> {
   await test("calls get-sum", async () => assert.match(await peer.call(server, "get-sum", { a: 19, b: 23 }), /\b42\b/));
   await test("calls get-structured-content", async () => {
     const result = await client.callTool({ name: `${name}get-structured-content`, arguments: { location: "Chicago" } });
-    assert.equal(typeof (result.structuredContent as Item).temperature, "number");
+    assert.equal(typeof result.structuredContent?.temperature, "number");
   });
   await test("calls get-tiny-image", async () => {
     assert.match(await peer.call(server, "get-tiny-image", {}), /\[image\]/);
@@ -190,7 +181,7 @@ async function everything(server: string, peer: Peer): Promise<void> {
   });
   await test("reads a resource of a template", async () => {
     const { contents } = await client.readResource({ uri: "demo://resource/dynamic/text/7" });
-    assert.match((contents[0] as Item).text as string, /^Resource 7: /);
+    assert.match(String(contents[0].text), /^Resource 7: /);
   });
   await test("gets a prompt", async () => {
     const { messages } = await client.getPrompt({ name: `${name}args-prompt`, arguments: { city: "Suwon" } });
@@ -209,6 +200,7 @@ async function everything(server: string, peer: Peer): Promise<void> {
     const { completion } = await client.complete({ ref, argument: { name: "resourceId", value: "12" } });
     assert.deepEqual(completion.values, ["12"]);
   });
+  if (!legacy) return;
   await test("answers an elicitation", async () => {
     assert.match(await peer.call(server, "trigger-elicitation-request", {}), /Ada Lovelace/);
   });
@@ -260,10 +252,14 @@ async function files(server: string, peer: Peer): Promise<void> {
 
 const servers = new Map<string, Peer>();
 for (const [name, endpoint] of Object.entries(plan.servers)) {
-  servers.set(name, await new Peer(() => "").connect(endpoint));
+  servers.set(name, await new Peer(() => "").connect(endpoint, connectLegacy));
 }
-const gateway = plan.gateway && (await new Peer((server) => `${server}.`).connect(plan.gateway));
-if (gateway) await compareLists(gateway, servers);
+const connector = legacy ? connectLegacy : connectModern;
+const gateway = plan.gateway && (await new Peer((server) => `${server}.`).connect(plan.gateway, connector));
+if (gateway) {
+  console.log(`      the gateway speaks ${gateway.client.revision()}`);
+  await compareLists(gateway, servers);
+}
 let subscribed = false;
 for (const [name, own] of servers) {
   const peer = gateway ?? own;
@@ -272,7 +268,7 @@ for (const [name, own] of servers) {
     continue;
   }
   await everything(name, peer);
-  if (!gateway || !subscribed) await subscription(name, peer);
+  if (legacy && !(gateway && subscribed)) await subscription(name, peer);
   subscribed = true;
 }
 await Promise.all([...servers.values(), ...(gateway ? [gateway] : [])].map((p) => p.client.close()));
