@@ -16,21 +16,27 @@ const (
 
 // A summary is what the servers say of themselves, as one.
 type summary struct {
-	capabilities []byte
-	instructions string
+	capabilities    []byte
+	instructions    string
+	resourceServers []string // without our own
 }
 
 // summarize merges what the sources, in file order, say of themselves.
 func summarize(sources []Source) summary {
+	var sum summary
 	subscribe, logging, completions := false, false, false
 	for i := range sources {
-		if sources[i].Listing == nil {
+		its := sources[i].Listing
+		if its == nil {
 			continue
 		}
-		its := sources[i].Listing.Capabilities
-		subscribe = subscribe || isTrue(wire.Get(wire.Get(its, "resources"), "subscribe"))
-		logging = logging || isObject(wire.Get(its, "logging"))
-		completions = completions || isObject(wire.Get(its, "completions"))
+		resources := wire.Get(its.Capabilities, "resources")
+		subscribe = subscribe || isTrue(wire.Get(resources, "subscribe"))
+		logging = logging || isObject(wire.Get(its.Capabilities, "logging"))
+		completions = completions || isObject(wire.Get(its.Capabilities, "completions"))
+		if !sources[i].Own && (resources != nil || len(its.Resources)+len(its.Templates) > 0) {
+			sum.resourceServers = append(sum.resourceServers, sources[i].Server)
+		}
 	}
 	merged := []byte(`{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true`)
 	if subscribe {
@@ -43,7 +49,17 @@ func summarize(sources []Source) summary {
 	if completions {
 		merged = append(merged, `,"completions":{}`...)
 	}
-	return summary{capabilities: append(merged, '}'), instructions: instructions(sources)}
+	sum.capabilities, sum.instructions = append(merged, '}'), instructions(sources)
+	return sum
+}
+
+// OnlyResourceServer returns the one server besides our own that has resources,
+// if there is just one: a URI that nobody lists can only be its.
+func (c *Catalog) OnlyResourceServer() (string, bool) {
+	if len(c.summary.resourceServers) != 1 {
+		return "", false
+	}
+	return c.summary.resourceServers[0], true
 }
 
 // Capabilities returns what we can do, as a server's capabilities: a JSON object.

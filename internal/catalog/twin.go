@@ -16,8 +16,8 @@ import (
 // ignores case would take it for that property, and what was checked would not be
 // what it reads (design/protocol.md, guarantee 1). It returns "" if there is none.
 // Arguments must have been scanned. Nothing is allocated while every name is a property.
-func (c *Catalog) Twin(e *Entry, arguments []byte) string {
-	if e == nil || e.inputs == nil || len(arguments) == 0 {
+func (e *Entry) Twin(arguments []byte) string {
+	if e.inputs == nil || len(arguments) == 0 {
 		return ""
 	}
 	return e.inputs.shape().twin(arguments)
