@@ -44,6 +44,13 @@ func (l *loader) wrongKey(path, message, hint string) {
 	l.faults = append(l.faults, l.src.at(l.keys[path], path, message, hint))
 }
 
+// missing notes that the mapping at path lacks a key, unless it has one that may be meant.
+func (l *loader) missing(path, key, hint string) {
+	if !l.odd[path] {
+		l.wrongKey(path, key+" is missing", hint)
+	}
+}
+
 // ok reports whether none of the values at these paths has a fault.
 func (l *loader) ok(paths ...string) bool {
 	return !slices.ContainsFunc(paths, func(p string) bool { return l.origin[p] != nil && l.origin[p].broken })
@@ -53,11 +60,10 @@ func (l *loader) ok(paths ...string) bool {
 func (l *loader) checkListen() {
 	c := l.config
 	where := "listen"
-	if !l.written("listen") && l.written("port") {
-		where = "port"
-	}
-	if !l.written("listen") && l.written("host") {
-		where = "host"
+	for _, key := range []string{"port", "host"} {
+		if !l.written("listen") && l.written(key) {
+			where = key
+		}
 	}
 	if l.written("listen") && (l.written("port") || l.written("host")) {
 		l.wrong("listen", "stands beside port or host, which say the same", "keep listen, or port and host")
@@ -71,14 +77,24 @@ func (l *loader) checkListen() {
 		l.wrong(where, fmt.Sprintf("%q is not an address to listen on", c.Listen), "write host:port, such as 127.0.0.1:8080")
 		return
 	}
-	if loopback(host) {
-		return
+	if !loopback(host) {
+		l.checkOpen(where)
 	}
+}
+
+// checkOpen wants TLS, and keys, because strangers can reach the address that where gives.
+func (l *loader) checkOpen(where string) {
+	c := l.config
 	if c.Anonymous {
 		l.wrong("anonymous", "lets everyone in who reaches "+c.Listen, "anonymous: true is for loopback only; listen on 127.0.0.1")
 	}
-	if !c.TLS.Enabled && !c.TLS.Terminated && l.ok("tls", "tls.enabled", "tls.certFile", "tls.keyFile", "tls.terminated") {
-		l.wrong(where, c.Listen+" can be reached from other machines, and there is no TLS",
+	sure := !l.odd[""] && !l.odd["tls"] && l.ok("tls", "tls.enabled", "tls.certFile", "tls.keyFile", "tls.terminated")
+	if !c.TLS.Enabled && !c.TLS.Terminated && sure {
+		said := ""
+		if strings.HasPrefix(l.listenFrom, "environment") {
+			said = " (which " + HostVariable + " says)"
+		}
+		l.wrong(where, c.Listen+said+" can be reached from other machines, and there is no TLS",
 			"set tls: {certFile: …, keyFile: …}, or tls: {terminated: true} behind a proxy that ends TLS, or listen on 127.0.0.1")
 	}
 }
@@ -134,11 +150,7 @@ func (l *loader) checkTLS() {
 	}
 	for _, f := range []struct{ path, name string }{{"tls.certFile", t.CertFile}, {"tls.keyFile", t.KeyFile}} {
 		if f.name == "" {
-			at := f.path
-			if !l.written(at) {
-				at = "tls"
-			}
-			l.wrong(at, f.path+" is missing", "TLS needs certFile and keyFile; sumun serves without TLS on loopback only")
+			l.missing("tls", strings.TrimPrefix(f.path, "tls."), "TLS needs certFile and keyFile; without TLS, listen on loopback only")
 		} else if err := isReadable(f.name); err != nil {
 			l.wrong(f.path, "reading "+f.name+": "+err.Error(), "")
 		}
@@ -218,10 +230,10 @@ func (l *loader) checkResources() {
 			continue
 		}
 		if r.Type == "" {
-			l.wrongKey(p, "says no type", "write type: file")
+			l.missing(p, "type", "write type: file")
 		}
 		if r.Root == "" {
-			l.wrongKey(p, "says no root", "write root: DIRECTORY")
+			l.missing(p, "root", "write root: DIRECTORY")
 		} else if err := isDir(r.Root); err != nil {
 			l.wrong(p+".root", r.Root+": "+err.Error(), "name a directory that is there")
 		}

@@ -11,6 +11,7 @@ import (
 var (
 	serverName  = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	envName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	prefixName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 	toolName    = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
 	headerName  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$") // RFC 9110 section 5.6.2, token
 	headerValue = regexp.MustCompile(`^[\t -~\x80-\x{10FFFF}]*$`)     // RFC 9110 section 5.5
@@ -83,7 +84,7 @@ func (l *loader) checkWay(p string, s *Server) {
 	case url:
 		l.checkURL(p+".url", s.URL)
 	case !command:
-		l.wrongKey(p, "has neither command nor url", "write command: PROGRAM for a local server, or url: https://… for a remote one")
+		l.missing(p, "command or url", "write command: PROGRAM for a local server, or url: https://… for a remote one")
 	}
 	l.checkBeside(p, s)
 }
@@ -175,17 +176,10 @@ func (l *loader) checkTools(p string, s *Server) {
 		taken[to] = from
 	}
 	if s.Tools.Timeout > s.MaxRuntime && l.ok(p+".tools.timeout", p+".maxRuntime") {
-		at := p + ".tools.timeout"
-		if !l.written(at) {
-			at = p + ".maxRuntime"
-		}
-		l.wrong(at, fmt.Sprintf("a call may stay silent for %s but run for %s only", s.Tools.Timeout, s.MaxRuntime),
+		l.wrong(p+".tools.timeout", fmt.Sprintf("a call may stay silent for %s but run for %s only", short(s.Tools.Timeout), short(s.MaxRuntime)),
 			"make maxRuntime the longer one")
 	}
-	if strings.ContainsFunc(s.Prefix, func(r rune) bool { return !toolRune(r) }) || len(s.Prefix) > maxNameBytes {
+	if l.written(p+".prefix") && s.Prefix != "" && !prefixName.MatchString(s.Prefix) {
 		l.wrong(p+".prefix", fmt.Sprintf("%q cannot stand before the names of tools", s.Prefix), "use letters, digits, _, - and dots")
 	}
 }
-
-// toolRune reports whether r may stand in the name of a tool.
-func toolRune(r rune) bool { return toolName.MatchString(string(r)) }

@@ -15,6 +15,7 @@ type decoder struct {
 	faults Faults
 	origin map[string]*node    // by path: where a value that was written comes from
 	keys   map[string]position // by path: where its key stands
+	odd    map[string]bool     // by path: mappings with keys that are not known, so that what they lack may be what was meant
 }
 
 // An attribute is a field of a struct as its tags describe it.
@@ -129,7 +130,12 @@ var elsewhere = map[string]string{
 // unknown notes that f stands in a mapping that has no such key.
 func (d *decoder) unknown(f field, path string, attrs []attribute, later []string) {
 	p := join(path, f.key)
-	if slices.Contains(later, f.key) {
+	d.odd[path] = true
+	switch {
+	case len(d.faults) > maxFaults:
+		d.faults = append(d.faults, Fault{Line: f.at.line}) // counted, but not told
+		return
+	case slices.Contains(later, f.key):
 		d.faults = append(d.faults, d.src.at(f.at, p, "is not built yet in this version", "remove it"))
 		return
 	}
@@ -191,12 +197,8 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, a attribute) {
 			*x = n.text
 		}
 	case *bool:
-		if b, err := strconv.ParseBool(n.text); d.wantScalar(n, path, boolean) {
-			if err != nil {
-				d.fault(n, path, "wants true or false", "")
-			} else if d.allowed(n, path, n.text, a) {
-				*x = b
-			}
+		if d.wantScalar(n, path, boolean) && d.wantBool(n, path) && d.allowed(n, path, n.text, a) {
+			*x = n.text == "true"
 		}
 	case *int:
 		if i, err := strconv.Atoi(n.text); d.wantScalar(n, path, number) {
@@ -226,12 +228,27 @@ func (d *decoder) wantScalar(n *node, path string, k kind) bool {
 		d.fault(n, path, "has no value", "give it one, or remove the key")
 	case k == text && (n.kind == number || n.kind == boolean):
 		d.fault(n, path, fmt.Sprintf("wants %s, not %s", k, n.kind), "put it in quotes: "+strconv.Quote(n.text))
-	case n.kind == text:
+	case n.kind == text && k != text && looksLike(n.text, k):
 		d.fault(n, path, fmt.Sprintf("wants %s, not %s", k, n.kind), "write it without quotes")
 	default:
 		d.fault(n, path, fmt.Sprintf("wants %s, not %s", k, n.kind), "")
 	}
 	return false
+}
+
+// wantBool reports whether n, which may have come from a variable, is true or false.
+func (d *decoder) wantBool(n *node, path string) bool {
+	if looksLike(n.text, boolean) {
+		return true
+	}
+	d.fault(n, path, "wants true or false", "")
+	return false
+}
+
+// looksLike reports whether s would be a k without quotes.
+func looksLike(s string, k kind) bool {
+	_, err := strconv.Atoi(s)
+	return k == number && err == nil || k == boolean && (s == "true" || s == "false")
 }
 
 // wantDuration reports whether n can be a duration.
@@ -260,12 +277,15 @@ func (d *decoder) allowed(n *node, path, value string, a attribute) bool {
 	return false
 }
 
-// orList returns "write a, b or c", or nothing for no words.
+// orList returns "write a, b or c", or for no words that there is nothing to write.
 func orList(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(append([]string{"write"}, words...), " ")
-	}
 	last := len(words) - 1
+	switch last {
+	case -1:
+		return "remove it"
+	case 0:
+		return "write " + words[0]
+	}
 	return "write " + strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
@@ -274,8 +294,10 @@ func (d *decoder) number(n *node, path string, a attribute, i int64, err error) 
 	lo, noLo := strconv.ParseInt(a.min, 10, 64)
 	hi, noHi := strconv.ParseInt(a.max, 10, 64)
 	switch {
+	case err != nil && n.kind == text && !n.expanded():
+		d.fault(n, path, fmt.Sprintf("%q is not a size", n.text), "write a number of bytes, or one with a unit: 512KiB, 4MiB")
 	case err != nil:
-		d.fault(n, path, "is not a whole number that fits", "")
+		d.fault(n, path, "is not a whole number that fits here", "")
 	case noLo == nil && i < lo, noHi == nil && i > hi:
 		d.fault(n, path, fmt.Sprintf("%d is not between %s and %s", i, a.min, a.max), "")
 	}

@@ -43,12 +43,12 @@ func (x *expander) tree(n *node, path string) {
 
 // scalar expands the text of n. When a variable is missing n becomes nothing that later steps would complain about again.
 func (x *expander) scalar(n *node, path string) {
-	if n.shown != "" || !strings.Contains(n.text, "$") { // an alias brings the same node twice
-		n.shown = n.text
+	n.shown = n.text
+	if !strings.Contains(n.raw, "$") {
 		return
 	}
 	var out, shown strings.Builder
-	rest := n.text
+	rest := n.raw
 	for {
 		before, after, found := strings.Cut(rest, "$")
 		out.WriteString(before)

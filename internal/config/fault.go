@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -76,11 +77,20 @@ func (fs Faults) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-// sorted returns the faults in the order of the file, each once.
+// maxFaults is how many faults are told.
+const maxFaults = 100
+
+// sorted returns the faults in the order of the file, each once, and of very many the first.
 func (fs Faults) sorted() Faults {
+	if more := len(fs) - maxFaults; more > 0 {
+		fs = append(fs[:maxFaults:maxFaults], Fault{File: fs[0].File, Line: math.MaxInt, Message: fmt.Sprintf("and %d more", more)})
+	}
 	slices.SortStableFunc(fs, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	if last := &fs[len(fs)-1]; last.Line == math.MaxInt {
+		last.Line = 0
+	}
 	return slices.Compact(fs)
 }
 

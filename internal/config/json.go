@@ -109,4 +109,5 @@ func (r *jsonReader) literal(x hujson.Literal, out *node) {
 	default:
 		out.kind, out.text = number, s
 	}
+	out.raw = out.text
 }

@@ -42,6 +42,7 @@ type loader struct {
 	decoder
 
 	env    func(string) (string, bool)
+	root   *node // what the file says; nil when it could not be parsed
 	config *Config
 	// listenFrom is where Listen comes from when the file does not say: the default, or a variable.
 	listenFrom string
@@ -50,39 +51,53 @@ type loader struct {
 // load does what Load says, and keeps the origins for Explain.
 func load(path string, env func(string) (string, bool)) (*loader, error) {
 	path = cmp.Or(path, Find("."))
-	l := &loader{
-		decoder: decoder{origin: map[string]*node{}, keys: map[string]position{}},
-		env:     env,
-	}
-	if env == nil {
-		l.env = os.LookupEnv
-	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("finding the directory of %s: %w", path, err)
 	}
-	l.config = defaults(dir)
-	l.config.Path = path
-	l.src = newSource(path, nil)
+	var data []byte
 	if path != "" {
-		data, err := readBounded(path, maxBytes)
-		if err != nil {
+		if data, err = readBounded(path, maxBytes); err != nil {
 			return nil, Faults{{File: path, Message: "reading the configuration: " + plain(err).Error()}}
 		}
-		l.read(data)
 	}
-	l.finish()
-	l.check()
-	if len(l.faults) > 0 {
-		return nil, l.faults.sorted()
+	if env == nil {
+		env = os.LookupEnv
 	}
-	return l, nil
+	l := newLoader(path, dir, env)
+	return l, l.take(data)
 }
 
-// read lays the file's content over the defaults.
+// newLoader returns a loader for the file at path, whose directory is dir.
+func newLoader(path, dir string, env func(string) (string, bool)) *loader {
+	l := &loader{
+		decoder: decoder{origin: map[string]*node{}, keys: map[string]position{}, odd: map[string]bool{}},
+		env:     env,
+		config:  defaults(dir),
+	}
+	l.config.Path = path
+	return l
+}
+
+// take makes the configuration of the file's content.
+func (l *loader) take(data []byte) error {
+	l.read(data)
+	if l.root != nil {
+		l.value(l.root, "", reflect.ValueOf(l.config).Elem(), attribute{})
+		l.finish()
+		l.check()
+	}
+	if len(l.faults) > 0 {
+		l.faults.hide(l.root)
+		return l.faults.sorted()
+	}
+	return nil
+}
+
+// read makes a tree of the file's content, with variables expanded; none when it cannot be parsed.
 func (l *loader) read(data []byte) {
 	data = []byte(strings.TrimPrefix(string(data), "\uFEFF"))
-	l.src = newSource(l.config.Path, data)
+	l.src, l.root = newSource(l.config.Path, data), nil
 	if at := tooDeep(data); at != (position{}) {
 		l.faults = append(l.faults, l.src.at(at, "", fmt.Sprintf("nests deeper than %d lists and mappings", maxDepth), ""))
 		return
@@ -93,14 +108,13 @@ func (l *loader) read(data []byte) {
 		parse = readJSON
 	}
 	root, faults := parse(l.src, data)
-	l.faults = append(l.faults, faults...)
+	l.root, l.faults = root, append(l.faults, faults...)
 	if root == nil {
 		return
 	}
 	x := &expander{src: l.src, env: l.env, dir: l.config.Dir}
 	x.tree(root, "")
 	l.faults = append(l.faults, x.faults...)
-	l.value(root, "", reflect.ValueOf(l.config).Elem(), attribute{})
 }
 
 // written reports whether the file has a value at path.
@@ -124,19 +138,28 @@ func (l *loader) finish() {
 		c.Store = sqlite + filepath.Join(project(c), stateDir, "sumun.db")
 	}
 	for i := range c.Servers {
-		s := &c.Servers[i]
-		s.Cwd = absolute(c.Dir, s.Cwd)
-		switch {
-		case s.Type == "streamable-http", s.Type == "" && s.URL != "":
-			s.Type = "http"
-		case s.Type == "":
-			s.Type = "stdio"
-		}
+		l.finishServer(&c.Servers[i], i)
 	}
 	for i := range c.Resources {
 		if r := &c.Resources[i]; r.Root != "" {
 			r.Root = absolute(c.Dir, r.Root)
 		}
+	}
+}
+
+// finishServer fills in what follows from what was written of s, the server at i.
+func (l *loader) finishServer(s *Server, i int) {
+	if s.Command != "" || s.Cwd != "" {
+		s.Cwd = absolute(l.config.Dir, s.Cwd)
+	}
+	if !l.written(l.serverPath(s.Name, i) + ".tools.timeout") {
+		s.Tools.Timeout = min(s.Tools.Timeout, s.MaxRuntime)
+	}
+	switch {
+	case s.Type == "streamable-http", s.Type == "" && s.URL != "":
+		s.Type = "http"
+	case s.Type == "":
+		s.Type = "stdio"
 	}
 }
 

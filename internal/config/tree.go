@@ -3,11 +3,13 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // A kind is what sort of value a node is.
@@ -15,7 +17,7 @@ type kind string
 
 const (
 	null    kind = "nothing"
-	boolean kind = "a boolean"
+	boolean kind = "true or false"
 	number  kind = "a number"
 	text    kind = "a text"
 	list    kind = "a list"
@@ -26,10 +28,11 @@ const (
 type node struct {
 	kind   kind
 	at     position
-	text   string   // of a scalar, without quotes; after expand with variables replaced
-	shown  string   // after expand: text with what came from outside masked
-	vars   []string // after expand: where the parts of text come from, such as "environment HOME"
-	broken bool     // after expand: a fault has been noted, nothing more is to be said
+	raw    string   // of a scalar, as the file has it, without quotes
+	text   string   // raw with variables replaced
+	shown  string   // text with what came from outside masked
+	vars   []string // where the parts of text come from, such as "environment HOME"
+	broken bool     // a fault has been noted, nothing more is to be said
 	items  []*node  // of a list
 	fields []field  // of an object, in the order of the file
 }
@@ -106,7 +109,10 @@ func readYAML(src *source, data []byte) (*node, Faults) {
 			root = r.node(doc.Body)
 		}
 	}
-	if root == nil {
+	switch {
+	case r.nodes > maxNodes:
+		return nil, r.faults[len(r.faults)-1:]
+	case root == nil:
 		root = &node{kind: object, at: position{1, 1}}
 	}
 	return root, r.faults
@@ -119,16 +125,23 @@ func (s *source) syntax(err error) Fault {
 		return s.at(position{1, 1}, "", "this is not YAML: "+err.Error(), "")
 	}
 	p := e.GetToken().Position
-	hint := ""
-	if strings.Contains(s.line(p.Line), "\t") {
+	hint, line := "", s.line(p.Line)
+	switch {
+	case strings.Contains(line, "\t"):
 		hint = "indent with spaces, not with tabs"
+	case strings.Contains(line, "${"):
+		hint = "put a text with ${…} in quotes"
 	}
 	return s.at(position{p.Line, p.Column}, "", "this is not YAML: "+e.GetMessage(), hint)
 }
 
-// fault notes what is wrong at n.
-func (r *yamlReader) fault(n ast.Node, message, hint string) {
-	r.faults = append(r.faults, r.src.at(place(n), "", message, hint))
+// fault notes what is wrong at n, and returns what stands in its place.
+func (r *yamlReader) fault(n ast.Node, message, hint string) *node {
+	at := place(n)
+	if r.nodes <= maxNodes+1 {
+		r.faults = append(r.faults, r.src.at(at, "", message, hint))
+	}
+	return &node{kind: null, at: at, broken: true}
 }
 
 // place returns where n begins.
@@ -146,11 +159,11 @@ func place(n ast.Node) position {
 
 // node returns n and all below it. What cannot be read is noted and stands as nothing.
 func (r *yamlReader) node(n ast.Node) *node {
-	if r.nodes++; r.nodes > maxNodes {
-		if r.nodes == maxNodes+1 {
-			r.fault(n, fmt.Sprintf("aliases make more than %d values of this file", maxNodes), "")
-		}
-		return &node{kind: null, at: place(n)}
+	switch r.nodes++; {
+	case r.nodes == maxNodes+1:
+		return r.fault(n, fmt.Sprintf("aliases make more than %d values of this file", maxNodes), "")
+	case r.nodes > maxNodes:
+		return &node{kind: null, broken: true}
 	}
 	switch n := n.(type) {
 	case *ast.AnchorNode:
@@ -175,6 +188,9 @@ func (r *yamlReader) node(n ast.Node) *node {
 	return r.scalar(n)
 }
 
+// digits matches a whole number of any length.
+var digits = regexp.MustCompile(`^[-+]?[0-9]+$`)
+
 // scalar returns the scalar n.
 func (r *yamlReader) scalar(n ast.Node) *node {
 	out := &node{at: place(n)}
@@ -183,6 +199,9 @@ func (r *yamlReader) scalar(n ast.Node) *node {
 		out.kind = null
 	case *ast.StringNode:
 		out.kind, out.text = text, n.Value
+		if n.Token.Type == token.StringType && digits.MatchString(n.Value) {
+			out.kind = number // too large a number for the parser
+		}
 	case *ast.LiteralNode:
 		out.kind, out.text = text, n.Value.Value
 	case *ast.BoolNode:
@@ -190,9 +209,9 @@ func (r *yamlReader) scalar(n ast.Node) *node {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		out.kind, out.text = number, n.GetToken().Value
 	default:
-		r.fault(n, "this form of YAML has no use here", "")
-		out.kind = null
+		return r.fault(n, "this form of YAML has no use here", "")
 	}
+	out.raw = out.text
 	return out
 }
 
@@ -202,13 +221,11 @@ func (r *yamlReader) alias(n *ast.AliasNode) *node {
 	target, ok := r.anchors[name]
 	switch {
 	case !ok:
-		r.fault(n, "no anchor &"+name+" stands above this", suggest(name, sortedKeys(r.anchors)))
+		return r.fault(n, "no anchor &"+name+" stands above this", suggest(name, sortedKeys(r.anchors)))
 	case r.open[name]:
-		r.fault(n, "the alias *"+name+" stands inside its own anchor", "")
-	default:
-		return r.node(target)
+		return r.fault(n, "the alias *"+name+" stands inside its own anchor", "")
 	}
-	return &node{kind: null, at: place(n)}
+	return r.node(target)
 }
 
 // tag returns the value below a tag. Only the tags of plain YAML are known.
@@ -224,7 +241,7 @@ func (r *yamlReader) tag(n *ast.TagNode) *node {
 		}
 	case "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq":
 	default:
-		r.fault(n, "the tag "+tag+" has no meaning here", "remove it")
+		return r.fault(n, "the tag "+tag+" has no meaning here", "remove it")
 	}
 	return out
 }
@@ -274,7 +291,7 @@ func (r *yamlReader) merge(n ast.Node) []*node {
 		all = v.items
 	}
 	for _, m := range all {
-		if m.kind != object {
+		if m.kind != object && !m.broken {
 			r.fault(n, "a merge key wants a mapping, not "+string(m.kind), "write <<: *name, with &name at a mapping above")
 			return nil
 		}
@@ -289,8 +306,7 @@ func (r *yamlReader) key(n ast.MapKeyNode) (string, bool) {
 		v = k.Value
 	}
 	if v != nil {
-		switch k := r.node(v); k.kind {
-		case text, number, boolean:
+		if k := r.node(v); k.kind != null && k.kind != list && k.kind != object {
 			return k.text, true
 		}
 	}

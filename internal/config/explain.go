@@ -1,0 +1,198 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Explain writes to w, as YAML, the configuration that Load makes of path and env. A comment behind each value tells where it comes
+// from: the default, file:line, or the environment. Secrets, and what was expanded in commands and URLs, are masked.
+func Explain(w io.Writer, path string, env func(string) (string, bool)) error {
+	l, err := load(path, env)
+	if err != nil {
+		return err
+	}
+	e := &explainer{loader: l, file: filepath.Base(l.config.Path)}
+	if l.config.Path == "" {
+		fmt.Fprintf(&e.out, "# no file: the defaults, with paths relative to %s\n", l.config.Dir)
+	} else {
+		fmt.Fprintf(&e.out, "# %s\n", l.config.Path)
+	}
+	e.fields(reflect.ValueOf(l.config).Elem(), "", 0)
+	for _, warning := range l.config.Warnings {
+		fmt.Fprintf(&e.out, "# warning: %s\n", warning)
+	}
+	_, err = io.WriteString(w, e.out.String())
+	return err
+}
+
+// An explainer writes one Explain.
+type explainer struct {
+	*loader
+
+	file string // the name that comments use
+	out  strings.Builder
+}
+
+// fields writes the fields of the struct v, which stands at path. The seed's port and host are told as listen.
+func (e *explainer) fields(v reflect.Value, path string, depth int) {
+	attrs, _ := attributes(v.Type())
+	for _, a := range attrs {
+		p := join(path, a.keys[0])
+		if p == "port" || p == "host" {
+			continue
+		}
+		e.value(v.Field(a.index), p, depth, a)
+	}
+}
+
+// value writes v, which a describes and which stands at path, below its key. What is empty and was not written is left out.
+func (e *explainer) value(v reflect.Value, path string, depth int, a attribute) {
+	switch v.Kind() {
+	case reflect.Struct:
+		e.line(depth, a.keys[0]+":", "")
+		e.fields(v, path, depth+1)
+	case reflect.Map:
+		if !v.IsNil() {
+			e.entries(v, path, depth, a)
+		}
+	case reflect.Slice:
+		if v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct {
+			e.named(v, depth, a)
+		} else if v.Len() > 0 {
+			e.line(depth, a.keys[0]+":", "")
+			for i := range v.Len() {
+				p := index(path, i)
+				e.line(depth+1, "- "+e.scalar(v.Index(i), p, a), e.from(p))
+			}
+		}
+	default:
+		if v.Kind() != reflect.String || v.Len() > 0 || e.written(path) {
+			e.line(depth, a.keys[0]+": "+e.scalar(v, path, a), e.from(path))
+		}
+	}
+}
+
+// entries writes the map v in the order of its keys.
+func (e *explainer) entries(v reflect.Value, path string, depth int, a attribute) {
+	if v.Len() == 0 {
+		e.line(depth, a.keys[0]+": {}", e.from(path))
+		return
+	}
+	e.line(depth, a.keys[0]+":", "")
+	keys := v.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	for _, k := range keys {
+		p, elem := join(path, k.String()), v.MapIndex(k)
+		key := quoted(k.String())
+		if elem.Kind() == reflect.Slice {
+			items := make([]string, elem.Len())
+			for i := range items {
+				items[i] = e.scalar(elem.Index(i), index(p, i), a)
+			}
+			e.line(depth+1, key+": ["+strings.Join(items, ", ")+"]", e.from(p))
+			continue
+		}
+		e.line(depth+1, key+": "+e.scalar(elem, p, a), e.from(p))
+	}
+}
+
+// named writes a slice of servers or resources, each under its name.
+func (e *explainer) named(v reflect.Value, depth int, a attribute) {
+	e.line(depth, a.keys[0]+":", "")
+	for i := range v.Len() {
+		name := v.Index(i).FieldByName("Name").String()
+		p := join(a.keys[0], name)
+		if a.keys[0] == "servers" {
+			p = e.serverPath(name, i)
+		}
+		e.line(depth+1, quoted(name)+":", "")
+		e.fields(v.Index(i), p, depth+2)
+	}
+}
+
+// scalar returns v as YAML, masked where a or its origin wants that.
+func (e *explainer) scalar(v reflect.Value, path string, a attribute) string {
+	n := e.origin[path]
+	switch x := v.Interface().(type) {
+	case string:
+		switch {
+		case a.secret == "all" && x != "":
+			return quoted(mask)
+		case a.secret == "expanded" && n != nil && n.expanded():
+			return quoted(n.shown)
+		}
+		return quoted(x)
+	case time.Duration:
+		return short(x)
+	default:
+		return fmt.Sprint(x)
+	}
+}
+
+// short returns d without units that are zero: 10m rather than 10m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// quoted returns s as a YAML scalar that Load reads back as s.
+func quoted(s string) string {
+	s = dollars.Replace(s)
+	plain, err := yaml.Marshal(s)
+	if line := strings.TrimSuffix(string(plain), "\n"); err == nil && len(line) >= len(s) && !strings.ContainsAny(line, "\n\r,[]{}\\") {
+		return line
+	}
+	safe, err := json.Marshal(s) // a JSON text is a YAML text
+	if err != nil {
+		return strconv.Quote(s)
+	}
+	return string(safe)
+}
+
+// dollars keeps a text that looks like a variable from being expanded when it is read again.
+var dollars = strings.NewReplacer("${", "$${", "$$", "$$$$")
+
+// from returns the comment that says where the value at path comes from.
+func (e *explainer) from(path string) string {
+	n := e.origin[path]
+	switch {
+	case n == nil && path == "listen" && e.written("port"):
+		return e.from("port")
+	case n == nil && path == "listen" && e.written("host"):
+		return e.from("host")
+	case n == nil && path == "listen":
+		return e.listenFrom
+	case n == nil:
+		return "default"
+	}
+	at := fmt.Sprintf("%s:%d", e.file, n.at.line)
+	if n.expanded() {
+		return strings.Join(n.vars, ", ") + ", " + at
+	}
+	return at
+}
+
+// line writes one line with its comment.
+func (e *explainer) line(depth int, text, comment string) {
+	e.out.WriteString(strings.Repeat("  ", depth) + text)
+	if comment != "" {
+		e.out.WriteString("  # " + comment)
+	}
+	e.out.WriteByte('\n')
+}

@@ -1,0 +1,224 @@
+package config
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The structs' own sources: their comments are the schema's descriptions.
+var (
+	//go:embed config.go
+	configSource string
+	//go:embed server.go
+	serverSource string
+)
+
+// A schema is a JSON Schema, or a part of one.
+type schema map[string]any
+
+// Schema returns the JSON Schema (draft 2020-12) of mcp.yaml, made from Config. It knows what can be said of the file alone: not whether
+// a variable is set, nor whether a file exists.
+func Schema() []byte {
+	m := &schemaMaker{docs: fieldComments(configSource, serverSource), defs: schema{}}
+	root := m.object(reflect.TypeFor[Config]())
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["title"] = "Sumun configuration (mcp.yaml)"
+	root["type"] = []string{"object", "null"}
+	root["$defs"] = m.defs
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(root); err != nil {
+		panic(fmt.Sprintf("config: encoding the schema: %v", err)) // maps, slices and texts always encode
+	}
+	return out.Bytes()
+}
+
+// A schemaMaker makes schemas of types.
+type schemaMaker struct {
+	docs map[string]string // by "Type.Field"
+	defs schema            // by type
+}
+
+// Patterns of texts, as far as they can be told without looking further.
+const (
+	withVariable    = `\$\{` // such a text is judged after expansion
+	durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`
+	sizePattern     = `^[0-9]+ *([KMG]i?B|kB|B)?$`
+	patternPattern  = `^[^\s\x00-\x1f\x7f]+$`
+	webPattern      = `^https?://[^/?#@\s]+`
+)
+
+// rules says of single fields, by "Type.Field", what their type does not say; and of whole types, by their name.
+var rules = map[string]schema{
+	"Config":           {"not": schema{"anyOf": []schema{{"required": []string{"listen", "port"}}, {"required": []string{"listen", "host"}}}}},
+	"Config.Listen":    {"pattern": `^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*):[0-9]{1,5}$`},
+	"Config.APIKey":    {"pattern": `^[!-~]+$`},
+	"Config.Store":     {"pattern": `^sqlite:.+$`},
+	"Config.Scopes":    {"propertyNames": schema{"pattern": `^[!#-\[\]-~]+$`}},
+	"Config.Servers":   {"propertyNames": schema{"pattern": `^[A-Za-z0-9_-]{1,64}$`}},
+	"Config.Resources": {"propertyNames": schema{"pattern": `^[A-Za-z0-9_-]{1,64}$`}},
+	"Config.PublicURL": {"pattern": webPattern + `[^?#]*$`},
+	"Config.Origins":   {"pattern": webPattern + `$`},
+	"Resource":         {"type": "object", "required": []string{"type", "root"}},
+	"Server":           {"type": "object", "oneOf": []schema{local, remote}},
+	"Server.Command":   {"pattern": `\S`},
+	"Server.URL":       {"pattern": webPattern + `[^#]*$`},
+	"Server.Prefix":    {"pattern": `^[A-Za-z0-9_.-]{0,64}$`},
+	"Server.Env":       {"propertyNames": schema{"pattern": `^[A-Za-z_][A-Za-z0-9_]*$`}},
+	"Server.Headers":   {"propertyNames": schema{"pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"}},
+	"ToolRules.Rename": {"propertyNames": schema{"minLength": 1}, "additionalProperties": orVariable(schema{"type": "string", "pattern": `^[A-Za-z0-9_.-]{1,128}$`})},
+}
+
+// The two sorts of servers.
+var (
+	local = schema{
+		"required": []string{"command"}, "not": anyOf("headers", "url"),
+		"properties": schema{"type": orVariable(schema{"const": "stdio"})},
+	}
+	remote = schema{
+		"required": []string{"url"}, "not": anyOf("command", "args", "env", "cwd"),
+		"properties": schema{"type": orVariable(schema{"enum": []string{"http", "streamable-http"}})},
+	}
+)
+
+// anyOf is the schema of an object that has one of these keys.
+func anyOf(keys ...string) schema {
+	var all []schema
+	for _, k := range keys {
+		all = append(all, schema{"required": []string{k}})
+	}
+	return schema{"anyOf": all}
+}
+
+// orVariable is s, or a text with a variable in it.
+func orVariable(s schema) schema {
+	return schema{"anyOf": []schema{s, {"type": "string", "pattern": withVariable}}}
+}
+
+// object returns the schema of a struct.
+func (m *schemaMaker) object(t reflect.Type) schema {
+	properties := schema{}
+	attrs, _ := attributes(t)
+	for _, a := range attrs {
+		f := t.Field(a.index)
+		s := m.value(f.Type, t.Name()+"."+f.Name, a)
+		s["description"] = m.docs[t.Name()+"."+f.Name]
+		for _, key := range a.keys {
+			properties[key] = s
+		}
+	}
+	out := schema{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
+	for k, v := range rules[t.Name()] {
+		out[k] = v
+	}
+	return out
+}
+
+// ref returns a reference to the schema of a struct, which is made once.
+func (m *schemaMaker) ref(t reflect.Type) schema {
+	if m.defs[t.Name()] == nil {
+		m.defs[t.Name()] = m.object(t)
+	}
+	return schema{"$ref": "#/$defs/" + t.Name()}
+}
+
+// value returns the schema of a field of type t, whose rules stand under name.
+func (m *schemaMaker) value(t reflect.Type, name string, a attribute) schema {
+	rule := rules[name]
+	switch t.Kind() {
+	case reflect.Struct:
+		return m.ref(t)
+	case reflect.Map:
+		return with(schema{"type": []string{"object", "null"}, "additionalProperties": m.value(t.Elem(), "", a)}, rule)
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Struct {
+			return with(schema{"type": []string{"object", "null"}, "additionalProperties": m.ref(t.Elem())}, rule)
+		}
+		if rule == nil && !strings.HasSuffix(name, ".Args") {
+			rule = schema{"pattern": patternPattern}
+		}
+		return schema{"type": []string{"array", "null"}, "items": orVariable(with(schema{"type": "string"}, rule))}
+	default:
+		return scalarSchema(t, a, rule)
+	}
+}
+
+// scalarSchema returns the schema of a scalar of type t.
+func scalarSchema(t reflect.Type, a attribute, rule schema) schema {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return orVariable(schema{"type": "string", "pattern": durationPattern})
+	case reflect.TypeFor[Size]():
+		return schema{"anyOf": []schema{a.integer(), {"type": "string", "pattern": sizePattern}, {"type": "string", "pattern": withVariable}}}
+	}
+	switch {
+	case t.Kind() == reflect.Int:
+		return orVariable(a.integer())
+	case t.Kind() == reflect.Bool && len(a.later) > 0:
+		return orVariable(schema{"const": false})
+	case t.Kind() == reflect.Bool:
+		return orVariable(schema{"type": "boolean"})
+	case len(a.enum) > 0:
+		return orVariable(schema{"enum": a.enum})
+	}
+	if rule == nil {
+		return schema{"type": "string"}
+	}
+	return orVariable(with(schema{"type": "string"}, rule))
+}
+
+// integer is the schema of a whole number within a's bounds.
+func (a attribute) integer() schema {
+	s := schema{"type": "integer"}
+	for key, bound := range map[string]string{"minimum": a.min, "maximum": a.max} {
+		if n, err := strconv.ParseInt(bound, 10, 64); err == nil {
+			s[key] = n
+		}
+	}
+	return s
+}
+
+// with returns s with the keywords of extra.
+func with(s, extra schema) schema {
+	for k, v := range extra {
+		s[k] = v
+	}
+	return s
+}
+
+// fieldComments returns the comments of all fields of structs in Go sources, by "Type.Field".
+func fieldComments(sources ...string) map[string]string {
+	docs := map[string]string{}
+	for _, src := range sources {
+		file, err := parser.ParseFile(token.NewFileSet(), "", src, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			panic(fmt.Sprintf("config: parsing the package's own source: %v", err)) // it was compiled
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			if t, ok := spec.Type.(*ast.StructType); ok {
+				for _, f := range t.Fields.List {
+					for _, name := range f.Names {
+						docs[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+					}
+				}
+			}
+			return false
+		})
+	}
+	return docs
+}
