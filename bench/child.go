@@ -12,8 +12,11 @@ import (
 	"net/http/pprof"
 	"net/url"
 	"runtime"
+	"strconv"
 	"sync"
 	"time"
+
+	"github.com/sumun-mcp/sumun/bench/load"
 )
 
 // childVerb is the hidden first argument under which this program is a yardstick and not the bench.
@@ -22,7 +25,7 @@ const childVerb = "yardstick"
 // A childConfig says which yardstick a process is.
 type childConfig struct {
 	kind     string // E, B or C
-	shape    shape
+	shape    load.Shape
 	era      string // of E: modern, legacy or both
 	tools    int    // of E
 	upstream string // of B and C: the endpoint of E
@@ -31,7 +34,7 @@ type childConfig struct {
 // args returns the command line that says the same.
 func (c childConfig) args() []string {
 	return []string{
-		childVerb, "-kind", c.kind, "-era", c.era, "-upstream", c.upstream, "-tools", fmt.Sprint(c.tools),
+		childVerb, "-kind", c.kind, "-era", c.era, "-upstream", c.upstream, "-tools", strconv.Itoa(c.tools),
 		fmt.Sprintf("-modern=%t", c.shape.Modern), fmt.Sprintf("-stream=%t", c.shape.Stream),
 	}
 }
@@ -61,11 +64,11 @@ func runChild(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	if err != nil {
 		return err
 	}
-	front, err := serve(handler)
+	front, err := serve(ctx, handler)
 	if err != nil {
 		return err
 	}
-	back, err := serve(controlHandler())
+	back, err := serve(ctx, controlHandler())
 	if err != nil {
 		return errors.Join(err, front.close())
 	}
@@ -100,8 +103,8 @@ type service struct {
 }
 
 // serve starts a service. The caller closes it.
-func serve(h http.Handler) (*service, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func serve(ctx context.Context, h http.Handler) (*service, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -121,20 +124,18 @@ func (s *service) close() error {
 type memory struct {
 	Mallocs uint64  // objects allocated
 	Bytes   uint64  // bytes allocated
-	Heap    uint64  // bytes in use, garbage included
+	Heap    int64   // bytes in use, garbage included
 	GCs     float64 // collections done
 }
 
-// controlHandler answers /memory (with ?gc=1 after a collection) and the profiles of /debug/pprof.
+// controlHandler answers /memory, and profiles the process at /debug/pprof/profile.
 func controlHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/memory", func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("gc") != "" {
-			runtime.GC()
-		}
+	mux.HandleFunc("/memory", func(w http.ResponseWriter, _ *http.Request) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		_ = json.NewEncoder(w).Encode(memory{m.Mallocs, m.TotalAlloc, m.HeapAlloc, float64(m.NumGC)})
+		heap := int64(m.HeapAlloc) //nolint:gosec // no heap is that large
+		_ = json.NewEncoder(w).Encode(memory{m.Mallocs, m.TotalAlloc, heap, float64(m.NumGC)})
 	})
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	return mux

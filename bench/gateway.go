@@ -39,7 +39,7 @@ type gatewayConfig struct {
 
 // startGateway runs S, the gateway, in front of the upstream and waits until it is ready. It returns the key to use.
 func startGateway(ctx context.Context, c gatewayConfig) (p *process, key string, err error) {
-	addr, err := freeAddr()
+	addr, err := freeAddr(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -83,8 +83,8 @@ func (c gatewayConfig) write(addr string) (file, key string, err error) {
 }
 
 // freeAddr returns a loopback address on which nothing listens.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddr(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -144,7 +144,7 @@ func parseMetrics(r io.Reader) (memory, error) {
 	return memory{
 		Mallocs: uint64(found["go_memstats_mallocs_total"]),
 		Bytes:   uint64(found["go_memstats_alloc_bytes_total"]),
-		Heap:    uint64(found["go_memstats_heap_alloc_bytes"]),
+		Heap:    int64(found["go_memstats_heap_alloc_bytes"]),
 		GCs:     found["go_gc_duration_seconds_count"],
 	}, lines.Err()
 }

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sumun-mcp/sumun/bench/load"
+)
 
 // What the gateway, with access and audit on, may cost (design of the protocol, "Speed").
 const (
@@ -17,12 +21,12 @@ func (r *result) goals() []string {
 	var drops, calls int64
 	for _, c := range r.Cells {
 		switch c.Work {
-		case small().Name:
+		case load.Small().Name:
 			worstAllocs = max(worstAllocs, c.median("S", allocs))
 			if b := c.median("B", cpu); b != 0 {
 				worstCPU = max(worstCPU, c.median("S", cpu)/b)
 			}
-		case large().Name:
+		case load.Large().Name:
 			_, dropped := c.lost("S")
 			drops += dropped
 			for i := range c.Samples {

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sumun-mcp/sumun/bench/load"
 )
 
 func main() {
@@ -142,8 +144,8 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 // table measures all cells and reports them.
 func (b *bench) table(ctx context.Context, stdout, progress io.Writer) error {
 	r := &result{Machine: thisMachine(), Setting: b.setting()}
-	for _, sh := range shapes() {
-		works := []work{callWork(small()), callWork(large())}
+	for _, sh := range load.Shapes() {
+		works := []work{callWork(load.Small()), callWork(load.Large())}
 		if !sh.Stream {
 			works = append(works, listWork())
 		}
@@ -163,7 +165,7 @@ func (b *bench) table(ctx context.Context, stdout, progress io.Writer) error {
 }
 
 // cells measures one work in one shape, at each number of connections.
-func (b *bench) cells(ctx context.Context, sh shape, w work, progress io.Writer) ([]*cell, error) {
+func (b *bench) cells(ctx context.Context, sh load.Shape, w work, progress io.Writer) ([]*cell, error) {
 	var cells []*cell
 	for _, n := range b.conns {
 		c := &cell{Shape: sh.Name, Work: w.Name, Conns: n}
@@ -222,7 +224,7 @@ func (b *bench) report(r *result, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.opt.markdown, err)
 	}
-	return os.WriteFile(b.opt.markdown, []byte(text), 0o600)
+	return os.WriteFile(b.opt.markdown, []byte(text), 0o600) //nolint:gosec // the page that the user named
 }
 
 // parseConns reads a list of numbers of connections.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sumun-mcp/sumun/bench/load"
 )
 
 // TestMain makes the test's binary a yardstick when the bench under test starts it again as one.
@@ -65,7 +67,7 @@ func TestBadFlags(t *testing.T) {
 }
 
 func TestChildArgumentsSurvive(t *testing.T) {
-	want := childConfig{kind: "C", era: "both", tools: 3, upstream: "http://127.0.0.1:1/mcp", shape: shape{Modern: true, Stream: true}}
+	want := childConfig{kind: "C", era: "both", tools: 3, upstream: "http://127.0.0.1:1/mcp", shape: load.Shape{Modern: true, Stream: true}}
 	got, err := parseChild(want.args()[1:], io.Discard)
 	if err != nil || got != want {
 		t.Errorf("%+v, %v, want %+v", got, err, want)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sumun-mcp/sumun/bench/load"
 )
 
 // A sample is one target's figures in one round of a cell. CPU, Allocs and Bytes are those of the target's process per
@@ -53,13 +55,12 @@ func (b *bench) fill(ctx context.Context, c *cell, s *stand, w work) error {
 
 // measure loads one target once: fresh connections, a warm-up, then the time that counts.
 func (b *bench) measure(ctx context.Context, s *stand, t *target, w work, conns int) (sample, error) {
-	load := w.task(t.script)
-	seats, err := openSeats(ctx, load, conns)
+	clients, err := load.Open(ctx, w.task(t.script), conns)
 	if err != nil {
 		return sample{}, err
 	}
-	defer closeSeats(seats, t.script)
-	drive(ctx, seats, max(b.opt.duration/5, 100*time.Millisecond), 0)
+	defer clients.Close()
+	clients.Drive(ctx, max(b.opt.duration/5, 100*time.Millisecond), 0)
 
 	done := b.noise.watch(s)
 	memBefore, err := t.memory(ctx)
@@ -67,7 +68,7 @@ func (b *bench) measure(ctx context.Context, s *stand, t *target, w work, conns 
 		return sample{}, err
 	}
 	cpuBefore, cpuErr := t.cpu()
-	seen := drive(ctx, seats, b.opt.duration, 0)
+	seen := clients.Drive(ctx, b.opt.duration, 0)
 	cpuAfter, _ := t.cpu()
 	memAfter, err := t.memory(ctx)
 	if err != nil {
@@ -91,12 +92,12 @@ func (b *bench) measure(ctx context.Context, s *stand, t *target, w work, conns 
 }
 
 // summary returns the part of a sample that the clients have seen.
-func summary(who string, seen *tally) sample {
+func summary(who string, seen *load.Tally) sample {
 	out := sample{
 		Who: who, Calls: seen.Calls, Failed: seen.Failed, Dropped: seen.Dropped,
 		Rate: float64(seen.Calls) / seen.Elapsed.Seconds(),
-		P50:  micros(seen.latency.quantile(0.50)),
-		P99:  micros(seen.latency.quantile(0.99)),
+		P50:  micros(seen.Quantile(0.50)),
+		P99:  micros(seen.Quantile(0.99)),
 	}
 	if seen.First != nil {
 		out.Error = seen.First.Error()

@@ -7,6 +7,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/sumun-mcp/sumun/bench/load"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -18,7 +19,7 @@ type naive struct {
 }
 
 // newNaive connects to the upstream and returns the gateway in front of it. The caller closes it.
-func newNaive(ctx context.Context, endpoint string, shape shape) (*naive, error) {
+func newNaive(ctx context.Context, endpoint string, shape load.Shape) (*naive, error) {
 	client := sdk.NewClient(&sdk.Implementation{Name: "naive", Version: "1"}, &sdk.ClientOptions{Capabilities: &sdk.ClientCapabilities{}})
 	revision := mcp.LatestLegacy()
 	if shape.Modern {

@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// patience is how long a child may take to answer a question about itself.
+const patience = 15 * time.Second
+
 // A process is a child of the bench: a yardstick or the gateway. It runs in a process group of its own, which is killed
 // when the context ends or when it is stopped.
 type process struct {
@@ -94,7 +97,7 @@ func fetch(ctx context.Context, url string, read func(io.Reader) error) error {
 	if err != nil {
 		return err
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: grace}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	res, err := client.Do(req)
 	if err != nil {
 		return err

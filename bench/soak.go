@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/sumun-mcp/sumun/bench/load"
 )
 
 // soakConns and soakLimit bound a soak.
@@ -15,18 +17,18 @@ const (
 
 // soak makes many large calls through each target and writes a line for each: how many connections were dropped.
 func (b *bench) soak(ctx context.Context, out io.Writer) error {
-	s, err := b.openStand(ctx, shapes()[0], 1)
+	s, err := b.openStand(ctx, load.Shapes()[0], 1)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	for _, t := range s.targets {
-		seats, err := openSeats(ctx, callWork(large()).task(t.script), soakConns)
+		clients, err := load.Open(ctx, callWork(load.Large()).task(t.script), soakConns)
 		if err != nil {
 			return err
 		}
-		seen := drive(ctx, seats, soakLimit, b.opt.soakCalls)
-		closeSeats(seats, t.script)
+		seen := clients.Drive(ctx, soakLimit, b.opt.soakCalls)
+		clients.Close()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

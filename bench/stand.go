@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/sumun-mcp/sumun/bench/load"
 )
 
 // A stand is one set of processes for one shape: E, and in front of it those of B, C and S that are to be measured.
 type stand struct {
-	shape   shape
+	shape   load.Shape
 	targets []*target
 	started []*process // also E where it is not to be measured
 }
@@ -18,12 +20,12 @@ type stand struct {
 // A target is one process under load.
 type target struct {
 	*process
-	script script
+	script load.Script
 	probe  memory // what one reading of the process's memory allocates itself
 }
 
 // openStand starts the processes of a shape, E with so many tools. The caller closes the stand.
-func (b *bench) openStand(ctx context.Context, sh shape, tools int) (*stand, error) {
+func (b *bench) openStand(ctx context.Context, sh load.Shape, tools int) (*stand, error) {
 	s := &stand{shape: sh}
 	era := "legacy"
 	if sh.Modern {
@@ -63,7 +65,7 @@ func (b *bench) add(ctx context.Context, s *stand, kind string, e *process) erro
 	if p != e {
 		s.started = append(s.started, p)
 	}
-	t := &target{process: p, script: script{s.shape, p.addr, key}}
+	t := &target{process: p, script: load.Script{Shape: s.shape, Addr: p.addr, Key: key}}
 	s.targets = append(s.targets, t)
 	first, err := p.memory(ctx)
 	if err != nil {
@@ -96,14 +98,14 @@ type work struct {
 	Name    string
 	Tools   int // that E lists
 	AtLeast int // bytes of an answer
-	request func(script, string) *message
+	request func(load.Script, string) *load.Message
 }
 
 // callWork is a tools/call of some size.
-func callWork(z size) work {
+func callWork(z load.Size) work {
 	return work{
 		Name: z.Name, Tools: 1, AtLeast: min(z.Bytes, 16<<10) / 2,
-		request: func(s script, session string) *message { return s.call(session, z) },
+		request: func(s load.Script, session string) *load.Message { return s.Call(session, z) },
 	}
 }
 
@@ -114,13 +116,13 @@ const listTools = 1000
 func listWork() work {
 	return work{
 		Name: "list of 1,000 tools", Tools: listTools, AtLeast: listTools * 300,
-		request: func(s script, session string) *message { return s.list(session) },
+		request: func(s load.Script, session string) *load.Message { return s.List(session) },
 	}
 }
 
 // task returns the work as the clients of one target do it.
-func (w work) task(s script) task {
-	return task{script: s, atLeast: w.AtLeast, request: func(session string) *message { return w.request(s, session) }}
+func (w work) task(s load.Script) load.Task {
+	return load.Task{Script: s, AtLeast: w.AtLeast, Request: func(session string) *load.Message { return w.request(s, session) }}
 }
 
 // parseTargets checks a list like "E,B,C,S".

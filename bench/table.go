@@ -90,16 +90,16 @@ func (c *cell) figure(who string, col column) string {
 	if len(all) == 0 {
 		return "–"
 	}
-	text := short(c.median(who, col.value))
+	parts := []string{short(c.median(who, col.value))}
 	if col.ranged && len(all) > 1 {
-		text += " (" + short(all[0]) + "–" + short(all[len(all)-1]) + ")"
+		parts = append(parts, "("+short(all[0])+"–"+short(all[len(all)-1])+")")
 	}
 	for _, yardstick := range []string{"B", "E"} {
 		if base := c.median(yardstick, col.value); base != 0 && compared(who, yardstick) {
-			text += " ×" + short(c.median(who, col.value)/base) + yardstick
+			parts = append(parts, "×"+short(c.median(who, col.value)/base)+yardstick)
 		}
 	}
-	return text
+	return strings.Join(parts, " ")
 }
 
 // compared reports whether a target's figures are shown as ratios to a yardstick: those of B to E, those of C and S to both.

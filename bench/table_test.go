@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sumun-mcp/sumun/bench/load"
 )
 
 // aRun is a result with known figures: two rounds in which S costs 0.9 times B and 3 times E.
 func aRun() *result {
-	c := &cell{Shape: "modern", Work: small().Name, Conns: 16}
+	c := &cell{Shape: "modern", Work: load.Small().Name, Conns: 16}
 	for round, spread := range []float64{1, 1.2} {
 		for _, s := range []sample{
 			{Who: "S", Rate: 20_000, P50: 50, P99: 400, CPU: 27, Allocs: 60, Bytes: 5000},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sumun-mcp/sumun/bench/load"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -42,8 +43,8 @@ func newUpstream(era string, stream bool, tools int) *upstream {
 			}
 			u.tails[tailKey{method, modern, large}] = []byte(`,"result":{` + strings.TrimSuffix(result, ",") + `}}`)
 		}
-		add("tools/call", false, `"content":[{"type":"text","text":"`+filler(150)+`"}],"isError":false`)
-		add("tools/call", true, `"content":[{"type":"text","text":"`+filler(16<<10)+`"}],"isError":false`)
+		add("tools/call", false, `"content":[{"type":"text","text":"`+load.Filler(150)+`"}],"isError":false`)
+		add("tools/call", true, `"content":[{"type":"text","text":"`+load.Filler(16<<10)+`"}],"isError":false`)
 		add("ping", false, "")
 		hints := ""
 		if modern {
@@ -62,9 +63,9 @@ func newUpstream(era string, stream bool, tools int) *upstream {
 func renderTools(n int) string {
 	var b strings.Builder
 	for i := range max(n, 1) {
-		name := toolName
+		name := load.ToolName
 		if i > 0 {
-			name = fmt.Sprintf("%s_%04d", toolName, i)
+			name = fmt.Sprintf("%s_%04d", load.ToolName, i)
 			b.WriteByte(',')
 		}
 		fmt.Fprintf(&b, `{"name":"%s","description":"Returns a text of fixed length, whatever it is given.","inputSchema":{"type":"object",`+

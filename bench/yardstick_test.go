@@ -5,16 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/sumun-mcp/sumun/bench/load"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
 // front starts a handler for the test and returns its address.
 func front(t *testing.T, h http.Handler) string {
 	t.Helper()
-	s, err := serve(h)
+	s, err := serve(t.Context(), h)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +25,7 @@ func front(t *testing.T, h http.Handler) string {
 }
 
 // yardsticks starts E, B and C of a shape and returns their addresses.
-func yardsticks(t *testing.T, sh shape) map[string]string {
+func yardsticks(t *testing.T, sh load.Shape) map[string]string {
 	t.Helper()
 	era := "legacy"
 	if sh.Modern {
@@ -46,26 +48,31 @@ func yardsticks(t *testing.T, sh shape) map[string]string {
 }
 
 func TestYardsticksAnswer(t *testing.T) {
-	for _, sh := range shapes() {
+	for _, sh := range load.Shapes() {
 		t.Run(sh.Name, func(t *testing.T) {
 			for who, addr := range yardsticks(t, sh) {
-				for _, w := range []work{callWork(small()), callWork(large()), listWork()} {
+				for _, w := range []work{callWork(load.Small()), callWork(load.Large()), listWork()} {
 					if w.Tools > 1 {
 						w.AtLeast = 30 * 300
 					}
-					seats, err := openSeats(t.Context(), w.task(script{shape: sh, addr: addr}), 2)
+					clients, err := load.Open(t.Context(), w.task(load.Script{Shape: sh, Addr: addr}), 2)
 					if err != nil {
 						t.Fatalf("%s: %v", who, err)
 					}
-					got := drive(t.Context(), seats, grace, 7)
-					closeSeats(seats, script{shape: sh, addr: addr})
-					if got.Calls != 7 || got.Failed != 0 || got.latency.total != 7 {
+					got := clients.Drive(t.Context(), patience, 7)
+					clients.Close()
+					if got.Calls != 7 || got.Failed != 0 {
 						t.Errorf("%s, %s: %d of 7 calls, %d failed, first %v", who, w.Name, got.Calls, got.Failed, got.First)
 					}
 				}
 			}
 		})
 	}
+}
+
+// request renders a JSON-RPC request.
+func request(method string) string {
+	return `{"jsonrpc":"2.0","id":7,"method":"` + method + `","params":{}}`
 }
 
 // ask sends one request to E and returns its answer.
@@ -92,7 +99,7 @@ func ask(t *testing.T, addr string, header map[string]string, body string) (int,
 
 func TestUpstreamKeepsToItsEra(t *testing.T) {
 	modern := map[string]string{"Mcp-Protocol-Version": mcp.Latest().Name}
-	discover, initialize := envelope("server/discover", ""), envelope("initialize", "")
+	discover, initialize := request("server/discover"), request("initialize")
 	tests := []struct {
 		name, era string
 		header    map[string]string
@@ -105,8 +112,8 @@ func TestUpstreamKeepsToItsEra(t *testing.T) {
 		{"discover, legacy", "legacy", modern, discover, 400, `-32600`},
 		{"initialize, legacy", "legacy", nil, initialize, 200, `"protocolVersion":"` + mcp.LatestLegacy().Name},
 		{"initialize, modern", "modern", nil, initialize, 400, `-32022`},
-		{"unknown, modern", "both", modern, envelope("roots/list", ""), 404, `-32601`},
-		{"unknown, legacy", "both", nil, envelope("roots/list", ""), 200, `-32601`},
+		{"unknown, modern", "both", modern, request("roots/list"), 404, `-32601`},
+		{"unknown, legacy", "both", nil, request("roots/list"), 200, `-32601`},
 		{"ping", "legacy", nil, `{"method":"ping","jsonrpc":"2.0","id":"a\"b"}`, 200, `"id":"a\"b","result":{}`},
 		{"notification", "legacy", nil, `{"jsonrpc":"2.0","method":"notifications/initialized"}`, 202, ``},
 		{"nonsense", "both", nil, `[]`, 400, `-32700`},
@@ -162,11 +169,11 @@ func FuzzIdentify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, n int, name, params string) {
 		identify([]byte(params)) // anything at all must end
 		method, err := json.Marshal(name)
-		if err != nil || !json.Valid([]byte(params)) || strings.ContainsAny(name, `"`) {
+		if err != nil || !json.Valid([]byte(params)) || name == "" || strings.Contains(name, `"`) {
 			return
 		}
 		id, got, ok := identify(fmt.Appendf(nil, `{"params":%s,"id":%d,"method":%s}`, params, n, method))
-		if string(id) != fmt.Sprint(n) || string(got) != string(method[1:len(method)-1]) || !ok {
+		if string(id) != strconv.Itoa(n) || string(got) != string(method[1:len(method)-1]) || !ok {
 			t.Errorf("id %s, method %s, ok %v, want %d and %s", id, got, ok, n, method)
 		}
 	})

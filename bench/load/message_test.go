@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 )
 
 // parse reads a rendered request as net/http's server would.
-func parse(t *testing.T, m *message) (*http.Request, []byte) {
+func parse(t *testing.T, m *Message) (*http.Request, []byte) {
 	t.Helper()
 	req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(m.bytes)))
 	if err != nil {
@@ -26,9 +26,9 @@ func parse(t *testing.T, m *message) (*http.Request, []byte) {
 }
 
 func TestCallIsRendered(t *testing.T) {
-	for _, sh := range shapes() {
-		for _, z := range []size{small(), large()} {
-			m := script{shape: sh, addr: "127.0.0.1:1", key: "k"}.call("s", z)
+	for _, sh := range Shapes() {
+		for _, z := range []Size{Small(), Large()} {
+			m := Script{Shape: sh, Addr: "127.0.0.1:1", Key: "k"}.Call("s", z)
 			m.setID(123_456_789)
 			req, body := parse(t, m)
 			if len(body) != z.Bytes {
@@ -43,7 +43,7 @@ func TestCallIsRendered(t *testing.T) {
 					Arguments map[string]string
 				}
 			}
-			if err := json.Unmarshal(body, &got); err != nil || got.ID != 123_456_789 || got.Method != "tools/call" || got.Params.Name != toolName {
+			if err := json.Unmarshal(body, &got); err != nil || got.ID != 123_456_789 || got.Method != "tools/call" || got.Params.Name != ToolName {
 				t.Errorf("%s %s: %v in %.300s", sh.Name, z.Name, err, body)
 			}
 			if string(m.idMember()) != `"id":123456789` {
@@ -51,7 +51,7 @@ func TestCallIsRendered(t *testing.T) {
 			}
 			want := map[string]string{"Authorization": "Bearer k", "Mcp-Session-Id": "s", "Mcp-Protocol-Version": mcp.LatestLegacy().Name, "Mcp-Method": "", "Mcp-Name": ""}
 			if sh.Modern {
-				want["Mcp-Protocol-Version"], want["Mcp-Method"], want["Mcp-Name"] = mcp.Latest().Name, "tools/call", toolName
+				want["Mcp-Protocol-Version"], want["Mcp-Method"], want["Mcp-Name"] = mcp.Latest().Name, "tools/call", ToolName
 			}
 			for name, value := range want {
 				if req.Header.Get(name) != value {
@@ -66,9 +66,9 @@ func TestCallIsRendered(t *testing.T) {
 }
 
 func TestOtherRequestsAreRendered(t *testing.T) {
-	for _, sh := range shapes() {
-		s := script{shape: sh, addr: "127.0.0.1:1"}
-		for _, m := range []*message{s.list("s"), s.initialize(), s.initialized("s")} {
+	for _, sh := range Shapes() {
+		s := Script{Shape: sh, Addr: "127.0.0.1:1"}
+		for _, m := range []*Message{s.List("s"), s.initialize(), s.initialized("s")} {
 			req, body := parse(t, m)
 			if !json.Valid(body) || req.Header.Get("Authorization") != "" {
 				t.Errorf("%s: %s", sh.Name, m.bytes)

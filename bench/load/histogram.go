@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"math/bits"
@@ -17,7 +17,7 @@ type histogram struct {
 
 // add counts one duration; a negative one counts as zero.
 func (h *histogram) add(d time.Duration) {
-	h.counts[bucket(uint64(max(d, 0)))]++
+	h.counts[bucket(d)]++
 	h.total++
 }
 
@@ -39,22 +39,22 @@ func (h *histogram) quantile(share float64) time.Duration {
 	var seen uint64
 	for i, n := range h.counts {
 		if seen += uint64(n); seen >= rank {
-			return time.Duration(upperEdge(i))
+			return upperEdge(i)
 		}
 	}
-	return time.Duration(upperEdge(len(h.counts) - 1))
+	return upperEdge(len(h.counts) - 1)
 }
 
-// bucket returns the index of a value: values below 2^subBits have a bucket of their own, those above share one with
-// the values that agree in their highest subBits+1 bits.
-func bucket(v uint64) int {
-	v = min(v, 1<<62)
-	shift := max(bits.Len64(v)-1-subBits, 0)
-	return shift<<subBits + int(v>>shift)
+// bucket returns the index of a duration: those below 2^subBits ns have a bucket of their own, those above share one
+// with the durations that agree in their highest subBits+1 bits.
+func bucket(d time.Duration) int {
+	ns := int(max(d, 0))
+	shift := max(bits.Len(uint(ns))-1-subBits, 0)
+	return shift<<subBits + ns>>shift
 }
 
-// upperEdge returns the largest value of a bucket.
-func upperEdge(i int) uint64 {
+// upperEdge returns the longest duration of a bucket.
+func upperEdge(i int) time.Duration {
 	shift := max(i>>subBits-1, 0)
-	return uint64(i-shift<<subBits+1)<<shift - 1
+	return time.Duration(i-shift<<subBits+1)<<shift - 1
 }
