@@ -32,6 +32,7 @@ func gatewayFor(t *testing.T, p plan) endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { noneLeft(t, p.Folder) }) // runs after the gateway has ended
 	url := startGateway(t, fmt.Sprintf("builtin: false\napiKey: %s\nservers: %s\n", key, servers))
 	return endpoint{URL: url, Key: key}
 }

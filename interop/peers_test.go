@@ -69,7 +69,7 @@ func startServers(t *testing.T) plan {
 		Folder: folder,
 		Era:    "legacy",
 		Servers: map[string]endpoint{
-			"everything": {command: everything.with("stdio")},
+			"everything": {command: everything.with("stdio", folder)}, // it ignores the folder; noneLeft knows it by that
 			"files":      {command: files},
 			"remote":     {URL: "http://" + address + "/mcp"},
 		},

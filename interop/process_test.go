@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -97,6 +98,27 @@ func run(ctx context.Context, dir string, env []string, c command) (string, erro
 		err = fmt.Errorf("%s: %w\n%s", filepath.Base(c.Command), err, tail(stderr.String()))
 	}
 	return stdout.String(), err
+}
+
+// noneLeft reports and ends every process whose command line has the mark. Whoever started it should have ended it.
+func noneLeft(t *testing.T, mark string) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline") // elsewhere than on Linux there is nothing to look at
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		text, err := os.ReadFile(line)
+		if err != nil || !bytes.Contains(text, []byte(mark)) {
+			continue // gone meanwhile, or another's
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(line)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Errorf("process %d was left behind: %s", pid, bytes.ReplaceAll(text, []byte{0}, []byte{' '}))
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 }
 
 // tail returns the end of a long text.
