@@ -1,0 +1,194 @@
+// Package access says who may do what: it finds the caller that a key belongs
+// to, works out what that caller may see, and refuses every call beyond it.
+package access
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// A Key is a secret that a caller presents. Only its hash is known here.
+type Key struct {
+	// Name is what the key is called in the configuration and in the audit record.
+	Name string
+	// Hash is the key's, see HashKey.
+	Hash [32]byte
+	// Scopes are the names of the key's scopes; nil stands for everything.
+	Scopes []string
+}
+
+// Options are what New makes an Access of.
+type Options struct {
+	// Keys are those that are let in.
+	Keys []Key
+	// Scopes holds what each scope grants: names of tools, prompts and resources,
+	// and patterns of them with *.
+	Scopes map[string][]string
+	// Anonymous lets in who presents no key, and lets them do everything.
+	Anonymous bool
+}
+
+// anonymous is the ID of a caller without a key.
+const anonymous = "anonymous"
+
+// An Access knows the keys of one configuration. It is immutable and safe for concurrent use.
+type Access struct {
+	keys   map[[32]byte]*holder
+	nobody *mcp.Caller // who presents no key; nil if that is refused
+	scopes map[string][]string
+}
+
+// A holder is the caller that a key belongs to.
+type holder struct {
+	hash   [32]byte
+	caller mcp.Caller
+}
+
+// New returns an Access. It refuses two keys with one hash or one name, and keys
+// with scopes that do not exist.
+func New(o Options) (*Access, error) {
+	a := &Access{keys: make(map[[32]byte]*holder, len(o.Keys)), scopes: maps.Clone(o.Scopes)}
+	if o.Anonymous {
+		a.nobody = &mcp.Caller{ID: anonymous, View: whole()}
+	}
+	named := map[string]bool{anonymous: true}
+	for _, key := range o.Keys {
+		if other, ok := a.keys[key.Hash]; ok {
+			return nil, fmt.Errorf("the keys %s and %s are the same; make another one", other.caller.ID, key.Name)
+		}
+		if key.Name == "" || named[key.Name] {
+			return nil, fmt.Errorf("two keys are named %q, or a key has no name; give each its own", key.Name)
+		}
+		view, err := a.view(key)
+		if err != nil {
+			return nil, err
+		}
+		named[key.Name] = true
+		a.keys[key.Hash] = &holder{key.Hash, mcp.Caller{ID: key.Name, View: view}}
+	}
+	return a, nil
+}
+
+// view returns what the key's scopes grant together.
+func (a *Access) view(key Key) (*mcp.View, error) {
+	if key.Scopes == nil {
+		return whole(), nil
+	}
+	var all grants
+	for _, scope := range key.Scopes {
+		patterns, ok := a.scopes[scope]
+		if !ok {
+			return nil, fmt.Errorf("key %s has the scope %s, which is not among scopes; write it there or take it from the key",
+				key.Name, scope)
+		}
+		all.add(scope, patterns)
+	}
+	return all.view(), nil
+}
+
+// The longest key that is looked at, in bytes.
+const maxKey = 512
+
+// Authenticate returns who makes the request, by its Authorization header alone: a
+// key in a URL would stand in logs. It reads nothing of the body. A wrong key is
+// refused even where none is needed, so that a mistake in it does not stay unseen.
+func (a *Access) Authenticate(r *http.Request) (*mcp.Caller, *mcp.Error) {
+	values := r.Header["Authorization"]
+	switch {
+	case len(values) == 0 && a.nobody != nil:
+		return a.nobody, nil
+	case len(values) == 0:
+		return nil, refused("no key; send the header Authorization: Bearer KEY")
+	case len(values) > 1:
+		return nil, refused("more than one Authorization header; send one")
+	}
+	scheme, key, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return nil, refused("the Authorization header is not Bearer KEY; no other scheme is known here")
+	}
+	return a.Bearer(strings.Trim(key, " "))
+}
+
+// Bearer returns who holds the key.
+func (a *Access) Bearer(key string) (*mcp.Caller, *mcp.Error) {
+	if key == "" {
+		return nil, refused("the key is empty; send the header Authorization: Bearer KEY")
+	}
+	if len(key) > maxKey {
+		return nil, refused("the key is not known; check it, or ask the gateway's owner for one")
+	}
+	hash := HashKey(key)
+	h, ok := a.keys[hash]
+	if !ok || subtle.ConstantTimeCompare(h.hash[:], hash[:]) != 1 {
+		return nil, refused("the key is not known; check it, or ask the gateway's owner for one")
+	}
+	return &h.caller, nil
+}
+
+func refused(why string) *mcp.Error {
+	return &mcp.Error{Code: mcp.CodeInvalidRequest, Reason: mcp.Unauthenticated, Message: why}
+}
+
+// Middleware lets a call through if its caller may make it. What the caller may
+// not see is answered like what does not exist.
+func (a *Access) Middleware(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if err := authorize(call); err != nil {
+			return err
+		}
+		return next.Handle(ctx, call, reply)
+	})
+}
+
+// authorize returns why the call is refused, nil if it is not.
+func authorize(call *mcp.Call) error {
+	if call.Caller == nil || call.Caller.View == nil {
+		return refused("the caller is not known")
+	}
+	if call.Refused != nil {
+		return call.Refused
+	}
+	view := call.Caller.View
+	method, _ := mcp.MethodByName(call.Method)
+	if method.NameMember != "" && !view.Sees(method.Kind, call.Name) {
+		return Absent(call)
+	}
+	if call.Method != mcp.MethodComplete {
+		return nil
+	}
+	kind, name, ok := mcp.ParseRef(call.Member("ref"))
+	if ok && !view.Sees(kind, name) { // what is not a reference is refused where it is looked up
+		return mcp.Absent(kind, name, call.Revision)
+	}
+	return nil
+}
+
+// Absent returns the error of a call for something that does not exist, or that
+// its caller may not see: there is no difference.
+func Absent(call *mcp.Call) *mcp.Error {
+	method, _ := mcp.MethodByName(call.Method)
+	return mcp.Absent(method.Kind, call.Name, call.Revision)
+}
+
+// Unused returns the entries of scopes that name nothing, as "scope: entry", in
+// order. Exists reports whether a name of that kind fits a pattern.
+func (a *Access) Unused(exists func(kind mcp.Kind, pattern string) bool) []string {
+	var unused []string
+	for _, scope := range slices.Sorted(maps.Keys(a.scopes)) {
+		for _, pattern := range a.scopes[scope] {
+			if !slices.ContainsFunc(kinds, func(k mcp.Kind) bool { return exists(k, pattern) }) {
+				unused = append(unused, scope+": "+pattern)
+			}
+		}
+	}
+	return unused
+}
+
+var kinds = []mcp.Kind{mcp.Tool, mcp.Prompt, mcp.Resource, mcp.Template}
