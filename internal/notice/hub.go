@@ -1,0 +1,321 @@
+// Package notice tells clients what has changed: lists, resources they are
+// subscribed to, and what a server says to one of them. Each listener has a
+// mailbox of its own, in which notices are merged while it is slow or away, so
+// that none waits for another.
+//
+// The Hub starts no goroutines: each Listen delivers in the goroutine of its caller.
+package notice
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+const (
+	// settle is how long a changed list is left alone before it is announced, so
+	// that many changes at once are one notice.
+	settle = 50 * time.Millisecond
+	// patience is how long a question waits for the client's stream to open.
+	patience = 5 * time.Second
+	// maxURIs is how many resources one session may be subscribed to.
+	maxURIs = 1024
+	// maxURI is how long the URI of a subscription may be, in bytes.
+	maxURI = 8 << 10
+)
+
+// A Filter says what a modern stream is told of.
+type Filter struct {
+	// Tools, Prompts and Resources ask for the changes of these lists. Templates are among the resources.
+	Tools, Prompts, Resources bool
+	// URIs are the resources whose updates are told. Watch each, so that its server tells of it.
+	URIs []string
+	// Hello is sent before anything else, once nothing can be missed any more; nil sends nothing.
+	Hello *wire.Message
+}
+
+// Empty reports whether nothing will ever be told.
+func (f *Filter) Empty() bool {
+	return !f.Tools && !f.Prompts && !f.Resources && len(f.URIs) == 0
+}
+
+// A Hub brings notices to those who listen. It is safe for concurrent use.
+type Hub struct {
+	log *slog.Logger
+
+	// mu guards what follows. It is never held while something is sent; the locks
+	// of mailboxes are taken within it.
+	mu sync.Mutex
+	// sessions holds the mailboxes of legacy sessions, by session.
+	sessions map[string]*mailbox
+	// streams are the mailboxes of modern streams.
+	streams map[*mailbox]struct{}
+	// watched counts who wants to be told of a resource, sessions and streams alike.
+	watched map[string]int
+	// subscribers are the mailboxes to which the updates of a resource go.
+	subscribers map[string]map[*mailbox]struct{}
+}
+
+// NewHub returns a Hub without listeners.
+func NewHub(log *slog.Logger) *Hub {
+	return &Hub{
+		log: log, sessions: map[string]*mailbox{}, streams: map[*mailbox]struct{}{},
+		watched: map[string]int{}, subscribers: map[string]map[*mailbox]struct{}{},
+	}
+}
+
+// Open makes the mailbox of a legacy session. What happens from now on is kept
+// for it until it listens.
+func (h *Hub) Open(session string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.sessions[session] == nil {
+		h.sessions[session] = newMailbox(Filter{Tools: true, Prompts: true, Resources: true})
+	}
+}
+
+// Drop ends a legacy session's mailbox and whoever listens to it. It returns the
+// resources that nobody is subscribed to any more, so that their servers can be told.
+func (h *Hub) Drop(session string) (uris []string) {
+	h.mu.Lock()
+	box := h.sessions[session]
+	delete(h.sessions, session)
+	if box != nil {
+		for uri := range box.uris {
+			h.detach(uri, box)
+			if h.unwatch(uri) {
+				uris = append(uris, uri)
+			}
+		}
+	}
+	h.mu.Unlock()
+	if box != nil {
+		box.close()
+	}
+	return uris
+}
+
+// Subscribe tells the session of a resource's updates from now on. First says
+// that nobody else was subscribed, so that the server has to be asked. A session
+// that is not open, or has more than enough subscriptions, gets none.
+func (h *Hub) Subscribe(session, uri string) (first bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	box := h.sessions[session]
+	if box == nil || box.uris[uri] {
+		return false
+	}
+	if len(box.uris) >= maxURIs || len(uri) > maxURI {
+		h.log.Warn("a session has too many subscriptions", slog.Int("most", maxURIs))
+		return false
+	}
+	if box.uris == nil {
+		box.uris = map[string]bool{}
+	}
+	box.uris[uri] = true
+	h.attach(uri, box)
+	h.watched[uri]++
+	return h.watched[uri] == 1
+}
+
+// Unsubscribe undoes Subscribe. Last says that nobody is subscribed any more.
+func (h *Hub) Unsubscribe(session, uri string) (last bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	box := h.sessions[session]
+	if box == nil || !box.uris[uri] {
+		return false
+	}
+	delete(box.uris, uri)
+	h.detach(uri, box)
+	return h.unwatch(uri)
+}
+
+// Watch counts a modern stream among those who want to be told of a resource.
+// First says that nobody else was, so that the server has to be asked.
+func (h *Hub) Watch(uri string) (first bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watched[uri]++
+	return h.watched[uri] == 1
+}
+
+// Unwatch undoes one Watch. Last says that nobody is subscribed any more.
+func (h *Hub) Unwatch(uri string) (last bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.unwatch(uri)
+}
+
+func (h *Hub) unwatch(uri string) (last bool) {
+	n, ok := h.watched[uri]
+	if n > 1 {
+		h.watched[uri] = n - 1
+		return false
+	}
+	delete(h.watched, uri)
+	return ok
+}
+
+func (h *Hub) attach(uri string, box *mailbox) {
+	if h.subscribers[uri] == nil {
+		h.subscribers[uri] = map[*mailbox]struct{}{}
+	}
+	h.subscribers[uri][box] = struct{}{}
+}
+
+func (h *Hub) detach(uri string, box *mailbox) {
+	delete(h.subscribers[uri], box)
+	if len(h.subscribers[uri]) == 0 {
+		delete(h.subscribers, uri)
+	}
+}
+
+// ListChanged tells everyone who wants to know that a list has changed.
+// Templates are announced as resources.
+func (h *Hub) ListChanged(kind mcp.Kind) {
+	list, ok := listOf(kind)
+	if !ok {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, box := range h.sessions {
+		box.changed(list)
+	}
+	for box := range h.streams {
+		box.changed(list)
+	}
+}
+
+// Updated tells those subscribed to a resource what its server says of it. Who is
+// subscribed to a folder is told of what lies below, too: a server may name either
+// (server/resources, "Subscriptions").
+func (h *Hub) Updated(uri string, m *wire.Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	told := map[*mailbox]bool{}
+	var update *letter
+	for at := range above(uri) {
+		for box := range h.subscribers[at] {
+			if told[box] {
+				continue
+			}
+			if update == nil {
+				update = newLetter(uri, m)
+			}
+			told[box] = true
+			box.put(update)
+		}
+	}
+}
+
+// above yields the URI and then those of the folders it lies in, with and without
+// their slash at the end.
+func above(uri string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		if !yield(uri) {
+			return
+		}
+		for i := len(uri) - 1; i > 0; i-- {
+			if uri[i] == '/' && (i+1 < len(uri) && !yield(uri[:i+1]) || !yield(uri[:i])) {
+				return
+			}
+		}
+	}
+}
+
+// Tell keeps a notification for one legacy session's stream.
+func (h *Hub) Tell(session string, m *wire.Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if box := h.sessions[session]; box != nil {
+		box.put(newLetter("", m))
+	}
+}
+
+// Listen delivers what comes until ctx ends, the session is dropped or a newer
+// Listen of the same session takes over; then it returns nil. It returns an error
+// only where sending failed. A legacy session is told everything, with the
+// resources it is subscribed to, and f is nil; a modern stream has no session and
+// is told what f says.
+func (h *Hub) Listen(ctx context.Context, session string, f *Filter, reply mcp.Reply) error {
+	box := h.mailbox(session, f)
+	if box == nil {
+		return nil
+	}
+	if session == "" {
+		defer h.leave(box)
+	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	turn, ok := box.take(ctx, end, reply)
+	if !ok {
+		return nil
+	}
+	defer turn.leave()
+	if f != nil && f.Hello != nil {
+		if err := reply.Notify(ctx, f.Hello); err != nil {
+			return ended(ctx, err)
+		}
+	}
+	return ended(ctx, turn.deliver(ctx, h.log))
+}
+
+// ended returns the error unless it is only that the listener was to end.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// mailbox returns the mailbox of a session, nil if it is not open, or a new one for a stream.
+func (h *Hub) mailbox(session string, f *Filter) *mailbox {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if session != "" {
+		return h.sessions[session]
+	}
+	box := newMailbox(*f)
+	h.streams[box] = struct{}{}
+	for _, uri := range f.URIs {
+		h.attach(uri, box)
+	}
+	return box
+}
+
+// leave forgets the mailbox of a stream.
+func (h *Hub) leave(box *mailbox) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.streams, box)
+	for _, uri := range box.filter.URIs {
+		h.detach(uri, box)
+	}
+}
+
+// Ask puts a server's questions to the client of a legacy session through the
+// stream on which it listens. If there is none it waits a little for one to open;
+// without one the client cannot be asked, and the error is mcp.ErrUnsupported.
+func (h *Hub) Ask(ctx context.Context, session string, questions []mcp.Question) ([]mcp.Answer, error) {
+	h.mu.Lock()
+	box := h.sessions[session]
+	h.mu.Unlock()
+	if box == nil {
+		return nil, mcp.ErrUnsupported
+	}
+	turn, err := box.await(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer turn.asking.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(turn.ctx, cancel)()
+	return turn.reply.Ask(ctx, questions)
+}
