@@ -102,14 +102,17 @@ func (b *Builtin) release() error {
 // subscription, which the gateway does itself.
 type warnings struct{ slog.Handler }
 
+// Enabled reports whether level is a warning, or worse, and wanted.
 func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }
 
+// WithAttrs returns the same with attributes.
 func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return warnings{w.Handler.WithAttrs(attrs)}
 }
 
+// WithGroup returns the same with a group.
 func (w warnings) WithGroup(name string) slog.Handler {
 	return warnings{w.Handler.WithGroup(name)}
 }

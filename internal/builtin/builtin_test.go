@@ -123,6 +123,7 @@ func TestCalcEvaluate(t *testing.T) {
 		{`{"expression":null}`, `the argument "expression" is null; give a value or leave it out`, "", true},
 	}
 	eachEra(t, nil, func(t *testing.T, session *mcp.ClientSession) {
+		t.Helper()
 		for _, tt := range tests {
 			text, structured, isError := call(t, session, "calc.evaluate", tt.arguments)
 			if text != tt.text || structured != tt.structured || isError != tt.isError {
@@ -156,6 +157,7 @@ func TestCalcDigits(t *testing.T) {
 func TestOffer(t *testing.T) {
 	dir := write(t, map[string]string{"a.md": "A"})
 	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+		t.Helper()
 		want := &mcp.ServerCapabilities{
 			Tools:       &mcp.ToolCapabilities{},
 			Prompts:     &mcp.PromptCapabilities{},
@@ -188,6 +190,7 @@ func TestOffer(t *testing.T) {
 
 func TestOfferWithoutRoots(t *testing.T) {
 	eachEra(t, nil, func(t *testing.T, session *mcp.ClientSession) {
+		t.Helper()
 		want := &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}}
 		if diff := cmp.Diff(want, session.InitializeResult().Capabilities); diff != "" {
 			t.Errorf("capabilities (-want +got):\n%s", diff)

@@ -3,7 +3,7 @@ package builtin
 import (
 	"errors"
 	"fmt"
-	"math/big"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -40,11 +40,11 @@ func evaluate(expression string) (string, error) {
 // A parser reads an expression by recursive descent and computes while it
 // reads; there is no tree. Grammar, loosest first:
 //
-//	sum     = product { ("+" | "-") product }
-//	product = signed { ("*" | "/" | "//" | "%") signed }
-//	signed  = ("+" | "-") signed | power
-//	power   = atom [ "**" signed ]
-//	atom    = NUMBER | constant | function "(" sum { "," sum } ")" | "(" sum ")"
+//	sum:     product { ("+" | "-") product }
+//	product: signed { ("*" | "/" | "//" | "%") signed }
+//	signed:  ("+" | "-") signed | power
+//	power:   atom [ "**" signed ]
+//	atom:    NUMBER | constant | function "(" sum { "," sum } ")" | "(" sum ")"
 type parser struct {
 	text  string
 	pos   int // byte offset of the next token
@@ -80,14 +80,12 @@ func (p *parser) peek() string {
 // its offset.
 func (p *parser) accept(wanted ...string) (token string, at int, ok bool) {
 	next := p.peek()
-	for _, w := range wanted {
-		if next == w {
-			at = p.pos
-			p.pos += len(next)
-			return next, at, true
-		}
+	if !slices.Contains(wanted, next) {
+		return "", p.pos, false
 	}
-	return "", p.pos, false
+	at = p.pos
+	p.pos += len(next)
+	return next, at, true
 }
 
 // enter counts one level of nesting. The caller must leave it.
@@ -289,63 +287,6 @@ func (p *parser) arguments() ([]number, error) {
 	}
 }
 
-// literal reads a number: digits, with a decimal point or an exponent.
-func (p *parser) literal() (number, error) {
-	start := p.pos
-	p.blame = start
-	rest := p.text[start:]
-	whole := countPrefix(rest, isDigit)
-	n, places := whole, 0
-	if n < len(rest) && rest[n] == '.' {
-		places = countPrefix(rest[n+1:], isDigit)
-		n += 1 + places
-	}
-	if whole+places == 0 {
-		return number{}, fault("a point without digits; write a number such as 0.5")
-	}
-	digits := strings.Replace(rest[:n], ".", "", 1)
-	exponent, size := scanExponent(rest[n:])
-	p.pos += n + size
-	return decimal(digits, exponent-places)
-}
-
-// scanExponent reads e, an optional sign and digits from the start of s. An e
-// without digits is not an exponent. Exponents beyond the limits of numbers
-// are cut, which decimal refuses all the same.
-func scanExponent(s string) (exponent, size int) {
-	if s == "" || s[0] != 'e' && s[0] != 'E' {
-		return 0, 0
-	}
-	digits := 1
-	if len(s) > 1 && (s[1] == '+' || s[1] == '-') {
-		digits = 2
-	}
-	count := countPrefix(s[digits:], isDigit)
-	if count == 0 {
-		return 0, 0
-	}
-	for _, c := range []byte(s[digits : digits+count]) {
-		exponent = min(exponent*10+int(c-'0'), 10*maxBits)
-	}
-	if s[1] == '-' {
-		exponent = -exponent
-	}
-	return exponent, digits + count
-}
-
-// decimal is digits × 10**exponent.
-func decimal(digits string, exponent int) (number, error) {
-	n, _ := new(big.Int).SetString(digits, 10)
-	if n.Sign() == 0 {
-		return number{rat: new(big.Rat)}, nil
-	}
-	scale, err := power(number{rat: big.NewRat(10, 1)}, number{rat: big.NewRat(int64(exponent), 1)})
-	if err != nil {
-		return number{}, err
-	}
-	return newExact(new(big.Rat).Mul(new(big.Rat).SetInt(n), scale.rat))
-}
-
 // unexpected says what is wrong with the next token.
 func (p *parser) unexpected() error {
 	next := p.peek()
@@ -366,17 +307,6 @@ func (p *parser) unexpected() error {
 	}
 	return fault(fmt.Sprintf("unexpected %q; use numbers, + - * / // %% ** ( ) and functions", next))
 }
-
-func countPrefix(s string, in func(byte) bool) int {
-	n := 0
-	for n < len(s) && in(s[n]) {
-		n++
-	}
-	return n
-}
-
-func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
-func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' }
 
 func shorten(s string) string {
 	if len(s) > 40 {

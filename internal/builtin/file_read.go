@@ -9,10 +9,10 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-func (fs files) readTool() *mcp.Tool {
+func (all files) readTool() *mcp.Tool {
 	where := "The path, relative to the offered directory, for example notes/today.md"
-	if len(fs) > 1 {
-		where = "The path, beginning with one of " + fs.names() + " for example " + fs[0].name + "/today.md"
+	if len(all) > 1 {
+		where = "The path, beginning with one of " + all.names() + " for example " + all[0].name + "/today.md"
 	}
 	return &mcp.Tool{
 		Name:        "file.read",
@@ -45,7 +45,7 @@ func (fs files) readTool() *mcp.Tool {
 	}
 }
 
-func (fs files) callRead(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+func (all files) callRead(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	var in struct {
 		Path     *string `json:"path"`
 		MaxBytes *int    `json:"maxBytes"`
@@ -56,7 +56,7 @@ func (fs files) callRead(_ context.Context, req *mcp.CallToolRequest) (*mcp.Call
 	if in.Path == nil {
 		return toolError(missingArgument("path")), nil
 	}
-	out, err := fs.readText(*in.Path, in.MaxBytes)
+	out, err := all.readText(*in.Path, in.MaxBytes)
 	if err != nil {
 		return toolError(err), nil
 	}
@@ -73,7 +73,7 @@ type fileText struct {
 }
 
 // readText reads a text file, or its beginning if maxBytes is given.
-func (fs files) readText(path string, maxBytes *int) (fileText, error) {
+func (all files) readText(path string, maxBytes *int) (fileText, error) {
 	limit := MaxFileBytes
 	if maxBytes != nil {
 		limit = *maxBytes
@@ -81,7 +81,7 @@ func (fs files) readText(path string, maxBytes *int) (fileText, error) {
 	if limit < 1 || limit > MaxFileBytes {
 		return fileText{}, fmt.Errorf("maxBytes is %d; use 1 to %d", limit, MaxFileBytes)
 	}
-	at, err := fs.locate(path)
+	at, err := all.locate(path)
 	if err != nil {
 		return fileText{}, err
 	}

@@ -10,10 +10,10 @@ import (
 
 // resource is the listed form of a file. Size and time are left out: a list
 // that named them would change with every line of a log.
-func (fs files) resource(at place) *mcp.Resource {
+func (all files) resource(at place) *mcp.Resource {
 	return &mcp.Resource{
 		URI:      at.uri(),
-		Name:     fs.label(at),
+		Name:     all.label(at),
 		MIMEType: mimeByExtension(at.path),
 	}
 }
@@ -28,8 +28,8 @@ func (f *folder) resourceTemplate() *mcp.ResourceTemplate {
 }
 
 // readResource is the handler of every file, listed or found by a template.
-func (fs files) readResource(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-	at, ok := fs.locateURI(req.Params.URI)
+func (all files) readResource(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+	at, ok := all.locateURI(req.Params.URI)
 	if !ok {
 		return nil, mcp.ResourceNotFoundError(req.Params.URI)
 	}

@@ -84,17 +84,17 @@ func openFolder(r Root, others files) (*folder, error) {
 	return &folder{name: r.Name, dir: dir, root: root}, nil
 }
 
-func (fs files) close() error {
+func (all files) close() error {
 	var faults []error
-	for _, f := range fs {
+	for _, f := range all {
 		faults = append(faults, f.root.Close())
 	}
 	return errors.Join(faults...)
 }
 
 // folder is the folder of a name, nil if there is none.
-func (fs files) folder(name string) *folder {
-	for _, f := range fs {
+func (all files) folder(name string) *folder {
+	for _, f := range all {
 		if f.name == name {
 			return f
 		}
@@ -104,33 +104,33 @@ func (fs files) folder(name string) *folder {
 
 // locate finds the place of a path as file.read takes it: relative to the
 // only folder, or beginning with the name of one of several.
-func (fs files) locate(p string) (place, error) {
+func (all files) locate(p string) (place, error) {
 	if err := checkPath(p); err != nil {
 		return place{}, err
 	}
 	p = path.Clean(p)
-	if len(fs) == 1 {
-		return place{fs[0], p}, nil
+	if len(all) == 1 {
+		return place{all[0], p}, nil
 	}
 	name, rest, _ := strings.Cut(p, "/")
-	f := fs.folder(name)
+	f := all.folder(name)
 	if f == nil || rest == "" {
-		return place{}, fmt.Errorf("the path must begin with the name of a file resource; use one of %s", fs.names())
+		return place{}, fmt.Errorf("the path must begin with the name of a file resource; use one of %s", all.names())
 	}
 	return place{f, rest}, nil
 }
 
 // label is the path by which locate finds a place again.
-func (fs files) label(at place) string {
-	if len(fs) == 1 {
+func (all files) label(at place) string {
+	if len(all) == 1 {
 		return at.path
 	}
 	return at.folder.name + "/" + at.path
 }
 
-func (fs files) names() string {
+func (all files) names() string {
 	var names []string
-	for _, f := range fs {
+	for _, f := range all {
 		names = append(names, f.name+"/")
 	}
 	return strings.Join(names, ", ")
@@ -208,7 +208,7 @@ func (at place) read(limit int) (content []byte, more bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	content, err = io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err != nil {
 		return nil, false, errors.New("reading the file failed; try again, or look at the disk of the gateway")

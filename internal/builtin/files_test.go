@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -90,6 +91,7 @@ func TestFileReadStaysInRoot(t *testing.T) {
 	dir := escapeRoot(t)
 	harmless := map[string]bool{"a.md/": true} // means a.md, within the root
 	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+		t.Helper()
 		for _, path := range escapes(dir) {
 			arguments, err := json.Marshal(map[string]string{"path": path})
 			if err != nil {
@@ -108,9 +110,71 @@ func TestFileReadStaysInRoot(t *testing.T) {
 	})
 }
 
+// TestFileReadFollowsLinksWithin shows that the corpus above is refused for
+// where it leads, not because links are never followed.
+func TestFileReadFollowsLinksWithin(t *testing.T) {
+	session := connect(t, newBuiltin(t, Root{"docs", escapeRoot(t)}), eras[0], nil)
+	for _, path := range []string{"a.md", "sub/b.md", "in.md", "in-dir/b.md", "sub/back-in.md", "in-dir/back-in.md"} {
+		if text, _, isError := call(t, session, "file.read", `{"path":"`+path+`"}`); isError || text != "inside" {
+			t.Errorf("%s: %q, %v; want inside", path, text, isError)
+		}
+	}
+}
+
+// TestFileReadRace swaps a file for a link out of the root and for a pipe
+// while it is read.
+func TestFileReadRace(t *testing.T) {
+	dir := escapeRoot(t)
+	all, err := openFiles([]Root{{"docs", dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.close()
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		swaps := []string{"out.txt", "pipe", "a.md", "sub", "zero"}
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			next := filepath.Join(dir, "next")
+			os.Remove(next)
+			if swaps[i%len(swaps)] == "pipe" {
+				makeFIFO(t, next)
+			} else if err := os.Symlink(swaps[i%len(swaps)], next); err != nil {
+				t.Error(err)
+				return
+			}
+			if err := os.Rename(next, filepath.Join(dir, "target")); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	defer wg.Wait()
+	defer close(stop)
+	read := 0
+	for range 5_000 {
+		out, err := all.readText("target", nil)
+		if err == nil && out.Content != "inside" {
+			t.Fatalf("read %q", out.Content)
+		}
+		if err == nil {
+			read++
+		}
+	}
+	if read == 0 {
+		t.Error("the file was never read between the swaps")
+	}
+}
+
 func TestResourcesStayInRoot(t *testing.T) {
 	dir := escapeRoot(t)
 	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+		t.Helper()
 		var uris []string
 		for _, path := range escapes(dir) {
 			uris = append(uris, uriPrefix+"docs/"+path, uriPrefix+"docs/"+escapePath(path), "file://"+path)
@@ -170,6 +234,7 @@ func TestFileRead(t *testing.T) {
 		{`{"path":"a.md","offset":1}`, "", "", `unknown argument "offset"`},
 	}
 	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+		t.Helper()
 		for _, tt := range tests {
 			text, structured, isError := call(t, session, "file.read", tt.arguments)
 			if tt.err != "" {
@@ -191,6 +256,7 @@ func TestFileRead(t *testing.T) {
 func TestFileReadOfSeveralRoots(t *testing.T) {
 	one, two := write(t, map[string]string{"a.md": "one"}), write(t, map[string]string{"a.md": "two", "one/a.md": "three"})
 	eachEra(t, []Root{{"one", one}, {"two", two}}, func(t *testing.T, session *mcp.ClientSession) {
+		t.Helper()
 		for path, want := range map[string]string{"one/a.md": "one", "two/a.md": "two", "two/one/a.md": "three"} {
 			if text, _, isError := call(t, session, "file.read", `{"path":"`+path+`"}`); isError || text != want {
 				t.Errorf("%s: %q, %v; want %q", path, text, isError, want)

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -13,77 +14,50 @@ const (
 // mimeByExtension is a table of our own: the one of package mime depends on
 // the machine.
 func mimeByExtension(name string) string {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".txt", ".log", ".ini", ".cfg", ".conf", ".env", ".diff", ".patch", ".rst", ".adoc":
-		return plainText
-	case ".md", ".markdown":
-		return "text/markdown"
-	case ".html", ".htm":
-		return "text/html"
-	case ".css":
-		return "text/css"
-	case ".csv":
-		return "text/csv"
-	case ".tsv":
-		return "text/tab-separated-values"
-	case ".xml":
-		return "application/xml"
-	case ".json":
-		return "application/json"
-	case ".jsonl", ".ndjson":
-		return "application/x-ndjson"
-	case ".yaml", ".yml":
-		return "application/yaml"
-	case ".toml":
-		return "application/toml"
-	case ".js", ".mjs", ".cjs":
-		return "text/javascript"
-	case ".ts", ".tsx", ".mts":
-		return "text/x-typescript"
-	case ".go":
-		return "text/x-go"
-	case ".py":
-		return "text/x-python"
-	case ".rs":
-		return "text/x-rust"
-	case ".java":
-		return "text/x-java"
-	case ".c", ".h":
-		return "text/x-c"
-	case ".cc", ".cpp", ".cxx", ".hpp":
-		return "text/x-c++"
-	case ".sh", ".bash":
-		return "text/x-shellscript"
-	case ".sql":
-		return "application/sql"
-	case ".svg":
-		return "image/svg+xml"
-	case ".png":
-		return "image/png"
-	case ".jpg", ".jpeg":
-		return "image/jpeg"
-	case ".gif":
-		return "image/gif"
-	case ".webp":
-		return "image/webp"
-	case ".pdf":
-		return "application/pdf"
-	case ".zip":
-		return "application/zip"
-	case ".gz":
-		return "application/gzip"
-	case ".mp3":
-		return "audio/mpeg"
-	case ".wav":
-		return "audio/wav"
-	case ".mp4":
-		return "video/mp4"
-	case ".docx":
-		return "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-	case ".xlsx":
-		return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-	case ".pptx":
-		return "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+	extension := strings.ToLower(path.Ext(name))
+	for _, row := range [...]struct {
+		mimeType   string
+		extensions []string
+	}{
+		{plainText, []string{".txt", ".log", ".ini", ".cfg", ".conf", ".env", ".diff", ".patch", ".rst", ".adoc"}},
+		{"text/markdown", []string{".md", ".markdown"}},
+		{"text/html", []string{".html", ".htm"}},
+		{"text/css", []string{".css"}},
+		{"text/csv", []string{".csv"}},
+		{"text/tab-separated-values", []string{".tsv"}},
+		{"application/xml", []string{".xml"}},
+		{"application/json", []string{".json"}},
+		{"application/x-ndjson", []string{".jsonl", ".ndjson"}},
+		{"application/yaml", []string{".yaml", ".yml"}},
+		{"application/toml", []string{".toml"}},
+		{"text/javascript", []string{".js", ".mjs", ".cjs"}},
+		{"text/x-typescript", []string{".ts", ".tsx", ".mts"}},
+		{"text/x-go", []string{".go"}},
+		{"text/x-python", []string{".py"}},
+		{"text/x-rust", []string{".rs"}},
+		{"text/x-java", []string{".java"}},
+		{"text/x-c", []string{".c", ".h"}},
+		{"text/x-c++", []string{".cc", ".cpp", ".cxx", ".hpp"}},
+		{"text/x-shellscript", []string{".sh", ".bash"}},
+		{"application/sql", []string{".sql"}},
+		{"image/svg+xml", []string{".svg"}},
+		{"image/png", []string{".png"}},
+		{"image/jpeg", []string{".jpg", ".jpeg"}},
+		{"image/gif", []string{".gif"}},
+		{"image/webp", []string{".webp"}},
+		{"application/pdf", []string{".pdf"}},
+		{"application/zip", []string{".zip"}},
+		{"application/gzip", []string{".gz"}},
+		{"audio/mpeg", []string{".mp3"}},
+		{"audio/wav", []string{".wav"}},
+		{"video/mp4", []string{".mp4"}},
+		{"application/vnd.openxmlformats-officedocument.wordprocessingml.document", []string{".docx"}},
+		{"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", []string{".xlsx"}},
+		{"application/vnd.openxmlformats-officedocument.presentationml.presentation", []string{".pptx"}},
+	} {
+		if slices.Contains(row.extensions, extension) {
+			return row.mimeType
+		}
 	}
 	return ""
 }

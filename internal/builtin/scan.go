@@ -86,7 +86,7 @@ func (s *scan) names(f *folder, dir string) []string {
 	if err != nil {
 		return nil
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }() // only read
 	names, err := d.Readdirnames(s.budget)
 	if err != nil {
 		return nil

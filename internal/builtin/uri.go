@@ -24,7 +24,7 @@ func (f *folder) template() string {
 // locateURI finds the place of a URI. Only the spelling that uri gives is
 // known: were %2e or %61 decoded as a courtesy, one file would have many names,
 // and a rule about one of them would not hold for the others.
-func (fs files) locateURI(uri string) (place, bool) {
+func (all files) locateURI(uri string) (place, bool) {
 	rest, ok := strings.CutPrefix(uri, uriPrefix)
 	if !ok {
 		return place{}, false
@@ -34,7 +34,7 @@ func (fs files) locateURI(uri string) (place, bool) {
 	if err != nil || checkPath(p) != nil {
 		return place{}, false
 	}
-	at := place{fs.folder(name), p}
+	at := place{all.folder(name), p}
 	if at.folder == nil || at.uri() != uri || hasDotPart(p) {
 		return place{}, false
 	}

@@ -54,7 +54,7 @@ func (w *watcher) run(closed <-chan struct{}) {
 	var events <-chan fsnotify.Event // nil never delivers
 	var faults <-chan error
 	if w.notify != nil {
-		defer w.notify.Close()
+		defer func() { _ = w.notify.Close() }() // nothing depends on it any more
 		events, faults = w.notify.Events, w.notify.Errors
 	}
 	poll := time.NewTicker(pollAll)
