@@ -1,0 +1,162 @@
+// Package audit keeps the record of what was asked and what came of it: one JSON
+// record a call, refusals included.
+package audit
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// Payloads says what is kept of arguments and results.
+type Payloads string
+
+// What can be kept of arguments and results.
+const (
+	// Hash keeps salted digests.
+	Hash Payloads = "hash"
+	// Full keeps both beside their digests.
+	Full Payloads = "full"
+	// None keeps neither.
+	None Payloads = "none"
+)
+
+// A Row is one record as it is stored. Body is never changed; Salt, Arguments and
+// Result can be erased later, which leaves Body, and with it a tree built over
+// the bodies, as it was.
+type Row struct {
+	// Seq numbers the records from 1 on, without a gap.
+	Seq int64
+	// Body is the record: a JSON object.
+	Body []byte
+	// Salt is what the digests in Body are salted with: SHA-256 over the salt and the bytes.
+	Salt []byte
+	// Arguments and Result are the call's, where they are kept.
+	Arguments, Result []byte
+}
+
+// A Sink stores rows; internal/store has one.
+type Sink interface {
+	// LastRecord returns the number of the newest row, 0 without any.
+	LastRecord(ctx context.Context) (int64, error)
+	// AppendRecords stores the rows, all or none, so that they survive a crash.
+	AppendRecords(ctx context.Context, rows []Row) error
+}
+
+const (
+	// delay is how long a record may wait for others to be stored with.
+	delay = 50 * time.Millisecond
+	// batch is how many records are stored at once at most.
+	batch = 1024
+	// queue is how many records may wait; when it is full, calls wait too.
+	queue = 8192
+	// retry is how long to wait when storing failed.
+	retry = time.Second
+	// closeTimeout bounds the last storing.
+	closeTimeout = 10 * time.Second
+)
+
+// Options configures a Log.
+type Options struct {
+	// Sink stores the records.
+	Sink Sink
+	// Payloads is what is kept of arguments and results.
+	Payloads Payloads
+	// Log takes what goes wrong.
+	Log *slog.Logger
+}
+
+// A Log records calls. Records are stored in batches, within 50 ms. While they
+// cannot be stored, calls are refused: what is not on record does not happen. Its
+// methods may be called concurrently.
+type Log struct {
+	sink     Sink
+	log      *slog.Logger
+	payloads atomic.Pointer[Payloads]
+	// failing says that records cannot be stored now.
+	failing atomic.Bool
+	entries chan *entry
+	pool    sync.Pool
+	// closing guards entries against a send after its close.
+	closing sync.RWMutex
+	closed  bool
+	done    chan struct{}
+	err     error
+}
+
+// errClosed says that a call came after the log was closed.
+var errClosed = mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "the gateway is closing")
+
+// Open returns a log that goes on where the sink's records end.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	last, err := o.Sink.LastRecord(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("finding the newest audit record: %w", err)
+	}
+	l := &Log{sink: o.Sink, log: o.Log, entries: make(chan *entry, queue), done: make(chan struct{})}
+	l.pool.New = func() any { return new(entry) }
+	l.Keep(o.Payloads)
+	w := &writer{Log: l, seq: last, floods: map[string]*flood{}}
+	go w.run(context.WithoutCancel(ctx))
+	return l, nil
+}
+
+// Keep changes what is kept of arguments and results from now on.
+func (l *Log) Keep(p Payloads) { l.payloads.Store(&p) }
+
+// Middleware records what comes of each call. It stands outermost.
+func (l *Log) Middleware(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if l.failing.Load() && call.Refused == nil {
+			return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable,
+				"the audit record cannot be written, so nothing is done; the gateway's log tells why")
+		}
+		e := l.pool.Get().(*entry) //nolint:errcheck // the pool holds nothing else
+		e.begin(call, *l.payloads.Load())
+		e.reply.Reply = reply
+		err := next.Handle(ctx, call, &e.reply)
+		e.finish(call, err)
+		if failed := l.put(e); failed != nil && err == nil {
+			l.log.ErrorContext(ctx, "a call is not on record", slog.String("call", call.ID), slog.Any("error", failed))
+		}
+		return err
+	})
+}
+
+// put hands an entry to the writer.
+func (l *Log) put(e *entry) error {
+	l.closing.RLock()
+	defer l.closing.RUnlock()
+	if l.closed {
+		return errClosed
+	}
+	l.entries <- e
+	return nil
+}
+
+// Close stores what is left and ends the log.
+func (l *Log) Close() error {
+	l.closing.Lock()
+	if !l.closed {
+		l.closed = true
+		close(l.entries)
+	}
+	l.closing.Unlock()
+	<-l.done
+	return l.err
+}
+
+// salt fills s with random bytes.
+func salt(s []byte) {
+	// Read never fails (crypto/rand).
+	_, _ = rand.Read(s)
+}
+
+var errNotStored = errors.New("audit records could not be stored before the gateway closed")

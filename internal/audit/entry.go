@@ -1,0 +1,170 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// saltBytes is how long a salt is.
+const saltBytes = 16
+
+// An entry is one record in the making. Entries are used again.
+type entry struct {
+	started  time.Time
+	payloads Payloads
+	salt     [saltBytes]byte
+	body     []byte
+	// arguments and result are the call's, copied where they are kept in full.
+	arguments, result []byte
+	// source is what a flood of refusals is counted by; empty for a record of its own.
+	source string
+	reply  recordingReply
+}
+
+// A recordingReply notes the result that passes it.
+type recordingReply struct {
+	mcp.Reply
+	entry  *entry
+	digest [sha256.Size]byte
+	done   bool
+	failed bool // the tool says that it failed
+}
+
+// Done notes the result and passes it on.
+func (r *recordingReply) Done(ctx context.Context, result *mcp.Result) error {
+	r.done = true
+	r.failed = string(wire.Get(result.Value, "isError")) == "true"
+	e := r.entry
+	if e.payloads != None {
+		r.digest = e.digest(result.Value)
+	}
+	if e.payloads == Full {
+		e.result = append(e.result[:0], result.Value...)
+	}
+	return r.Reply.Done(ctx, result)
+}
+
+func (e *entry) begin(call *mcp.Call, p Payloads) {
+	e.started, e.payloads, e.source = time.Now(), p, ""
+	e.body, e.arguments, e.result = e.body[:0], e.arguments[:0], e.result[:0]
+	e.reply = recordingReply{entry: e}
+	if p != None {
+		salt(e.salt[:])
+	}
+	if p == Full {
+		e.arguments = append(e.arguments, call.Params()...)
+	}
+}
+
+// digest is SHA-256 over the salt and the bytes.
+func (e *entry) digest(b []byte) [sha256.Size]byte {
+	h := sha256.New()
+	h.Write(e.salt[:])
+	h.Write(b)
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	return sum
+}
+
+// finish writes the record. Its members are told in docs/audit.md.
+func (e *entry) finish(call *mcp.Call, err error) {
+	duration := time.Since(e.started)
+	b := append(e.body, `{"v":1,"time":"`...)
+	b = e.started.UTC().AppendFormat(b, time.RFC3339Nano)
+	b = append(b, '"')
+	b = appendString(b, "id", call.ID)
+	if call.Caller != nil {
+		b = appendString(b, "caller", call.Caller.ID)
+	}
+	if call.Session != nil {
+		b = appendString(b, "session", sessionTag(call.Session.ID))
+	}
+	b = appendString(b, "client", clientName(call.ClientInfo))
+	b = appendString(b, "transport", call.Transport)
+	b = appendString(b, "remote", call.Remote)
+	if call.Revision != nil {
+		b = appendString(b, "revision", call.Revision.Name)
+	}
+	b = appendString(b, "method", call.Method)
+	b = appendString(b, "name", call.Name)
+	b = appendString(b, "server", call.Server)
+	b = e.appendDigests(b, call)
+	b = e.appendOutcome(b, call, err)
+	b = append(b, `,"durationUs":`...)
+	e.body = append(strconv.AppendInt(b, duration.Microseconds(), 10), '}')
+	e.reply.Reply = nil
+}
+
+func (e *entry) appendDigests(b []byte, call *mcp.Call) []byte {
+	if e.payloads == None {
+		return b
+	}
+	if params := call.Params(); params != nil {
+		b = appendDigest(b, "arguments", e.digest(params))
+	}
+	if e.reply.done {
+		b = appendDigest(b, "result", e.reply.digest)
+	}
+	return b
+}
+
+func (e *entry) appendOutcome(b []byte, call *mcp.Call, err error) []byte {
+	switch {
+	case call.Refused != nil:
+		b = appendString(b, "outcome", "refused")
+		err = call.Refused
+		e.source = refusalSource(call)
+	case err != nil:
+		b = appendString(b, "outcome", "error")
+	case e.reply.failed:
+		b = appendString(b, "outcome", "tool-error")
+	default:
+		b = appendString(b, "outcome", "ok")
+	}
+	if told := mcp.AsError(err); told != nil {
+		b = strconv.AppendInt(append(b, `,"code":`...), int64(told.Code), 10)
+		b = appendString(b, "reason", string(told.Reason))
+		b = appendString(b, "error", told.Message)
+	}
+	return b
+}
+
+// appendString appends a member unless its value is empty.
+func appendString(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	return wire.AppendQuote(b, value)
+}
+
+func appendDigest(b []byte, name string, sum [sha256.Size]byte) []byte {
+	b = append(append(append(b, `,"`...), name...), `":"sha256:`...)
+	return append(hex.AppendEncode(b, sum[:]), '"')
+}
+
+// sessionTag tells sessions apart without giving their ids away.
+func sessionTag(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:6])
+}
+
+// clientName is what the client calls itself, cut to what a record needs.
+func clientName(info []byte) string {
+	name, _ := wire.Unquote(wire.Get(info, "name"))
+	version, _ := wire.Unquote(wire.Get(info, "version"))
+	if version != "" {
+		name += " " + version
+	}
+	const longest = 100
+	if len(name) > longest {
+		name = name[:longest]
+	}
+	return name
+}

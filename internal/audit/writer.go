@@ -1,0 +1,182 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+const (
+	// floodWindow is how long refusals of one source are counted into one record.
+	floodWindow = time.Second
+	// maxFloods is how many sources are told apart at once.
+	maxFloods = 1024
+)
+
+// A writer numbers records and stores them. It has one goroutine.
+type writer struct {
+	*Log
+	seq  int64
+	rows []Row
+	// floods counts refusals, by their source, that came after one on record.
+	floods map[string]*flood
+}
+
+// A flood is refusals of one source within a window after one that is on record.
+type flood struct {
+	until time.Time
+	count int
+	last  []byte // the newest one's record
+}
+
+// refusalSource is what refusals are counted by: why, and from where.
+func refusalSource(call *mcp.Call) string {
+	host, _, err := net.SplitHostPort(call.Remote)
+	if err != nil {
+		host = call.Remote
+	}
+	return string(call.Refused.Reason) + " " + host
+}
+
+// run stores records until the log is closed and everything is stored.
+func (w *writer) run(ctx context.Context) {
+	defer close(w.done)
+	tick := time.NewTicker(floodWindow)
+	defer tick.Stop()
+	for {
+		select {
+		case e, ok := <-w.entries:
+			if !ok {
+				w.finish(ctx)
+				return
+			}
+			w.take(e)
+			w.gather()
+			w.store(ctx)
+		case now := <-tick.C:
+			w.settle(now)
+			w.store(ctx)
+		}
+	}
+}
+
+// gather takes what else comes within the delay.
+func (w *writer) gather() {
+	enough := time.NewTimer(delay)
+	defer enough.Stop()
+	for len(w.rows) < batch {
+		select {
+		case e, ok := <-w.entries:
+			if !ok {
+				return
+			}
+			w.take(e)
+		case <-enough.C:
+			return
+		}
+	}
+}
+
+// take makes a row of an entry, or counts it into a flood, and frees the entry.
+func (w *writer) take(e *entry) {
+	defer w.pool.Put(e)
+	if e.source != "" && w.flooded(e) {
+		return
+	}
+	w.add(e.row())
+}
+
+func (e *entry) row() Row {
+	r := Row{Body: bytes.Clone(e.body)}
+	if e.payloads != None {
+		r.Salt = bytes.Clone(e.salt[:])
+	}
+	if e.payloads == Full {
+		r.Arguments, r.Result = bytes.Clone(e.arguments), bytes.Clone(e.result)
+	}
+	return r
+}
+
+func (w *writer) add(r Row) {
+	w.seq++
+	r.Seq = w.seq
+	w.rows = append(w.rows, r)
+}
+
+// flooded reports whether the refusal is one of many: then it is only counted.
+func (w *writer) flooded(e *entry) bool {
+	source := e.source
+	if _, known := w.floods[source]; !known && len(w.floods) >= maxFloods {
+		source = "others"
+	}
+	f := w.floods[source]
+	if f == nil {
+		w.floods[source] = &flood{until: e.started.Add(floodWindow)}
+		return false
+	}
+	f.count++
+	f.last = append(f.last[:0], e.body...)
+	return true
+}
+
+// settle writes one record for each flood whose window is over.
+func (w *writer) settle(now time.Time) {
+	for source, f := range w.floods {
+		if now.Before(f.until) {
+			continue
+		}
+		delete(w.floods, source)
+		if f.count > 0 {
+			body := bytes.TrimSuffix(f.last, []byte("}"))
+			body = strconv.AppendInt(append(body, `,"count":`...), int64(f.count), 10)
+			w.add(Row{Body: append(body, '}')})
+		}
+	}
+}
+
+// store stores the rows; it keeps them, and has calls refused, while that fails.
+func (w *writer) store(ctx context.Context) {
+	if len(w.rows) == 0 {
+		return
+	}
+	for {
+		err := w.sink.AppendRecords(ctx, w.rows)
+		if err == nil {
+			w.failing.Store(false)
+			w.rows = w.rows[:0]
+			return
+		}
+		w.failing.Store(true)
+		w.log.ErrorContext(ctx, "audit records cannot be stored; calls are refused until they can", slog.Any("error", err))
+		if w.wait() {
+			return // closing: finish tries once more
+		}
+	}
+}
+
+// wait waits before another try. It reports whether the log is closing.
+func (w *writer) wait() bool {
+	<-time.After(retry)
+	w.closing.RLock()
+	defer w.closing.RUnlock()
+	return w.closed
+}
+
+// finish stores what is left, within bounds.
+func (w *writer) finish(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	w.settle(time.Now().Add(2 * floodWindow))
+	if len(w.rows) == 0 {
+		return
+	}
+	if err := w.sink.AppendRecords(ctx, w.rows); err != nil {
+		w.log.ErrorContext(ctx, "audit records are lost", slog.Int("records", len(w.rows)), slog.Any("error", err))
+		w.err = errNotStored
+	}
+}

@@ -1,0 +1,244 @@
+package ingress
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+const (
+	// maxDepth is how deep a message may nest.
+	maxDepth = 512
+	// bodyTimeout is how long a client may take to send a body.
+	bodyTimeout = 30 * time.Second
+	// keptBuffer is the largest buffer that is kept for the next request.
+	keptBuffer = 64 << 10
+)
+
+var scanner = wire.NewScanner(mcp.Vocabulary(), maxDepth)
+
+// An exchange is one HTTP request and what becomes of it. It is used again for
+// later requests, so nothing of it may be kept.
+type exchange struct {
+	door    *HTTP
+	w       http.ResponseWriter
+	r       *http.Request
+	body    []byte
+	out     []byte
+	message wire.Message
+	call    mcp.Call
+	modern  modernReply
+}
+
+func (d *HTTP) begin(w http.ResponseWriter, r *http.Request) *exchange {
+	x := d.exchanges.Get().(*exchange) //nolint:errcheck // the pool holds nothing else
+	x.w, x.r = w, r
+	x.call.Transport, x.call.Remote = "http", r.RemoteAddr
+	return x
+}
+
+// end makes the exchange ready for another request.
+func (x *exchange) end() {
+	if cap(x.body) > keptBuffer {
+		x.body = nil
+	}
+	if cap(x.out) > keptBuffer {
+		x.out = nil
+	}
+	x.w, x.r = nil, nil
+	x.call = mcp.Call{}
+	x.modern.reset()
+	x.message = wire.Message{}
+	x.door.exchanges.Put(x)
+}
+
+// read reads and scans the body. On failure it returns the HTTP status of the refusal.
+func (x *exchange) read() (int, *mcp.Error) {
+	if !isJSON(x.r.Header.Get("Content-Type")) {
+		return http.StatusUnsupportedMediaType, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed,
+			"Content-Type must be application/json")
+	}
+	if !accepts(x.r.Header["Accept"], "application/json") || !accepts(x.r.Header["Accept"], "text/event-stream") {
+		return http.StatusNotAcceptable, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed,
+			"Accept must list application/json and text/event-stream")
+	}
+	if err := x.readBody(); err != nil {
+		return bodyStatus(err), mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "reading the body: %v", err)
+	}
+	if err := scanner.Request(x.body, &x.message); err != nil {
+		return http.StatusBadRequest, scanError(err)
+	}
+	x.call.Request = &x.message
+	x.call.Method = string(x.message.MethodName())
+	return 0, nil
+}
+
+// errTooLarge says that a body is over the limit.
+var errTooLarge = errors.New("the body is larger than the gateway takes; see limits.bodyBytes in mcp.yaml")
+
+func (x *exchange) readBody() error {
+	limit := x.door.BodyBytes
+	if x.r.ContentLength > limit {
+		return errTooLarge
+	}
+	control := http.NewResponseController(x.w)
+	// A writer that knows no deadlines is one of a test.
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	buf := bytes.NewBuffer(x.body[:0])
+	if n := x.r.ContentLength; n > 0 {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(io.LimitReader(x.r.Body, limit+1))
+	x.body = buf.Bytes()
+	if err != nil {
+		return err
+	}
+	_ = control.SetReadDeadline(time.Time{})
+	if int64(len(x.body)) > limit {
+		return errTooLarge
+	}
+	return nil
+}
+
+func bodyStatus(err error) int {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case isTimeout(err):
+		return http.StatusRequestTimeout
+	}
+	return http.StatusBadRequest
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && timeout.Timeout()
+}
+
+// scanError turns the scanner's refusal into ours.
+func scanError(err error) *mcp.Error {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
+		return mcp.Errorf(e.Code, mcp.Malformed, "%s at byte %d", e.Reason, e.Offset)
+	}
+	return mcp.Errorf(mcp.CodeParse, mcp.Malformed, "%v", err)
+}
+
+// refuse puts the refusal on record and answers with it.
+func (x *exchange) refuse(status int, e *mcp.Error) {
+	x.call.Refused = e
+	// The chain's own answer to a refused call is that refusal.
+	_ = x.door.Handler.Handle(x.r.Context(), &x.call, noReply{})
+	if status == http.StatusUnauthorized {
+		x.w.Header().Set("WWW-Authenticate", `Bearer realm="sumun"`)
+	}
+	if status == http.StatusRequestEntityTooLarge || status == http.StatusRequestTimeout {
+		x.w.Header().Set("Connection", "close")
+	}
+	x.writeError(status, e)
+}
+
+// id returns the client's id, or null where the message has none.
+func (x *exchange) id() []byte {
+	if x.message.ID.Ok() {
+		return x.message.Bytes(x.message.ID)
+	}
+	return []byte("null")
+}
+
+func (x *exchange) writeError(status int, e *mcp.Error) {
+	x.out = appendError(x.out[:0], x.id(), e)
+	x.write(status, x.out)
+}
+
+// write sends a whole JSON answer.
+func (x *exchange) write(status int, body []byte) {
+	h := x.w.Header()
+	h["Content-Type"] = contentJSON
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	x.w.WriteHeader(status)
+	if _, err := x.w.Write(body); err != nil {
+		x.door.Log.DebugContext(x.r.Context(), "answer not delivered", "error", err)
+	}
+}
+
+var contentJSON = []string{"application/json"}
+
+// appendError appends a JSON-RPC error message.
+func appendError(dst, id []byte, e *mcp.Error) []byte {
+	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
+	dst = append(dst, id...)
+	dst = append(dst, `,"error":`...)
+	if e.Raw != nil {
+		dst = append(dst, e.Raw...)
+		return append(dst, '}')
+	}
+	dst = append(dst, `{"code":`...)
+	dst = strconv.AppendInt(dst, int64(e.Code), 10)
+	dst = append(dst, `,"message":`...)
+	dst = wire.AppendQuote(dst, e.Message)
+	if e.Data != nil {
+		dst = append(dst, `,"data":`...)
+		dst = append(dst, e.Data...)
+	}
+	return append(dst, "}}"...)
+}
+
+// appendResult appends a JSON-RPC answer with a result.
+func appendResult(dst, id, value []byte) []byte {
+	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
+	dst = append(dst, id...)
+	dst = append(dst, `,"result":`...)
+	dst = append(dst, value...)
+	return append(dst, '}')
+}
+
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
+}
+
+// accepts reports whether the Accept header lists a media type (RFC 9110, section 12.5.1).
+func accepts(header []string, media string) bool {
+	kind, _, _ := strings.Cut(media, "/")
+	for _, line := range header {
+		for entry := range strings.SplitSeq(line, ",") {
+			entry, _, _ = strings.Cut(entry, ";")
+			entry = strings.TrimSpace(entry)
+			if strings.EqualFold(entry, media) || entry == "*/*" || entry == kind+"/*" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// noReply is the reply to a call that gets none: a notification, or a refusal.
+type noReply struct{}
+
+func (noReply) Notify(context.Context, *wire.Message) error { return nil }
+
+func (noReply) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
+	return nil, mcp.ErrUnsupported
+}
+
+func (noReply) Done(context.Context, *mcp.Result) error { return nil }
+
+// internalError is what a client is told of an error that is none of its business.
+func internalError(call *mcp.Call) *mcp.Error {
+	return mcp.Errorf(mcp.CodeInternal, mcp.Internal, "internal error; the gateway's log tells more under %s", call.ID)
+}

@@ -1,0 +1,151 @@
+// Package ingress is where clients come in. Its doors turn what arrives, in the
+// era and over the transport in which it arrives, into calls, and answer each in
+// the way it came. What a door refuses becomes a call too, so that it is on record.
+package ingress
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/session"
+)
+
+// HTTPOptions configures the door for Streamable HTTP.
+type HTTPOptions struct {
+	// Handler answers the calls.
+	Handler mcp.Handler
+	// Authenticate says who asks, before the body is read.
+	Authenticate func(*http.Request) (*mcp.Caller, *mcp.Error)
+	// Sessions holds the sessions of the legacy era.
+	Sessions *session.Store
+	// ServerInfo is our name and version: a JSON object.
+	ServerInfo []byte
+	// Hosts are the values of Host that are answered; none means all.
+	Hosts []string
+	// Origins are the origins of web pages that may ask besides our own.
+	Origins []string
+	// BodyBytes bounds a request's body.
+	BodyBytes int64
+	// Log takes what goes wrong on a connection.
+	Log *slog.Logger
+}
+
+// HTTP is the door for Streamable HTTP: both eras on one endpoint, chosen for
+// each request. It is immutable and may be used concurrently.
+type HTTP struct {
+	HTTPOptions
+	exchanges sync.Pool
+}
+
+// NewHTTP returns the door.
+func NewHTTP(o HTTPOptions) *HTTP {
+	d := &HTTP{HTTPOptions: o}
+	d.exchanges.New = func() any { return &exchange{door: d} }
+	return d
+}
+
+// ServeHTTP answers one request of a client.
+func (d *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := d.begin(w, r)
+	defer x.end()
+	origin := r.Header.Get("Origin")
+	if !d.hostAllowed(r.Host) || (origin != "" && !d.originAllowed(origin, r.Host)) {
+		x.refuse(http.StatusForbidden, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Forbidden,
+			"this Host or Origin may not use the gateway; add it to publicURL or origins in mcp.yaml"))
+		return
+	}
+	if origin != "" {
+		allowOrigin(w.Header(), origin)
+	}
+	if r.Method == http.MethodOptions && origin != "" {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	caller, err := d.Authenticate(r)
+	if err != nil {
+		x.refuse(http.StatusUnauthorized, err)
+		return
+	}
+	x.call.Caller = caller
+	switch {
+	case r.Method == http.MethodPost:
+		d.post(x)
+	case r.Method == http.MethodGet && !mcp.NamesModern(r.Header.Get(headerRevision)) && r.Header.Get(headerSession) != "":
+		d.stream(x)
+	case r.Method == http.MethodDelete && !mcp.NamesModern(r.Header.Get(headerRevision)) && r.Header.Get(headerSession) != "":
+		d.endSession(x)
+	default:
+		w.Header().Set("Allow", http.MethodPost)
+		x.refuse(http.StatusMethodNotAllowed, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unsupported,
+			"%s is not answered here without a session; POST a JSON-RPC message", r.Method))
+	}
+}
+
+// post answers a POST: it reads the message and chooses the era (research on the
+// protocol, section 2.1).
+func (d *HTTP) post(x *exchange) {
+	if status, err := x.read(); err != nil {
+		x.refuse(status, err)
+		return
+	}
+	header := x.r.Header.Get(headerRevision)
+	switch {
+	case mcp.NamesModern(header) || x.message.Meta(mcp.MetaRevision).Ok():
+		d.modern(x, header)
+	case x.call.Method == mcp.MethodInitialize:
+		d.initialize(x)
+	default:
+		d.legacy(x, header)
+	}
+}
+
+// Headers of the Streamable HTTP transport.
+const (
+	headerSession   = "Mcp-Session-Id"
+	headerRevision  = "Mcp-Protocol-Version"
+	headerMethod    = "Mcp-Method"
+	headerName      = "Mcp-Name"
+	headerParam     = "Mcp-Param-"
+	headerLastEvent = "Last-Event-Id"
+)
+
+// hostAllowed guards against DNS rebinding: a page on the web can make its own
+// name resolve to our address, but it cannot make the browser send another Host.
+func (d *HTTP) hostAllowed(host string) bool {
+	return len(d.Hosts) == 0 || slices.Contains(d.Hosts, strings.ToLower(hostname(host)))
+}
+
+// originAllowed reports whether a page of that origin may ask: one of our own
+// address, or one that the configuration names.
+func (d *HTTP) originAllowed(origin, host string) bool {
+	if slices.Contains(d.Origins, origin) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	return strings.EqualFold(u.Host, host)
+}
+
+// hostname returns a Host without its port and brackets.
+func hostname(host string) string {
+	u := url.URL{Host: host}
+	return u.Hostname()
+}
+
+// allowOrigin tells a browser that the page may read the answer (Fetch, CORS protocol).
+func allowOrigin(h http.Header, origin string) {
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Add("Vary", "Origin")
+	h.Set("Access-Control-Allow-Methods", "POST, GET, DELETE")
+	h.Set("Access-Control-Allow-Headers",
+		"Authorization, Content-Type, Accept, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name")
+	h.Set("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate")
+	h.Set("Access-Control-Max-Age", "600")
+}

@@ -1,0 +1,163 @@
+package ingress
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// modern answers a request of the modern era. A lost connection cancels it.
+func (d *HTTP) modern(x *exchange, header string) {
+	if x.message.Kind != wire.Request && x.message.Kind != wire.Notification {
+		x.refuse(http.StatusBadRequest, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed,
+			"the body is an answer, but nothing is asked of a modern client"))
+		return
+	}
+	if status, err := x.checkModern(header); err != nil {
+		x.refuse(status, err)
+		return
+	}
+	ctx := x.r.Context()
+	if x.message.Kind == wire.Notification {
+		if err := d.Handler.Handle(ctx, &x.call, noReply{}); err != nil {
+			d.Log.DebugContext(ctx, "notification not handled", "method", x.call.Method, "error", err)
+		}
+		x.w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	x.modern.x = x
+	if x.call.Method == mcp.MethodListen {
+		defer x.modern.keepAlive(ctx)()
+	}
+	x.modern.finish(ctx, d.Handler.Handle(ctx, &x.call, &x.modern))
+}
+
+// checkModern makes the checks of the modern transport in their order (research
+// on the protocol, section 2.2, from number 6 on) and fills the call.
+func (x *exchange) checkModern(header string) (int, *mcp.Error) {
+	if x.message.Kind == wire.Request {
+		if err := x.checkRevision(header); err != nil {
+			return http.StatusBadRequest, err
+		}
+	}
+	x.call.Revision = mcp.ParseRevision(header)
+	if x.call.Revision == nil {
+		x.call.Revision = mcp.Latest()
+	}
+	if err := fillModern(&x.call); err != nil {
+		return http.StatusBadRequest, err
+	}
+	if err := x.checkHeaders(); err != nil {
+		return http.StatusBadRequest, err
+	}
+	if err := checkMethod(&x.call); err != nil {
+		return http.StatusNotFound, err
+	}
+	x.call.Header = x.r.Header
+	return 0, nil
+}
+
+// checkRevision compares the revision in the header with the one in _meta.
+func (x *exchange) checkRevision(header string) *mcp.Error {
+	raw := x.call.Meta(mcp.MetaRevision)
+	meta, isString := wire.Unquote(raw)
+	switch {
+	case header == "":
+		return mcp.Errorf(mcp.CodeHeaderMismatch, mcp.Malformed, "the header %s is missing", headerRevision)
+	case raw == nil || !isString:
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Malformed, "params._meta[%q] must be a string", mcp.MetaRevision)
+	case header != meta:
+		return mcp.Errorf(mcp.CodeHeaderMismatch, mcp.Malformed,
+			"the header %s is %q but params._meta[%q] is %q", headerRevision, header, mcp.MetaRevision, meta)
+	}
+	return nil
+}
+
+// fillModern takes what a modern request says of its client out of _meta, over
+// whichever transport it came. A notification need not say anything.
+func fillModern(call *mcp.Call) *mcp.Error {
+	call.ClientInfo = call.Meta(mcp.MetaClientInfo)
+	call.Capabilities = call.Meta(mcp.MetaCapabilities)
+	if !call.IsNotification() && (len(call.Capabilities) == 0 || call.Capabilities[0] != '{') {
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Malformed, "params._meta[%q] must be an object", mcp.MetaCapabilities)
+	}
+	if call.ClientInfo != nil && call.ClientInfo[0] != '{' {
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Malformed, "params._meta[%q] must be an object", mcp.MetaClientInfo)
+	}
+	if level := call.Meta(mcp.MetaLogLevel); level != nil {
+		call.LogLevel, _ = wire.Unquote(level)
+	}
+	if name, _ := wire.Unquote(call.Meta(mcp.MetaRevision)); name != "" && !knownModern(name) {
+		return unsupportedRevision(name)
+	}
+	return takeName(call)
+}
+
+func knownModern(name string) bool {
+	r := mcp.ParseRevision(name)
+	return r != nil && r.Stateless
+}
+
+// unsupportedRevision tells a client which revisions it may use instead.
+func unsupportedRevision(requested string) *mcp.Error {
+	e := mcp.Errorf(mcp.CodeUnsupportedRevision, mcp.Unsupported, "unsupported protocol version %q", requested)
+	e.Data = append(e.Data, `{"supported":`...)
+	e.Data = mcp.AppendNames(e.Data)
+	e.Data = append(e.Data, `,"requested":`...)
+	e.Data = append(wire.AppendQuote(e.Data, requested), '}')
+	return e
+}
+
+// takeName takes the name of what is addressed out of the parameters.
+func takeName(call *mcp.Call) *mcp.Error {
+	method, known := mcp.MethodByName(call.Method)
+	if !known || method.NameMember == "" {
+		return nil
+	}
+	name, ok := wire.Unquote(call.Member(method.NameMember))
+	if !ok {
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Malformed, "params.%s must be a string", method.NameMember)
+	}
+	call.Name = name
+	return nil
+}
+
+// checkHeaders compares Mcp-Method and Mcp-Name with the body. Those of a
+// notification are not defined: they may be absent but not differ.
+func (x *exchange) checkHeaders() *mcp.Error {
+	optional := x.message.Kind == wire.Notification
+	if err := compareHeader(x.r.Header, headerMethod, x.call.Method, optional); err != nil {
+		return err
+	}
+	method, _ := mcp.MethodByName(x.call.Method)
+	if method.NameMember == "" {
+		return nil
+	}
+	return compareHeader(x.r.Header, headerName, x.call.Name, optional)
+}
+
+func compareHeader(h http.Header, name, body string, optional bool) *mcp.Error {
+	values := h.Values(name)
+	switch {
+	case len(values) == 0 && optional:
+		return nil
+	case len(values) != 1:
+		return mcp.Errorf(mcp.CodeHeaderMismatch, mcp.Malformed, "the header %s must stand exactly once", name)
+	}
+	value, ok := mcp.DecodeHeader(strings.TrimSpace(values[0]))
+	if !ok || value != body {
+		return mcp.Errorf(mcp.CodeHeaderMismatch, mcp.Malformed, "the header %s does not say %q as the body does", name, body)
+	}
+	return nil
+}
+
+// checkMethod refuses methods that the client's revision does not have.
+func checkMethod(call *mcp.Call) *mcp.Error {
+	method, known := mcp.MethodByName(call.Method)
+	if !known || !method.In(call.Revision) || method.Notice != call.IsNotification() {
+		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known in %s", call.Method, call.Revision.Name)
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package ingress
+
+import (
+	"slices"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// This file is where results, notifications and errors are put into the era of
+// the client (research on the protocol, section 2.4). Within one era they pass
+// as the bytes that came, with the client's id and progress token in place.
+
+// appendAnswer appends the answer to a call. info is our serverInfo.
+func appendAnswer(dst, id []byte, call *mcp.Call, result *mcp.Result, info []byte) []byte {
+	switch from := result.Revision; {
+	case from == nil || from.ResultType == call.Revision.ResultType:
+		if result.Message == nil {
+			return appendResult(dst, id, result.Value)
+		}
+		return wire.AppendPatched(dst, result.Message.Raw, wire.Patch{Span: result.Message.ID, With: id})
+	case call.Revision.ResultType:
+		method, _ := mcp.MethodByName(call.Method)
+		return appendResult(dst, id, toModern(result.Value, method.Cacheable, info))
+	default:
+		return appendResult(dst, id, toLegacy(result.Value, call.Revision))
+	}
+}
+
+// envelope is what the modern era adds to a result.
+var envelope = []string{"resultType", "ttlMs", "cacheScope"}
+
+// toModern puts a legacy server's result into the modern envelope.
+func toModern(value []byte, cacheable bool, info []byte) []byte {
+	dst := append(make([]byte, 0, len(value)+128), `{"resultType":"complete"`...)
+	if cacheable {
+		dst = append(dst, `,"ttlMs":0,"cacheScope":"private"`...)
+	}
+	var meta []byte
+	for key, member := range wire.Members(value) {
+		switch {
+		case isOneOf(key, envelope):
+		case wire.KeyEqual(key, "_meta"):
+			meta = member
+		default:
+			dst = appendMember(append(dst, ','), key, member)
+		}
+	}
+	return append(appendServerInfo(append(dst, `,"_meta":`...), meta, info), '}')
+}
+
+// appendServerInfo appends a result's _meta with our serverInfo in it, unless a
+// server has said who it is.
+func appendServerInfo(dst, meta, info []byte) []byte {
+	if wire.Get(meta, mcp.MetaServerInfo) != nil || (len(meta) > 0 && meta[0] != '{') {
+		return append(dst, meta...)
+	}
+	dst = append(dst, `{"`+mcp.MetaServerInfo+`":`...)
+	dst = append(dst, info...)
+	for key, member := range wire.Members(meta) {
+		dst = appendMember(append(dst, ','), key, member)
+	}
+	return append(dst, '}')
+}
+
+// toLegacy takes the modern envelope off a result, and what the client's
+// revision does not allow in it.
+func toLegacy(value []byte, to *mcp.Revision) []byte {
+	return without(value, func(key, member []byte) ([]byte, bool) {
+		switch {
+		case isOneOf(key, envelope):
+			return nil, false
+		case wire.KeyEqual(key, "structuredContent"):
+			return member, to.AnyStructured || member[0] == '{'
+		case wire.KeyEqual(key, "_meta") && member[0] == '{':
+			meta := withoutReserved(member)
+			return meta, len(meta) > len("{}")
+		}
+		return member, true
+	})
+}
+
+// withoutReserved returns a _meta without the keys that only the modern era knows.
+func withoutReserved(meta []byte) []byte {
+	return without(meta, func(key, member []byte) ([]byte, bool) {
+		return member, !isOneOf(key, []string{mcp.MetaServerInfo, mcp.MetaSubscription})
+	})
+}
+
+// without returns an object with the members that keep keeps, changed as it says.
+func without(object []byte, keep func(key, member []byte) ([]byte, bool)) []byte {
+	dst := append(make([]byte, 0, len(object)), '{')
+	for key, member := range wire.Members(object) {
+		member, ok := keep(key, member)
+		if !ok {
+			continue
+		}
+		if len(dst) > 1 {
+			dst = append(dst, ',')
+		}
+		dst = appendMember(dst, key, member)
+	}
+	return append(dst, '}')
+}
+
+func appendMember(dst, key, member []byte) []byte {
+	dst = append(append(append(dst, '"'), key...), `":`...)
+	return append(dst, member...)
+}
+
+func isOneOf(key []byte, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return wire.KeyEqual(key, name) })
+}
+
+// appendNotice appends a notification that belongs to a call, with the client's
+// progress token or the id of its subscription in place.
+func appendNotice(dst []byte, n *wire.Message, call *mcp.Call) []byte {
+	switch {
+	case string(n.MethodName()) == mcp.NoticeProgress:
+		return wire.AppendPatched(dst, n.Raw, wire.Patch{Span: n.Member("progressToken"), With: call.Meta("progressToken")})
+	case call.Method == mcp.MethodListen && call.Revision.Stateless:
+		return wire.AppendPatched(dst, n.Raw, tag(n, call.Request.Bytes(call.Request.ID)))
+	case !call.Revision.Stateless && n.Meta(mcp.MetaSubscription).Ok():
+		meta := n.MetaSpan()
+		return wire.AppendPatched(dst, n.Raw, wire.Patch{Span: meta, With: withoutReserved(n.Bytes(meta))})
+	}
+	return append(dst, n.Raw...)
+}
+
+// tag returns the patch that writes the id of a subscription into a notification.
+func tag(n *wire.Message, id []byte) wire.Patch {
+	if s := n.Meta(mcp.MetaSubscription); s.Ok() {
+		return wire.Patch{Span: s, With: id}
+	}
+	with := append([]byte(`"`+mcp.MetaSubscription+`":`), id...)
+	switch meta := n.MetaSpan(); {
+	case meta.Ok():
+		return insertMember(n, meta, with)
+	case n.Params.Ok():
+		return insertMember(n, n.Params, slices.Concat([]byte(`"_meta":{`), with, []byte("}")))
+	default:
+		end := n.Method.End
+		return wire.Patch{
+			Span: wire.Span{Start: end, End: end},
+			With: slices.Concat([]byte(`,"params":{"_meta":{`), with, []byte("}}")),
+		}
+	}
+}
+
+// insertMember returns the patch that puts a member first into an object.
+func insertMember(n *wire.Message, object wire.Span, member []byte) wire.Patch {
+	for range wire.Members(n.Bytes(object)) {
+		member = append(member, ',')
+		break
+	}
+	at := object.Start + 1
+	return wire.Patch{Span: wire.Span{Start: at, End: at}, With: member}
+}
+
+// forModern returns the error as a modern client is told it.
+func forModern(call *mcp.Call, err error) *mcp.Error {
+	e := mcp.AsError(err)
+	switch {
+	case e == nil:
+		return internalError(call)
+	case e.Raw == nil || e.Revision == nil || e.Revision.Stateless:
+		return e
+	case e.Code == mcp.CodeResourceNotFound:
+		return recode(e, mcp.CodeInvalidParams)
+	case e.Code == mcp.CodeURLElicitation:
+		return recode(e, mcp.CodeInternal)
+	}
+	return e
+}
+
+// forLegacy returns the error as a client of the legacy era is told it.
+func forLegacy(call *mcp.Call, err error) *mcp.Error {
+	e := mcp.AsError(err)
+	switch {
+	case e == nil:
+		return internalError(call)
+	case e.Raw == nil || e.Revision == nil || !e.Revision.Stateless:
+		return e
+	case e.Code == mcp.CodeInvalidParams && call.Method == mcp.MethodRead:
+		return recode(e, call.Revision.NotFound)
+	case e.Code == mcp.CodeMissingCapability:
+		return recode(e, mcp.CodeInvalidParams)
+	case e.Code == mcp.CodeHeaderMismatch || e.Code == mcp.CodeUnsupportedRevision:
+		return recode(e, mcp.CodeInternal)
+	}
+	return e
+}
+
+// recode returns a server's error under another code.
+func recode(e *mcp.Error, code int) *mcp.Error {
+	return &mcp.Error{Code: code, Message: e.Message, Data: e.Data, Reason: e.Reason}
+}

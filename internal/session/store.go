@@ -1,0 +1,155 @@
+// Package session keeps the clients of the legacy era for as long as they stay:
+// what they said of themselves, their calls in flight, the questions that wait
+// for them, and the events of their streams, so that a broken stream resumes.
+package session
+
+import (
+	"crypto/rand"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// Reasons why a session is not to be had.
+var (
+	// ErrUnknown says that there is no such session, or no longer.
+	ErrUnknown = errors.New("unknown session")
+	// ErrForeign says that the session belongs to another caller.
+	ErrForeign = errors.New("another caller's session")
+	// ErrFull says that no further session can be opened now.
+	ErrFull = errors.New("too many sessions")
+)
+
+// Options configures a Store.
+type Options struct {
+	// Idle is how long a session without a call or an open stream is kept.
+	Idle time.Duration
+	// Max is how many sessions there may be at once.
+	Max int
+	// Ended is told of each session that ended, once, outside of any lock.
+	Ended func(id string)
+}
+
+// A Store holds the sessions of one instance. It outlives a configuration. Its
+// methods may be called concurrently.
+type Store struct {
+	options Options
+	stop    chan struct{}
+	swept   sync.WaitGroup
+
+	mu sync.Mutex
+	// sessions holds every open session by its ID; nil once the store is closed.
+	sessions map[string]*Session
+}
+
+// NewStore returns an empty store. Close ends it.
+func NewStore(o Options) *Store {
+	s := &Store{options: o, stop: make(chan struct{}), sessions: map[string]*Session{}}
+	s.swept.Go(s.sweep)
+	return s
+}
+
+// A Hello is what a client says of itself when it opens a session.
+type Hello struct {
+	Caller                   *mcp.Caller
+	Revision                 *mcp.Revision
+	Capabilities, ClientInfo []byte
+}
+
+// Create opens a session for a client.
+func (s *Store) Create(h Hello) (*Session, error) {
+	session := newSession(rand.Text(), h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions == nil || len(s.sessions) >= s.options.Max {
+		return nil, ErrFull
+	}
+	s.sessions[session.ID] = session
+	return session, nil
+}
+
+// Get returns the session of that ID if caller opened it. The session does not
+// expire until Release is called.
+func (s *Store) Get(id string, caller *mcp.Caller) (*Session, error) {
+	s.mu.Lock()
+	session := s.sessions[id]
+	s.mu.Unlock()
+	switch {
+	case session == nil:
+		return nil, ErrUnknown
+	case session.Caller.ID != caller.ID:
+		return nil, ErrForeign
+	case !session.acquire():
+		return nil, ErrUnknown
+	}
+	return session, nil
+}
+
+// End ends a session: its calls are cancelled and its streams closed. Ending an
+// unknown session does nothing.
+func (s *Store) End(id string) {
+	s.mu.Lock()
+	session := s.sessions[id]
+	delete(s.sessions, id)
+	s.mu.Unlock()
+	if session != nil {
+		s.finish(session)
+	}
+}
+
+func (s *Store) finish(session *Session) {
+	session.end()
+	if s.options.Ended != nil {
+		s.options.Ended(session.ID)
+	}
+}
+
+// Len returns the number of open sessions.
+func (s *Store) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// Close ends every session. No session can be opened afterwards.
+func (s *Store) Close() {
+	close(s.stop)
+	s.swept.Wait()
+	s.mu.Lock()
+	sessions := s.sessions
+	s.sessions = nil
+	s.mu.Unlock()
+	for _, session := range sessions {
+		s.finish(session)
+	}
+}
+
+// sweep ends idle sessions until the store closes.
+func (s *Store) sweep() {
+	tick := time.NewTicker(max(s.options.Idle/8, time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case now := <-tick.C:
+			for _, id := range s.idle(now) {
+				s.End(id)
+			}
+		}
+	}
+}
+
+func (s *Store) idle(now time.Time) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []string
+	for id, session := range s.sessions {
+		if session.expire(now.Add(-s.options.Idle)) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
