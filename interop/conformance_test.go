@@ -2,9 +2,13 @@ package interop
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,15 +43,15 @@ func TestConformance(t *testing.T) {
 				url = startGateway(t, fmt.Sprintf(
 					"builtin: false\nanonymous: true\nservers:\n  fixture:\n    url: %s\n    prefix: \"\"\n", url))
 			}
-			began := time.Now()
-			args := append([]string{"server", "--url", url, "--output-dir", t.TempDir()}, set.args...)
+			began, results := time.Now(), t.TempDir()
+			args := append([]string{"server", "--url", url, "--output-dir", results}, set.args...)
 			out, err := run(t.Context(), ".", nil, suite.with(args...))
 			s := readSummary(out)
 			fmt.Fprintf(w, "%s\t%d/%d\t%d/%d\t%d\t%d\t%.1f s\t\n", set.name, s.required.passed, s.required.run,
 				s.unscored.passed, s.unscored.run, s.checks.passed, s.checks.failed(), time.Since(began).Seconds())
 			if err != nil || s.required.passed < max(set.required, s.required.run) {
 				t.Errorf("required scenarios passed: %d of %d, want %d; %v\n%s",
-					s.required.passed, s.required.run, set.required, cmp.Or(err, errNone), failures(out))
+					s.required.passed, s.required.run, set.required, cmp.Or(err, errNone), cmp.Or(failures(t, results, s), tail(out)))
 			}
 		})
 	}
@@ -81,6 +85,7 @@ func (c tally) failed() int { return c.run - c.passed }
 type summary struct {
 	required, unscored tally // scenarios
 	checks             tally
+	unscoredNames      []string
 }
 
 var (
@@ -91,18 +96,17 @@ var (
 // readSummary reads the suite's output.
 func readSummary(out string) summary {
 	_, out, _ = strings.Cut(out, "=== SUMMARY ===")
-	unscored := map[string]bool{}
-	for _, m := range unscoredLine.FindAllStringSubmatch(out, -1) {
-		unscored[m[1]] = true
-	}
 	var s summary
+	for _, m := range unscoredLine.FindAllStringSubmatch(out, -1) {
+		s.unscoredNames = append(s.unscoredNames, m[1])
+	}
 	for _, m := range scenarioLine.FindAllStringSubmatch(out, -1) {
 		passed, _ := strconv.Atoi(m[3]) // the expression lets digits only through
 		failed, _ := strconv.Atoi(m[4])
 		s.checks.run += passed + failed
 		s.checks.passed += passed
 		count := &s.required
-		if unscored[m[2]] {
+		if slices.Contains(s.unscoredNames, m[2]) {
 			count = &s.unscored
 		}
 		count.run++
@@ -113,13 +117,34 @@ func readSummary(out string) summary {
 	return s
 }
 
-// failures returns the lines of the suite's output that tell of failed scenarios and checks, and the last lines if there are none.
-func failures(out string) string {
-	var lines []string
-	for line := range strings.Lines(out) {
-		if strings.Contains(line, "✗") || strings.Contains(line, "FAILURE") || strings.Contains(line, "Error") {
-			lines = append(lines, line)
+// failures returns what the checks of the required scenarios that failed have to say. The suite leaves them in dir.
+func failures(t *testing.T, dir string, s summary) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*", "checks.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var checks []struct {
+			ID, Status, ErrorMessage string
+			Details                  json.RawMessage
+		}
+		if err := json.Unmarshal(text, &checks); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, c := range checks {
+			run := filepath.Base(filepath.Dir(file)) // server-SCENARIO-TIME
+			if c.Status == "FAILURE" && !slices.ContainsFunc(s.unscoredNames, func(name string) bool {
+				return strings.HasPrefix(run, "server-"+name+"-")
+			}) {
+				fmt.Fprintf(&told, "%s: %s: %s %.1000s\n", run, c.ID, c.ErrorMessage, c.Details)
+			}
 		}
 	}
-	return tail(cmp.Or(strings.Join(lines, ""), out))
+	return told.String()
 }
