@@ -46,6 +46,8 @@ func (f *Filter) Empty() bool {
 // A Hub brings notices to those who listen. It is safe for concurrent use.
 type Hub struct {
 	log *slog.Logger
+	// announcements are the notices that lists have changed.
+	announcements [lists]*wire.Message
 
 	// mu guards what follows. It is never held while something is sent; the locks
 	// of mailboxes are taken within it.
@@ -62,10 +64,14 @@ type Hub struct {
 
 // NewHub returns a Hub without listeners.
 func NewHub(log *slog.Logger) *Hub {
-	return &Hub{
+	h := &Hub{
 		log: log, sessions: map[string]*mailbox{}, streams: map[*mailbox]struct{}{},
 		watched: map[string]int{}, subscribers: map[string]map[*mailbox]struct{}{},
 	}
+	for l := range lists {
+		h.announcements[l] = Message([]byte(`{"jsonrpc":"2.0","method":"` + l.method() + `"}`))
+	}
+	return h
 }
 
 // Open makes the mailbox of a legacy session. What happens from now on is kept
@@ -192,40 +198,16 @@ func (h *Hub) ListChanged(kind mcp.Kind) {
 	}
 }
 
-// Updated tells those subscribed to a resource what its server says of it. Who is
-// subscribed to a folder is told of what lies below, too: a server may name either
-// (server/resources, "Subscriptions").
+// Updated tells those subscribed to exactly that resource what its server says of it.
 func (h *Hub) Updated(uri string, m *wire.Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	told := map[*mailbox]bool{}
-	var update *letter
-	for at := range above(uri) {
-		for box := range h.subscribers[at] {
-			if told[box] {
-				continue
-			}
-			if update == nil {
-				update = newLetter(uri, m)
-			}
-			told[box] = true
-			box.put(update)
-		}
+	if len(h.subscribers[uri]) == 0 {
+		return
 	}
-}
-
-// above yields the URI and then those of the folders it lies in, with and without
-// their slash at the end.
-func above(uri string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		if !yield(uri) {
-			return
-		}
-		for i := len(uri) - 1; i > 0; i-- {
-			if uri[i] == '/' && (i+1 < len(uri) && !yield(uri[:i+1]) || !yield(uri[:i])) {
-				return
-			}
-		}
+	update := newLetter(uri, m)
+	for box := range h.subscribers[uri] {
+		box.put(update)
 	}
 }
 
@@ -263,7 +245,31 @@ func (h *Hub) Listen(ctx context.Context, session string, f *Filter, reply mcp.R
 			return ended(ctx, err)
 		}
 	}
-	return ended(ctx, turn.deliver(ctx, h.log))
+	return ended(ctx, h.deliver(ctx, turn))
+}
+
+// deliver sends what is in the mailbox, and what comes, until ctx ends or sending fails.
+func (h *Hub) deliver(ctx context.Context, t *turn) error {
+	for {
+		next, pause := t.box.next()
+		if next == nil {
+			if err := pause.wait(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if next.lost > 0 {
+			h.log.WarnContext(ctx, "a slow listener has lost notices", slog.Int("lost", next.lost))
+		}
+		message := h.announcements[next.list]
+		if next.letter != nil {
+			message = &next.letter.message
+		}
+		if err := t.reply.Notify(ctx, message); err != nil {
+			t.box.putBack(next)
+			return err
+		}
+	}
 }
 
 // ended returns the error unless it is only that the listener was to end.
@@ -278,7 +284,7 @@ func ended(ctx context.Context, err error) error {
 func (h *Hub) mailbox(session string, f *Filter) *mailbox {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if session != "" {
+	if session != "" || f == nil {
 		return h.sessions[session]
 	}
 	box := newMailbox(*f)

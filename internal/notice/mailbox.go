@@ -2,7 +2,6 @@ package notice
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -13,8 +12,8 @@ import (
 
 // Bounds of what waits in one mailbox.
 const (
-	maxLetters = 256
-	maxBytes   = 1 << 20
+	maxLetters = 128
+	maxBytes   = 256 << 10
 )
 
 // A letter is a message that waits. It is shared by mailboxes and never changed.
@@ -71,6 +70,7 @@ type mailbox struct {
 	due     [lists]time.Time // when the change of a list is announced; zero if there is none
 	lost    int              // letters that found no room since the last delivery
 	turn    *turn            // who listens, if anyone
+	turns   int              // how many have asked to listen: the newest wins
 	closed  bool
 	// wake is closed, and replaced, when something of the above has changed and somebody waits for it.
 	wake chan struct{}
@@ -156,12 +156,15 @@ type turn struct {
 	left   chan struct{}
 }
 
-// take ends the turn that is on and begins the next. It reports false if ctx ends or the mailbox is closed before that.
+// take ends the turn that is on and begins the next. It reports false if ctx
+// ends, the mailbox is closed or a newer one comes before that.
 func (b *mailbox) take(ctx context.Context, end context.CancelFunc, reply mcp.Reply) (*turn, bool) {
+	next := &turn{box: b, ctx: ctx, end: end, reply: reply, left: make(chan struct{})}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	next := &turn{box: b, ctx: ctx, end: end, reply: reply, left: make(chan struct{})}
-	for b.turn != nil && !b.closed {
+	b.turns++
+	mine := b.turns
+	for b.turn != nil {
 		old := b.turn
 		old.end()
 		b.mu.Unlock()
@@ -170,7 +173,7 @@ func (b *mailbox) take(ctx context.Context, end context.CancelFunc, reply mcp.Re
 		case <-ctx.Done():
 		}
 		b.mu.Lock()
-		if ctx.Err() != nil {
+		if b.turns != mine || ctx.Err() != nil {
 			return nil, false
 		}
 	}
@@ -184,39 +187,19 @@ func (b *mailbox) take(ctx context.Context, end context.CancelFunc, reply mcp.Re
 
 // leave ends the turn once its last question is over.
 func (t *turn) leave() {
+	t.end()
 	t.box.mu.Lock()
 	t.box.turn = nil
 	t.box.mu.Unlock()
-	t.end()
 	t.asking.Wait()
 	close(t.left)
 }
 
-// deliver sends what is in the mailbox, and what comes, until ctx ends or sending fails.
-func (t *turn) deliver(ctx context.Context, log *slog.Logger) error {
-	for {
-		next, wait := t.box.next()
-		if next == nil {
-			if err := wait.until(ctx); err != nil {
-				return err
-			}
-			continue
-		}
-		if next.lost > 0 {
-			log.WarnContext(ctx, "a slow listener has lost notices", slog.Int("lost", next.lost))
-		}
-		if err := t.reply.Notify(ctx, &next.letter.message); err != nil {
-			t.box.putBack(next)
-			return err
-		}
-	}
-}
-
 // A delivery is what was taken out of a mailbox to be sent.
 type delivery struct {
-	letter *letter
-	list   list // that has changed; lists if the letter tells of something else
-	lost   int  // letters that were lost before it
+	letter *letter // nil if it is the announcement of a list
+	list   list    // that has changed
+	lost   int     // letters that were lost before it
 }
 
 // A pause says how long there is nothing to send.
@@ -225,8 +208,8 @@ type pause struct {
 	due  time.Time // when there will be something; zero if that is not known
 }
 
-// until waits for the end of the pause. It returns the context's error if that ends first.
-func (p pause) until(ctx context.Context) error {
+// wait waits for the end of the pause. It returns the context's error if that ends first.
+func (p pause) wait(ctx context.Context) error {
 	var timer <-chan time.Time
 	if !p.due.IsZero() {
 		timer = time.After(time.Until(p.due))
@@ -249,7 +232,7 @@ func (b *mailbox) next() (*delivery, pause) {
 		case due.IsZero():
 		case !due.After(now):
 			b.due[l] = time.Time{}
-			return &delivery{letter: announcement(list(l)), list: list(l)}, pause{}
+			return &delivery{list: list(l)}, pause{}
 		case soonest.IsZero() || due.Before(soonest):
 			soonest = due
 		}
@@ -257,7 +240,7 @@ func (b *mailbox) next() (*delivery, pause) {
 	if len(b.letters) == 0 {
 		return nil, pause{wake: b.waiting(), due: soonest}
 	}
-	d := &delivery{letter: b.letters[0], list: lists, lost: b.lost}
+	d := &delivery{letter: b.letters[0], lost: b.lost}
 	b.remove(0)
 	b.lost = 0
 	return d, pause{}
@@ -267,7 +250,7 @@ func (b *mailbox) next() (*delivery, pause) {
 func (b *mailbox) putBack(d *delivery) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if d.list < lists {
+	if d.letter == nil {
 		b.due[d.list] = time.Now()
 		return
 	}

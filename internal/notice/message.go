@@ -11,8 +11,3 @@ func Message(raw []byte) *wire.Message {
 	}
 	return m
 }
-
-// announcement returns the notice that a list has changed.
-func announcement(l list) *letter {
-	return &letter{message: *Message([]byte(`{"jsonrpc":"2.0","method":"` + l.method() + `"}`))}
-}
