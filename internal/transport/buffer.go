@@ -1,0 +1,143 @@
+package transport
+
+import (
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// mostKept is the size above which a buffer is left to the garbage collector, so that one large message does not stay for ever.
+const mostKept = 256 << 10
+
+// A buffer holds one outgoing message. It is shared by counting: the last owner gives it back.
+type buffer struct {
+	bytes []byte
+	refs  atomic.Int32
+}
+
+// buffers and answers are free lists: they hold no state of their own.
+var (
+	buffers = sync.Pool{New: func() any { return new(buffer) }}
+	answers = sync.Pool{New: func() any { return new(Answer) }}
+)
+
+// newBuffer returns an empty buffer with one owner.
+func newBuffer() *buffer {
+	b := buffers.Get().(*buffer)
+	b.bytes = b.bytes[:0]
+	b.refs.Store(1)
+	return b
+}
+
+// retain adds an owner.
+func (b *buffer) retain() *buffer {
+	b.refs.Add(1)
+	return b
+}
+
+// release ends the ownership of one owner.
+func (b *buffer) release() {
+	if b.refs.Add(-1) == 0 && cap(b.bytes) <= mostKept {
+		buffers.Put(b)
+	}
+}
+
+// An Answer is one message of a server with the memory it lies in.
+type Answer struct {
+	// Message is what came; it is valid until Release.
+	Message wire.Message
+	buf     []byte
+}
+
+// newAnswer returns an Answer without a message.
+func newAnswer() *Answer { return answers.Get().(*Answer) }
+
+// Release gives the memory of the message back. Nothing of it may be used afterwards.
+func (a *Answer) Release() {
+	if a == nil {
+		return
+	}
+	if cap(a.buf) > mostKept {
+		a.buf = nil
+	}
+	a.Message.Kind, a.Message.Raw = wire.Invalid, nil
+	answers.Put(a)
+}
+
+// scan reads the message that lies in a.buf.
+func (a *Answer) scan(s *wire.Scanner) error { return s.Answer(a.buf, &a.Message) }
+
+// Result returns the result of the answer, nil if it is an error.
+func (a *Answer) Result() []byte { return a.Message.Bytes(a.Message.Result) }
+
+// Err returns the error object of the answer as an error, nil if it is a result. It shares no memory with the answer.
+func (a *Answer) Err(r *mcp.Revision) *mcp.Error {
+	if a.Message.Kind != wire.Failure {
+		return nil
+	}
+	return ParseError(a.Message.Bytes(a.Message.Error), r)
+}
+
+// ParseError reads a JSON-RPC error object that has been scanned. The result shares no memory with it.
+func ParseError(object []byte, r *mcp.Revision) *mcp.Error {
+	raw := append([]byte(nil), object...)
+	e := &mcp.Error{Raw: raw, Revision: r, Reason: mcp.Upstream, Code: mcp.CodeInternal}
+	if code, ok := wire.ParseInt(wire.Get(raw, "code")); ok {
+		e.Code = int(code)
+	}
+	e.Message, _ = wire.Unquote(wire.Get(raw, "message"))
+	e.Data = wire.Get(raw, "data")
+	return e
+}
+
+// fill reads a whole body into a; wire.ErrTooLong if it is larger than most. Size is what the peer says of it, or negative.
+func (a *Answer) fill(r io.Reader, size int64, most int) error {
+	if size > int64(most) {
+		return wire.ErrTooLong
+	}
+	buf := a.buf[:0]
+	if size > 0 {
+		buf = slices.Grow(buf, int(size)+1)
+	}
+	for {
+		if len(buf) == cap(buf) {
+			buf = slices.Grow(buf, max(len(buf), 4<<10))
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		a.buf = buf
+		switch {
+		case len(buf) > most:
+			return wire.ErrTooLong
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// answersTo reports whether m can be the answer to c, which came on c's own line: an error may have no id.
+func answersTo(c *exchange, m *wire.Message) bool {
+	switch m.Kind {
+	case wire.Failure:
+		return !m.ID.Ok() || number(m.Bytes(m.ID)) == c.id
+	case wire.Result:
+		return number(m.Bytes(m.ID)) == c.id
+	default:
+		return false
+	}
+}
+
+// number reads an id of ours, as the number that it is or, as some servers return it, as a string; 0 if it is neither.
+func number(raw []byte) int64 {
+	if len(raw) > 2 && raw[0] == '"' {
+		raw = raw[1 : len(raw)-1]
+	}
+	n, _ := wire.ParseInt(raw)
+	return n
+}

@@ -1,0 +1,404 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// NewRoundTripper returns what carries HTTP requests to servers, tuned for many small calls: connections are kept, answers are
+// not decompressed, and an answer may be long in coming.
+func NewRoundTripper() *http.Transport {
+	const buffer = 8 << 10
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment, // which leaves loopback alone
+		DialContext:         dialer.DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		DisableCompression:  true,
+		MaxIdleConnsPerHost: 512,
+		IdleConnTimeout:     90 * time.Second,
+		WriteBufferSize:     buffer,
+		ReadBufferSize:      buffer,
+		ForceAttemptHTTP2:   true,
+	}
+}
+
+// An httpConn is the Streamable HTTP transport of both eras.
+type httpConn struct {
+	s    *Session
+	url  *url.URL
+	rt   http.RoundTripper
+	own  *http.Transport // rt if nobody else uses it
+	base http.Header     // what goes with each request; speak replaces it
+
+	revision *mcp.Revision
+	session  string // the server's session id
+
+	ctx  context.Context //nolint:containedctx // of the streams and courtesies that the conn owns
+	stop context.CancelFunc
+	work sync.WaitGroup
+
+	lose sync.Once
+	gone chan struct{}
+	why  error // set before gone is closed
+}
+
+func dialHTTP(ctx context.Context, s *Session) (conn, error) {
+	u, err := url.Parse(s.target.URL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("server %q: %q is not an http or https URL", s.target.Name, s.target.URL)
+	}
+	h := &httpConn{s: s, url: u, rt: s.target.RoundTripper, gone: make(chan struct{})}
+	if h.rt == nil {
+		h.own = NewRoundTripper()
+		h.rt = h.own
+	}
+	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
+	h.base = maps.Clone(s.target.Header)
+	if h.base == nil {
+		h.base = http.Header{}
+	}
+	h.base[headerAccept] = []string{mediaJSON + ", " + mediaEvents}
+	return h, nil
+}
+
+// speak sets the revision that the requests from now on are in. It is called during the handshake only.
+func (h *httpConn) speak(r *mcp.Revision) {
+	h.revision = r
+	h.base = maps.Clone(h.base)
+	delete(h.base, headerVersion)
+	if r != nil && r.VersionHeader {
+		h.base[headerVersion] = []string{r.Name}
+	}
+	if h.session != "" {
+		h.base[headerSession] = []string{h.session}
+	}
+}
+
+// opened starts the stream on which a legacy server speaks unasked.
+func (h *httpConn) opened() {
+	if !h.revision.Stateless {
+		h.work.Go(h.listen)
+	}
+}
+
+func (h *httpConn) done() <-chan struct{} { return h.gone }
+
+func (h *httpConn) err() error {
+	select {
+	case <-h.gone:
+		return h.why
+	default:
+		return nil
+	}
+}
+
+// lost notes that the session is gone and returns err.
+func (h *httpConn) lost(err error) error {
+	h.lose.Do(func() {
+		h.why = err
+		close(h.gone)
+	})
+	return err
+}
+
+func (h *httpConn) close(ctx context.Context) {
+	if h.session != "" && h.err() == nil {
+		ctx, cancel := context.WithTimeout(ctx, courtesy)
+		if resp, err := h.do(ctx, http.MethodDelete, h.base, nil); err == nil {
+			_ = resp.Body.Close()
+		}
+		cancel()
+	}
+	_ = h.lost(lost(false, "the session with server %q was closed", h.s.target.Name))
+	h.stop()
+	h.s.calls.Wait() // which start work
+	h.work.Wait()
+	if h.own != nil {
+		h.own.CloseIdleConnections()
+	}
+}
+
+// call posts a request and reads the answer, from JSON or from a stream of events.
+func (h *httpConn) call(ctx context.Context, c *exchange, body *buffer) (*Answer, error) {
+	h.s.table.add(c)
+	defer h.s.table.take(c.id)
+	// The request outlives ctx by the drain of its stream, and ends early when the session is closed.
+	post, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer context.AfterFunc(ctx, abort)()
+	defer context.AfterFunc(h.ctx, abort)()
+	a, rest, err := h.exchange(post, c, body)
+	if rest != nil {
+		h.work.Go(func() { drain(rest, abort) })
+	} else {
+		abort()
+	}
+	if err != nil && ctx.Err() != nil {
+		h.cancelled(c)
+	}
+	return a, err
+}
+
+// exchange returns the answer to c, and what is left of the response if that was not read to its end.
+func (h *httpConn) exchange(ctx context.Context, c *exchange, body *buffer) (*Answer, io.ReadCloser, error) {
+	resp, err := h.do(ctx, http.MethodPost, h.header(c), body)
+	if err != nil {
+		return nil, nil, h.broken(err)
+	}
+	if h.session == "" && c.method == mcp.MethodInitialize {
+		h.session = resp.Header.Get(headerSession)
+	}
+	kind := media(resp.Header.Get(headerContent))
+	if resp.StatusCode == http.StatusOK && kind == mediaEvents {
+		st := &stream{h: h, c: c}
+		a, err := st.follow(ctx, resp.Body)
+		return a, st.body, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		a, err := h.refused(c, resp)
+		return a, nil, err
+	}
+	if kind != mediaJSON {
+		return nil, nil, upstream("server %q answered with content type %q instead of JSON or an event stream; is %s its MCP endpoint?",
+			h.s.target.Name, kind, h.url.Redacted())
+	}
+	a, err := h.readJSON(c, resp)
+	return a, nil, err
+}
+
+// readJSON reads the answer from the body of a response.
+func (h *httpConn) readJSON(c *exchange, resp *http.Response) (*Answer, error) {
+	a := newAnswer()
+	if err := a.fill(resp.Body, resp.ContentLength, h.s.target.MaxMessage); err != nil {
+		a.Release()
+		return nil, h.unread(err)
+	}
+	if err := a.scan(scanner); err != nil {
+		defer a.Release()
+		h.s.foul(a.buf, err)
+		return nil, upstream("server %q answered with what is not a JSON-RPC message: %v", h.s.target.Name, err)
+	}
+	if !answersTo(c, &a.Message) {
+		h.s.astray(a)
+		return nil, upstream("server %q answered another request than the one it was sent", h.s.target.Name)
+	}
+	return a, h.sessionIn(a)
+}
+
+// sessionIn returns an error if the answer says that the server does not know the session.
+func (h *httpConn) sessionIn(a *Answer) error {
+	if a.Message.Kind != wire.Failure || h.session == "" {
+		return nil
+	}
+	const unknownSession = "-32001" // what SDKs send; the standard has no code for it
+	object := a.Message.Bytes(a.Message.Error)
+	if string(wire.Get(object, "code")) != unknownSession || !namesSession(object) {
+		return nil
+	}
+	a.Release()
+	return h.forgotten()
+}
+
+// forgotten notes that the server does not know the session any more. The call was refused, so it was not begun.
+func (h *httpConn) forgotten() error {
+	return h.lost(lost(false, "server %q has forgotten the session", h.s.target.Name))
+}
+
+func namesSession(text []byte) bool { return bytes.Contains(bytes.ToLower(text), []byte("session")) }
+
+// refused deals with a status other than 200: the JSON-RPC error in its body is the answer, if it has one.
+func (h *httpConn) refused(c *exchange, resp *http.Response) (*Answer, error) {
+	const most = 64 << 10
+	a := newAnswer()
+	a.buf, _ = io.ReadAll(io.LimitReader(resp.Body, most))
+	status := resp.StatusCode
+	if h.session != "" && (status == http.StatusNotFound || status == http.StatusBadRequest && namesSession(a.buf)) {
+		a.Release()
+		return nil, h.forgotten()
+	}
+	if err := a.scan(scanner); err == nil && a.Message.Kind == wire.Failure && answersTo(c, &a.Message) {
+		return a, h.sessionIn(a)
+	}
+	defer a.Release()
+	return nil, h.status(resp, a.buf)
+}
+
+// A statusError is an HTTP status that is not an answer.
+type statusError struct {
+	status int
+	err    *mcp.Error
+}
+
+// Error returns the message for the client.
+func (e *statusError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error for the client.
+func (e *statusError) Unwrap() error { return e.err }
+
+func (h *httpConn) status(resp *http.Response, body []byte) error {
+	what := fmt.Sprintf("server %q answered HTTP %d %s", h.s.target.Name, resp.StatusCode, http.StatusText(resp.StatusCode))
+	switch code := resp.StatusCode; {
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		what += ": it refuses the credentials that are configured for it"
+	case code >= 300 && code < 400:
+		what += ": it redirects to " + shorten(resp.Header.Get("Location")) + ", which is not followed; configure that URL"
+	case code < 300:
+		what += " without an answer"
+	case len(body) > 0 && strings.HasPrefix(media(resp.Header.Get(headerContent)), "text/plain"):
+		what += ": " + shorten(string(body))
+	}
+	return &statusError{resp.StatusCode, upstream("%s", what)}
+}
+
+// shorten returns text of a server so that it fits into an error.
+func shorten(text string) string {
+	const most = 200
+	text = strings.ToValidUTF8(strings.TrimSpace(text), "\uFFFD")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+// broken tells that no response came.
+func (h *httpConn) broken(err error) error {
+	dial, ok := errors.AsType[*net.OpError](err)
+	return lost(!ok || dial.Op != "dial", "server %q cannot be reached: %v", h.s.target.Name, err)
+}
+
+// unread tells that a response broke off, or was too large.
+func (h *httpConn) unread(err error) error {
+	if errors.Is(err, wire.ErrTooLong) {
+		return upstream("server %q answered with more than %d bytes", h.s.target.Name, h.s.target.MaxMessage)
+	}
+	return lost(true, "the answer of server %q broke off: %v", h.s.target.Name, err)
+}
+
+// cancelled tells a legacy server that nobody waits for c any more; a modern one knows from the closed connection.
+func (h *httpConn) cancelled(c *exchange) {
+	if h.revision == nil || h.revision.Stateless || h.ctx.Err() != nil {
+		return
+	}
+	body := h.s.cancellation(c.id)
+	h.work.Go(func() {
+		ctx, cancel := context.WithTimeout(h.ctx, courtesy)
+		defer cancel()
+		if err := h.send(ctx, mcp.NoticeCancelled, body); err != nil {
+			h.s.log.LogAttrs(ctx, slog.LevelDebug, "cancellation not sent", slog.Any("error", err))
+		}
+	})
+}
+
+func (h *httpConn) send(ctx context.Context, method string, body *buffer) error {
+	header := h.header(&exchange{method: method})
+	resp, err := h.do(ctx, http.MethodPost, header, body)
+	if err != nil {
+		return h.broken(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		return nil
+	}
+	if resp.StatusCode == http.StatusNotFound && h.session != "" {
+		return h.forgotten()
+	}
+	return h.status(resp, nil)
+}
+
+// header returns the headers of a request, which share their values with each other.
+func (h *httpConn) header(c *exchange) http.Header {
+	header := make(http.Header, len(h.base)+len(c.header)+3)
+	maps.Copy(header, c.header)
+	maps.Copy(header, h.base)
+	header[headerContent] = contentJSON
+	if h.revision != nil && h.revision.HeaderRules && c.method != "" {
+		header[headerMethod] = []string{c.method}
+		if c.name != "" {
+			header[headerName] = []string{HeaderValue(c.name)}
+		}
+	}
+	return header
+}
+
+// contentJSON is shared by all requests. Nobody changes it.
+var contentJSON = []string{mediaJSON}
+
+// do makes an HTTP request and follows redirects that stay at the same origin and keep the method. It owns body, which may be nil.
+func (h *httpConn) do(ctx context.Context, method string, header http.Header, body *buffer) (*http.Response, error) {
+	const mostRedirects = 3
+	if body != nil {
+		defer body.release()
+	}
+	at := h.url
+	for n := 0; ; n++ {
+		resp, err := h.rt.RoundTrip(newRequest(ctx, method, at, header, body))
+		if err != nil {
+			return nil, err
+		}
+		to := h.redirect(resp, at)
+		if to == nil || n == mostRedirects {
+			return resp, nil
+		}
+		_ = resp.Body.Close()
+		at = to
+	}
+}
+
+// redirect returns where resp sends the request, nil if that is nowhere or to another origin: the credentials are not for that.
+func (h *httpConn) redirect(resp *http.Response, from *url.URL) *url.URL {
+	if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect {
+		return nil
+	}
+	to, err := from.Parse(resp.Header.Get("Location"))
+	if err != nil || to.Scheme != h.url.Scheme || to.Host != h.url.Host {
+		return nil
+	}
+	return to
+}
+
+func newRequest(ctx context.Context, method string, u *url.URL, header http.Header, body *buffer) *http.Request {
+	req := (&http.Request{
+		Method: method, URL: u, Host: u.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	if body != nil {
+		req.ContentLength = int64(len(body.bytes))
+		req.Body = newBody(body)
+		req.GetBody = func() (io.ReadCloser, error) { return newBody(body), nil } // while do holds it
+	}
+	return req
+}
+
+// A body is a request's body that gives its buffer back once net/http has done with it, which may be after the response.
+type body struct {
+	bytes.Reader
+	buf  *buffer
+	once sync.Once
+}
+
+func newBody(b *buffer) *body {
+	r := &body{buf: b.retain()}
+	r.Reset(b.bytes)
+	return r
+}
+
+// Close gives the buffer back.
+func (b *body) Close() error {
+	b.once.Do(b.buf.release)
+	return nil
+}

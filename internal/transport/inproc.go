@@ -1,0 +1,112 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// An inproc is the line to a server of the official SDK in this process. It is one end of it; insideEnd is the other.
+type inproc struct {
+	server  *sdk.ServerSession
+	in, out chan jsonrpc.Message // to the server, from the server
+	ended   chan struct{}
+	end     sync.Once
+}
+
+// attach connects the server to a line of its own. The server may have many.
+func attach(ctx context.Context, s *Session) (conn, error) {
+	l := &inproc{in: make(chan jsonrpc.Message), out: make(chan jsonrpc.Message, mostQueued), ended: make(chan struct{})}
+	server, err := s.target.InProcess.Connect(context.WithoutCancel(ctx), insideEnd{l}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("attaching server %q: %w", s.target.Name, err)
+	}
+	l.server = server
+	return newPipe(s, l), nil
+}
+
+func (l *inproc) read() ([]byte, error) {
+	select {
+	case m := <-l.out:
+		return jsonrpc.EncodeMessage(m)
+	case <-l.ended:
+		return nil, io.EOF
+	}
+}
+
+func (l *inproc) write(message []byte) error {
+	m, err := jsonrpc.DecodeMessage(message)
+	if err != nil {
+		return err
+	}
+	select {
+	case l.in <- m:
+		return nil
+	case <-l.ended:
+		return io.ErrClosedPipe
+	}
+}
+
+// close ends the line. The SDK cancels what its handlers do; one that does not obey is not waited for for ever.
+func (l *inproc) close() {
+	l.shut()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_ = l.server.Wait()
+	}()
+	timer := time.NewTimer(courtesy)
+	defer timer.Stop()
+	select {
+	case <-gone:
+	case <-timer.C:
+	}
+}
+
+func (l *inproc) shut() { l.end.Do(func() { close(l.ended) }) }
+
+func (l *inproc) epitaph() string { return "" }
+
+// insideEnd is the end of an inproc that the SDK holds: its transport and its connection.
+type insideEnd struct{ l *inproc }
+
+// Connect returns the end itself.
+func (e insideEnd) Connect(context.Context) (sdk.Connection, error) { return e, nil }
+
+// Read returns what we sent.
+func (e insideEnd) Read(ctx context.Context) (jsonrpc.Message, error) {
+	select {
+	case m := <-e.l.in:
+		return m, nil
+	case <-e.l.ended:
+		return nil, io.EOF
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Write takes what the server sends.
+func (e insideEnd) Write(ctx context.Context, m jsonrpc.Message) error {
+	select {
+	case e.l.out <- m:
+		return nil
+	case <-e.l.ended:
+		return sdk.ErrConnectionClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close ends the line.
+func (e insideEnd) Close() error {
+	e.l.shut()
+	return nil
+}
+
+// SessionID returns the empty string: there is no session to name.
+func (e insideEnd) SessionID() string { return "" }

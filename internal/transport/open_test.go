@@ -1,0 +1,130 @@
+package transport
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// TestPeers opens sessions with servers of the official SDK over every transport, in each era.
+func TestPeers(t *testing.T) {
+	tests := map[string]struct {
+		target func(t *testing.T) Target
+		hello  Hello
+		want   Era
+	}{
+		"in process":              {func(*testing.T) Target { return Target{InProcess: newSDK()} }, Hello{}, Modern},
+		"in process, legacy":      {func(*testing.T) Target { return Target{InProcess: newSDK()} }, Hello{Require: Legacy}, Legacy},
+		"stdio":                   {func(*testing.T) Target { return Target{Command: self("sdk")} }, Hello{}, Modern},
+		"stdio, prefers legacy":   {func(*testing.T) Target { return Target{Command: self("sdk")} }, Hello{Prefer: Legacy}, Legacy},
+		"http modern":             {func(t *testing.T) Target { return Target{URL: sdkHTTP(t, Modern)} }, Hello{}, Modern},
+		"http legacy":             {func(t *testing.T) Target { return Target{URL: sdkHTTP(t, Legacy)} }, Hello{}, Legacy},
+		"http legacy, remembered": {func(t *testing.T) Target { return Target{URL: sdkHTTP(t, Legacy), Era: Legacy} }, Hello{}, Legacy},
+		"http, wrongly remembered": {
+			func(t *testing.T) Target { return Target{URL: sdkHTTP(t, Legacy), Era: Modern} }, Hello{}, Legacy,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, tt.target(t), tt.hello)
+			if got := EraOf(s.Revision()); got != tt.want {
+				t.Fatalf("era = %v (%s), want %v", got, s.Revision().Name, tt.want)
+			}
+			if !strings.Contains(string(s.Info()), `"sdk"`) || string(s.Instructions()) != `"be brief"` {
+				t.Errorf("info = %s, instructions = %s", s.Info(), s.Instructions())
+			}
+			if got := call(t, s, "echo", nil); got != "hi" {
+				t.Errorf("echo = %q, want hi", got)
+			}
+			sink := newRecorder()
+			if got := call(t, s, "progress", sink); got != "done" {
+				t.Errorf("progress = %q, want done", got)
+			}
+			if n := len(sink.notices); n != 3 {
+				t.Errorf("%d progress notifications, want 3", n)
+			}
+			if f := s.Faults(); f != (Faults{}) {
+				t.Errorf("faults = %+v, want none", f)
+			}
+		})
+	}
+}
+
+// TestEras finds the era of servers that answer the probe oddly.
+func TestEras(t *testing.T) {
+	for _, kind := range []string{"plain", "banner", "shy", "mute", "flood"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, Target{Command: self(kind)}, Hello{})
+			if s.Revision().Stateless {
+				t.Fatalf("revision = %s, want a legacy one", s.Revision().Name)
+			}
+			if got := call(t, s, "echo", nil); !strings.Contains(got, `"name":"echo"`) {
+				t.Errorf("echo = %q", got)
+			}
+		})
+	}
+}
+
+// TestNotOpened tells why a session could not be opened.
+func TestNotOpened(t *testing.T) {
+	missing := self("plain")
+	missing.Path = "no-such-program"
+	absolute := self("plain")
+	absolute.Path = "/no/such/program"
+	tests := map[string]struct {
+		target Target
+		hello  Hello
+		want   string
+	}{
+		"missing command": {Target{Command: missing}, Hello{}, `"no-such-program" was not found in PATH`},
+		"missing path":    {Target{Command: absolute}, Hello{}, `/no/such/program`},
+		"dead":            {Target{Command: self("dead")}, Hello{}, "exit status 3; it said: the licence has expired"},
+		"wrong era":       {Target{Command: self("plain")}, Hello{Require: Modern}, "no such method"},
+		"no server":       {Target{URL: "http://127.0.0.1:1/mcp"}, Hello{}, "cannot be reached"},
+		"bad URL":         {Target{URL: "ftp://example.com"}, Hello{}, "not an http or https URL"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tt.target.Name = "test"
+			s, err := Open(t.Context(), tt.target, tt.hello)
+			if err == nil {
+				s.Close()
+				t.Fatal("Open succeeded")
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error = %q, want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestHeaderValue(t *testing.T) {
+	for in, want := range map[string]string{
+		"echo": "echo", "a b": "a b", "": "", " a": "=?base64?IGE=?=", "é": "=?base64?w6k=?=", "a\tb": "=?base64?YQli?=",
+		"=?base64?x?=": "=?base64?PT9iYXNlNjQ/eD89?=",
+	} {
+		if got := HeaderValue(in); got != want {
+			t.Errorf("HeaderValue(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestAddMeta(t *testing.T) {
+	for in, want := range map[string]string{
+		`{}`:                      `{"_meta":{"a":1}}`,
+		`{ "x":1}`:                `{"_meta":{"a":1}, "x":1}`,
+		`{"x":1,"_meta":{}}`:      `{"x":1,"_meta":{"a":1}}`,
+		`{"_meta": { "b":2 }}`:    `{"_meta": {"a":1, "b":2 }}`,
+		`{"_meta":null,"x":"é"}`:  `{"_meta":{"a":1},"x":"é"}`,
+		`{"\u005fmeta":{"b":{}}}`: `{"\u005fmeta":{"a":1,"b":{}}}`,
+	} {
+		patch := AddMeta([]byte(in), []byte(`"a":1`))
+		if got := string(wire.AppendPatched(nil, []byte(in), patch)); got != want {
+			t.Errorf("AddMeta(%s) = %s, want %s", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,291 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// A line carries whole messages both ways, one at a time: one goroutine reads, one writes.
+type line interface {
+	// read returns the next message, which is valid until the next read; wire.ErrTooLong for one that was skipped.
+	read() ([]byte, error)
+	write(message []byte) error
+	// close ends the line, which also ends read and write, and is bounded in time.
+	close()
+	// epitaph tells why the line has ended by itself. It may wait a moment to find out.
+	epitaph() string
+}
+
+// mostQueued bounds what waits to be written, and what waits for who takes unasked messages.
+const mostQueued = 256
+
+// A pipe carries many calls over one line, told apart by our ids.
+type pipe struct {
+	s        *Session
+	line     line
+	revision *mcp.Revision
+
+	out     chan *buffer // to the writer, which owns the line's other end
+	unasked chan *Answer // to who takes notifications that belong to no call
+	work    sync.WaitGroup
+
+	lose sync.Once
+	gone chan struct{}
+	why  error // set before gone is closed
+}
+
+// newPipe starts to read and write the line.
+func newPipe(s *Session, l line) *pipe {
+	p := &pipe{
+		s: s, line: l, gone: make(chan struct{}),
+		out: make(chan *buffer, mostQueued), unasked: make(chan *Answer, mostQueued),
+	}
+	p.work.Go(p.read)
+	p.work.Go(p.write)
+	p.work.Go(p.tell)
+	return p
+}
+
+func (p *pipe) speak(r *mcp.Revision) { p.revision = r }
+func (p *pipe) opened()               {}
+func (p *pipe) done() <-chan struct{} { return p.gone }
+
+func (p *pipe) err() error {
+	select {
+	case <-p.gone:
+		return p.why
+	default:
+		return nil
+	}
+}
+
+// lost notes why the line is gone.
+func (p *pipe) lost(why error) {
+	p.lose.Do(func() {
+		p.why = why
+		close(p.gone)
+	})
+}
+
+func (p *pipe) close(context.Context) {
+	p.lost(lost(false, "the session with server %q was closed", p.s.target.Name))
+	p.line.close()
+	p.s.calls.Wait()
+	p.work.Wait()
+}
+
+// call writes a request and waits for the answer.
+func (p *pipe) call(ctx context.Context, c *exchange, body *buffer) (*Answer, error) {
+	c.wake = make(chan struct{}, 1)
+	p.s.table.add(c)
+	defer p.s.table.take(c.id)
+	if err := p.send(ctx, c.method, body); err != nil {
+		return nil, err
+	}
+	for {
+		select {
+		case <-c.wake:
+			if a := p.deliver(c); a != nil {
+				return a, nil
+			}
+		case <-ctx.Done():
+			p.cancelled(c)
+			return nil, ctx.Err()
+		case <-p.gone:
+			if a := p.deliver(c); a != nil {
+				return a, nil
+			}
+			return nil, p.lostInCall()
+		}
+	}
+}
+
+// lostInCall returns why the line is gone as the error of a call that had been sent.
+func (p *pipe) lostInCall() error {
+	if e, ok := errors.AsType[*LostError](p.why); ok {
+		return &LostError{Sent: true, Err: e.Err}
+	}
+	return p.why
+}
+
+// deliver gives what has come for the call to its sink, and returns the answer if that has come.
+func (p *pipe) deliver(c *exchange) (answer *Answer) {
+	for _, a := range c.pull() {
+		switch {
+		case a.Message.Kind == wire.Request || a.Message.Kind == wire.Notification:
+			p.s.receive(c, a)
+		case answer == nil:
+			answer = a
+		default:
+			p.s.astray(a)
+		}
+	}
+	return answer
+}
+
+// cancelled tells the server that nobody waits for c any more, if that can be said without waiting.
+func (p *pipe) cancelled(c *exchange) {
+	if c.method == mcp.MethodInitialize {
+		return
+	}
+	b := p.s.cancellation(c.id)
+	select {
+	case p.out <- b:
+	default:
+		b.release()
+	}
+}
+
+func (p *pipe) send(ctx context.Context, _ string, body *buffer) error {
+	select {
+	case <-p.gone:
+	default:
+		select {
+		case p.out <- body:
+			return nil
+		case <-p.gone:
+		case <-ctx.Done():
+			body.release()
+			return ctx.Err()
+		}
+	}
+	body.release()
+	return p.why
+}
+
+// write is the goroutine that owns the writing end of the line.
+func (p *pipe) write() {
+	for {
+		select {
+		case b := <-p.out:
+			err := p.line.write(b.bytes)
+			b.release()
+			if err != nil {
+				p.lost(p.obituary(err))
+				return
+			}
+		case <-p.gone:
+			return
+		}
+	}
+}
+
+// read is the goroutine that owns the reading end of the line. It never waits for anyone.
+func (p *pipe) read() {
+	for {
+		data, err := p.line.read()
+		switch {
+		case err == nil:
+			p.s.split(p.revision, data, p.message)
+		case errors.Is(err, wire.ErrTooLong):
+			p.tooLong()
+		default:
+			p.lost(p.obituary(err))
+			return
+		}
+	}
+}
+
+// obituary tells why the line has ended.
+func (p *pipe) obituary(err error) error {
+	if why := p.line.epitaph(); why != "" {
+		return lost(true, "server %q has ended: %s", p.s.target.Name, why)
+	}
+	return lost(true, "the line to server %q broke: %v", p.s.target.Name, err)
+}
+
+// message deals with one message.
+func (p *pipe) message(data []byte) {
+	a := newAnswer()
+	a.buf = append(a.buf[:0], data...)
+	if err := a.scan(scanner); err != nil {
+		a.Release()
+		p.s.foul(data, err)
+		return
+	}
+	m := &a.Message
+	if m.Kind == wire.Result || m.Kind == wire.Failure {
+		p.answer(a)
+		return
+	}
+	c := p.s.table.owner(m)
+	switch {
+	case isUrgent(m):
+		p.s.receive(nil, a)
+	case c != nil:
+		if !c.push(a) {
+			p.s.drop(a)
+		}
+	case m.Kind == wire.Request:
+		p.s.receive(nil, a)
+	default:
+		select {
+		case p.unasked <- a:
+		default:
+			p.s.drop(a)
+		}
+	}
+}
+
+// isUrgent reports whether the session itself deals with the message.
+func isUrgent(m *wire.Message) bool {
+	method := string(m.MethodName())
+	return method == mcp.MethodPing || method == mcp.NoticeCancelled
+}
+
+// answer hands an answer to its call. An error without an id can only be meant for the one call in flight.
+func (p *pipe) answer(a *Answer) {
+	var c *exchange
+	if m := &a.Message; m.ID.Ok() {
+		c = p.s.table.take(number(m.Bytes(m.ID)))
+	} else if c = p.s.table.only(); c != nil {
+		c = p.s.table.take(c.id)
+	}
+	if c == nil || !c.push(a) {
+		p.s.astray(a)
+	}
+}
+
+// tooLong ends the one call in flight, whose answer an over-long message must be; if several are, nobody knows whose it was.
+func (p *pipe) tooLong() {
+	p.s.foul(nil, wire.ErrTooLong)
+	c := p.s.table.only()
+	if c == nil {
+		return
+	}
+	e := upstream("server %q answered with more than %d bytes", p.s.target.Name, p.s.target.MaxMessage)
+	a := newAnswer()
+	a.buf = wire.AppendInt(append(a.buf[:0], `{"jsonrpc":"2.0","id":`...), c.id)
+	a.buf = append(appendError(append(a.buf, `,"error":`...), e), '}')
+	if err := a.scan(scanner); err != nil {
+		a.Release()
+		return
+	}
+	p.answer(a)
+}
+
+// tell is the goroutine that hands on what belongs to no call.
+func (p *pipe) tell() {
+	for {
+		select {
+		case a := <-p.unasked:
+			p.s.receive(nil, a)
+		case <-p.gone:
+			return
+		}
+	}
+}
+
+// drop counts a message that nobody takes. It owns a.
+func (s *Session) drop(a *Answer) {
+	defer a.Release()
+	if n := s.dropped.Add(1); n&(n-1) == 0 {
+		s.log.LogAttrs(s.root, slog.LevelDebug, "message dropped", slog.String("server", s.target.Name),
+			slog.String("method", string(a.Message.MethodName())), slog.Int64("dropped", n))
+	}
+}

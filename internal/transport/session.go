@@ -1,0 +1,230 @@
+package transport
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// scanner reads what servers send. It is immutable.
+var scanner = wire.NewScanner(mcp.Vocabulary(), 0)
+
+// courtesy bounds what is said for politeness only: a cancellation, the end of a session.
+const courtesy = 2 * time.Second
+
+// A Session is a conversation with one server: a legacy session, or any number of modern requests. It is safe for concurrent
+// use, and must be closed.
+type Session struct {
+	target Target
+	hello  Hello
+	log    *slog.Logger
+
+	// Set by the handshake, before Open returns.
+	revision                   *mcp.Revision
+	info, capabilities, advice []byte
+	envelope                   []byte // the members of _meta that a modern request must carry
+
+	conn  conn
+	ids   wire.IDs
+	table *table
+	root  context.Context //nolint:containedctx // ends when the session is closed
+	end   context.CancelFunc
+	work  sync.WaitGroup // questions that belong to no call
+
+	mu     sync.Mutex
+	closed bool           // no call begins any more
+	calls  sync.WaitGroup // those that have begun
+
+	inFlight                        atomic.Int64
+	garbage, stray, dropped, denied atomic.Int64
+}
+
+// Revision returns what the server speaks with this session.
+func (s *Session) Revision() *mcp.Revision { return s.revision }
+
+// Info returns what the server calls itself: a JSON object, or nil.
+func (s *Session) Info() []byte { return s.info }
+
+// Capabilities returns what the server can do: a JSON object, or nil.
+func (s *Session) Capabilities() []byte { return s.capabilities }
+
+// Instructions returns the server's advice on its use as a JSON string, or nil.
+func (s *Session) Instructions() []byte { return s.advice }
+
+// Done is closed when the line to the server is lost or the session was closed.
+func (s *Session) Done() <-chan struct{} { return s.conn.done() }
+
+// Err tells why the line was lost, nil while it holds.
+func (s *Session) Err() error { return s.conn.err() }
+
+// InFlight returns how many calls wait for their answer.
+func (s *Session) InFlight() int { return int(s.inFlight.Load()) }
+
+// NextID returns an id for a Request.
+func (s *Session) NextID() int64 { return s.ids.Next() }
+
+// Faults returns what was wrong with the server's messages so far.
+func (s *Session) Faults() Faults {
+	return Faults{
+		Garbage: s.garbage.Load(), Stray: s.stray.Load(),
+		Dropped: s.dropped.Load(), Refused: s.denied.Load(),
+	}
+}
+
+// Call makes a request and waits for its answer, which may be an error object and which the caller must release. What the
+// server sends meanwhile and what belongs to the call goes to sink, which is not used after Call has returned; nil drops it. When ctx ends
+// first the server is told so and Call returns the cause. Other errors are a *[LostError] or an *[mcp.Error].
+func (s *Session) Call(ctx context.Context, r Request, sink Sink) (*Answer, error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
+	if r.ID == 0 {
+		r.ID = s.ids.Next()
+	}
+	c := newExchange(ctx, r.ID, &r, sink)
+	defer c.leave()
+	a, err := s.conn.call(ctx, c, s.compose(&r, c.id))
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return a, err
+}
+
+// Notify sends a notification. Params is a JSON object that has been scanned, or nil.
+func (s *Session) Notify(ctx context.Context, method string, params []byte) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	return s.conn.send(ctx, method, s.compose(&Request{Method: method, Params: params}, 0))
+}
+
+// Close ends the session: it tells the server where there is a way to, ends the process if it is one's own, and waits for all
+// that the session has started. It is bounded in time. Calls in flight end with an error. A Sink must not call it.
+func (s *Session) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.conn.close(s.root)
+	s.end()
+	s.work.Wait()
+}
+
+// begin notes that a call begins, unless the session is closed.
+func (s *Session) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return lost(false, "the session with server %q was closed", s.target.Name)
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+// cancellation returns the notification that nobody waits for the call any more.
+func (s *Session) cancellation(id int64) *buffer {
+	params := wire.AppendInt([]byte(`{"requestId":`), id)
+	return s.compose(&Request{Method: mcp.NoticeCancelled, Params: append(params, '}')}, 0)
+}
+
+// compose writes a message: a request if id is not 0, else a notification.
+func (s *Session) compose(r *Request, id int64) *buffer {
+	b := newBuffer()
+	dst := append(b.bytes, `{"jsonrpc":"2.0"`...)
+	if id != 0 {
+		dst = wire.AppendInt(append(dst, `,"id":`...), id)
+	}
+	dst = wire.AppendQuote(append(dst, `,"method":`...), r.Method)
+	params, patches := r.Params, r.Patches
+	if meta := s.meta(r, id); len(meta) > 0 {
+		if len(params) == 0 {
+			params = []byte("{}")
+		}
+		patches = append([]wire.Patch{AddMeta(params, meta)}, patches...)
+	}
+	if len(params) > 0 {
+		dst = wire.AppendPatched(append(dst, `,"params":`...), params, patches...)
+	}
+	b.bytes = append(dst, '}')
+	return b
+}
+
+// meta returns the members that the session adds to _meta.
+func (s *Session) meta(r *Request, id int64) []byte {
+	if r.Enveloped {
+		return nil
+	}
+	var members []byte
+	if r.Progress && id != 0 {
+		members = wire.AppendInt(append(members, `"progressToken":`...), id)
+	}
+	if len(s.envelope) > 0 && id != 0 {
+		if len(members) > 0 {
+			members = append(members, ',')
+		}
+		members = append(members, s.envelope...)
+	}
+	return members
+}
+
+// AddMeta returns the patch that adds members, which stand as in an object but without its braces, to the _meta of params,
+// which is made if it is not there. Params is a JSON object that has been scanned.
+func AddMeta(params, members []byte) wire.Patch {
+	for m := range wire.MemberSpans(params) {
+		if !wire.KeyEqual(params[m.Key.Start:m.Key.End], "_meta") {
+			continue
+		}
+		if params[m.Value.Start] != '{' {
+			return wire.Patch{Span: m.Value, With: braced(members)}
+		}
+		return insert(params, m.Value.Start+1, members)
+	}
+	at := 0
+	for params[at] != '{' {
+		at++
+	}
+	return insert(params, at+1, append([]byte(`"_meta":`), braced(members)...))
+}
+
+func braced(members []byte) []byte {
+	return append(append([]byte{'{'}, members...), '}')
+}
+
+// insert returns the patch that puts members at the beginning of the object whose inside begins at i.
+func insert(object []byte, i int, members []byte) wire.Patch {
+	with := append([]byte(nil), members...)
+	for j := i; j < len(object); j++ {
+		switch object[j] {
+		case ' ', '\t', '\r', '\n':
+			continue
+		case '}':
+		default:
+			with = append(with, ',')
+		}
+		break
+	}
+	return wire.Patch{Span: wire.Span{Start: i, End: i}, With: with}
+}
+
+// Envelope returns the members of _meta that every modern request must carry (basic/index, "_meta"). Info and capabilities are
+// JSON objects; nil info is left out.
+func Envelope(r *mcp.Revision, info, capabilities []byte, logLevel string) []byte {
+	dst := wire.AppendQuote([]byte(`"`+mcp.MetaRevision+`":`), r.Name)
+	dst = append(dst, `,"`+mcp.MetaCapabilities+`":`...)
+	dst = append(dst, orEmpty(capabilities)...)
+	if len(info) > 0 {
+		dst = append(append(dst, `,"`+mcp.MetaClientInfo+`":`...), info...)
+	}
+	if logLevel != "" {
+		dst = wire.AppendQuote(append(dst, `,"`+mcp.MetaLogLevel+`":`...), logLevel)
+	}
+	return dst
+}
