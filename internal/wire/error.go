@@ -16,7 +16,7 @@ type Error struct {
 	Code   int    // CodeParse or CodeInvalid
 	Reason string // for people; may quote a part of the message, shortened
 	Offset int    // in bytes, where the fault was seen
-	ID     Span   // the message's id if it was seen and is usable, so that the refusal can carry it
+	ID     Span   // the message's id if that is sure, so that the refusal can carry it; never with CodeParse
 }
 
 // Error describes the fault and where it is.

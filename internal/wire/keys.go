@@ -19,7 +19,7 @@ func (p *pass) key(i int) int {
 		p.keys = append(p.keys, key{uint32(i + 1), uint32(end), mark(p.data[i+1 : end])})
 		return end + 1
 	}
-	if end = p.text(i); end == failed {
+	if end = p.text(end); end == failed {
 		return failed
 	}
 	k := key{start: uint32(i + 1), end: uint32(end - 1)}

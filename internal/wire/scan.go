@@ -55,7 +55,7 @@ func NewScanner(v Vocabulary, maxDepth int) *Scanner {
 // for case or escapes, a version that is not "2.0", an id that is not a string or an integer, params or error that are not
 // an object, an array of messages, and a mixture of request and answer. Unknown members of the envelope pass.
 //
-// After an error m holds Raw only. The whole of data is read even when a fault was found, so that what is not JSON is
+// After an error m holds Raw only. A message is read to its end even when a fault was found, so that what is not JSON is
 // always told as such, and so that Error.ID is found when it stands last.
 func (s *Scanner) Request(data []byte, m *Message) error { return s.message(data, m, &s.request) }
 
@@ -145,10 +145,10 @@ func (p *pass) fault(at int, reason string) {
 	}
 }
 
-// error returns what was found, with the id if that is sure.
+// error returns what was found, with the id if that is sure. It is not if the scan has ended early: another may follow.
 func (p *pass) error() *Error {
 	err := p.err
-	if p.msg != nil && !p.idTwice && p.goodID() {
+	if p.msg != nil && err.Code != CodeParse && !p.idTwice && p.goodID() {
 		err.ID = p.msg.ID
 	}
 	return &err

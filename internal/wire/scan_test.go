@@ -168,7 +168,8 @@ func TestErrorID(t *testing.T) {
 		`{"jsonrpc":"2.0","id":{"id":1},"method":"m"}`:                      ``,
 		`{"jsonrpc":"2.0","id":7,"method":"m","params":{"id":8,"id":9}}`:    `7`,
 		`[{"jsonrpc":"2.0","id":7,"method":"m"}]`:                           ``,
-		`{"jsonrpc":"2.0","id":7,"method":"m"`:                              `7`,
+		`{"jsonrpc":"2.0","id":7,"method":"m"`:                              ``,
+		`{"jsonrpc":"2.0","id":7,"method":"m"} {"id":8}`:                    ``,
 	} {
 		var m Message
 		e, ok := errors.AsType[*Error](s.Request([]byte(text), &m))

@@ -120,7 +120,7 @@ func TestHostile(t *testing.T) {
 	for name, text := range documents {
 		start := time.Now()
 		err := s.Value([]byte(text))
-		if took := time.Since(start); took > 3*time.Second {
+		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("%s: %v for %d bytes", name, took, len(text))
 		}
 		if valid := !strings.HasPrefix(name, "brackets"); (err == nil) != valid {

@@ -25,6 +25,7 @@ type EventReader struct {
 	max      int
 	begun    bool   // the first line, which may have a byte order mark, was read
 	dropping bool   // what comes is the rest of an event that was too long
+	name     string // of the last event that had one: most have the same
 	data     []byte // of the event being read
 	size     int    // of the event being read
 }
@@ -99,7 +100,10 @@ func (r *EventReader) field(e *Event, line []byte) {
 		r.data = append(r.data, value...)
 		e.Data = r.data
 	case "event":
-		e.Name = string(value)
+		if string(value) != r.name {
+			r.name = string(value)
+		}
+		e.Name = r.name
 	case "id":
 		if bytes.IndexByte(value, 0) < 0 {
 			e.ID, e.HasID = string(value), true

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -100,11 +101,13 @@ func TestEventAtOnce(t *testing.T) {
 	for _, end := range []string{"\n", "\r", "\r\n"} {
 		r, w := io.Pipe()
 		events := NewEventReader(r, 1000)
+		var writers sync.WaitGroup
 		for i := range 3 {
-			go func() { _, _ = io.WriteString(w, fmt.Sprintf("data: %d%s%s", i, end, end)) }() // ends when it is read
+			writers.Go(func() { _, _ = fmt.Fprintf(w, "data: %d%s%s", i, end, end) })
 			if e, err := events.Next(); err != nil || string(e.Data) != fmt.Sprint(i) {
 				t.Fatalf("end %q: %q, %v", end, e.Data, err)
 			}
+			writers.Wait()
 		}
 		if err := w.CloseWithError(io.ErrUnexpectedEOF); err != nil {
 			t.Fatal(err)

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// text reads a string, from its opening quote on.
+// text reads on within a string, to the end of it. i need not be where it begins: most strings have nothing special in
+// them, and the caller has seen so and come to the end already.
 func (p *pass) text(i int) int {
-	i++
 	for {
 		i = ordinary(p.data, i)
 		switch c := p.at(i); {

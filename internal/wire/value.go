@@ -6,7 +6,11 @@ import "bytes"
 func (p *pass) value(i, depth int, r role) int {
 	switch p.at(i) {
 	case '"':
-		return p.text(i)
+		end := ordinary(p.data, i+1)
+		if p.at(end) == '"' {
+			return end + 1
+		}
+		return p.text(end)
 	case '{':
 		return p.object(i, depth+1, r)
 	case '[':
