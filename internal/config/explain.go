@@ -6,12 +6,11 @@ import (
 	"io"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
 )
 
 // Explain writes to w, as YAML, the configuration that Load makes of path and env. A comment behind each value tells where it comes
@@ -93,7 +92,10 @@ func (e *explainer) entries(v reflect.Value, path string, depth int, a attribute
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	for _, k := range keys {
 		p, elem := join(path, k.String()), v.MapIndex(k)
-		key := quoted(k.String())
+		key := k.String()
+		if !bareKey.MatchString(key) {
+			key = quoted(key)
+		}
 		if elem.Kind() == reflect.Slice {
 			items := make([]string, elem.Len())
 			for i := range items {
@@ -151,18 +153,26 @@ func short(d time.Duration) string {
 	return s
 }
 
+var (
+	// bare matches texts that YAML reads as texts without quotes, unless they are among reserved.
+	bare     = regexp.MustCompile(`^-{0,2}[A-Za-z/_]((:/|[\w./@+*=-])*[\w/*-])?$`)
+	bareKey  = regexp.MustCompile(`^[A-Za-z_][\w:.-]*\w$`)
+	reserved = []string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+)
+
 // quoted returns s as a YAML scalar that Load reads back as s.
 func quoted(s string) string {
 	s = dollars.Replace(s)
-	plain, err := yaml.Marshal(s)
-	if line := strings.TrimSuffix(string(plain), "\n"); err == nil && len(line) >= len(s) && !strings.ContainsAny(line, "\n\r,[]{}\\") {
-		return line
+	if bare.MatchString(s) && !slices.Contains(reserved, strings.ToLower(s)) {
+		return s
 	}
-	safe, err := json.Marshal(s) // a JSON text is a YAML text
-	if err != nil {
+	var out strings.Builder
+	enc := json.NewEncoder(&out) // a JSON text is a YAML text
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil {
 		return strconv.Quote(s)
 	}
-	return string(safe)
+	return strings.TrimSuffix(out.String(), "\n")
 }
 
 // dollars keeps a text that looks like a variable from being expanded when it is read again.

@@ -98,8 +98,8 @@ func (l *loader) take(data []byte) error {
 func (l *loader) read(data []byte) {
 	data = []byte(strings.TrimPrefix(string(data), "\uFEFF"))
 	l.src, l.root = newSource(l.config.Path, data), nil
-	if at := tooDeep(data); at != (position{}) {
-		l.faults = append(l.faults, l.src.at(at, "", fmt.Sprintf("nests deeper than %d lists and mappings", maxDepth), ""))
+	if at, why := tooMuch(data); why != "" {
+		l.faults = append(l.faults, l.src.at(at, "", why, ""))
 		return
 	}
 	parse := readYAML

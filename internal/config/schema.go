@@ -70,6 +70,7 @@ var rules = map[string]schema{
 	"Config.Resources": {"propertyNames": schema{"pattern": `^[A-Za-z0-9_-]{1,64}$`}},
 	"Config.PublicURL": {"pattern": webPattern + `[^?#]*$`},
 	"Config.Origins":   {"pattern": webPattern + `$`},
+	"TLS":              {"if": encrypts, "then": schema{"required": []string{"certFile", "keyFile"}, "properties": schema{"terminated": orVariable(schema{"const": false})}}},
 	"Resource":         {"type": "object", "required": []string{"type", "root"}},
 	"Server":           {"type": "object", "oneOf": []schema{local, remote}},
 	"Server.Command":   {"pattern": `\S`},
@@ -79,6 +80,13 @@ var rules = map[string]schema{
 	"Server.Headers":   {"propertyNames": schema{"pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"}},
 	"ToolRules.Rename": {"propertyNames": schema{"minLength": 1}, "additionalProperties": orVariable(schema{"type": "string", "pattern": `^[A-Za-z0-9_.-]{1,128}$`})},
 }
+
+// encrypts is the schema of a tls that the gateway is to do itself.
+var encrypts = schema{"anyOf": []schema{
+	{"required": []string{"enabled"}, "properties": schema{"enabled": schema{"const": true}}},
+	{"required": []string{"certFile"}, "not": schema{"required": []string{"enabled"}}},
+	{"required": []string{"keyFile"}, "not": schema{"required": []string{"enabled"}}},
+}}
 
 // The two sorts of servers.
 var (

@@ -51,15 +51,20 @@ func (n *node) expanded() bool { return len(n.vars) > 0 }
 const (
 	maxBytes = 1 << 20
 	maxDepth = 64
-	maxNodes = 100_000 // after aliases have been followed
+	maxParts = 10_000  // lines and commas: the YAML parser needs time in the square of them
+	maxNodes = 100_000 // values, after aliases have been followed
 )
 
-// tooDeep returns where text nests deeper than maxDepth lists and mappings, or nowhere. It looks only at indicator characters, because
-// it protects the parsers, which recurse.
-func tooDeep(src []byte) position {
-	flow, line := 0, 0
+// tooMuch returns where the file becomes too deep or too long for the parsers, which recurse, and why; nowhere if it does not. It looks
+// only at single characters, wherever they stand.
+func tooMuch(src []byte) (position, string) {
+	flow, parts, line := 0, 0, 0
 	for l := range bytes.Lines(src) {
 		line++
+		parts += 1 + bytes.Count(l, []byte(","))
+		if parts > maxParts {
+			return position{line, 1}, fmt.Sprintf("the file has more than %d lines and elements", maxParts)
+		}
 		block, leading := 0, true
 		for i, c := range l {
 			switch c {
@@ -76,11 +81,11 @@ func tooDeep(src []byte) position {
 				leading = false
 			}
 			if flow > maxDepth || block > maxDepth {
-				return position{line, i + 1}
+				return position{line, i + 1}, fmt.Sprintf("nests deeper than %d lists and mappings", maxDepth)
 			}
 		}
 	}
-	return position{}
+	return position{}, ""
 }
 
 // A yamlReader turns the syntax tree of a YAML document into nodes.

@@ -1,0 +1,111 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestExplain compares the explanation of a file with what it should be.
+func TestExplain(t *testing.T) {
+	for name, file := range archives(t, "explain") {
+		t.Run(name, func(t *testing.T) {
+			archive := unpack(t, file)
+			path := archive.Files[0].Name
+			if path == "none" {
+				path = ""
+			}
+			var out bytes.Buffer
+			if err := Explain(&out, path, environment); err != nil {
+				t.Fatal(err)
+			}
+			wd, err := os.Getwd()
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, file, archive, strings.ReplaceAll(out.String(), wd, "DIR"))
+		})
+	}
+}
+
+// TestExplainLoads reads an explanation back: but for what is masked it is the same configuration.
+func TestExplainLoads(t *testing.T) {
+	for name, file := range examples(t) {
+		t.Run(name, func(t *testing.T) {
+			path := withCertificates(t, file)
+			want, err := Load(path, environment)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			if err := Explain(&out, path, environment); err != nil {
+				t.Fatal(err)
+			}
+			for _, secret := range []string{"0123456789abcdef", "1ssues"} {
+				if strings.Contains(out.String(), secret) {
+					t.Errorf("a secret is shown: %s", out.String())
+				}
+			}
+			again := filepath.Join(want.Dir, "explained.yaml")
+			if err := os.WriteFile(again, out.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := Load(again, environment)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out.String())
+			}
+			forget(got)
+			forget(want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-written +explained)\n%s", diff)
+			}
+		})
+	}
+}
+
+// forget removes from c what is masked, and how it was written.
+func forget(c *Config) {
+	c.APIKey, c.Path, c.Port, c.Host, c.Warnings = "", "", 0, "", nil
+	for i := range c.Servers {
+		c.Servers[i].Env, c.Servers[i].Headers = nil, nil
+	}
+}
+
+// TestExplainBad answers a file that is wrong with its faults.
+func TestExplainBad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mcp.yaml")
+	if err := os.WriteFile(path, []byte("port: no"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err := Explain(&out, path, environment)
+	if _, ok := errors.AsType[Faults](err); !ok || out.Len() > 0 {
+		t.Errorf("error = %v, output = %q", err, out.String())
+	}
+}
+
+// FuzzQuoted writes texts in such a way that they are read back.
+func FuzzQuoted(f *testing.F) {
+	for _, s := range []string{"", "a", "true", "1", "-", "- a", "a: b", "a #b", "${HOME}", "$$", "$${", "~", "null", "\n", "a\nb", "'", "\"", "\\", "&a", "*a", "!a", "%", "@", "`", "{}", "[]", ",", "?", "? a", "|", ">", "0x1", "1e3", ".inf", "<<", "=", "\t", " a ", "é", "\u2028", "2026-01-01"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if strings.ToValidUTF8(s, "") != s || strings.ContainsRune(s, 0) || len(s) > 1000 {
+			t.Skip("no text")
+		}
+		for _, form := range []string{"servers: {a: {command: x, args: [%]}}", "servers:\n  a:\n    command: x\n    args:\n      - %  # comment"} {
+			l := newLoader("mcp.yaml", "/", environment)
+			if err := l.take([]byte(strings.ReplaceAll(form, "%", quoted(s)))); err != nil {
+				t.Fatalf("%q is written %s: %v", s, quoted(s), err)
+			}
+			if got := l.config.Servers[0].Args; len(got) != 1 || got[0] != s {
+				t.Errorf("%q is written %s and read as %q", s, quoted(s), got)
+			}
+		}
+	})
+}
