@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -13,30 +12,54 @@ import (
 	"time"
 )
 
-// Explain writes to w, as YAML, the configuration that Load makes of path and env. A comment behind each value tells where it comes
-// from: the default, file:line, or the environment. Secrets, and what was expanded in commands and URLs, are masked.
-func Explain(w io.Writer, path string, env func(string) (string, bool)) error {
-	l, err := load(path, env)
-	if err != nil {
-		return err
-	}
-	e := &explainer{loader: l, file: filepath.Base(l.config.Path)}
-	if l.config.Path == "" {
-		fmt.Fprintf(&e.out, "# no file: the defaults, with paths relative to %s\n", l.config.Dir)
-	} else {
-		fmt.Fprintf(&e.out, "# %s\n", l.config.Path)
-	}
-	e.fields(reflect.ValueOf(l.config).Elem(), "", 0)
-	for _, warning := range l.config.Warnings {
-		fmt.Fprintf(&e.out, "# warning: %s\n", warning)
-	}
-	_, err = io.WriteString(w, e.out.String())
-	return err
+// An Explanation is the configuration in force, with the origin of each value. Secrets, and what was expanded in commands and URLs,
+// are masked.
+type Explanation struct {
+	// File is the configuration file; empty for the built-in defaults.
+	File string `json:"file"`
+	// Values are all values, in the order of the YAML form.
+	Values []Value `json:"values"`
+	// Warnings are those of the Config.
+	Warnings []string `json:"warnings,omitempty"`
+
+	yaml string
 }
 
-// An explainer writes one Explain.
+// A Value is one value in force.
+type Value struct {
+	Path  string `json:"path"`  // servers.files.tools.allow[0]
+	Value any    `json:"value"` // a string, a number or a boolean
+	From  string `json:"from"`  // default, file:line, or the environment
+}
+
+// YAML returns the explanation as a file that Load accepts, with a comment behind each value that tells where it comes from.
+func (e *Explanation) YAML() string { return e.yaml }
+
+// Explain explains the configuration that Load makes of path and env.
+func Explain(path string, env func(string) (string, bool)) (*Explanation, error) {
+	l, err := load(path, env)
+	if err != nil {
+		return nil, err
+	}
+	c := l.config
+	e := &explainer{loader: l, file: filepath.Base(c.Path), Explanation: Explanation{File: c.Path, Warnings: c.Warnings}}
+	if c.Path == "" {
+		fmt.Fprintf(&e.out, "# no file: the defaults, with paths relative to %s\n", c.Dir)
+	} else {
+		fmt.Fprintf(&e.out, "# %s\n", c.Path)
+	}
+	e.fields(reflect.ValueOf(c).Elem(), "", 0)
+	for _, warning := range c.Warnings {
+		fmt.Fprintf(&e.out, "# warning: %s\n", warning)
+	}
+	e.yaml = e.out.String()
+	return &e.Explanation, nil
+}
+
+// An explainer makes one Explanation.
 type explainer struct {
 	*loader
+	Explanation
 
 	file string // the name that comments use
 	out  strings.Builder
@@ -122,23 +145,27 @@ func (e *explainer) named(v reflect.Value, depth int, a attribute) {
 	}
 }
 
-// scalar returns v as YAML, masked where a or its origin wants that.
+// scalar notes v, masked where a or its origin wants that, and returns it as YAML.
 func (e *explainer) scalar(v reflect.Value, path string, a attribute) string {
 	n := e.origin[path]
-	switch x := v.Interface().(type) {
-	case string:
-		switch {
-		case a.secret == "all" && x != "":
-			return quoted(mask)
-		case a.secret == "expanded" && n != nil && n.expanded():
-			return quoted(n.shown)
-		}
-		return quoted(x)
-	case time.Duration:
-		return short(x)
-	default:
-		return fmt.Sprint(x)
+	x := v.Interface()
+	switch {
+	case a.secret == "all" && !v.IsZero():
+		x = mask
+	case a.secret == "expanded" && n != nil && n.expanded():
+		x = n.shown
 	}
+	if d, ok := x.(time.Duration); ok {
+		x = short(d)
+	}
+	if size, ok := x.(Size); ok {
+		x = size.String()
+	}
+	e.Values = append(e.Values, Value{Path: path, Value: x, From: e.from(path)})
+	if s, ok := x.(string); ok && v.Kind() == reflect.String {
+		return quoted(s)
+	}
+	return fmt.Sprint(x)
 }
 
 // short returns d without units that are zero: 10m rather than 10m0s.

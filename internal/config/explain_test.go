@@ -1,8 +1,8 @@
 package config
 
 import (
-	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,15 +20,15 @@ func TestExplain(t *testing.T) {
 			if path == "none" {
 				path = ""
 			}
-			var out bytes.Buffer
-			if err := Explain(&out, path, environment); err != nil {
+			out, err := Explain(path, environment)
+			if err != nil {
 				t.Fatal(err)
 			}
 			wd, err := os.Getwd()
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, file, archive, strings.ReplaceAll(out.String(), wd, "DIR"))
+			golden(t, file, archive, strings.ReplaceAll(out.YAML(), wd, "DIR"))
 		})
 	}
 }
@@ -42,22 +42,22 @@ func TestExplainLoads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var out bytes.Buffer
-			if err := Explain(&out, path, environment); err != nil {
+			out, err := Explain(path, environment)
+			if err != nil {
 				t.Fatal(err)
 			}
 			for _, secret := range []string{"0123456789abcdef", "1ssues"} {
-				if strings.Contains(out.String(), secret) {
-					t.Errorf("a secret is shown: %s", out.String())
+				if strings.Contains(fmt.Sprint(out), secret) {
+					t.Errorf("a secret is shown: %v", out)
 				}
 			}
 			again := filepath.Join(want.Dir, "explained.yaml")
-			if err := os.WriteFile(again, out.Bytes(), 0o600); err != nil {
+			if err := os.WriteFile(again, []byte(out.YAML()), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			got, err := Load(again, environment)
 			if err != nil {
-				t.Fatalf("%v\n%s", err, out.String())
+				t.Fatalf("%v\n%s", err, out.YAML())
 			}
 			forget(got)
 			forget(want)
@@ -82,10 +82,9 @@ func TestExplainBad(t *testing.T) {
 	if err := os.WriteFile(path, []byte("port: no"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	err := Explain(&out, path, environment)
-	if _, ok := errors.AsType[Faults](err); !ok || out.Len() > 0 {
-		t.Errorf("error = %v, output = %q", err, out.String())
+	out, err := Explain(path, environment)
+	if _, ok := errors.AsType[Faults](err); !ok || out != nil {
+		t.Errorf("error = %v, explanation = %v", err, out)
 	}
 }
 

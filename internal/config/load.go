@@ -37,6 +37,19 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	return l.config, nil
 }
 
+// ListeningOn returns a copy of c that listens on address, in place of what the file says. It is refused where Load would refuse it.
+func (c *Config) ListeningOn(address string) (*Config, error) {
+	changed := *c
+	changed.Listen = address
+	l := newLoader("", c.Dir, nil)
+	l.config = &changed
+	l.checkListen()
+	if len(l.faults) > 0 {
+		return nil, l.faults
+	}
+	return &changed, nil
+}
+
 // A loader is one Load: the configuration in the making and where its values come from.
 type loader struct {
 	decoder
@@ -71,7 +84,7 @@ func load(path string, env func(string) (string, bool)) (*loader, error) {
 // newLoader returns a loader for the file at path, whose directory is dir.
 func newLoader(path, dir string, env func(string) (string, bool)) *loader {
 	l := &loader{
-		decoder: decoder{origin: map[string]*node{}, keys: map[string]position{}, odd: map[string]bool{}},
+		decoder: decoder{src: newSource(path, nil), origin: map[string]*node{}, keys: map[string]position{}, odd: map[string]bool{}},
 		env:     env,
 		config:  defaults(dir),
 	}

@@ -347,6 +347,24 @@ func TestListenVariable(t *testing.T) {
 	}
 }
 
+// TestListeningOn holds an address from elsewhere to the same rules.
+func TestListeningOn(t *testing.T) {
+	c := Default()
+	got, err := c.ListeningOn("127.0.0.1:0")
+	if err != nil || got.Listen != "127.0.0.1:0" || c.Listen != "127.0.0.1:8080" {
+		t.Errorf("config = %+v, error = %v", got, err)
+	}
+	for _, address := range []string{"", "nonsense", "127.0.0.1", "0.0.0.0:8080", ":0", "127.0.0.1:99999"} {
+		if got, err := c.ListeningOn(address); err == nil {
+			t.Errorf("ListeningOn(%q) = %+v, want an error", address, got)
+		}
+	}
+	c.TLS.Terminated = true
+	if _, err := c.ListeningOn("0.0.0.0:8080"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestScopes tells no scopes from empty ones: without any a key may use all.
 func TestScopes(t *testing.T) {
 	for text, isNil := range map[string]bool{"port: 1": true, "scopes:": false, "scopes: {}": false, "scopes: {a: []}": false} {
