@@ -1,0 +1,416 @@
+package notice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// A listener is a client's stream: it remembers what it was told.
+type listener struct {
+	mu    sync.Mutex
+	told  []string
+	block chan struct{} // while open, Notify waits for it; nil never waits
+	fail  error
+	ask   func(ctx context.Context, q []mcp.Question) ([]mcp.Answer, error)
+}
+
+func (l *listener) Notify(ctx context.Context, m *wire.Message) error {
+	if l.block != nil {
+		select {
+		case <-l.block:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail != nil {
+		return l.fail
+	}
+	note := strings.TrimPrefix(string(m.MethodName()), "notifications/")
+	if uri, ok := wire.Unquote(m.Bytes(m.Member("uri"))); ok {
+		note += " " + uri
+	}
+	if data := m.Bytes(m.Member("data")); data != nil {
+		note += " " + string(data)
+	}
+	l.told = append(l.told, note)
+	return nil
+}
+
+func (l *listener) Ask(ctx context.Context, q []mcp.Question) ([]mcp.Answer, error) {
+	return l.ask(ctx, q)
+}
+
+func (l *listener) Done(context.Context, *mcp.Result) error { panic("a stream of notices has no result") }
+
+// take returns what was told since the last time.
+func (l *listener) take() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	told := l.told
+	l.told = nil
+	return told
+}
+
+func newHub() *Hub { return NewHub(slog.New(slog.NewTextHandler(io.Discard, nil))) }
+
+func updated(uri string) *wire.Message {
+	raw := wire.AppendQuote([]byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":`), uri)
+	return Message(append(raw, "}}"...))
+}
+
+func said(text string) *wire.Message {
+	return Message([]byte(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"` + text + `"}}`))
+}
+
+// listen runs Listen until the returned function ends it; that returns what Listen returned.
+func listen(t *testing.T, h *Hub, session string, f *Filter, l *listener) (end func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.Listen(ctx, session, f, l) }()
+	synctest.Wait()
+	return sync.OnceValue(func() error { cancel(); return <-done })
+}
+
+func wantTold(t *testing.T, l *listener, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	if diff := cmp.Diff(want, l.take()); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+func TestChangesOfListsAreMergedAndSettle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		h.Open("s")
+		var legacy, modern listener
+		defer listen(t, h, "s", nil, &legacy)()
+		defer listen(t, h, "", &Filter{Tools: true}, &modern)()
+
+		for range 100 {
+			h.ListChanged(mcp.Tool)
+			time.Sleep(time.Millisecond / 10)
+		}
+		h.ListChanged(mcp.Template)
+		wantTold(t, &legacy)
+		time.Sleep(2 * settle)
+		wantTold(t, &legacy, "tools/list_changed", "resources/list_changed")
+		wantTold(t, &modern, "tools/list_changed")
+
+		h.ListChanged(mcp.Tool)
+		time.Sleep(2 * settle)
+		wantTold(t, &legacy, "tools/list_changed")
+	})
+}
+
+func TestSubscriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		h.Open("a")
+		h.Open("b")
+		var a, b, modern listener
+		defer listen(t, h, "a", nil, &a)()
+		defer listen(t, h, "b", nil, &b)()
+		defer listen(t, h, "", &Filter{URIs: []string{"x:1"}}, &modern)()
+
+		steps := []struct {
+			what string
+			got  bool
+			want bool
+		}{
+			{"a subscribes first", h.Subscribe("a", "x:1"), true},
+			{"a subscribes again", h.Subscribe("a", "x:1"), false},
+			{"b subscribes too", h.Subscribe("b", "x:1"), false},
+			{"a stream watches too", h.Watch("x:1"), false},
+			{"nobody subscribes", h.Subscribe("nobody", "x:2"), false},
+			{"b leaves", h.Unsubscribe("b", "x:1"), false},
+			{"b leaves again", h.Unsubscribe("b", "x:1"), false},
+		}
+		for _, s := range steps {
+			if s.got != s.want {
+				t.Errorf("%s: %v, want %v", s.what, s.got, s.want)
+			}
+		}
+		m := updated("x:1")
+		h.Updated("x:1", m)
+		copy(m.Raw, strings.Repeat(" ", len(m.Raw))) // what is kept must be a copy
+		h.Updated("x:2", updated("x:2"))
+		wantTold(t, &a, "resources/updated x:1")
+		wantTold(t, &b)
+		wantTold(t, &modern, "resources/updated x:1")
+
+		if got := h.Drop("a"); got != nil {
+			t.Errorf("Drop while a stream watches = %v, want none", got)
+		}
+		if !h.Unwatch("x:1") {
+			t.Error("the last Unwatch is not the last")
+		}
+		if h.Unwatch("x:1") {
+			t.Error("an Unwatch too many is the last")
+		}
+		h.Subscribe("b", "x:3")
+		if diff := cmp.Diff([]string{"x:3"}, h.Drop("b")); diff != "" {
+			t.Errorf("Drop (-want +got):\n%s", diff)
+		}
+		if len(h.watched)+len(h.subscribers)-1+len(h.sessions) != 0 { // the stream still stands
+			t.Errorf("something is left: %v %v %v", h.watched, h.subscribers, h.sessions)
+		}
+	})
+}
+
+func TestNoticesWaitForAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		h.Open("s")
+		h.Subscribe("s", "x:1")
+		h.Tell("s", said("one"))
+		h.Updated("x:1", updated("x:1"))
+		h.Updated("x:1", updated("x:1"))
+		h.ListChanged(mcp.Prompt)
+		h.Tell("other", said("lost"))
+		time.Sleep(time.Hour)
+
+		var l listener
+		end := listen(t, h, "s", nil, &l)
+		wantTold(t, &l, "prompts/list_changed", `message "one"`, "resources/updated x:1")
+		if err := end(); err != nil {
+			t.Errorf("Listen = %v, want nil when its context ends", err)
+		}
+	})
+}
+
+func TestANewerStreamTakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		h.Open("s")
+		stuck := listener{block: make(chan struct{})}
+		endStuck := listen(t, h, "s", nil, &stuck)
+		h.Tell("s", said("one"))
+		h.Tell("s", said("two"))
+		synctest.Wait()
+
+		var newer listener
+		end := listen(t, h, "s", nil, &newer)
+		wantTold(t, &newer, `message "one"`, `message "two"`)
+		if err := endStuck(); err != nil {
+			t.Errorf("the older Listen = %v, want nil", err)
+		}
+		h.Drop("s")
+		if err := end(); err != nil {
+			t.Errorf("Listen of a dropped session = %v, want nil", err)
+		}
+		if err := h.Listen(t.Context(), "s", nil, &newer); err != nil {
+			t.Errorf("Listen of an unknown session = %v, want nil", err)
+		}
+	})
+}
+
+func TestABrokenStreamLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		h.Open("s")
+		broken := listener{fail: errors.New("broken pipe")}
+		h.Tell("s", said("one"))
+		h.ListChanged(mcp.Tool)
+		if err := h.Listen(t.Context(), "s", nil, &broken); !errors.Is(err, broken.fail) {
+			t.Errorf("Listen = %v, want %v", err, broken.fail)
+		}
+		var l listener
+		defer listen(t, h, "s", nil, &l)()
+		time.Sleep(settle)
+		wantTold(t, &l, `message "one"`, "tools/list_changed")
+	})
+}
+
+func TestASlowListenerLosesUpdatesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		h.Open("slow")
+		h.Open("quick")
+		slow := listener{block: make(chan struct{})}
+		var quick listener
+		defer listen(t, h, "slow", nil, &slow)()
+		defer listen(t, h, "quick", nil, &quick)()
+		for i := range maxLetters {
+			uri := fmt.Sprint("x:", i)
+			h.Subscribe("slow", uri)
+			h.Subscribe("quick", uri)
+			h.Updated(uri, updated(uri))
+			synctest.Wait()
+		}
+		for i := range 10 {
+			h.Tell("slow", said(fmt.Sprint(i)))
+		}
+		h.ListChanged(mcp.Tool)
+		synctest.Wait()
+		if n := len(quick.take()); n != maxLetters {
+			t.Errorf("the quick one was told %d, want %d", n, maxLetters)
+		}
+		close(slow.block)
+		time.Sleep(time.Second)
+		told := slow.take()
+		if len(told) != 1+maxLetters+1 { // one was in the hand of the slow one, one is of the list
+			t.Errorf("the slow one was told %d, want %d", len(told), maxLetters+2)
+		}
+		for i := range 10 {
+			if want := fmt.Sprintf("message %q", fmt.Sprint(i)); !slices.Contains(told, want) {
+				t.Errorf("%s gave way to an update", want)
+			}
+		}
+		if !slices.Contains(told, "tools/list_changed") {
+			t.Error("the change of a list was lost")
+		}
+	})
+}
+
+func TestMailboxIsBoundedInBytes(t *testing.T) {
+	h := newHub()
+	h.Open("s")
+	for range 10 {
+		h.Tell("s", said(strings.Repeat("x", maxBytes/4)))
+	}
+	h.Tell("s", said(strings.Repeat("x", 2*maxBytes)))
+	h.Tell("s", said("last"))
+	box := h.sessions["s"]
+	if box.size > maxBytes || len(box.letters) != 1 {
+		t.Errorf("%d bytes in %d letters, want the last alone", box.size, len(box.letters))
+	}
+}
+
+func TestHelloComesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		l := listener{block: make(chan struct{})}
+		hello := Message([]byte(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged"}`))
+		end := listen(t, h, "", &Filter{URIs: []string{"x:1"}, Hello: hello}, &l)
+		h.Updated("x:1", updated("x:1"))
+		close(l.block)
+		wantTold(t, &l, "subscriptions/acknowledged", "resources/updated x:1")
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+		if len(h.streams)+len(h.subscribers) != 0 {
+			t.Error("the stream was not forgotten")
+		}
+	})
+}
+
+func TestAsk(t *testing.T) {
+	question := []mcp.Question{{Key: "q", Method: mcp.MethodRoots}}
+	answer := func(context.Context, []mcp.Question) ([]mcp.Answer, error) {
+		return []mcp.Answer{{Result: []byte(`{}`)}}, nil
+	}
+	tests := []struct {
+		name string
+		run  func(t *testing.T, h *Hub)
+		want error
+	}{
+		{"a stream is open", func(t *testing.T, h *Hub) { go h.Listen(t.Context(), "s", nil, &listener{ask: answer}) }, nil},
+		{"a stream opens soon", func(t *testing.T, h *Hub) {
+			go func() {
+				time.Sleep(patience / 2)
+				_ = h.Listen(t.Context(), "s", nil, &listener{ask: answer})
+			}()
+		}, nil},
+		{"no stream opens", func(*testing.T, *Hub) {}, mcp.ErrUnsupported},
+		{"the session is dropped", func(_ *testing.T, h *Hub) {
+			go func() { time.Sleep(patience / 2); h.Drop("s") }()
+		}, mcp.ErrUnsupported},
+		{"the stream ends in the middle", func(t *testing.T, h *Hub) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			t.Cleanup(cancel)
+			go h.Listen(ctx, "s", nil, &listener{ask: func(ctx context.Context, _ []mcp.Question) ([]mcp.Answer, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}})
+		}, context.Canceled},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				h := newHub()
+				h.Open("s")
+				tt.run(t, h)
+				answers, err := h.Ask(ctx, "s", question)
+				if !errors.Is(err, tt.want) || err == nil && len(answers) != 1 {
+					t.Errorf("Ask = %v, %v, want error %v", answers, err, tt.want)
+				}
+				h.Drop("s")
+				synctest.Wait()
+			})
+		})
+	}
+	if _, err := newHub().Ask(t.Context(), "unknown", question); !errors.Is(err, mcp.ErrUnsupported) {
+		t.Errorf("Ask of an unknown session = %v", err)
+	}
+}
+
+// TestManyAtOnce has everything happen at the same time; the race detector and a deadlock are what it looks for.
+func TestManyAtOnce(t *testing.T) {
+	h := newHub()
+	var all sync.WaitGroup
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	for i := range 4 {
+		session := fmt.Sprint(i)
+		h.Open(session)
+		for range 2 {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					listening, leave := context.WithTimeout(ctx, 3*time.Millisecond)
+					_ = h.Listen(listening, session, nil, &listener{})
+					_ = h.Listen(listening, "", &Filter{Tools: true, URIs: []string{"x:1"}}, &listener{})
+					leave()
+				}
+			})
+		}
+		all.Go(func() {
+			for ctx.Err() == nil {
+				h.Subscribe(session, "x:1")
+				h.Updated("x:1", updated("x:1"))
+				h.Tell(session, said("hi"))
+				h.ListChanged(mcp.Tool)
+				h.Unsubscribe(session, "x:1")
+			}
+		})
+	}
+	all.Wait()
+	for i := range 4 {
+		h.Drop(fmt.Sprint(i))
+	}
+	if len(h.watched)+len(h.subscribers)+len(h.streams)+len(h.sessions) != 0 {
+		t.Errorf("something is left: %v %v %v %v", h.watched, h.subscribers, h.streams, h.sessions)
+	}
+}
+
+func BenchmarkUpdatedTenThousandSessions(b *testing.B) {
+	h := newHub()
+	for i := range 10_000 {
+		h.Open(fmt.Sprint(i))
+	}
+	h.Subscribe("5000", "x:1")
+	m := updated("x:1")
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Updated("x:1", m)
+	}
+}
