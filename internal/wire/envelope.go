@@ -32,6 +32,7 @@ func (p *pass) child(r role, key Span) role {
 		if KeyEqual(name, metaName) {
 			return r + 1
 		}
+	default:
 	}
 	return rolePlain
 }
@@ -115,6 +116,7 @@ func (p *pass) judge() {
 		p.judgeCall()
 	case Result, Failure:
 		p.judgeAnswer(kind)
+	default: // kind has told why
 	}
 	if p.err.Code == 0 {
 		m.Kind = kind

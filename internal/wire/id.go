@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"math"
+	"bytes"
 	"strconv"
 	"sync/atomic"
 )
@@ -19,26 +19,13 @@ func AppendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10
 // ParseInt reads a number as [AppendInt] writes it. It reports false for everything else, even for another spelling of the
 // same number, since an answer carries the id as it was sent.
 func ParseInt(raw []byte) (int64, bool) {
-	digits, negative := raw, false
-	if len(raw) > 0 && raw[0] == '-' {
-		digits, negative = raw[1:], true
-	}
-	if len(digits) == 0 || digits[0] == '0' && len(raw) > 1 {
+	var canonical [len("-9223372036854775808")]byte
+	if len(raw) > len(canonical) {
 		return 0, false
 	}
-	var n uint64
-	for _, c := range digits {
-		if !isDigit(c) || n > math.MaxInt64/10 {
-			return 0, false
-		}
-		n = n*10 + uint64(c-'0')
-	}
-	switch {
-	case negative && n <= -math.MinInt64:
-		return -int64(n), true
-	case !negative && n <= math.MaxInt64:
-		return int64(n), true
-	default:
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil || !bytes.Equal(AppendInt(canonical[:0], n), raw) {
 		return 0, false
 	}
+	return n, true
 }

@@ -1,6 +1,9 @@
 package wire
 
-import "io"
+import (
+	"errors"
+	"io"
+)
 
 // A LineReader reads messages that stand on a line each, as on the standard input and output of a process. It is not safe
 // for concurrent use.
@@ -17,7 +20,7 @@ func NewLineReader(r io.Reader, maxLine int) *LineReader {
 func (r *LineReader) Next() ([]byte, error) {
 	for {
 		line, err := r.lines.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			line, err = r.lines.rest()
 		}
 		if err != nil {

@@ -67,18 +67,11 @@ func (l *lines) cut() ([]byte, bool) {
 			l.seen = l.start
 		}
 	}
-	ahead := l.buf[l.seen:l.end]
-	n := 0
-	if l.cr {
-		n = lineEnd(ahead)
-	} else if n = bytes.IndexByte(ahead, '\n'); n < 0 {
-		n = len(ahead)
-	}
-	if n == len(ahead) {
+	at := l.seen + l.lineEnd(l.buf[l.seen:l.end])
+	if at == l.end {
 		l.seen = l.end
 		return nil, false
 	}
-	at := l.seen + n
 	line := l.buf[l.start:at]
 	if !l.cr {
 		line = bytes.TrimSuffix(line, []byte("\r"))
@@ -86,6 +79,17 @@ func (l *lines) cut() ([]byte, bool) {
 	l.afterCR = l.buf[at] == '\r'
 	l.start, l.seen = at+1, at+1
 	return line, true
+}
+
+// lineEnd returns the offset of the first line end of b, len(b) if there is none.
+func (l *lines) lineEnd(b []byte) int {
+	if l.cr {
+		return lineEnd(b)
+	}
+	if n := bytes.IndexByte(b, '\n'); n >= 0 {
+		return n
+	}
+	return len(b)
 }
 
 // rest returns what stands before the end of the stream without a line end, if anything does.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -27,15 +28,8 @@ func addByLength(lists [][]string, name string) [][]string {
 }
 
 func hasByLength(lists [][]string, name []byte) bool {
-	if len(name) >= len(lists) {
-		return false
-	}
-	for _, s := range lists[len(name)] {
-		if s == string(name) {
-			return true
-		}
-	}
-	return false
+	return len(name) < len(lists) &&
+		slices.ContainsFunc(lists[len(name)], func(s string) bool { return s == string(name) })
 }
 
 // checkName notes a fault if the key is not one of the names but would be taken for one by a decoder that ignores case or,
@@ -65,7 +59,7 @@ func appendFolded(dst, raw []byte, most int) []byte {
 // Fold returns the form of s in which names that differ only by case are equal: Fold(a) == Fold(b) if and only if
 // strings.EqualFold(a, b), for valid UTF-8. It is Unicode's simple case folding, so the Kelvin sign is a k and the long s an s.
 func Fold(s string) string {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
 			return foldSlow(s)
 		}

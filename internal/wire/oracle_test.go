@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -145,7 +146,7 @@ func checkMessage(t *testing.T, data []byte, m *Message, err error, answer bool)
 	t.Helper()
 	kind, code := oracleMessage(t, data, testVocabulary, answer)
 	got := 0
-	if e, ok := err.(*Error); ok {
+	if e, ok := errors.AsType[*Error](err); ok {
 		got = e.Code
 		if e.ID.Ok() && !json.Valid(data[e.ID.Start:e.ID.End]) {
 			t.Errorf("%q: the id of the error is %q", data, data[e.ID.Start:e.ID.End])
@@ -222,7 +223,7 @@ func FuzzValue(f *testing.F) {
 		}
 		got := 0
 		err := s.Value(data)
-		if e, ok := err.(*Error); ok {
+		if e, ok := errors.AsType[*Error](err); ok {
 			got = e.Code
 		}
 		if got != want {

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"hash/maphash"
-	"math"
 	"sync"
 )
 
@@ -42,7 +41,6 @@ func NewScanner(v Vocabulary, maxDepth int) *Scanner {
 	s.request.names[roleParamsMeta] = newNames(v.Meta...)
 	s.answer = rules{loneSurrogates: true, nullID: true}
 	s.answer.names[roleEnvelope] = envelope
-	s.passes.New = func() any { return new(pass) }
 	return s
 }
 
@@ -70,7 +68,7 @@ func (s *Scanner) Value(data []byte) error {
 	p := s.begin(data, nil, &s.value)
 	defer s.end(p)
 	if p.root(rolePlain); p.err.Code != 0 {
-		return p.error()
+		return p.refusal()
 	}
 	return nil
 }
@@ -81,7 +79,7 @@ func (s *Scanner) message(data []byte, m *Message, r *rules) error {
 	defer s.end(p)
 	p.message()
 	if p.err.Code != 0 {
-		err := p.error()
+		err := p.refusal()
 		m.reset(data)
 		return err
 	}
@@ -89,7 +87,10 @@ func (s *Scanner) message(data []byte, m *Message, r *rules) error {
 }
 
 func (s *Scanner) begin(data []byte, m *Message, r *rules) *pass {
-	p := s.passes.Get().(*pass)
+	p, ok := s.passes.Get().(*pass)
+	if !ok {
+		p = new(pass)
+	}
 	p.data, p.msg, p.rules, p.depth, p.seed = data, m, r, s.depth, s.seed
 	return p
 }
@@ -123,9 +124,9 @@ type pass struct {
 	depth int // the most that is accepted
 	seed  maphash.Seed
 
-	keys  []key    // of the objects that are open, the innermost last
-	table []uint32 // finds duplicates in a large object
-	buf   []byte   // an unescaped or folded key
+	keys  []key  // of the objects that are open, the innermost last
+	table []int  // finds duplicates in a large object
+	buf   []byte // an unescaped or folded key
 
 	version Span // the value of "jsonrpc"
 	idTwice bool // "id" is there more than once, or nearly
@@ -145,8 +146,8 @@ func (p *pass) fault(at int, reason string) {
 	}
 }
 
-// error returns what was found, with the id if that is sure. It is not if the scan has ended early: another may follow.
-func (p *pass) error() *Error {
+// refusal returns what was found, with the id if that is sure. It is not if the scan has ended early: another may follow.
+func (p *pass) refusal() *Error {
 	err := p.err
 	if p.msg != nil && err.Code != CodeParse && !p.idTwice && p.goodID() {
 		err.ID = p.msg.ID
@@ -164,10 +165,6 @@ func (p *pass) at(i int) byte {
 
 // root reads the one value of the data, and that nothing but white space follows it.
 func (p *pass) root(r role) {
-	if uint64(len(p.data)) > math.MaxUint32 {
-		p.fail(0, "it is longer than 4 GiB")
-		return
-	}
 	i := p.value(p.space(0), 0, r)
 	if i == failed {
 		return

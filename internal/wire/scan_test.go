@@ -25,11 +25,11 @@ type corpusCase struct {
 
 var hexByte = regexp.MustCompile(`<[0-9a-f]{2}>`)
 
-func readCorpus(t testing.TB, name string) []corpusCase {
-	t.Helper()
+func readCorpus(tb testing.TB, name string) []corpusCase {
+	tb.Helper()
 	text, err := os.ReadFile("testdata/" + name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var cases []corpusCase
 	for i, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
@@ -38,7 +38,7 @@ func readCorpus(t testing.TB, name string) []corpusCase {
 		}
 		want, message, found := strings.Cut(line, " | ")
 		if !found {
-			t.Fatalf("%s:%d: no bar", name, i+1)
+			tb.Fatalf("%s:%d: no bar", name, i+1)
 		}
 		data := hexByte.ReplaceAllFunc([]byte(message), func(b []byte) []byte {
 			b, _ = hex.AppendDecode(nil, b[1:3])

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math"
 	"strings"
@@ -44,11 +45,10 @@ func (r *EventReader) Next() (Event, error) {
 	for {
 		line, err := r.line()
 		switch {
-		case err == ErrTooLong && r.dropping:
-		case err == ErrTooLong:
-			r.dropping = true
-			return Event{}, err
+		case errors.Is(err, ErrTooLong) && r.dropping:
+			continue
 		case err != nil:
+			r.dropping = r.dropping || errors.Is(err, ErrTooLong)
 			return Event{}, err
 		case len(line) == 0 && (r.dropping || e.Data == nil && !e.HasID && e.Retry == 0):
 			r.restart()
@@ -117,13 +117,14 @@ func (r *EventReader) field(e *Event, line []byte) {
 
 // milliseconds reads the value of a retry field: digits only.
 func milliseconds(digits []byte) (time.Duration, bool) {
-	var n time.Duration
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	var ms int64
 	for _, c := range digits {
-		if n = n*10 + time.Duration(c-'0'); !isDigit(c) || n > math.MaxInt64/time.Millisecond {
+		if ms = ms*10 + int64(c-'0'); !isDigit(c) || ms > most {
 			return 0, false
 		}
 	}
-	return n * time.Millisecond, len(digits) > 0
+	return time.Duration(ms) * time.Millisecond, len(digits) > 0
 }
 
 // AppendEvent appends an event as an [EventReader] reads it. Data goes into a data field per line, whichever way its lines

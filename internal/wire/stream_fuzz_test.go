@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -28,13 +29,13 @@ func FuzzSSE(f *testing.F) {
 		if got, err := events.Next(); err != nil || eventText(got) != eventText(want) {
 			t.Errorf("sent %s, got %s (%v) from %q", eventText(want), eventText(got), err, wire)
 		}
-		if e, err := events.Next(); err != io.EOF {
+		if e, err := events.Next(); !errors.Is(err, io.EOF) {
 			t.Errorf("and then %s, %v", eventText(e), err)
 		}
 		for _, limit := range []int{10, 1 << 20} {
 			whole, _ := readEvents(bytes.NewReader(stream), limit)
 			pieces, err := readEvents(iotest.OneByteReader(bytes.NewReader(stream)), limit)
-			if !slices.Equal(whole, pieces) || err != io.EOF {
+			if !slices.Equal(whole, pieces) || !errors.Is(err, io.EOF) {
 				t.Errorf("limit %d, %q: at once %q, in pieces %q (%v)", limit, stream, whole, pieces, err)
 			}
 		}
@@ -63,7 +64,7 @@ func FuzzLine(f *testing.F) {
 		for _, limit := range []int{5, 1 << 20} {
 			whole, _ := readLines(bytes.NewReader(stream), limit)
 			pieces, err := readLines(iotest.OneByteReader(bytes.NewReader(stream)), limit)
-			if !slices.Equal(whole, pieces) || err != io.EOF {
+			if !slices.Equal(whole, pieces) || !errors.Is(err, io.EOF) {
 				t.Errorf("limit %d, %q: at once %q, in pieces %q (%v)", limit, stream, whole, pieces, err)
 			}
 		}
