@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,10 +20,11 @@ import (
 // gatewayPackage is what is built and measured when no binary is named.
 const gatewayPackage = "github.com/sumun-mcp/sumun/cmd/sumun"
 
-// buildGateway builds the gateway of this module into a directory and returns the binary's path.
-func buildGateway(ctx context.Context, dir string) (string, error) {
+// buildGateway builds the gateway of this module into a directory, with further flags, and returns the binary's path.
+func buildGateway(ctx context.Context, dir string, flags ...string) (string, error) {
 	binary := filepath.Join(dir, "sumun")
-	c := exec.CommandContext(ctx, "go", "build", "-o", binary, gatewayPackage) //nolint:gosec // fixed but for our own directory
+	args := slices.Concat([]string{"build", "-o", binary}, flags, []string{gatewayPackage})
+	c := exec.CommandContext(ctx, "go", args...) //nolint:gosec // fixed but for our own directory
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the gateway: %w\n%s", err, out)
 	}

@@ -14,10 +14,7 @@ import (
 	"os/signal"
 	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/sumun-mcp/sumun/bench/load"
 )
@@ -45,55 +42,6 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, "bench:", err)
 	return 1
-}
-
-// options are the flags.
-type options struct {
-	rounds    int
-	duration  time.Duration
-	conns     string
-	only      string
-	targets   string
-	gateway   string
-	anonymous bool
-	quick     bool
-	json      string
-	markdown  string
-	soak16k   bool
-	soakCalls int64
-	sessions  int
-}
-
-// parse reads the flags.
-func (o *options) parse(args []string, stderr io.Writer) error {
-	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.IntVar(&o.rounds, "rounds", 3, "how often each target is measured in each cell")
-	f.DurationVar(&o.duration, "duration", 1500*time.Millisecond, "how long a target is loaded in a round, after its warm-up")
-	f.StringVar(&o.conns, "conns", "1,16,64", "numbers of connections")
-	f.StringVar(&o.only, "only", "", "measure only cells whose name, such as \"legacy SSE, 16 KB, c=64\", matches this expression")
-	f.StringVar(&o.targets, "targets", "E,B,C,S", "which of the yardsticks E, B, C and the gateway S to measure")
-	f.StringVar(&o.gateway, "gateway", "", "binary of the gateway (default: built from this module)")
-	f.BoolVar(&o.anonymous, "anonymous", false, "run the gateway without a key")
-	f.BoolVar(&o.quick, "quick", false, "one round of 300 ms at 1 and 16 connections: does it work at all?")
-	f.StringVar(&o.json, "json", "", "keep the raw figures in this file")
-	f.StringVar(&o.markdown, "markdown", "", "put the table between the marks of this page")
-	f.BoolVar(&o.soak16k, "soak16k", false, "instead of the table: 100,000 calls of 16 KB through each target, counting dropped connections")
-	f.Int64Var(&o.soakCalls, "soak-calls", 100_000, "how many calls -soak16k makes")
-	f.IntVar(&o.sessions, "sessions", 0, "instead of the table: memory of so many idle legacy sessions")
-	if err := f.Parse(args); err != nil {
-		return err
-	}
-	if f.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", f.Arg(0))
-	}
-	if o.quick {
-		o.rounds, o.duration, o.conns = 1, 300*time.Millisecond, "1,16"
-	}
-	if o.rounds < 1 || o.duration <= 0 {
-		return errors.New("-rounds and -duration must be positive")
-	}
-	return nil
 }
 
 // A bench is one run of this program.
@@ -127,12 +75,14 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
-	if b.binary = b.opt.gateway; b.binary == "" && slices.Contains(b.targets, "S") {
+	if b.binary = b.opt.gateway; b.binary == "" && b.opt.profile == "" && slices.Contains(b.targets, "S") {
 		if b.binary, err = buildGateway(ctx, b.dir); err != nil {
 			return fmt.Errorf("%w\nthe yardsticks alone: -targets E,B,C", err)
 		}
 	}
 	switch {
+	case b.opt.profile != "":
+		return b.profile(ctx, stdout)
 	case b.opt.soak16k:
 		return b.soak(ctx, stdout)
 	case b.opt.sessions > 0:
@@ -145,11 +95,7 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 func (b *bench) table(ctx context.Context, stdout, progress io.Writer) error {
 	r := &result{Machine: thisMachine(), Setting: b.setting()}
 	for _, sh := range load.Shapes() {
-		works := []work{callWork(load.Small()), callWork(load.Large())}
-		if !sh.Stream {
-			works = append(works, listWork())
-		}
-		for _, w := range works {
+		for _, w := range works(sh) {
 			cells, err := b.cells(ctx, sh, w, progress)
 			if err != nil {
 				return err
@@ -166,13 +112,7 @@ func (b *bench) table(ctx context.Context, stdout, progress io.Writer) error {
 
 // cells measures one work in one shape, at each number of connections.
 func (b *bench) cells(ctx context.Context, sh load.Shape, w work, progress io.Writer) ([]*cell, error) {
-	var cells []*cell
-	for _, n := range b.conns {
-		c := &cell{Shape: sh.Name, Work: w.Name, Conns: n}
-		if b.only.MatchString(c.name()) {
-			cells = append(cells, c)
-		}
-	}
+	cells := b.matching(sh, w)
 	if len(cells) == 0 {
 		return nil, nil
 	}
@@ -188,6 +128,22 @@ func (b *bench) cells(ctx context.Context, sh load.Shape, w work, progress io.Wr
 		}
 	}
 	return cells, nil
+}
+
+// matching returns the cells of a work in a shape that -only matches, still empty.
+func (b *bench) matching(sh load.Shape, w work) []*cell {
+	var cells []*cell
+	conns := b.conns
+	if w.Conns > 0 {
+		conns = []int{w.Conns}
+	}
+	for _, n := range conns {
+		c := &cell{Shape: sh.Name, Work: w.Name, Conns: n}
+		if b.only.MatchString(c.name()) {
+			cells = append(cells, c)
+		}
+	}
+	return cells
 }
 
 // setting returns the line that says how the figures came about.
@@ -225,17 +181,4 @@ func (b *bench) report(r *result, stdout io.Writer) error {
 		return fmt.Errorf("%s: %w", b.opt.markdown, err)
 	}
 	return os.WriteFile(b.opt.markdown, []byte(text), 0o600) //nolint:gosec // the page that the user named
-}
-
-// parseConns reads a list of numbers of connections.
-func parseConns(list string) ([]int, error) {
-	var conns []int
-	for field := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(field))
-		if err != nil || n < 1 || n > 1000 {
-			return nil, fmt.Errorf("-conns: %q is not a number from 1 to 1000", field)
-		}
-		conns = append(conns, n)
-	}
-	return conns, nil
 }

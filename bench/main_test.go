@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,10 +12,16 @@ import (
 	"github.com/sumun-mcp/sumun/bench/load"
 )
 
-// TestMain makes the test's binary a yardstick when the bench under test starts it again as one.
+// TestMain makes the test's binary a yardstick, or a gateway for the test, when the bench under test starts it as one.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == childVerb {
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == childVerb:
 		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	case len(os.Args) > 3 && os.Args[1] == "serve":
+		if err := serveForTest(os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
 	}
 	os.Exit(m.Run())
 }

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// patience is how long a child may take to answer a question about itself.
-const patience = 15 * time.Second
+// patience is how long a child may take to answer a question about itself, be it a profile.
+const patience = profileSeconds*time.Second + 15*time.Second
 
 // A process is a child of the bench: a yardstick or the gateway. It runs in a process group of its own, which is killed
 // when the context ends or when it is stopped.

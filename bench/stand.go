@@ -98,6 +98,7 @@ type work struct {
 	Name    string
 	Tools   int // that E lists
 	AtLeast int // bytes of an answer
+	Conns   int // the only number of connections at which it is measured; 0: all that -conns names
 	request func(load.Script, string) *load.Message
 }
 
@@ -109,15 +110,27 @@ func callWork(z load.Size) work {
 	}
 }
 
-// listTools is how long the list of the list work is.
-const listTools = 1000
+// The list work: how long the list is, and how many connections ask for it.
+const (
+	listTools = 1000
+	listConns = 16
+)
 
 // listWork is a tools/list of a thousand tools.
 func listWork() work {
 	return work{
-		Name: "list of 1,000 tools", Tools: listTools, AtLeast: listTools * 300,
+		Name: "list of 1,000 tools", Tools: listTools, AtLeast: listTools * 300, Conns: listConns,
 		request: func(s load.Script, session string) *load.Message { return s.List(session) },
 	}
+}
+
+// works returns what is measured in a shape.
+func works(sh load.Shape) []work {
+	all := []work{callWork(load.Small()), callWork(load.Large())}
+	if !sh.Stream { // lists are always answered with JSON
+		all = append(all, listWork())
+	}
+	return all
 }
 
 // task returns the work as the clients of one target do it.
