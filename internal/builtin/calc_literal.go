@@ -52,14 +52,19 @@ func scanExponent(s string) (exponent, size int) {
 // decimal is digits × 10**exponent.
 func decimal(digits string, exponent int) (number, error) {
 	n, _ := new(big.Int).SetString(digits, 10)
-	if n.Sign() == 0 {
+	switch {
+	case n.Sign() == 0:
 		return number{rat: new(big.Rat)}, nil
+	case exponent > maxBits:
+		return number{}, errTooLarge
+	case exponent < -maxBits:
+		return number{}, errTiny
 	}
-	scale, err := power(number{rat: big.NewRat(10, 1)}, number{rat: big.NewRat(int64(exponent), 1)})
-	if err != nil {
-		return number{}, err
+	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(abs64(int64(exponent))), nil)
+	if exponent < 0 {
+		return newExact(new(big.Rat).SetFrac(n, scale))
 	}
-	return newExact(new(big.Rat).Mul(new(big.Rat).SetInt(n), scale.rat))
+	return newExact(new(big.Rat).SetInt(n.Mul(n, scale)))
 }
 
 func countPrefix(s string, in func(byte) bool) int {

@@ -20,7 +20,8 @@ type fault string
 func (f fault) Error() string { return string(f) }
 
 const (
-	errTooLarge fault = "the number is too large; numbers have at most 10000 bits (about 3000 digits), use smaller ones"
+	errTooLarge fault = "the number is too large; whole numbers have at most 10000 bits (about 3000 digits), use smaller ones"
+	errTiny     fault = "the value is too close to 0 for a floating-point number; multiply it by a power of ten"
 	errZero     fault = "division by zero; make sure that the divisor is not 0"
 	errRange    fault = "the value is outside the range of floating-point numbers (about ±1.8e308); use smaller numbers or // for whole ones"
 	errNotReal  fault = "the result is not a real number; a negative base needs a whole exponent"
@@ -54,12 +55,25 @@ func (n number) fraction() *big.Rat {
 
 func (n number) sign() int { return n.fraction().Sign() }
 
-// newExact returns r as a number, or errTooLarge.
+// newExact returns r as a number. Beyond maxBits a whole number is refused and
+// a fraction becomes an approximation.
 func newExact(r *big.Rat) (number, error) {
-	if bits(r) > maxBits {
+	switch {
+	case bits(r) <= maxBits:
+		return number{rat: r}, nil
+	case r.IsInt():
 		return number{}, errTooLarge
 	}
-	return number{rat: r}, nil
+	f, _ := r.Float64()
+	return newNonZero(f)
+}
+
+// newNonZero is newFloat for a value that is 0 only because it was rounded.
+func newNonZero(f float64) (number, error) {
+	if f == 0 {
+		return number{}, errTiny
+	}
+	return newFloat(f)
 }
 
 // newFloat returns f as a number. The values that are none become errors, so
@@ -139,8 +153,9 @@ func floorRat(r *big.Rat) *big.Rat {
 	return new(big.Rat).SetInt(new(big.Int).Div(r.Num(), r.Denom()))
 }
 
-// power is a**b: exact for a fraction and a whole exponent. Its size is
-// estimated first, so a tower of powers is refused before it costs anything.
+// power is a**b: exact for a fraction and a whole exponent, unless newExact
+// would not have it exact. The size is estimated first, so that a tower of
+// powers is refused before it costs anything.
 func power(a, b number) (number, error) {
 	if a.sign() == 0 && b.sign() < 0 {
 		return number{}, errZero
@@ -153,7 +168,10 @@ func power(a, b number) (number, error) {
 	}
 	exponent := b.rat.Num()
 	if !exponent.IsInt64() || abs64(exponent.Int64()) > maxBits/int64(bits(a.rat)-1) {
-		return number{}, errTooLarge
+		if a.rat.IsInt() && exponent.Sign() > 0 {
+			return number{}, errTooLarge
+		}
+		return longPower(a.rat, exponent)
 	}
 	n := big.NewInt(abs64(exponent.Int64()))
 	num := new(big.Int).Exp(a.rat.Num(), n, nil)
@@ -162,6 +180,27 @@ func power(a, b number) (number, error) {
 		num, den = den, num
 	}
 	return newExact(new(big.Rat).SetFrac(num, den))
+}
+
+// longPower approximates base**exponent by squaring, with bits to spare for
+// the errors of as many as 2^63 multiplications. base is not 0, 1 or -1.
+func longPower(base *big.Rat, exponent *big.Int) (number, error) {
+	if !exponent.IsInt64() {
+		return number{}, fault("the exponent is too large; use one below 2**63")
+	}
+	if exponent.Sign() < 0 {
+		base = new(big.Rat).Inv(base)
+	}
+	square := new(big.Float).SetPrec(128).SetRat(base)
+	product := new(big.Float).SetPrec(128).SetInt64(1)
+	for n := abs64(exponent.Int64()); n > 0; n >>= 1 {
+		if n&1 == 1 {
+			product.Mul(product, square)
+		}
+		square.Mul(square, square)
+	}
+	f, _ := product.Float64()
+	return newNonZero(f)
 }
 
 func unitPower(a number, exponent *big.Int) number {
@@ -250,8 +289,8 @@ func (n number) text() (string, error) {
 	switch {
 	case math.IsInf(f, 0):
 		return "", errRange
-	case f == 0 && n.rat != nil: // a fraction that is not 0 came here
-		return "", fault("the result is too close to 0 for a floating-point number; multiply it by a power of ten")
+	case f == 0 && n.rat != nil: // it is not: 0 has been written above
+		return "", errTiny
 	case f == 0:
 		return "0", nil // minus zero has no meaning here
 	}

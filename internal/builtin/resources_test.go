@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -126,20 +125,18 @@ func TestResourcesListIsBounded(t *testing.T) {
 }
 
 func TestScanIsBounded(t *testing.T) {
-	dir := t.TempDir()
-	for i := range maxEntries + 10 {
-		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	all, err := openFiles([]Root{{"docs", dir}, {"again", dir}})
+	dir := write(t, map[string]string{"1": "", "2": "", "3": "", "sub/4": "", "sub/5": ""})
+	all, err := openFiles([]Root{{"docs", dir}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer all.close()
-	s := scanFiles(all)
-	if len(s.files) != maxListed || !s.cut || s.budget != 0 {
-		t.Errorf("%d files, cut %v, budget %d", len(s.files), s.cut, s.budget)
+	for budget, cut := range map[int]bool{0: true, 3: true, 4: true, 5: true, 6: false, 7: false} {
+		s := &scan{budget: budget}
+		s.walk(all[0])
+		if len(s.files) > budget || s.budget < 0 || s.cut != cut {
+			t.Errorf("budget %d: %d files, %d left, cut %v", budget, len(s.files), s.budget, s.cut)
+		}
 	}
 }
 

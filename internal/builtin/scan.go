@@ -87,9 +87,12 @@ func (s *scan) names(f *folder, dir string) []string {
 		return nil
 	}
 	defer func() { _ = d.Close() }() // only read
-	names, err := d.Readdirnames(s.budget)
-	if err != nil {
+	names, err := d.Readdirnames(s.budget + 1)
+	if err != nil { // also io.EOF, of an empty directory
 		return nil
+	}
+	if len(names) > s.budget {
+		names, s.cut = names[:s.budget], true
 	}
 	s.budget -= len(names)
 	return slices.DeleteFunc(names, func(name string) bool { return checkPath(path.Join(dir, name)) != nil })
