@@ -128,23 +128,22 @@ func (a *app) initConflicts(dir string, files []initFile, force bool) error {
 
 // writeProject writes the files below dir, and nowhere else: links that lead out of it are refused.
 func writeProject(dir string, files []initFile) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // others may read a project
 		return err
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
-	defer root.Close()
 	for _, f := range files {
-		if err := root.MkdirAll(path.Dir(f.name), 0o755); err != nil {
-			return err
+		if err = root.MkdirAll(path.Dir(f.name), 0o755); err != nil {
+			break
 		}
-		if err := root.WriteFile(f.name, []byte(f.text), 0o644); err != nil {
-			return err
+		if err = root.WriteFile(f.name, []byte(f.text), 0o644); err != nil {
+			break
 		}
 	}
-	return nil
+	return errors.Join(err, root.Close())
 }
 
 // tellInit says what was made, and what to do next.

@@ -93,23 +93,34 @@ func (f *File) replace(data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name()) // fails once it was renamed, as it should
 	_, err = temp.Write(data)
-	if err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", temp.Name(), err)
+	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
+	if err == nil {
+		err = f.unchanged()
 	}
+	if err == nil {
+		err = os.Rename(temp.Name(), f.target)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temp.Name()))
+	}
+	return nil
+}
+
+// unchanged is ErrChanged if the file is not as it was when it was opened.
+func (f *File) unchanged() error {
 	now, err := os.ReadFile(f.target)
 	if f.Exists != (err == nil) || !bytes.Equal(now, f.Data) {
 		return ErrChanged
 	}
-	return os.Rename(temp.Name(), f.target)
+	return nil
 }
 
 // backUp copies the file beside Path, unless the same copy is there already.
 func (f *File) backUp() (string, error) {
 	for n := range maxBackups {
 		name := f.backupName(n)
-		old, err := os.ReadFile(name)
+		old, err := os.ReadFile(name) //nolint:gosec // beside the user's own file
 		switch {
 		case err == nil && bytes.Equal(old, f.Data):
 			return name, nil
@@ -118,7 +129,7 @@ func (f *File) backUp() (string, error) {
 		case !errors.Is(err, fs.ErrNotExist):
 			return "", err
 		}
-		out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.mode)
+		out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.mode) //nolint:gosec // beside the user's own file
 		if err != nil {
 			return "", err
 		}

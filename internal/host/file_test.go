@@ -55,8 +55,8 @@ func TestWriteNew(t *testing.T) {
 
 func TestWriteKeeps(t *testing.T) {
 	dir := t.TempDir()
-	real, link := filepath.Join(dir, "real.json"), filepath.Join(dir, "home", "link.json")
-	put(t, real, "old", 0o640)
+	target, link := filepath.Join(dir, "real.json"), filepath.Join(dir, "home", "link.json")
+	put(t, target, "old", 0o640)
 	if err := os.Mkdir(filepath.Dir(link), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestWriteKeeps(t *testing.T) {
 	if to, err := os.Readlink(link); err != nil || to != filepath.Join("..", "real.json") {
 		t.Errorf("the link is %q, %v", to, err)
 	}
-	if info, err := os.Stat(real); err != nil || info.Mode() != 0o640 || read(t, real) != "new" {
+	if info, err := os.Stat(target); err != nil || info.Mode() != 0o640 || read(t, target) != "new" {
 		t.Errorf("%v, %v", info, err)
 	}
 	for _, d := range []string{dir, filepath.Dir(link)} {

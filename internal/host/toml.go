@@ -267,10 +267,8 @@ func keysOf(e *unstable.Node) (keys []string, from, to int) {
 
 // tomlKey writes a key: bare where that is possible.
 func tomlKey(name string) string {
-	bare := name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r == '-' || r == '_' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z')
-	})
-	if bare {
+	const bare = "-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	if name != "" && strings.Trim(name, bare) == "" {
 		return name
 	}
 	return tomlString(name)
