@@ -23,6 +23,9 @@ type Destination struct {
 	Name string
 	// Headers are the arguments that a modern HTTP request repeats in its headers.
 	Headers []HeaderParam
-	// Timeout bounds the call from start to end; 0 leaves it to the server's own bound.
+	// Timeout is how long the call may stay silent; each progress notification starts it anew. 0 leaves only the server's own
+	// bound, which stands above it.
 	Timeout time.Duration
+	// Repeatable says that the call may be made twice: the server says so of the tool, and is believed.
+	Repeatable bool
 }

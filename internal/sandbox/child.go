@@ -66,7 +66,7 @@ func Start(ctx context.Context, c Command, log *slog.Logger) (*Child, error) {
 	}
 	p := &Child{
 		cmd: cmd, reaped: canReap && len(c.Reaper) > 0,
-		exited: make(chan struct{}), errors: &stderr{ctx: context.WithoutCancel(ctx), log: log},
+		exited: make(chan struct{}), errors: &stderr{ctx: context.WithoutCancel(ctx), log: log, done: make(chan struct{})},
 	}
 	confine(cmd, p.reaped)
 	if err := p.start(); err != nil {

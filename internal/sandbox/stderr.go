@@ -18,6 +18,7 @@ type stderr struct {
 	ctx  context.Context //nolint:containedctx // for the log
 	log  *slog.Logger
 	file *os.File
+	done chan struct{} // closed when the file has ended
 
 	mu   sync.Mutex
 	last []string // the last lines, for when the server ends
@@ -33,6 +34,7 @@ const (
 
 // read reads the file to its end.
 func (e *stderr) read() {
+	defer close(e.done)
 	defer e.file.Close()
 	limit := rate.NewLimiter(linesPerSecond, linesAtOnce)
 	dropped := 0
@@ -77,8 +79,14 @@ func (e *stderr) note(line []byte) string {
 	return text
 }
 
-// tail returns the last lines in one.
+// tail returns the last lines in one. It waits a moment for what is still in the pipe.
 func (e *stderr) tail() string {
+	timer := time.NewTimer(patience / 10)
+	defer timer.Stop()
+	select {
+	case <-e.done:
+	case <-timer.C:
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return strings.Join(e.last, " / ")

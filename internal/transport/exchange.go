@@ -103,11 +103,12 @@ func (c *exchange) pull() []*Answer {
 type table struct {
 	mu        sync.Mutex
 	calls     map[int64]*exchange
+	cancelled map[int64]struct{}            // calls that nobody waits for any more, whose answer may yet come
 	questions map[string]context.CancelFunc // by the bytes of the server's id
 }
 
 func newTable() *table {
-	return &table{calls: map[int64]*exchange{}, questions: map[string]context.CancelFunc{}}
+	return &table{calls: map[int64]*exchange{}, cancelled: map[int64]struct{}{}, questions: map[string]context.CancelFunc{}}
 }
 
 func (t *table) add(c *exchange) {
@@ -123,6 +124,26 @@ func (t *table) take(id int64) *exchange {
 	c := t.calls[id]
 	delete(t.calls, id)
 	return c
+}
+
+// forget notes that a call was cancelled.
+func (t *table) forget(id int64) {
+	const most = 1024
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.cancelled) >= most {
+		clear(t.cancelled)
+	}
+	t.cancelled[id] = struct{}{}
+}
+
+// isLate reports whether an answer is one to a call that was cancelled.
+func (t *table) isLate(id int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.cancelled[id]
+	delete(t.cancelled, id)
+	return ok
 }
 
 func (t *table) find(id int64) *exchange {

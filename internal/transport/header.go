@@ -1,9 +1,6 @@
 package transport
 
-import (
-	"encoding/base64"
-	"strings"
-)
+import "strings"
 
 // The header names that are set on each request, in Go's canonical spelling.
 const (
@@ -21,30 +18,6 @@ const (
 	mediaJSON   = "application/json"
 	mediaEvents = "text/event-stream"
 )
-
-const (
-	sentinelStart = "=?base64?"
-	sentinelEnd   = "?="
-)
-
-// HeaderValue returns s as the value of a header that repeats a part of the body: as it is if it is printable ASCII without
-// spaces around it, else in Base64 between sentinels (streamable HTTP transport of the modern era, "Value Encoding").
-func HeaderValue(s string) string {
-	if isPlain(s) {
-		return s
-	}
-	return sentinelStart + base64.StdEncoding.EncodeToString([]byte(s)) + sentinelEnd
-}
-
-// isPlain reports whether s can stand in a header and be read back as it was.
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return strings.TrimSpace(s) == s && !strings.HasPrefix(s, sentinelStart)
-}
 
 // media returns the media type of a Content-Type header, without its parameters.
 func media(contentType string) string {

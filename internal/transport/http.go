@@ -329,7 +329,7 @@ func (h *httpConn) header(c *exchange) http.Header {
 	if h.revision != nil && h.revision.HeaderRules && c.method != "" {
 		header[headerMethod] = []string{c.method}
 		if c.name != "" {
-			header[headerName] = []string{HeaderValue(c.name)}
+			header[headerName] = []string{mcp.EncodeHeader(c.name)}
 		}
 	}
 	return header

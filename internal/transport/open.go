@@ -22,7 +22,8 @@ type wrongEra struct{ error }
 // Unwrap returns the error itself.
 func (e wrongEra) Unwrap() error { return e.error }
 
-func isWrongEra(err error) bool {
+// IsWrongEra reports whether err, which Open returned, says that the server does not speak the era that was required.
+func IsWrongEra(err error) bool {
 	_, ok := errors.AsType[wrongEra](err)
 	return ok
 }
@@ -80,7 +81,7 @@ func (s *Session) greet(ctx context.Context) error {
 		first = Modern
 	}
 	err := s.try(ctx, first)
-	if !isWrongEra(err) {
+	if !IsWrongEra(err) {
 		return err
 	}
 	if err := s.revive(ctx); err != nil {
@@ -111,7 +112,7 @@ func (s *Session) tryAgain(ctx context.Context, era Era, first, second error) er
 	if errors.Is(first, errSilent) && s.conn.err() == nil && ctx.Err() == nil && s.speak(ctx, era) == nil {
 		return nil
 	}
-	if isWrongEra(second) && !errors.Is(first, errSilent) {
+	if IsWrongEra(second) && !errors.Is(first, errSilent) {
 		return first
 	}
 	return second
@@ -204,7 +205,7 @@ func judgeAnswer(e *mcp.Error) error {
 // judgeError tells what a call without an answer says about the era. A server that cannot be reached, or refuses who we are,
 // would do so in any era.
 func (s *Session) judgeError(err error) error {
-	if isWrongEra(err) {
+	if IsWrongEra(err) {
 		return err
 	}
 	if e, ok := errors.AsType[*statusError](err); ok {

@@ -102,17 +102,6 @@ func TestNotOpened(t *testing.T) {
 	}
 }
 
-func TestHeaderValue(t *testing.T) {
-	for in, want := range map[string]string{
-		"echo": "echo", "a b": "a b", "": "", " a": "=?base64?IGE=?=", "é": "=?base64?w6k=?=", "a\tb": "=?base64?YQli?=",
-		"=?base64?x?=": "=?base64?PT9iYXNlNjQ/eD89?=",
-	} {
-		if got := HeaderValue(in); got != want {
-			t.Errorf("HeaderValue(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestAddMeta(t *testing.T) {
 	for in, want := range map[string]string{
 		`{}`:                      `{"_meta":{"a":1}}`,

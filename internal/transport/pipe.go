@@ -130,6 +130,7 @@ func (p *pipe) deliver(c *exchange) (answer *Answer) {
 
 // cancelled tells the server that nobody waits for c any more, if that can be said without waiting.
 func (p *pipe) cancelled(c *exchange) {
+	p.s.table.forget(c.id)
 	if c.method == mcp.MethodInitialize {
 		return
 	}

@@ -152,6 +152,9 @@ func (s *Session) foul(data []byte, why error) {
 // astray counts and logs an answer to no call in flight. It owns a.
 func (s *Session) astray(a *Answer) {
 	defer a.Release()
+	if s.table.isLate(number(a.Message.Bytes(a.Message.ID))) {
+		return
+	}
 	if n := s.stray.Add(1); n > 20 && n&(n-1) != 0 {
 		return
 	}
