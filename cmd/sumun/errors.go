@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/sumun-mcp/sumun/internal/config"
 )
 
 // The exit codes. Scripts rely on them; they mean the same for every verb.
@@ -35,6 +37,8 @@ type exitError struct {
 	target string // what it is about: a file, URL or name, for --json
 	err    error  // the cause; printed behind msg
 	shown  bool   // everything has been said already: only the code counts
+
+	faults config.Faults // of a configuration, one by one
 }
 
 // Error is what is wrong, with the cause.
@@ -73,6 +77,9 @@ func (a *app) report(e *exitError) int {
 		a.reportJSON(e)
 	default:
 		fmt.Fprintf(a.stderr, "sumun: %s\n", e.Error())
+		if len(e.faults) > 0 {
+			fmt.Fprintln(a.stderr, e.faults.Error())
+		}
 		if e.hint != "" {
 			fmt.Fprintf(a.stderr, "  try: %s\n", e.hint)
 		}
@@ -87,11 +94,13 @@ func (a *app) reportJSON(e *exitError) {
 		Message string `json:"message"`
 		Hint    string `json:"hint"`
 		Target  string `json:"target"`
+
+		Faults config.Faults `json:"faults,omitempty"`
 	}
 	line := json.NewEncoder(a.stderr)
 	line.SetEscapeHTML(false)
 	// A stderr that cannot be written leaves only the exit code, which the caller returns.
-	_ = line.Encode(map[string]failure{"error": {e.code, e.Error(), e.hint, e.target}})
+	_ = line.Encode(map[string]failure{"error": {e.code, e.Error(), e.hint, e.target, e.faults}})
 }
 
 // usageError is a wrong command line for cmd.

@@ -43,6 +43,7 @@ func (a *app) sections() []section {
 	return []section{
 		{"Set up", []*cobra.Command{
 			a.initCommand(),
+			a.configCommand(),
 			a.clientCommand(),
 		}},
 		{"About", []*cobra.Command{

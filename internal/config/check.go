@@ -121,13 +121,7 @@ func (l *loader) checkKey() {
 	switch {
 	case !l.written("apiKey") || !l.ok("apiKey"):
 	case key == "":
-		hint := "remove apiKey to do without, or give it a value: openssl rand -hex 32"
-		for _, v := range l.origin["apiKey"].vars {
-			if name, ok := strings.CutPrefix(v, "environment "); ok {
-				hint = "set it: export " + name + "=$(openssl rand -hex 32)"
-			}
-		}
-		l.wrong("apiKey", "is empty", hint)
+		l.wrong("apiKey", "is empty", "remove apiKey to do without, or give it a value: openssl rand -hex 32")
 	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
 		l.wrong("apiKey", "has a character that an Authorization header cannot carry", "use letters, digits and punctuation, without spaces")
 	case len(key) < shortKey:

@@ -9,7 +9,7 @@ import (
 )
 
 // An expander replaces variables in the strings of a tree: ${VAR}, ${VAR:-default}, ${VAR:?message} and ${file:PATH}; $$ stands for a
-// dollar sign. What it puts in is never read as YAML, nor expanded again.
+// dollar sign. A variable that is empty counts as missing. What is put in is never read as YAML, nor expanded again.
 type expander struct {
 	src    *source
 	env    func(string) (string, bool)
@@ -92,14 +92,14 @@ func (x *expander) one(n *node, path, body string) string {
 	value, ok := x.env(name)
 	n.vars = append(n.vars, "environment "+name)
 	switch {
-	case op == "" && ok, op != "" && value != "":
+	case value != "":
 	case op == ":-":
 		n.vars[len(n.vars)-1] = "default of ${" + name + "}"
 		return rest
 	case op == ":?":
-		x.fault(n, path, "${"+name, "the environment variable "+name+" is not set: "+rest, "")
+		x.fault(n, path, "${"+name, lacks(name, ok)+": "+rest, "")
 	default:
-		x.fault(n, path, "${"+name, "the environment variable "+name+" is not set", howToSet(name))
+		x.fault(n, path, "${"+name, lacks(name, ok), howToSet(name))
 	}
 	return value
 }
@@ -110,6 +110,14 @@ func howToExpand(body string) string {
 		return "write ${" + name + "}"
 	}
 	return "write ${VAR}, ${VAR:-default}, ${VAR:?message} or ${file:PATH}, and $${ for the characters themselves"
+}
+
+// lacks says that a variable has no value. One that is set to nothing is hardly ever meant; ${VAR:-} says so where it is.
+func lacks(name string, set bool) string {
+	if set {
+		return "the environment variable " + name + " is empty"
+	}
+	return "the environment variable " + name + " is not set"
 }
 
 // howToSet returns what to try when the variable called name has no value.

@@ -253,7 +253,7 @@ func TestExpansion(t *testing.T) {
 		{"${UNSET:-}", ""},
 		{"${TOKEN:-fallback}", "t0ken"},
 		{"${TOKEN:?why}", "t0ken"},
-		{"${EMPTY}", ""},
+		{"${EMPTY:-}", ""},
 		{"$${TOKEN}", "${TOKEN}"},
 		{"$$$${TOKEN}", "$${TOKEN}"},
 		{"$$${TOKEN}", "$t0ken"},
