@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sumun-mcp/sumun/internal/config"
 )
 
 // serveForTest is a gateway as far as the bench can see: it proxies the server of its mcp.yaml, asks for the key, and
@@ -57,6 +59,27 @@ func TestGatewayIsMeasured(t *testing.T) {
 		}
 		if !strings.Contains(out.String(), " S  ") || !strings.Contains(out.String(), "goal: no dropped connection at 16 KB") {
 			t.Errorf("no gateway in\n%s", out.String())
+		}
+	}
+}
+
+// TestGatewayConfigIsAccepted loads what the bench writes as the gateway will.
+func TestGatewayConfigIsAccepted(t *testing.T) {
+	for _, anonymous := range []bool{false, true} {
+		c := gatewayConfig{dir: t.TempDir(), upstream: "http://127.0.0.1:9/mcp", anonymous: anonymous}
+		file, key, err := c.write("127.0.0.1:8")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := config.Load(file, func(string) (string, bool) { return "", false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Anonymous != anonymous || (key == "") != anonymous || got.APIKey != key || got.Builtin || got.Listen != "127.0.0.1:8" {
+			t.Errorf("anonymous %t: %+v", anonymous, got)
+		}
+		if len(got.Servers) != 1 || got.Servers[0].URL != c.upstream || got.Servers[0].Prefix != "" || !strings.HasPrefix(got.Store, "sqlite:"+c.dir) {
+			t.Errorf("store %q, servers %+v", got.Store, got.Servers)
 		}
 	}
 }

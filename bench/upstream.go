@@ -139,7 +139,7 @@ func (u *upstream) answer(w http.ResponseWriter, id []byte, key tailKey) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
 	}
-	_, err := w.Write(buf.Bytes())
+	_, err := w.Write(buf.Bytes()) //nolint:gosec // JSON or events, never a page
 	if flusher, ok := w.(http.Flusher); ok && stream && err == nil {
 		flusher.Flush() // as a server does that streams: chunked, the event before the end
 	}
@@ -153,6 +153,6 @@ func refuse(w http.ResponseWriter, id []byte, status, code int) {
 	if code == mcp.CodeUnsupportedRevision {
 		data = `,"data":{"supported":["` + mcp.Latest().Name + `"]}`
 	}
-	fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"refused"%s}}`,
+	_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"refused"%s}}`, //nolint:gosec // JSON, never a page
 		cmp.Or(string(id), "null"), code, data)
 }
