@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func TestFailure(t *testing.T) {
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	tests := []struct {
+		name    string
+		ctx     context.Context
+		started bool
+		err     error
+		want    int
+	}{
+		{"its own code", t.Context(), true, fmt.Errorf("calling: %w", &exitError{code: exitDenied, msg: "no key"}), exitDenied},
+		{"before the verb began", t.Context(), false, errors.New("accepts 1 arg"), exitUsage},
+		{"anything else", t.Context(), true, errors.New("disk full"), exitUnexpected},
+		{"interrupted", interrupted, true, fmt.Errorf("reading: %w", context.Canceled), exitInterrupted},
+		{"interrupted, with a code of its own", interrupted, true, &exitError{code: exitUnreachable, err: context.Canceled}, exitInterrupted},
+		{"failed while interrupted", interrupted, true, &exitError{code: exitFailed, msg: "tool error"}, exitFailed},
+		{"cancelled by itself", t.Context(), true, context.Canceled, exitUnexpected},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := &app{started: tt.started}
+			if got := a.failure(tt.ctx, &cobra.Command{Use: "sumun"}, tt.err); got.code != tt.want {
+				t.Errorf("code %d, want %d: %v", got.code, tt.want, got)
+			}
+		})
+	}
+}
+
+func TestNearest(t *testing.T) {
+	verbs := []string{"call", "client", "completion", "config", "connect", "version"}
+	tests := []struct{ word, want string }{
+		{"versoin", "version"},
+		{"Verson", "version"},
+		{"conect", "connect"},
+		{"comp", "completion"},
+		{"cal", "call"},
+		{"frobnicate", ""},
+		{"x", ""},
+		{"", ""},
+	}
+	for _, tt := range tests {
+		if got := nearest(tt.word, verbs); got != tt.want {
+			t.Errorf("nearest(%q) = %q, want %q", tt.word, got, tt.want)
+		}
+	}
+}
+
+// TestRun starts the program in this process, as main does.
+func TestRun(t *testing.T) {
+	var stdout, stderr strings.Builder
+	code := run([]string{"version", "--json"}, strings.NewReader(""), &stdout, &stderr, func(string) string { return "" })
+	if code != exitOK || !strings.Contains(stdout.String(), version) || stderr.Len() > 0 {
+		t.Errorf("code %d, stdout %q, stderr %q", code, &stdout, &stderr)
+	}
+}
