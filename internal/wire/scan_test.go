@@ -208,6 +208,9 @@ func TestDepth(t *testing.T) {
 	if err := s.Value([]byte(`[` + string(nested(5)) + `]`)); err == nil {
 		t.Error("depth 11 passes")
 	}
+	if err := s.Value([]byte(strings.Repeat(`{"a":`, 10) + `{}` + strings.Repeat(`}`, 10))); err == nil {
+		t.Error("objects of depth 11 pass")
+	}
 	e, ok := errors.AsType[*Error](NewScanner(Vocabulary{}, 0).Value(nested(1e6)))
 	if !ok || e.Code != CodeParse || e.Offset > 6*DefaultDepth {
 		t.Errorf("depth 2,000,000: %v", e)

@@ -50,7 +50,7 @@ func (r *EventReader) Next() (Event, error) {
 		case err != nil:
 			r.dropping = r.dropping || errors.Is(err, ErrTooLong)
 			return Event{}, err
-		case len(line) == 0 && (r.dropping || e.Data == nil && !e.HasID && e.Retry == 0):
+		case len(line) == 0 && e.Data == nil && !e.HasID && e.Retry == 0:
 			r.restart()
 			r.dropping, e = false, Event{}
 		case len(line) == 0:
@@ -79,7 +79,7 @@ func (r *EventReader) line() ([]byte, error) {
 		r.begun = true
 		line = bytes.TrimPrefix(line, []byte(byteOrderMark))
 	}
-	if len(line) == 0 || line[0] == ':' || r.dropping { // comments may come for ever, to keep a stream alive
+	if len(line) == 0 || line[0] == ':' { // comments may come for ever, to keep a stream alive
 		return line, nil
 	}
 	if r.size += len(line); r.size > r.max {

@@ -59,6 +59,7 @@ func TestEventReader(t *testing.T) {
 		{"one", "data: a\n\n", []string{`"a"`}},
 		{"CR", "data: a\r\rdata: b\r\r", []string{`"a"`, `"b"`}},
 		{"CRLF", "data: a\r\n\r\ndata: b\r\n\r\n", []string{`"a"`, `"b"`}},
+		{"CRLF between fields", "id: 1\r\ndata: a\r\ndata: b\r\n\r\n", []string{`"a\nb" id="1"`}},
 		{"all line ends at once", "data: a\rdata: b\ndata: c\r\n\r\n", []string{`"a\nb\nc"`}},
 		{"byte order mark", "\ufeffdata: a\n\n", []string{`"a"`}},
 		{"byte order mark, but not first", "\n\ufeffdata: a\n\ndata: b\n\n", []string{`"b"`}},
