@@ -27,27 +27,27 @@ func (l *loader) check() {
 	l.checkResources()
 }
 
-// wrong notes what is wrong with the value at path, or with its key when the value is missing. It is silent where a fault has been
+// wrong notes what is wrong with the value at a path, or with its key when the value is missing. It is silent where a fault has been
 // noted already.
-func (l *loader) wrong(path, message, hint string) {
-	n := l.origin[path]
+func (l *loader) wrong(at, message, hint string) {
+	n := l.origin[at]
 	switch {
 	case n == nil:
-		l.faults = append(l.faults, l.src.at(l.keys[path], path, message, hint))
+		l.faults = append(l.faults, l.src.at(l.keys[at], at, message, hint))
 	case !n.broken:
-		l.fault(n, path, message, hint)
+		l.fault(n, at, message, hint)
 	}
 }
 
-// wrongKey notes what is wrong with the key at path.
-func (l *loader) wrongKey(path, message, hint string) {
-	l.faults = append(l.faults, l.src.at(l.keys[path], path, message, hint))
+// wrongKey notes what is wrong with the key there.
+func (l *loader) wrongKey(at, message, hint string) {
+	l.faults = append(l.faults, l.src.at(l.keys[at], at, message, hint))
 }
 
-// missing notes that the mapping at path lacks a key, unless it has one that may be meant.
-func (l *loader) missing(path, key, hint string) {
-	if !l.odd[path] {
-		l.wrongKey(path, key+" is missing", hint)
+// missing notes that the mapping at a path lacks a key, unless it has one that may be meant.
+func (l *loader) missing(at, key, hint string) {
+	if !l.odd[at] {
+		l.wrongKey(at, key+" is missing", hint)
 	}
 }
 
@@ -139,7 +139,8 @@ func (l *loader) checkTLS() {
 	if t.Enabled && t.Terminated {
 		l.wrong("tls.terminated", "says that a proxy ends TLS, but TLS is enabled here too", "keep one of the two")
 	}
-	if !t.Enabled && !(!l.written("tls.enabled") && (t.CertFile != "" || t.KeyFile != "")) {
+	implied := !l.written("tls.enabled") && (t.CertFile != "" || t.KeyFile != "")
+	if !t.Enabled && !implied {
 		return
 	}
 	for _, f := range []struct{ path, name string }{{"tls.certFile", t.CertFile}, {"tls.keyFile", t.KeyFile}} {

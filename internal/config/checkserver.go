@@ -68,22 +68,22 @@ func (l *loader) serverPath(name string, i int) string {
 
 // checkWay wants exactly one way to reach the server, and its type to agree.
 func (l *loader) checkWay(p string, s *Server) {
-	command, url := l.written(p+".command"), l.written(p+".url")
+	local, remote := l.written(p+".command"), l.written(p+".url")
 	if !l.ok(p+".command", p+".url", p+".type") {
 		return
 	}
 	switch {
-	case command && url:
+	case local && remote:
 		l.wrong(p+".url", "stands beside command", "a server has either a command or a url")
-	case command && s.Type != "stdio":
+	case local && s.Type != "stdio":
 		l.wrong(p+".type", "a server with a command is of type stdio", "")
-	case url && s.Type != "http":
+	case remote && s.Type != "http":
 		l.wrong(p+".type", "a server with a url is of type http", "")
-	case command && strings.TrimSpace(s.Command) == "":
+	case local && strings.TrimSpace(s.Command) == "":
 		l.wrong(p+".command", "is empty", "name the program to start")
-	case url:
+	case remote:
 		l.checkURL(p+".url", s.URL)
-	case !command:
+	case !local:
 		l.missing(p, "command or url", "write command: PROGRAM for a local server, or url: https://… for a remote one")
 	}
 	l.checkBeside(p, s)

@@ -159,7 +159,7 @@ func (d *decoder) named(n *node, path string, v reflect.Value) {
 		p := join(path, f.key)
 		d.keys[p], d.origin[p] = f.at, f.value
 		elem := reflect.New(v.Type().Elem())
-		if e, ok := elem.Interface().(interface{ named(string) }); ok {
+		if e, ok := reflect.TypeAssert[interface{ named(name string) }](elem); ok {
 			e.named(f.key)
 		}
 		if !f.value.broken && d.want(f.value, p, object) {

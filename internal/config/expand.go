@@ -2,8 +2,6 @@ package config
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"strings"
 )
@@ -38,6 +36,7 @@ func (x *expander) tree(n *node, path string) {
 		for _, f := range n.fields {
 			x.tree(f.value, join(path, f.key))
 		}
+	case null, boolean, number:
 	}
 }
 
@@ -131,7 +130,7 @@ func (x *expander) file(n *node, path, name string) string {
 	full := absolute(x.dir, name)
 	data, err := readBounded(full, maxFile)
 	if err != nil {
-		x.fault(n, path, "${file:", fmt.Sprintf("reading %s: %v", name, plain(err)), "")
+		x.fault(n, path, "${file:", fmt.Sprintf("reading %s: %v", name, err), "")
 		return ""
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
@@ -148,25 +147,4 @@ func (x *expander) fault(n *node, path, mark, message, hint string) {
 	}
 	x.faults = append(x.faults, x.src.at(at, path, message, hint))
 	n.broken = true
-}
-
-// readBounded returns the content of a regular file of at most limit bytes.
-func readBounded(name string, limit int64) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errNotFile // opening a pipe might never return
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		return nil, fmt.Errorf("it is larger than %d bytes", limit)
-	}
-	return data, err
 }

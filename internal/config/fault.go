@@ -10,7 +10,7 @@ import (
 )
 
 // A Fault is one thing that is wrong with a configuration.
-type Fault struct {
+type Fault struct { //nolint:errname // a fault is what a file has, whoever returns it
 	File    string `json:"file,omitempty"`   // as named to Load; empty when there is none
 	Line    int    `json:"line,omitempty"`   // from 1; 0 when the fault has no place in the file
 	Column  int    `json:"column,omitempty"` // from 1, in characters
@@ -66,7 +66,7 @@ func blank(line string, n int) string {
 }
 
 // Faults is everything that is wrong with a configuration, in the order of the file.
-type Faults []Fault
+type Faults []Fault //nolint:errname // see Fault
 
 // Error returns all faults, each with its source line, a caret under the place, and what to try.
 func (fs Faults) Error() string {

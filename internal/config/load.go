@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // HostVariable is the environment variable that names the address to listen on where the file names none: a container image sets it.
@@ -71,7 +73,7 @@ func load(path string, env func(string) (string, bool)) (*loader, error) {
 	var data []byte
 	if path != "" {
 		if data, err = readBounded(path, maxBytes); err != nil {
-			return nil, Faults{{File: path, Message: "reading the configuration: " + plain(err).Error()}}
+			return nil, Faults{{File: path, Message: "reading the configuration: " + err.Error()}}
 		}
 	}
 	if env == nil {
@@ -109,8 +111,12 @@ func (l *loader) take(data []byte) error {
 
 // read makes a tree of the file's content, with variables expanded; none when it cannot be parsed.
 func (l *loader) read(data []byte) {
-	data = []byte(strings.TrimPrefix(string(data), "\uFEFF"))
+	data = bytes.TrimPrefix(data, []byte("\uFEFF")) // a byte order mark, which some editors write
 	l.src, l.root = newSource(l.config.Path, data), nil
+	if !utf8.Valid(data) {
+		l.faults = append(l.faults, Fault{File: l.config.Path, Message: "the file is not UTF-8 text"})
+		return
+	}
 	if at, why := tooMuch(data); why != "" {
 		l.faults = append(l.faults, l.src.at(at, "", why, ""))
 		return

@@ -427,6 +427,30 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// TestText reads files as editors on other systems write them, and no others.
+func TestText(t *testing.T) {
+	for _, text := range []string{"\uFEFFport: 9000\n", "port: 9000\r\nlog:\r\n  level: debug\r\n", "# 포트\nport: 9000", "---\nport: 9000\n...\n", "{port: 9000}"} {
+		if c, err := loadText(t, "mcp.yaml", text); err != nil || c.Port != 9000 {
+			t.Errorf("%q: config = %+v, error = %v", text, c, err)
+		}
+	}
+	for _, text := range []string{"apiKey: \"\xff\"", "\x00", "\xff\xfep\x00o\x00"} {
+		if c, err := loadText(t, "mcp.yaml", text); err == nil {
+			t.Errorf("%q: config = %+v, want an error", text, c)
+		}
+	}
+	for _, text := range []string{"", "  \n", "# only a comment\n", "---\n"} {
+		if _, err := loadText(t, "mcp.yaml", text); err != nil {
+			t.Errorf("%q: error = %v", text, err)
+		}
+	}
+	for _, text := range []string{"", "  \n", "{}", "// a comment\n{}", "{\"port\": 9000,}"} {
+		if _, err := loadText(t, "mcp.json", text); err != nil {
+			t.Errorf("%q as JSON: error = %v", text, err)
+		}
+	}
+}
+
 // TestMany tells the first of very many faults, and does so quickly.
 func TestMany(t *testing.T) {
 	var b strings.Builder

@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -57,18 +59,37 @@ func isDir(name string) error {
 	return nil
 }
 
-// isReadable reports whether name is a regular file that can be opened, and if not, why.
-func isReadable(name string) error {
+// openFile opens a regular file.
+func openFile(name string) (*os.File, error) {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		return plain(err)
+		return nil, plain(err)
 	case !info.Mode().IsRegular():
-		return errNotFile
+		return nil, errNotFile // opening a pipe might never return
 	}
-	f, err := os.Open(name)
+	f, err := os.Open(name) //nolint:gosec // the owner of the configuration names it
+	return f, plain(err)
+}
+
+// isReadable reports whether name is a regular file that can be opened, and if not, why.
+func isReadable(name string) error {
+	f, err := openFile(name)
 	if err != nil {
-		return plain(err)
+		return err
 	}
 	return f.Close()
+}
+
+// readBounded returns the content of a regular file of at most limit bytes.
+func readBounded(name string, limit int64) ([]byte, error) {
+	f, err := openFile(name)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("it is larger than %d bytes", limit)
+	}
+	return data, errors.Join(err, f.Close())
 }

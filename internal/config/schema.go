@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -72,7 +73,7 @@ var rules = map[string]schema{
 	"Config.Origins":   {"pattern": webPattern + `$`},
 	"TLS":              {"if": encrypts, "then": schema{"required": []string{"certFile", "keyFile"}, "properties": schema{"terminated": orVariable(schema{"const": false})}}},
 	"Resource":         {"type": "object", "required": []string{"type", "root"}},
-	"Server":           {"type": "object", "oneOf": []schema{local, remote}},
+	"Server":           {"type": "object", "oneOf": []schema{stdioServer, httpServer}},
 	"Server.Command":   {"pattern": `\S`},
 	"Server.URL":       {"pattern": webPattern + `[^#]*$`},
 	"Server.Prefix":    {"pattern": `^[A-Za-z0-9_.-]{0,64}$`},
@@ -90,11 +91,11 @@ var encrypts = schema{"anyOf": []schema{
 
 // The two sorts of servers.
 var (
-	local = schema{
+	stdioServer = schema{
 		"required": []string{"command"}, "not": anyOf("headers", "url"),
 		"properties": schema{"type": orVariable(schema{"const": "stdio"})},
 	}
-	remote = schema{
+	httpServer = schema{
 		"required": []string{"url"}, "not": anyOf("command", "args", "env", "cwd"),
 		"properties": schema{"type": orVariable(schema{"enum": []string{"http", "streamable-http"}})},
 	}
@@ -127,10 +128,7 @@ func (m *schemaMaker) object(t reflect.Type) schema {
 		}
 	}
 	out := schema{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
-	for k, v := range rules[t.Name()] {
-		out[k] = v
-	}
-	return out
+	return with(out, rules[t.Name()])
 }
 
 // ref returns a reference to the schema of a struct, which is made once.
@@ -199,9 +197,7 @@ func (a attribute) integer() schema {
 
 // with returns s with the keywords of extra.
 func with(s, extra schema) schema {
-	for k, v := range extra {
-		s[k] = v
-	}
+	maps.Copy(s, extra)
 	return s
 }
 

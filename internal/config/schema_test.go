@@ -106,19 +106,20 @@ func (n *node) plainValue() any {
 			out[f.key] = f.value.plainValue()
 		}
 		return out
+	case null:
 	}
 	return nil
 }
 
 // verdict returns what the schema says of the file at path; a file that is no tree of values is not for it.
-func verdict(t *testing.T, s *jsonschema.Schema, path string) (err error, isTree bool) {
+func verdict(t *testing.T, s *jsonschema.Schema, path string) (isTree bool, err error) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, why := tooMuch(data); why != "" {
-		return nil, false
+		return false, nil
 	}
 	parse := readYAML
 	if filepath.Ext(path) == ".json" {
@@ -126,23 +127,23 @@ func verdict(t *testing.T, s *jsonschema.Schema, path string) (err error, isTree
 	}
 	root, faults := parse(newSource(path, data), data)
 	if root == nil || len(faults) > 0 {
-		return nil, false
+		return false, nil
 	}
-	return s.Validate(root.plainValue()), true
+	return true, s.Validate(root.plainValue())
 }
 
 // TestSchema compares the schema's verdict with the loader's on every example and on every bad file.
 func TestSchema(t *testing.T) {
 	s := compiled(t)
 	for name, path := range examples(t) {
-		if err, isTree := verdict(t, s, path); err != nil || !isTree {
+		if isTree, err := verdict(t, s, path); err != nil || !isTree {
 			t.Errorf("%s: the schema refuses what the loader accepts: %v", name, err)
 		}
 	}
 	for name, file := range archives(t, "bad") {
 		t.Run(name, func(t *testing.T) {
 			archive := unpack(t, file)
-			err, isTree := verdict(t, s, archive.Files[0].Name)
+			isTree, err := verdict(t, s, archive.Files[0].Name)
 			why, excepted := beyondSchema[name]
 			switch {
 			case err == nil && !excepted:

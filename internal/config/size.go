@@ -12,8 +12,14 @@ var units = []struct {
 	name  string
 	bytes int64
 }{
-	{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
-	{"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1},
+	{"GiB", 1 << 30},
+	{"MiB", 1 << 20},
+	{"KiB", 1 << 10},
+	{"GB", 1e9},
+	{"MB", 1e6},
+	{"KB", 1e3},
+	{"kB", 1e3},
+	{"B", 1},
 }
 
 // parseSize reads a number of bytes with or without a unit.
@@ -25,14 +31,14 @@ func parseSize(s string) (Size, error) {
 			break
 		}
 	}
-	n, err := strconv.ParseUint(s, 10, 63)
+	n, err := strconv.ParseInt(s, 10, 64)
 	switch {
 	case err != nil:
 		return 0, err
-	case n > uint64(math.MaxInt64/factor):
+	case n < 0 || n > math.MaxInt64/factor:
 		return 0, fmt.Errorf("%d × %d does not fit", n, factor)
 	}
-	return Size(int64(n) * factor), nil
+	return Size(n * factor), nil
 }
 
 // String returns s with the largest unit that leaves a whole number.
