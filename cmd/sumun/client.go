@@ -14,7 +14,6 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
-	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/host"
 )
 
@@ -351,20 +350,28 @@ func (c *client) transportFor(h host.Host) string {
 	return overStdio
 }
 
-// stdioEntry makes the host start `sumun connect`, with the configuration that holds here: a host starts
-// the commands of its user in a directory of its own choice.
+// stdioEntry makes the host start `sumun connect` for the gateway of this directory. A host starts the commands of
+// its user in a directory of its own choice, and those of a project in the project.
 func (c *client) stdioEntry(e host.Entry) (host.Entry, error) {
 	e.Args = []string{"connect"}
-	if c.url != "" {
+	mine := c.scope != string(host.Project)
+	switch {
+	case c.url != "":
 		e.Args = append(e.Args, "--url", c.url)
-	} else if file := cmp.Or(c.config, config.Find(".")); file != "" {
-		if c.scope != string(host.Project) { // there the host starts it in the project
-			var err error
-			if file, err = filepath.Abs(file); err != nil {
-				return e, err
-			}
+	case c.config != "" && !mine:
+		e.Args = append(e.Args, "--config", c.config)
+	case c.config != "":
+		path, err := filepath.Abs(c.config)
+		if err != nil {
+			return e, err
 		}
-		e.Args = append(e.Args, "--config", file)
+		e.Args = append(e.Args, "--config", path)
+	case mine:
+		dir, err := os.Getwd()
+		if err != nil {
+			return e, err
+		}
+		e.Args = append(e.Args, "--dir", dir)
 	}
 	var err error
 	e.Command, err = c.program()

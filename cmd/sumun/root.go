@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ type app struct {
 	stderr io.Writer // everything meant for people
 	getenv func(string) string
 
+	dir    string // --dir: the directory to run in, or "" for this one
 	config string // --config: the mcp.yaml to use, or "" to look for one
 	url    string // --url: the gateway that client verbs ask, or "" to look for one
 	key    string // --key: the key shown to it, or "" to look for one
@@ -96,7 +98,10 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
 
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.enter() }
+
 	flags := root.PersistentFlags()
+	flags.StringVarP(&a.dir, "dir", "C", "", "run in this `DIRECTORY`")
 	flags.StringVar(&a.config, "config", "", "use this `FILE` instead of ./mcp.yaml or ./config/mcp.yaml")
 	flags.StringVar(&a.url, "url", "", "ask the gateway at this `URL` (default: $SUMUN_URL, or the one of ./.sumun)")
 	flags.StringVar(&a.key, "key", "", "show it this `KEY` (default: $SUMUN_KEY, or the one of ./.sumun)")
@@ -113,6 +118,17 @@ func (a *app) rootCommand() *cobra.Command {
 	}
 	a.watchStart(root)
 	return root
+}
+
+// enter goes to --dir, in which everything that is named without a full path is looked for.
+func (a *app) enter() error {
+	if a.dir == "" {
+		return nil
+	}
+	if err := os.Chdir(a.dir); err != nil {
+		return &exitError{code: exitUsage, msg: "entering the directory of --dir", err: err, target: a.dir}
+	}
+	return nil
 }
 
 // group makes cmd a command that only holds others: called itself, it is a fault of usage that
