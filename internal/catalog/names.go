@@ -2,7 +2,7 @@ package catalog
 
 import (
 	"crypto/sha256"
-	"encoding/base32"
+	"encoding/hex"
 	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -17,8 +17,8 @@ import (
 // or went, and the result does not depend on who came first. Only our own
 // server keeps its names whatever others claim.
 //
-// A suffixed name that somebody else claims as it is counts as one more
-// collision, so that nobody can take the place of another by guessing its suffix.
+// A name that looks as if it had such a suffix gets one of its own in any case,
+// so that nobody can take the place of another by guessing its suffix.
 //
 // URIs cannot be changed, since they stand in results too: the first server in
 // file order keeps a URI, and the others' entries are left out.
@@ -33,6 +33,7 @@ type claim struct {
 	plain     string // the name it asks for
 	suffixed  string // the name it gets when others ask for that one too
 	contested bool
+	void      bool   // it gets neither name
 }
 
 func newClaim(s *Source, e *Entry) *claim {
@@ -54,15 +55,30 @@ func newClaim(s *Source, e *Entry) *claim {
 	return cl
 }
 
-// suffixOf returns eight characters that depend on the server and on its own name for the thing, and on nothing else.
+// suffixMark begins a suffix; digits of base 16 follow. A zero is rare there in names that people give.
+const (
+	suffixMark   = "_0"
+	suffixDigits = 8
+)
+
+// suffixOf depends on the server and on its own name for the thing, and on nothing else.
 func suffixOf(server, name string) string {
 	sum := sha256.Sum256([]byte(server + "\x00" + name))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:5]))
+	return suffixMark + hex.EncodeToString(sum[:suffixDigits/2])
+}
+
+// looksSuffixed reports whether the name ends as suffixed names do.
+func looksSuffixed(name string) bool {
+	at := len(name) - len(suffixMark) - suffixDigits
+	if at < 0 || !strings.HasPrefix(name[at:], suffixMark) {
+		return false
+	}
+	return strings.Trim(name[at+len(suffixMark):], "0123456789abcdef") == ""
 }
 
 func withSuffix(name, suffix string) string {
-	keep := min(len(name), maxName-1-len(suffix))
-	return strings.ToValidUTF8(name[:keep], "") + "_" + suffix
+	keep := min(len(name), maxName-len(suffix))
+	return strings.ToValidUTF8(name[:keep], "") + suffix
 }
 
 // legal returns the name with every character that a tool's name may not have replaced by an underscore.
@@ -99,36 +115,32 @@ func (c *Catalog) settle(kind mcp.Kind, claims []*claim) {
 	}
 }
 
-// contest finds out which claims collide.
+// contest finds out which claims do not get the name that they ask for.
 func contest(claims []*claim) {
 	first := make(map[string]*claim, len(claims))
-	var lost []*claim
-	lose := func(cl *claim) {
-		if !cl.contested {
-			cl.contested = true
-			lost = append(lost, cl)
-		}
-	}
 	for _, cl := range claims {
+		cl.contested = !cl.own && looksSuffixed(cl.plain)
 		switch other := first[cl.plain]; {
 		case other == nil:
 			first[cl.plain] = cl
 		case other.own:
-			lose(cl)
+			cl.contested = true
 		case cl.own:
-			lose(other)
+			other.contested = true
 			first[cl.plain] = cl
 		default:
-			lose(cl)
-			lose(other)
+			cl.contested, other.contested = true, true
 		}
 	}
-	for len(lost) > 0 {
-		cl := lost[0]
-		lost = lost[1:]
-		if victim := first[cl.suffixed]; victim != nil && !victim.own {
-			lose(victim)
+	suffixed := map[string]*claim{}
+	for _, cl := range claims {
+		if !cl.contested {
+			continue
 		}
+		if other := suffixed[cl.suffixed]; other != nil { // by chance once in four billion, or by malice
+			cl.void, other.void = true, true
+		}
+		suffixed[cl.suffixed] = cl
 	}
 }
 
@@ -137,11 +149,18 @@ func (c *Catalog) give(taken map[string]*Entry, cl *claim) {
 	e, name := cl.entry, cl.plain
 	if cl.contested {
 		name = cl.suffixed
-		c.warn(Warning{e.Dest.Server, e.Kind, e.Dest.Name, cl.plain + " is not the only one of that name, so it is offered as " + name})
+	}
+	warn := func(problem string) { c.warn(Warning{e.Dest.Server, e.Kind, e.Dest.Name, problem}) }
+	if cl.void {
+		warn("left out: another one has the same name with the same suffix")
+		return
 	}
 	if other := taken[name]; other != nil {
-		c.warn(Warning{e.Dest.Server, e.Kind, e.Dest.Name, "left out: " + other.Dest.Server + " has that name or URI already"})
+		warn("left out: " + other.Dest.Server + " has that name or URI already")
 		return
+	}
+	if name != cl.plain {
+		warn(cl.plain + " is not its alone, so it is offered as " + name)
 	}
 	taken[name] = e
 	e.Name = name
