@@ -22,6 +22,8 @@ type Key struct {
 	Hash [32]byte
 	// Scopes are the names of the key's scopes; nil stands for everything.
 	Scopes []string
+	// Admin lets the holder run the gate: see how its servers are and start them again.
+	Admin bool
 }
 
 // Options are what New makes an Access of.
@@ -71,7 +73,7 @@ func New(o Options) (*Access, error) {
 			return nil, err
 		}
 		named[key.Name] = true
-		a.keys[key.Hash] = &holder{key.Hash, mcp.Caller{ID: key.Name, View: view}}
+		a.keys[key.Hash] = &holder{key.Hash, mcp.Caller{ID: key.Name, View: view, Admin: key.Admin}}
 	}
 	return a, nil
 }
@@ -157,6 +159,12 @@ func authorize(call *mcp.Call) error {
 	}
 	view := call.Caller.View
 	method, _ := mcp.MethodByName(call.Method)
+	if method.Admin && !call.Caller.Admin {
+		return &mcp.Error{
+			Code: mcp.CodeInvalidRequest, Reason: mcp.Forbidden,
+			Message: call.Method + " needs the scope admin:gate, which the key local has",
+		}
+	}
 	if method.NameMember != "" && !view.Sees(method.Kind, call.Name) {
 		return Absent(call)
 	}

@@ -3,6 +3,7 @@ package access
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -54,15 +55,11 @@ func granted(kind mcp.Kind, name string, names, resources patterns) bool {
 	}
 }
 
-// identify returns the same short text for the same lists.
+// identify returns the same short text for the same lists, and for no others.
 func identify(lists ...patterns) string {
 	h := sha256.New()
 	for _, list := range lists {
-		for _, p := range list {
-			h.Write([]byte(p))
-			h.Write([]byte{0})
-		}
-		h.Write([]byte{0})
+		fmt.Fprintf(h, "%q", []string(list))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
