@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -32,7 +31,8 @@ const (
 // Result can be erased later, which leaves Body, and with it a tree built over
 // the bodies, as it was.
 type Row struct {
-	// Seq numbers the records from 1 on, without a gap.
+	// Seq numbers the records from 1 on, without a gap. The sink gives it, since
+	// several instances may share one store.
 	Seq int64
 	// Body is the record: a JSON object.
 	Body []byte
@@ -44,9 +44,7 @@ type Row struct {
 
 // A Sink stores rows; internal/store has one.
 type Sink interface {
-	// LastRecord returns the number of the newest row, 0 without any.
-	LastRecord(ctx context.Context) (int64, error)
-	// AppendRecords stores the rows, all or none, so that they survive a crash.
+	// AppendRecords numbers and stores the rows, all or none, so that they survive a crash.
 	AppendRecords(ctx context.Context, rows []Row) error
 }
 
@@ -94,18 +92,14 @@ type Log struct {
 // errClosed says that a call came after the log was closed.
 var errClosed = mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "the gateway is closing")
 
-// Open returns a log that goes on where the sink's records end.
-func Open(ctx context.Context, o Options) (*Log, error) {
-	last, err := o.Sink.LastRecord(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("finding the newest audit record: %w", err)
-	}
+// New returns a log. Close ends it.
+func New(ctx context.Context, o Options) *Log {
 	l := &Log{sink: o.Sink, log: o.Log, entries: make(chan *entry, queue), done: make(chan struct{})}
 	l.pool.New = func() any { return new(entry) }
 	l.Keep(o.Payloads)
-	w := &writer{Log: l, seq: last, floods: map[string]*flood{}}
+	w := &writer{Log: l, floods: map[string]*flood{}}
 	go w.run(context.WithoutCancel(ctx))
-	return l, nil
+	return l
 }
 
 // Keep changes what is kept of arguments and results from now on.
@@ -160,3 +154,6 @@ func salt(s []byte) {
 }
 
 var errNotStored = errors.New("audit records could not be stored before the gateway closed")
+
+// Failing reports whether records cannot be stored now, so that calls are refused.
+func (l *Log) Failing() bool { return l.failing.Load() }

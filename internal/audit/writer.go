@@ -18,10 +18,9 @@ const (
 	maxFloods = 1024
 )
 
-// A writer numbers records and stores them. It has one goroutine.
+// A writer stores records. It has one goroutine.
 type writer struct {
 	*Log
-	seq  int64
 	rows []Row
 	// floods counts refusals, by their source, that came after one on record.
 	floods map[string]*flood
@@ -84,11 +83,19 @@ func (w *writer) gather() {
 
 // take makes a row of an entry, or counts it into a flood, and frees the entry.
 func (w *writer) take(e *entry) {
-	defer w.pool.Put(e)
+	defer w.free(e)
 	if e.source != "" && w.flooded(e) {
 		return
 	}
-	w.add(e.row())
+	w.rows = append(w.rows, e.row())
+}
+
+// free keeps an entry for another record, unless it has grown large.
+func (w *writer) free(e *entry) {
+	const kept = 16 << 10
+	if cap(e.arguments) <= kept && cap(e.result) <= kept && cap(e.body) <= kept {
+		w.pool.Put(e)
+	}
 }
 
 func (e *entry) row() Row {
@@ -100,12 +107,6 @@ func (e *entry) row() Row {
 		r.Arguments, r.Result = bytes.Clone(e.arguments), bytes.Clone(e.result)
 	}
 	return r
-}
-
-func (w *writer) add(r Row) {
-	w.seq++
-	r.Seq = w.seq
-	w.rows = append(w.rows, r)
 }
 
 // flooded reports whether the refusal is one of many: then it is only counted.
@@ -134,7 +135,7 @@ func (w *writer) settle(now time.Time) {
 		if f.count > 0 {
 			body := bytes.TrimSuffix(f.last, []byte("}"))
 			body = strconv.AppendInt(append(body, `,"count":`...), int64(f.count), 10)
-			w.add(Row{Body: append(body, '}')})
+			w.rows = append(w.rows, Row{Body: append(body, '}')})
 		}
 	}
 }

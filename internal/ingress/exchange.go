@@ -75,6 +75,7 @@ func (x *exchange) read() (int, *mcp.Error) {
 		return bodyStatus(err), mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "reading the body: %v", err)
 	}
 	if err := scanner.Request(x.body, &x.message); err != nil {
+		x.message.Raw, x.message.ID = x.body, idOf(err)
 		return http.StatusBadRequest, scanError(err)
 	}
 	x.call.Request = &x.message
@@ -133,6 +134,14 @@ func scanError(err error) *mcp.Error {
 		return mcp.Errorf(e.Code, mcp.Malformed, "%s at byte %d", e.Reason, e.Offset)
 	}
 	return mcp.Errorf(mcp.CodeParse, mcp.Malformed, "%v", err)
+}
+
+// idOf returns where the id of a refused message stands, if that is sure.
+func idOf(err error) wire.Span {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
+		return e.ID
+	}
+	return wire.Span{}
 }
 
 // refuse puts the refusal on record and answers with it.

@@ -119,6 +119,7 @@ func readLines(ctx context.Context, in io.Reader, limit int, lines chan<- []byte
 func (p *pipe) take(ctx context.Context, line []byte) {
 	m := new(wire.Message)
 	if err := scanner.Request(line, m); err != nil {
+		m.Raw, m.ID = line, idOf(err)
 		p.refuse(m, scanError(err))
 		return
 	}

@@ -14,8 +14,8 @@ type Call struct {
 	ID string
 	// Caller is who asks, once authenticated.
 	Caller *Caller
-	// Session is the client that asks, for as long as it stays: a legacy session
-	// or a client on a pipe. Nil for a modern call over HTTP, which stands alone.
+	// Session is the client that asks, for as long as it stays: a legacy session,
+	// over HTTP or on a pipe. Nil for a modern call, which stands alone.
 	Session *Session
 	// Revision is what the client speaks.
 	Revision *Revision
@@ -86,9 +86,9 @@ func (c *Call) Asks() bool {
 	return false
 }
 
-// A Session is one client for as long as it stays: a legacy session, or a
-// client on a pipe. Upstream sessions of its own and its subscriptions are
-// kept under its ID and dropped when it ends.
+// A Session is one client of the legacy era for as long as it stays. Upstream
+// sessions of its own and its subscriptions are kept under its ID and dropped
+// when it ends.
 type Session struct {
 	// ID is unique among the sessions of this instance, and secret: who knows it
 	// and is its caller may use it.
@@ -101,6 +101,8 @@ type Caller struct {
 	ID string
 	// View is what the caller may see and use.
 	View *View
+	// Admin says that the caller may run the gate itself (scope admin:gate).
+	Admin bool
 }
 
 // A Kind is a kind of thing that has a name.

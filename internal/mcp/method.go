@@ -39,6 +39,12 @@ const (
 	NoticeElicited     = "notifications/elicitation/complete"
 )
 
+// Methods of our own, for those who run the gate (design/dialect.md).
+const (
+	MethodServers = "mcp.admin.servers"
+	MethodRestart = "mcp.admin.restart"
+)
+
 // Keys of _meta that the modern era reserves (basic/index, "_meta").
 const (
 	MetaRevision     = "io.modelcontextprotocol/protocolVersion"
@@ -65,6 +71,8 @@ type Method struct {
 	Legacy, Modern bool
 	// Notice says that it is a notification.
 	Notice bool
+	// Admin says that it is for those who run the gate.
+	Admin bool
 }
 
 // methods is what a client may send. A method that is not here is unknown.
@@ -88,6 +96,9 @@ var methods = map[string]Method{
 	NoticeCancelled:   {Legacy: true, Modern: true, Notice: true},
 	NoticeProgress:    {Legacy: true, Notice: true},
 	NoticeRoots:       {Legacy: true, Notice: true},
+
+	MethodServers: {Modern: true, Admin: true},
+	MethodRestart: {Modern: true, Admin: true},
 }
 
 // MethodByName returns what we know of a method, and whether we know it at all.

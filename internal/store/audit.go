@@ -9,28 +9,24 @@ import (
 	"github.com/sumun-mcp/sumun/internal/audit"
 )
 
-// LastRecord returns the number of the newest audit record, 0 without any.
-func (s *Store) LastRecord(ctx context.Context) (int64, error) {
-	var last int64
-	err := s.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit_record`).Scan(&last)
-	if err != nil {
-		return 0, fmt.Errorf("reading the newest audit record: %w", err)
-	}
-	return last, nil
-}
-
-// AppendRecords stores audit records, all or none.
+// AppendRecords numbers and stores audit records, all or none. The transaction
+// holds the database for writing from its start, so that no number is given twice.
 func (s *Store) AppendRecords(ctx context.Context, rows []audit.Row) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
+		var last int64
+		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit_record`).Scan(&last); err != nil {
+			return fmt.Errorf("reading the newest audit record: %w", err)
+		}
 		insert, err := tx.PrepareContext(ctx,
 			`INSERT INTO audit_record (seq, body, salt, arguments, result) VALUES ($1, $2, $3, $4, $5)`)
 		if err != nil {
 			return fmt.Errorf("preparing audit records: %w", err)
 		}
 		defer func() { _ = insert.Close() }() // it ends with its transaction
-		for _, r := range rows {
-			if _, err := insert.ExecContext(ctx, r.Seq, string(r.Body), r.Salt, text(r.Arguments), text(r.Result)); err != nil {
-				return fmt.Errorf("writing audit record %d: %w", r.Seq, err)
+		for i, r := range rows {
+			seq := last + int64(i) + 1
+			if _, err := insert.ExecContext(ctx, seq, string(r.Body), r.Salt, text(r.Arguments), text(r.Result)); err != nil {
+				return fmt.Errorf("writing audit record %d: %w", seq, err)
 			}
 		}
 		return nil
