@@ -41,7 +41,7 @@ func TestFailure(t *testing.T) {
 func TestNearest(t *testing.T) {
 	verbs := []string{"call", "client", "completion", "config", "connect", "version"}
 	tests := []struct{ word, want string }{
-		{"versoin", "version"},
+		{"verion", "version"},
 		{"Verson", "version"},
 		{"conect", "connect"},
 		{"comp", "completion"},
