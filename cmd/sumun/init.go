@@ -15,11 +15,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// templates are the files of a new project. In their text {{name}} is the project and {{version}} our release; in
+// projectFS has the files of a new project. In their text {{name}} is the project and {{version}} our release; in
 // their names "dot-" stands for the dot of a hidden file.
 //
 //go:embed template
-var templates embed.FS
+var projectFS embed.FS
 
 // initFile is a file that init makes.
 type initFile struct {
@@ -88,11 +88,11 @@ func projectName(dir string) string {
 func initFiles(project string) ([]initFile, error) {
 	fill := strings.NewReplacer("{{name}}", project, "{{version}}", version)
 	var files []initFile
-	err := fs.WalkDir(templates, "template", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(projectFS, "template", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		text, err := templates.ReadFile(name)
+		text, err := projectFS.ReadFile(name)
 		if err != nil {
 			return err
 		}
