@@ -157,7 +157,7 @@ func (h *httpConn) call(ctx context.Context, c *exchange, body *buffer) (*Answer
 func (h *httpConn) exchange(ctx context.Context, c *exchange, body *buffer) (*Answer, io.ReadCloser, error) {
 	resp, err := h.do(ctx, http.MethodPost, h.header(c), body)
 	if err != nil {
-		return nil, nil, h.broken(err)
+		return nil, nil, h.broken(ctx, err)
 	}
 	if h.session == "" && c.method == mcp.MethodInitialize {
 		h.session = resp.Header.Get(headerSession)
@@ -275,10 +275,15 @@ func shorten(text string) string {
 	return text
 }
 
-// broken tells that no response came.
-func (h *httpConn) broken(err error) error {
+// broken tells that no response came. The session is lost with a server to which there is no connection.
+func (h *httpConn) broken(ctx context.Context, err error) error {
 	dial, ok := errors.AsType[*net.OpError](err)
-	return lost(!ok || dial.Op != "dial", "server %q cannot be reached: %v", h.s.target.Name, err)
+	sent := !ok || dial.Op != "dial"
+	e := lost(sent, "server %q cannot be reached: %v", h.s.target.Name, err)
+	if !sent && ctx.Err() == nil {
+		return h.lost(e)
+	}
+	return e
 }
 
 // unread tells that a response broke off, or was too large.
@@ -308,7 +313,7 @@ func (h *httpConn) send(ctx context.Context, method string, body *buffer) error 
 	header := h.header(&exchange{method: method})
 	resp, err := h.do(ctx, http.MethodPost, header, body)
 	if err != nil {
-		return h.broken(err)
+		return h.broken(ctx, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 == 2 {

@@ -1,0 +1,324 @@
+package egress
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/transport"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// The values of a server's isolation.
+const (
+	isolateShared  = "shared"
+	isolateSession = "session"
+	isolateCaller  = "caller"
+)
+
+// A place is where a call goes out: a session, held until the call gives it back.
+type place struct {
+	session *transport.Session
+	link    *link
+	back    func()
+}
+
+// choose finds the session for a call: in the call's own era if the server speaks it, and one that belongs to the client alone
+// if the client can be asked and the era has sessions, or if the configuration wants it so.
+func (s *server) choose(ctx context.Context, call *mcp.Call) (*place, error) {
+	home, err := s.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	speaks, want := transport.EraOf(home.Revision()), transport.EraOf(call.Revision)
+	if want != speaks && s.knows(want) != no {
+		at, err := s.placeIn(ctx, want, speaks, call)
+		if err == nil {
+			return at, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		if transport.IsWrongEra(err) {
+			s.learn(want, no)
+		}
+	}
+	return s.placeIn(ctx, speaks, speaks, call)
+}
+
+// placeIn finds the session for a call in the given era.
+func (s *server) placeIn(ctx context.Context, era, home transport.Era, call *mcp.Call) (*place, error) {
+	key, lease := s.owner(era, call)
+	if lease {
+		return s.lease(ctx, key, call)
+	}
+	return s.visit(ctx, func() *link {
+		switch {
+		case key != "":
+			return s.clientLink(key, era, call)
+		case era == home:
+			return s.home
+		default:
+			return s.otherHome(era)
+		}
+	})
+}
+
+// owner says whose session a call needs in that era: the key of one that belongs to a client or caller, or of a kind of which
+// one is leased for the call alone; empty for the home.
+func (s *server) owner(era transport.Era, call *mcp.Call) (key string, lease bool) {
+	alone := era == transport.Legacy && call.Asks()
+	switch isolation := s.config.Isolation; {
+	case isolation == isolateShared:
+		return "", false
+	case isolation == isolateCaller:
+		return callerKey(call), false
+	case call.Session != nil && (alone || isolation == isolateSession):
+		return clientKey(call.Session.ID), false
+	case alone || isolation == isolateSession && era == transport.Legacy:
+		return fingerprint(call.Capabilities, call.ClientInfo), true
+	default:
+		return "", false
+	}
+}
+
+func clientKey(session string) string { return "session " + session }
+
+// callerKey tells callers apart, and what their clients can be asked.
+func callerKey(call *mcp.Call) string {
+	id := ""
+	if call.Caller != nil {
+		id = call.Caller.ID
+	}
+	return "caller " + id + " " + fingerprint(call.Capabilities)
+}
+
+// fingerprint returns a short name for what a client says of itself.
+func fingerprint(parts ...[]byte) string {
+	h := sha256.New()
+	for _, part := range parts {
+		h.Write(wire.AppendInt(nil, int64(len(part))))
+		h.Write(part)
+	}
+	return string(h.Sum(nil))
+}
+
+// visit opens the link that find names and holds it for a call.
+func (s *server) visit(ctx context.Context, find func() *link) (*place, error) {
+	for range 3 { // a link may be closed for idleness before it is held
+		l := find()
+		if !l.hold() {
+			continue
+		}
+		session, err := s.enter(ctx, l)
+		if err != nil {
+			l.release()
+			return nil, err
+		}
+		return &place{session: session, link: l, back: l.release}, nil
+	}
+	return nil, s.unavailable()
+}
+
+// enter returns the link's session. The home is opened by who watches it.
+func (s *server) enter(ctx context.Context, l *link) (*transport.Session, error) {
+	if l == s.home {
+		return s.ready(ctx)
+	}
+	session, err := l.get(ctx)
+	if err == nil {
+		return session, nil
+	}
+	if mcp.AsError(err) == nil && ctx.Err() == nil && !transport.IsWrongEra(err) {
+		s.log.WarnContext(ctx, "no session for a client", "error", err)
+		err = errors.Join(mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q gives no session: %v", s.config.Name, err), err)
+	}
+	return nil, err
+}
+
+// otherHome returns the home in the era that the watched one does not speak.
+func (s *server) otherHome(era transport.Era) *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.other == nil {
+		s.other = &link{
+			server: s, shared: true,
+			hello: transport.Hello{Info: s.pool.info, Require: era, Unsolicited: quietSink{s}},
+		}
+	}
+	return s.other
+}
+
+// clientLink returns the link that belongs to the key alone.
+func (s *server) clientLink(key string, era transport.Era, call *mcp.Call) *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.clients[key]
+	if l == nil {
+		session := ""
+		if call.Session != nil && key == clientKey(call.Session.ID) {
+			session = call.Session.ID
+		}
+		l = &link{server: s, hello: s.introduce(call, era, ownSink{s, session})}
+		s.clients[key] = l
+	}
+	return l
+}
+
+// introduce says what the client of a call says of itself.
+func (s *server) introduce(call *mcp.Call, era transport.Era, sink transport.Sink) transport.Hello {
+	info := slices.Clone(call.ClientInfo)
+	if len(info) == 0 {
+		info = s.pool.info
+	}
+	return transport.Hello{Info: info, Capabilities: slices.Clone(call.Capabilities), Require: era, Unsolicited: sink}
+}
+
+// lease returns a session that no other call uses until this one has ended. Sessions of the same kind are used again.
+func (s *server) lease(ctx context.Context, kind string, call *mcp.Call) (*place, error) {
+	l := s.takeLease(kind)
+	if l == nil {
+		l = &link{server: s, hello: s.introduce(call, transport.Legacy, ownSink{s, ""})}
+		s.mu.Lock()
+		s.busy[l] = struct{}{}
+		s.mu.Unlock()
+	}
+	session, err := s.enter(ctx, l)
+	if err != nil {
+		s.endLease(kind, l, false)
+		return nil, err
+	}
+	return &place{session: session, link: l, back: func() { s.endLease(kind, l, true) }}, nil
+}
+
+// takeLease returns a session of that kind that is open and free, nil if there is none.
+func (s *server) takeLease(kind string) *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	free := s.leased[kind]
+	for len(free) > 0 {
+		l := free[len(free)-1]
+		free = free[:len(free)-1]
+		s.leased[kind] = free
+		if l.current() != nil {
+			s.busy[l] = struct{}{}
+			return l
+		}
+		s.work.Go(l.close)
+	}
+	return nil
+}
+
+// endLease makes a leased session free for another call, unless it is not to be used again.
+func (s *server) endLease(kind string, l *link, again bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.busy, l)
+	if again && !s.closing && l.current() != nil {
+		l.mu.Lock()
+		l.used = time.Now()
+		l.mu.Unlock()
+		s.leased[kind] = append(s.leased[kind], l)
+		return
+	}
+	s.work.Go(l.close)
+}
+
+// knows tells whether the server speaks an era.
+func (s *server) knows(era transport.Era) knowledge {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spoken[era]
+}
+
+func (s *server) learn(era transport.Era, k knowledge) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spoken[era] = k
+}
+
+// own returns the link that belongs to the key alone, nil if there is none.
+func (s *server) own(key string) *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clients[key]
+}
+
+// drop closes the link that belongs to the key alone. It does not wait.
+func (s *server) drop(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.clients[key]; l != nil && !s.closing {
+		delete(s.clients, key)
+		s.work.Go(l.close)
+	}
+}
+
+// links returns all links. It is called with the lock held.
+func (s *server) links() []*link {
+	all := []*link{s.home}
+	if s.other != nil {
+		all = append(all, s.other)
+	}
+	for _, l := range s.clients {
+		all = append(all, l)
+	}
+	for l := range s.busy {
+		all = append(all, l)
+	}
+	for _, free := range s.leased {
+		all = append(all, free...)
+	}
+	return all
+}
+
+// sweep closes sessions that have been idle for too long, until the server ends. The home stays.
+func (s *server) sweep() {
+	limit := s.config.IdleStop
+	if limit <= 0 {
+		return
+	}
+	for s.sleep(min(max(limit/4, 10*time.Millisecond), time.Minute), nil) {
+		s.mu.Lock()
+		idle := s.takeIdle(func(l *link) bool {
+			since, _ := l.idle()
+			return time.Since(since) > limit
+		}, -1)
+		s.mu.Unlock()
+		for _, l := range idle {
+			s.work.Go(l.close)
+		}
+	}
+}
+
+// takeIdle forgets links that no call uses and that fit, at most n if that is not negative, and returns them to be closed. It is
+// called with the lock held.
+func (s *server) takeIdle(fits func(*link) bool, n int) []*link {
+	var taken []*link
+	take := func(l *link) bool {
+		since, ok := l.idle()
+		if !ok || since.IsZero() || len(taken) == n || !fits(l) {
+			return false
+		}
+		taken = append(taken, l)
+		return true
+	}
+	for kind, free := range s.leased {
+		s.leased[kind] = slices.DeleteFunc(free, take)
+		if len(s.leased[kind]) == 0 {
+			delete(s.leased, kind)
+		}
+	}
+	for key, l := range s.clients {
+		if take(l) {
+			delete(s.clients, key)
+		}
+	}
+	if s.other != nil && take(s.other) {
+		s.other = nil
+	}
+	return taken
+}

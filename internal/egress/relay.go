@@ -1,0 +1,185 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/transport"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// Do sends a call to a server and its answer to reply. It ends as an mcp.Handler does: with one Done, or with an error. A call
+// that a lost session has not begun is repeated once, and one that has begun only if the destination says that it may be.
+func (p *Pool) Do(ctx context.Context, d mcp.Destination, call *mcp.Call, reply mcp.Reply) error {
+	s, err := p.server(d.Server)
+	if err != nil {
+		return err
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	f := newFlow(ctx, s, &d, call, reply)
+	defer f.end()
+	err = f.run()
+	if e, ok := errors.AsType[*transport.LostError](err); ok && (!e.Sent || d.Repeatable) && f.ctx.Err() == nil {
+		err = f.run()
+	}
+	return err
+}
+
+// A flow is one call on its way out, and the Sink for what the server says meanwhile.
+type flow struct {
+	server *server
+	dest   *mcp.Destination
+	call   *mcp.Call
+	reply  mcp.Reply
+
+	ctx    context.Context //nolint:containedctx // of the call
+	cancel context.CancelCauseFunc
+	unlink func() bool
+
+	place    *place
+	same     bool // client and server are of one era
+	progress bool // the client wants to be told of progress
+
+	mu    sync.Mutex
+	timer *time.Timer // ends the call when it has been silent for too long, or takes too long at all
+	last  time.Time   // when it has taken too long at all
+	asked int         // questions that wait for the client; the call is not silent meanwhile
+}
+
+func newFlow(ctx context.Context, s *server, d *mcp.Destination, call *mcp.Call, reply mcp.Reply) *flow {
+	f := &flow{server: s, dest: d, call: call, reply: reply, last: time.Now().Add(s.config.MaxRuntime)}
+	f.ctx, f.cancel = context.WithCancelCause(ctx)
+	f.unlink = context.AfterFunc(s.root, func() { f.cancel(s.stopping()) })
+	f.progress = call.Meta("progressToken") != nil
+	f.timer = time.AfterFunc(f.patience(), f.expire)
+	return f
+}
+
+func (f *flow) end() {
+	f.timer.Stop()
+	f.unlink()
+	f.cancel(nil)
+}
+
+// stopping tells that the server is taken away in mid-call.
+func (s *server) stopping() error {
+	return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "server %q was stopped", s.config.Name)
+}
+
+// patience is how long the call may go on without a sign of the server.
+func (f *flow) patience() time.Duration {
+	left := time.Until(f.last)
+	if f.dest.Timeout > 0 && f.asked == 0 {
+		return min(f.dest.Timeout, left)
+	}
+	return left
+}
+
+// touch notes that the call goes on, or that a question was put or answered.
+func (f *flow) touch(asked int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked += asked
+	f.timer.Reset(f.patience())
+}
+
+// expire ends a call that takes too long.
+func (f *flow) expire() {
+	what := "was silent for " + f.dest.Timeout.String()
+	if time.Until(f.last) <= 0 {
+		what = "took longer than " + f.server.config.MaxRuntime.String()
+	}
+	f.cancel(mcp.Errorf(mcp.CodeInternal, mcp.Timeout, "the call of server %q %s and was cancelled", f.server.config.Name, what))
+}
+
+// run makes the call once.
+func (f *flow) run() error {
+	at, err := f.server.choose(f.ctx, f.call)
+	if err != nil {
+		return err
+	}
+	defer at.back()
+	f.place = at
+	session := at.session
+	f.same = session.Revision().Stateless == f.call.Revision.Stateless
+	at.link.setLevel(f.ctx, session, f.call.LogLevel, !at.link.shared)
+	id := session.NextID()
+	a, err := session.Call(f.ctx, f.request(id), f)
+	if err != nil {
+		return err
+	}
+	defer a.Release()
+	if e := a.Err(session.Revision()); e != nil {
+		return e
+	}
+	result := a.Result()
+	if !f.same && session.Revision().InputRequired && asks(result) {
+		return f.needsBridge()
+	}
+	return f.reply.Done(f.ctx, &mcp.Result{Value: result, Message: &a.Message, Revision: session.Revision()})
+}
+
+// asks reports whether a result of the modern era is a question.
+func asks(result []byte) bool {
+	kind, _ := wire.Unquote(wire.Get(result, "resultType"))
+	return kind == "input_required"
+}
+
+// needsBridge tells that a server's question cannot be carried to a client of the other era.
+func (f *flow) needsBridge() error {
+	return mcp.Errorf(mcp.CodeInternal, mcp.Unsupported,
+		"server %q asks the client something in mid-call, in another era than the client's; that needs the bridge between the eras",
+		f.server.config.Name)
+}
+
+// Notice passes on a notification that belongs to the call.
+func (f *flow) Notice(m *wire.Message) {
+	switch string(m.MethodName()) {
+	case mcp.NoticeProgress:
+		f.touch(0)
+		if !f.progress {
+			return
+		}
+	case mcp.NoticeMessage:
+		if !f.wants(m) {
+			return
+		}
+	}
+	_ = f.reply.Notify(f.ctx, m) // a client that is gone cancels the call by the rules of its era
+}
+
+// wants reports whether the client has asked for a log message. A modern client that names no level wants none; a legacy one
+// leaves it to the server.
+func (f *flow) wants(m *wire.Message) bool {
+	if f.call.LogLevel == "" {
+		return !f.call.Revision.Stateless
+	}
+	level, _ := wire.Unquote(m.Bytes(m.Member("level")))
+	return severity(level) >= severity(f.call.LogLevel)
+}
+
+// abilities are what a client must have declared to be asked.
+var abilities = map[string]string{
+	mcp.MethodElicit: "elicitation", mcp.MethodSample: "sampling", mcp.MethodRoots: "roots",
+}
+
+// Question puts a server's question to the client of the call.
+func (f *flow) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Error) {
+	if wire.Get(f.call.Capabilities, abilities[string(m.MethodName())]) == nil {
+		return f.server.refuse(m)
+	}
+	if !f.same {
+		f.cancel(f.needsBridge())
+		return nil, nil
+	}
+	f.touch(1)
+	defer f.touch(-1)
+	answers, err := f.reply.Ask(ctx, []mcp.Question{question(m)})
+	return f.server.answer(m, answers, err)
+}

@@ -1,0 +1,349 @@
+package egress
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/sandbox"
+	"github.com/sumun-mcp/sumun/internal/transport"
+)
+
+// How a server is watched.
+const (
+	firstWait    = 250 * time.Millisecond // before the second attempt to reach it
+	longestWait  = 30 * time.Second
+	pause        = 30 * time.Second // between attempts at a server that failed too often, if somebody wants it
+	longPause    = 5 * time.Minute  // and if nobody does
+	budget       = 10               // attempts within budgetTime
+	budgetTime   = 10 * time.Minute
+	steady       = time.Minute // after which an open session counts as a success
+	removedGrace = 10 * time.Second
+)
+
+// A server is one server of the configuration with all sessions that are open with it. No lock is held while something is sent
+// or waited for.
+type server struct {
+	pool      *Pool
+	config    config.Server
+	inProcess *sdk.Server
+	restarted bool // it takes the place of one with the same configuration
+	target    transport.Target
+	carrier   *http.Transport // what carries requests over HTTP; nil for other servers
+	log       *slog.Logger
+
+	root context.Context //nolint:containedctx // of everything that the server owns
+	end  context.CancelFunc
+	work sync.WaitGroup // the watch, attempts to open sessions, sessions that are closing
+
+	home  *link         // watched
+	tried chan struct{} // closed when the home was tried once
+	wish  chan struct{} // somebody wants a server that is failing
+
+	subs    subscriptions
+	refused atomic.Int64
+
+	mu       sync.Mutex
+	now      Status
+	spoken   [3]knowledge     // by era
+	other    *link            // the home in the other era, opened when needed
+	clients  map[string]*link // sessions that belong to one client or caller, by clientKey and callerKey
+	leased   map[string][]*link
+	busy     map[*link]struct{} // leases that are out
+	sessions int                // open or opening, the home's included
+	closing  bool
+	calls    sync.WaitGroup // in flight; none begins once closing is set
+}
+
+// knowledge is whether a server speaks an era.
+type knowledge uint8
+
+const (
+	unsure knowledge = iota
+	yes
+	no
+)
+
+// newServer returns a server that has to be started.
+func newServer(p *Pool, c config.Server, in *sdk.Server) *server {
+	s := &server{
+		pool: p, config: c, inProcess: in, log: p.opts.Log.With(slog.String("server", c.Name)),
+		tried: make(chan struct{}), wish: make(chan struct{}, 1),
+		clients: map[string]*link{}, leased: map[string][]*link{}, busy: map[*link]struct{}{},
+	}
+	s.root, s.end = context.WithCancel(p.root)
+	s.target = s.newTarget()
+	s.home = &link{server: s, shared: true, hello: transport.Hello{Info: p.info, Unsolicited: homeSink{s}}}
+	s.now = Status{Server: c.Name, State: Starting, Transport: s.transport(), Since: time.Now()}
+	if c.Disabled {
+		s.now.State = Disabled
+		close(s.tried)
+	}
+	return s
+}
+
+// start begins to watch the server, unless it is disabled.
+func (s *server) start() *server {
+	if !s.config.Disabled {
+		s.work.Go(s.watch)
+		s.work.Go(s.sweep)
+	}
+	return s
+}
+
+// is reports whether the server is what a configuration wants.
+func (s *server) is(c *config.Server, in *sdk.Server) bool {
+	return s.inProcess == in && s.config.Equal(*c)
+}
+
+func (s *server) transport() string {
+	switch {
+	case s.inProcess != nil:
+		return "inproc"
+	case s.config.URL != "":
+		return "http"
+	default:
+		return "stdio"
+	}
+}
+
+// newTarget returns where the server is.
+func (s *server) newTarget() transport.Target {
+	c := &s.config
+	t := transport.Target{Name: c.Name, Log: s.pool.opts.Log, StartTimeout: c.StartTimeout, InProcess: s.inProcess}
+	switch {
+	case s.inProcess != nil:
+	case c.URL != "":
+		t.URL, t.Header = c.URL, http.Header{}
+		for name, value := range c.Headers {
+			t.Header.Set(name, value)
+		}
+		s.carrier = transport.NewRoundTripper()
+		t.RoundTripper = s.carrier
+	default:
+		t.Command = &sandbox.Command{Path: c.Command, Args: c.Args, Env: c.Env, Dir: c.Cwd, Reaper: s.pool.opts.Reaper}
+	}
+	return t
+}
+
+// watch keeps the home session open: it opens it, and opens it again when it is lost, at first soon and then more and more
+// seldom.
+func (s *server) watch() {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = firstWait, longestWait
+	var attempts []time.Time
+	for s.root.Err() == nil {
+		attempts = recent(append(attempts, time.Now()))
+		session, err := s.home.open(s.root)
+		if err == nil {
+			s.greeted(session)
+			opened := time.Now()
+			select {
+			case <-session.Done():
+			case <-s.root.Done():
+				return
+			}
+			err = session.Err()
+			if time.Since(opened) > steady {
+				wait.Reset()
+				attempts = nil
+			}
+		}
+		if s.root.Err() != nil {
+			return
+		}
+		s.failed(err, len(attempts) > budget)
+		next := wait.NextBackOff()
+		if len(attempts) == 0 {
+			next = 0 // it was well until now
+		}
+		if !s.rest(next, len(attempts) > budget) {
+			return
+		}
+	}
+}
+
+// recent returns the attempts that count against the budget.
+func recent(attempts []time.Time) []time.Time {
+	for len(attempts) > 0 && time.Since(attempts[0]) > budgetTime {
+		attempts = attempts[1:]
+	}
+	return attempts
+}
+
+// greeted notes that the home is open, and takes up what was kept with the one before.
+func (s *server) greeted(session *transport.Session) {
+	era := transport.EraOf(session.Revision())
+	s.mu.Lock()
+	s.spoken[era] = yes
+	if era == transport.Legacy && s.target.Era == transport.AnyEra {
+		s.spoken[transport.Modern] = no // it was tried first
+	}
+	s.target.Era = era
+	again := isDone(s.tried)
+	s.mu.Unlock()
+	s.set(func(now *Status) {
+		now.State, now.Era, now.Revision, now.LastError = Ready, era.String(), session.Revision().Name, ""
+		if again {
+			now.Restarts++
+		}
+	})
+	s.log.InfoContext(s.root, "server ready", slog.String("revision", session.Revision().Name))
+	s.subs.attend(s, session)
+	s.markTried()
+	if again || s.restarted {
+		s.changed()
+	}
+}
+
+// failed notes that the home could not be opened, or was lost.
+func (s *server) failed(err error, spent bool) {
+	first := !isDone(s.tried)
+	s.set(func(now *Status) {
+		now.Era, now.Revision, now.LastError = "", "", err.Error()
+		now.State = Failing
+		if !first && !spent && now.State == Ready {
+			now.State = Starting
+		}
+	})
+	s.log.WarnContext(s.root, "server not ready", slog.Any("error", err), slog.Bool("seldom", spent))
+	s.markTried()
+}
+
+// rest waits before the next attempt; it reports false when the server ends. A server that has failed too often is tried when
+// somebody wants it, but not at once.
+func (s *server) rest(wait time.Duration, spent bool) bool {
+	if spent {
+		if !s.sleep(pause, nil) {
+			return false
+		}
+		return s.sleep(longPause, s.wish)
+	}
+	return s.sleep(wait, nil)
+}
+
+// sleep waits for d or for a wish; it reports false when the server ends first.
+func (s *server) sleep(d time.Duration, wish <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-wish:
+	case <-s.root.Done():
+		return false
+	}
+	return true
+}
+
+func (s *server) markTried() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !isDone(s.tried) {
+		close(s.tried)
+	}
+}
+
+func isDone(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// changed tells that the server's lists may have changed.
+func (s *server) changed() {
+	if events := s.pool.opts.Events; events != nil {
+		events.Changed(s.config.Name)
+	}
+}
+
+// ready returns the home session, once the server was tried. A server that is being started again is waited for a little.
+func (s *server) ready(ctx context.Context) (*transport.Session, error) {
+	const patience = 3 * time.Second
+	select {
+	case <-s.tried:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if session := s.home.current(); session != nil {
+		return session, nil
+	}
+	select {
+	case s.wish <- struct{}{}:
+	default:
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNotReady)
+	defer cancel()
+	session, err := s.home.await(ctx)
+	if err == errNotReady { //nolint:errorlint // the cause itself
+		err = s.unavailable()
+	}
+	return session, err
+}
+
+// unavailable tells why the server cannot be called now.
+func (s *server) unavailable() *mcp.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	why := s.now.LastError
+	if why == "" {
+		why = "it is being started"
+	}
+	return mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q is not available: %s", s.config.Name, why)
+}
+
+// begin notes a call in flight, unless the server is ending.
+func (s *server) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "server %q is being stopped", s.config.Name)
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+// retire closes a server that is taken away, where calls in flight may go on for a while.
+func (s *server) retire() {
+	ctx, cancel := context.WithTimeout(s.pool.root, removedGrace)
+	defer cancel()
+	s.close(ctx)
+}
+
+// close refuses new calls, waits for those in flight until ctx ends, and ends all that the server owns.
+func (s *server) close(ctx context.Context) {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	idle := make(chan struct{})
+	s.work.Go(func() {
+		s.calls.Wait()
+		close(idle)
+	})
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+	s.end()
+	s.mu.Lock()
+	links := s.links()
+	s.mu.Unlock()
+	for _, l := range links {
+		s.work.Go(l.close)
+	}
+	s.work.Wait()
+	if s.carrier != nil {
+		s.carrier.CloseIdleConnections()
+	}
+	s.set(func(now *Status) { now.State = Stopped })
+}

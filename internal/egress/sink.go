@@ -1,0 +1,101 @@
+package egress
+
+import (
+	"context"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/transport"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// Sinks for what a server says outside of a call. A question that fits no single client is refused and counted.
+
+// homeSink is for the home session: it tells what has changed.
+type homeSink struct{ s *server }
+
+// Notice passes changes on. Everything else belongs to somebody who is not known, and is dropped.
+func (h homeSink) Notice(m *wire.Message) {
+	switch string(m.MethodName()) {
+	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources:
+		h.s.changed()
+	case mcp.NoticeUpdated:
+		if uri, ok := wire.Unquote(m.Bytes(m.Member("uri"))); ok && h.s.pool.opts.Events != nil {
+			h.s.pool.opts.Events.Updated(h.s.config.Name, uri, m)
+		}
+	}
+}
+
+// Question refuses.
+func (h homeSink) Question(_ context.Context, m *wire.Message) ([]byte, *mcp.Error) {
+	return h.s.refuse(m)
+}
+
+// quietSink is for a second home: the first one tells what has changed.
+type quietSink struct{ s *server }
+
+// Notice drops the message.
+func (quietSink) Notice(*wire.Message) {}
+
+// Question refuses.
+func (q quietSink) Question(_ context.Context, m *wire.Message) ([]byte, *mcp.Error) {
+	return q.s.refuse(m)
+}
+
+// ownSink is for a session that belongs to one client alone: to a client session if that is not empty.
+type ownSink struct {
+	s       *server
+	session string
+}
+
+// Notice passes on what is for the client; what has changed is told by the home.
+func (o ownSink) Notice(m *wire.Message) {
+	switch string(m.MethodName()) {
+	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources, mcp.NoticeUpdated, mcp.NoticeProgress:
+		return
+	}
+	if clients := o.s.pool.opts.Clients; clients != nil && o.session != "" {
+		clients.Tell(o.session, m)
+	}
+}
+
+// Question puts the question to the client through the stream on which it listens.
+func (o ownSink) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Error) {
+	clients := o.s.pool.opts.Clients
+	if clients == nil || o.session == "" {
+		return o.s.refuse(m)
+	}
+	answers, err := clients.Ask(ctx, o.session, []mcp.Question{question(m)})
+	return o.s.answer(m, answers, err)
+}
+
+// question returns the question in a server's request.
+func question(m *wire.Message) mcp.Question {
+	return mcp.Question{Key: "1", Method: string(m.MethodName()), Params: m.Bytes(m.Params)}
+}
+
+// answer returns what a server is told after its question was put to a client.
+func (s *server) answer(m *wire.Message, answers []mcp.Answer, err error) ([]byte, *mcp.Error) {
+	switch {
+	case err == nil && len(answers) == 1:
+		return answers[0].Result, answers[0].Err
+	case err == mcp.ErrDeclined && isElicitation(m): //nolint:errorlint // the sentinels are returned as they are
+		return []byte(`{"action":"decline"}`), nil
+	case err == mcp.ErrDeclined: //nolint:errorlint // as above
+		const rejected = -1 // by the user (client/sampling, "Error Handling")
+		return nil, mcp.Errorf(rejected, mcp.Cancelled, "the user declined to answer")
+	}
+	return s.refuse(m)
+}
+
+// refuse returns what a server is told whose question can be put to nobody.
+func (s *server) refuse(m *wire.Message) ([]byte, *mcp.Error) {
+	s.refused.Add(1)
+	if isElicitation(m) {
+		return []byte(`{"action":"cancel"}`), nil
+	}
+	return nil, mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "the client cannot be asked")
+}
+
+func isElicitation(m *wire.Message) bool { return string(m.MethodName()) == mcp.MethodElicit }
+
+var _ = [...]transport.Sink{homeSink{}, quietSink{}, ownSink{}, &flow{}}
