@@ -13,11 +13,11 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-func mustNew(t testing.TB, o Options) *Access {
-	t.Helper()
+func mustNew(tb testing.TB, o Options) *Access {
+	tb.Helper()
 	a, err := New(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return a
 }
@@ -125,7 +125,7 @@ func TestNewRefuses(t *testing.T) {
 }
 
 // viewOf returns the view of a key with all of the scopes.
-func viewOf(t testing.TB, scopes map[string][]string) *mcp.View {
+func viewOf(t *testing.T, scopes map[string][]string) *mcp.View {
 	t.Helper()
 	names := []string{}
 	for name := range scopes {

@@ -103,9 +103,9 @@ func Build(sources []Source, o Options) *Catalog {
 	for kind := range kinds {
 		var claims []*claim
 		for i := range sources {
-			claims = c.read(claims, &sources[i], mcp.Kind(kind))
+			claims = c.read(claims, &sources[i], kind)
 		}
-		c.settle(mcp.Kind(kind), claims)
+		c.settle(kind, claims)
 	}
 	c.compileTemplates()
 	return c

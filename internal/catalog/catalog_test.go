@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -70,12 +71,21 @@ func TestNames(t *testing.T) {
 		{"allow nothing", []Source{{Server: "a", Allow: []string{}, Listing: offering("x")}}, nil},
 		{"file order", []Source{{Server: "a", Order: 2, Listing: offering("x")}, {Server: "b", Order: 1, Listing: offering("y")}}, []string{"y = b:y", "x = a:x"}},
 		{"too long", []Source{{Server: "a", Prefix: "a", Listing: offering(long)}}, []string{"a." + long[:116] + suffixOf("a", long) + " = a:" + long}},
-		{"collision", []Source{{Server: "a", Listing: offering("x", "y")}, {Server: "b", Order: 1, Listing: offering("x")}},
-			[]string{"x" + suffixOf("a", "x") + " = a:x", "y = a:y", "x" + suffixOf("b", "x") + " = b:x"}},
-		{"collision within a server", []Source{{Server: "a", Prefix: "a", Listing: offering("x y", "x_y")}},
-			[]string{"a.x_y" + suffixOf("a", "x y") + " = a:x y", "a.x_y" + suffixOf("a", "x_y") + " = a:x_y"}},
-		{"our own keep theirs", []Source{{Server: "a", Order: -1, Listing: offering("x")}, {Server: "own", Own: true, Listing: offering("x")}},
-			[]string{"x" + suffixOf("a", "x") + " = a:x", "x = own:x"}},
+		{
+			"collision",
+			[]Source{{Server: "a", Listing: offering("x", "y")}, {Server: "b", Order: 1, Listing: offering("x")}},
+			[]string{"x" + suffixOf("a", "x") + " = a:x", "y = a:y", "x" + suffixOf("b", "x") + " = b:x"},
+		},
+		{
+			"collision within a server",
+			[]Source{{Server: "a", Prefix: "a", Listing: offering("x y", "x_y")}},
+			[]string{"a.x_y" + suffixOf("a", "x y") + " = a:x y", "a.x_y" + suffixOf("a", "x_y") + " = a:x_y"},
+		},
+		{
+			"our own keep theirs",
+			[]Source{{Server: "a", Order: -1, Listing: offering("x")}, {Server: "own", Own: true, Listing: offering("x")}},
+			[]string{"x" + suffixOf("a", "x") + " = a:x", "x = own:x"},
+		},
 		{"no server yet", []Source{{Server: "a"}}, nil},
 	}
 	for _, tt := range tests {
@@ -263,7 +273,7 @@ func TestPagesAreRenderedOnceAndBounded(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for i := range 2 * maxPages {
-				id := fmt.Sprint(i % 50)
+				id := strconv.Itoa(i % 50)
 				c.List(mcp.Tool, &mcp.View{ID: id, Allow: func(mcp.Kind, string) bool {
 					if _, again := asked.LoadOrStore(id, true); again {
 						t.Errorf("view %s was rendered twice", id)
@@ -291,7 +301,7 @@ func TestPagesAreRenderedOnceAndBounded(t *testing.T) {
 
 func TestTemplates(t *testing.T) {
 	tests := []struct {
-		template   string
+		template     string
 		fits, misses []string
 	}{
 		{"x://{id}", []string{"x://1", "x://", "x://a%20b"}, []string{"x://1/2", "x://1?q", "y://1", "X://1"}},
@@ -436,7 +446,7 @@ func TestSummary(t *testing.T) {
 	}
 	var many []Source
 	for i := range 100 {
-		many = append(many, Source{Server: fmt.Sprint(i), Prefix: "p", Listing: alone.Listing})
+		many = append(many, Source{Server: strconv.Itoa(i), Prefix: "p", Listing: alone.Listing})
 	}
 	if got := len(Build(many, Options{}).Instructions()); got > maxInstructions+100 {
 		t.Errorf("%d bytes of instructions together", got)

@@ -33,7 +33,7 @@ type claim struct {
 	plain     string // the name it asks for
 	suffixed  string // the name it gets when others ask for that one too
 	contested bool
-	void      bool   // it gets neither name
+	void      bool // it gets neither name
 }
 
 func newClaim(s *Source, e *Entry) *claim {

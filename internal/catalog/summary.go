@@ -49,7 +49,8 @@ func summarize(sources []Source) summary {
 	if completions {
 		merged = append(merged, `,"completions":{}`...)
 	}
-	sum.capabilities, sum.instructions = append(merged, '}'), instructions(sources)
+	sum.capabilities = append(merged, '}') //nolint:gocritic // merged ends here
+	sum.instructions = instructions(sources)
 	return sum
 }
 

@@ -89,7 +89,7 @@ var variable = regexp.MustCompile(`\A[A-Za-z0-9_.%]+(:[1-9][0-9]{0,3}|\*)?\z`)
 // writeExpression writes the pattern of what stands between two braces.
 func writeExpression(pattern *strings.Builder, expression string) bool {
 	operator := ""
-	if expression != "" && strings.Contains("+#./;?&", expression[:1]) {
+	if strings.IndexAny(expression, "+#./;?&") == 0 {
 		operator, expression = expression[:1], expression[1:]
 	}
 	var names []string

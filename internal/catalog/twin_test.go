@@ -9,17 +9,17 @@ import (
 )
 
 // withSchema returns the entry of a tool with that input schema, which need not say that it is for an object.
-func withSchema(t testing.TB, schema string) *Entry {
-	t.Helper()
+func withSchema(tb testing.TB, schema string) *Entry {
+	tb.Helper()
 	schema = `{"type":"object",` + strings.TrimPrefix(schema, "{")
 	raw := `{"description":"before","name":"x","inputSchema":` + schema + `,"title":"behind"}`
 	if err := wire.NewScanner(wire.Vocabulary{}, 0).Value([]byte(raw)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c := Build([]Source{{Server: "s", Prefix: "s", Listing: &mcp.Listing{Tools: [][]byte{[]byte(raw)}}}}, Options{})
 	e, ok := c.Lookup(mcp.Tool, "s.x")
 	if !ok {
-		t.Fatal(c.Warnings())
+		tb.Fatal(c.Warnings())
 	}
 	return e
 }
@@ -82,11 +82,11 @@ func TestTwin(t *testing.T) {
 
 // TestTwinOfAHugeSchema has a schema whose sets of schemas multiply; the work must stay bounded.
 func TestTwinOfAHugeSchema(t *testing.T) {
-	var any strings.Builder
+	var branches strings.Builder
 	for range 200 {
-		any.WriteString(`{"$ref":"#"},{"properties":{"a":{"anyOf":[{"$ref":"#"},{"items":{"$ref":"#"}}]}}},`)
+		branches.WriteString(`{"$ref":"#"},{"properties":{"a":{"anyOf":[{"$ref":"#"},{"items":{"$ref":"#"}}]}}},`)
 	}
-	e := withSchema(t, `{"properties":{"a":{"$ref":"#"}},"anyOf":[`+any.String()+`{}]}`)
+	e := withSchema(t, `{"properties":{"a":{"$ref":"#"}},"anyOf":[`+branches.String()+`{}]}`)
 	if got := e.Twin([]byte(`{"a":{"a":{"A":1}}}`)); got != "A" {
 		t.Errorf("Twin = %q, want A", got)
 	}

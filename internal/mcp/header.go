@@ -250,10 +250,10 @@ func (p HeaderParam) check(values []string, arguments []byte) string {
 	switch {
 	case !ok:
 		return "is badly encoded for"
-	case got != want && !(p.Type == "integer" && sameInteger(got, want)):
-		return "does not agree with"
+	case got == want, p.Type == "integer" && sameInteger(got, want):
+		return ""
 	}
-	return ""
+	return "does not agree with"
 }
 
 func sameInteger(a, b string) bool {

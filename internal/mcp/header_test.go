@@ -17,10 +17,16 @@ func TestHeaderParams(t *testing.T) {
 		fault        string
 	}{
 		{"none", `{"type":"object","properties":{"a":{"type":"string"}}}`, nil, ""},
-		{"one of each type", `{"properties":{"a":{"type":"string","x-mcp-header":"A"},"b":{"type":"integer","x-mcp-header":"B-2"},"c":{"type":"boolean","x-mcp-header":"~c"}}}`,
-			[]HeaderParam{{[]string{"a"}, "A", "string"}, {[]string{"b"}, "B-2", "integer"}, {[]string{"c"}, "~c", "boolean"}}, ""},
-		{"nested", `{"properties":{"o":{"type":"object","properties":{"p":{"x-mcp-header":"P","type":"string"},"q":{"x-mcp-header":"Q","type":"string"}}}}}`,
-			[]HeaderParam{{[]string{"o", "p"}, "P", "string"}, {[]string{"o", "q"}, "Q", "string"}}, ""},
+		{
+			"one of each type", `{"properties":{"a":{"type":"string","x-mcp-header":"A"},"b":{"type":"integer","x-mcp-header":"B-2"},"c":{"type":"boolean","x-mcp-header":"~c"}}}`,
+			[]HeaderParam{{[]string{"a"}, "A", "string"}, {[]string{"b"}, "B-2", "integer"}, {[]string{"c"}, "~c", "boolean"}},
+			"",
+		},
+		{
+			"nested", `{"properties":{"o":{"type":"object","properties":{"p":{"x-mcp-header":"P","type":"string"},"q":{"x-mcp-header":"Q","type":"string"}}}}}`,
+			[]HeaderParam{{[]string{"o", "p"}, "P", "string"}, {[]string{"o", "q"}, "Q", "string"}},
+			"",
+		},
 		{"an argument of that name", `{"properties":{"x-mcp-header":{"type":"number"}}}`, nil, ""},
 		{"in data", `{"properties":{"a":{"default":{"x-mcp-header":"A"},"enum":[{"x-mcp-header":1}]}}}`, nil, ""},
 		{"escaped", `{"properties":{"\u0061":{"type":"string","x-mcp-h\u0065ader":"\u0041"}}}`, []HeaderParam{{[]string{"a"}, "A", "string"}}, ""},

@@ -6,7 +6,7 @@ import "github.com/sumun-mcp/sumun/internal/wire"
 // referred to. A ref/resource counts as Template, though it may also be the URI of
 // one resource. It reports false for anything else.
 func ParseRef(ref []byte) (kind Kind, name string, ok bool) {
-	member := ""
+	var member string
 	switch of, _ := wire.Unquote(wire.Get(ref, "type")); of {
 	case "ref/prompt":
 		kind, member = Prompt, "name"

@@ -242,10 +242,10 @@ func (h *Hub) Listen(ctx context.Context, session string, f *Filter, reply mcp.R
 	defer turn.leave()
 	if f != nil && f.Hello != nil {
 		if err := reply.Notify(ctx, f.Hello); err != nil {
-			return ended(ctx, err)
+			return unlessEnded(ctx, err)
 		}
 	}
-	return ended(ctx, h.deliver(ctx, turn))
+	return unlessEnded(ctx, h.deliver(ctx, turn))
 }
 
 // deliver sends what is in the mailbox, and what comes, until ctx ends or sending fails.
@@ -272,10 +272,10 @@ func (h *Hub) deliver(ctx context.Context, t *turn) error {
 	}
 }
 
-// ended returns the error unless it is only that the listener was to end.
-func ended(ctx context.Context, err error) error {
+// unlessEnded returns the error unless it is only that the listener was to end.
+func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // whoever ended it does not want to hear that it failed
 	}
 	return err
 }
@@ -322,6 +322,6 @@ func (h *Hub) Ask(ctx context.Context, session string, questions []mcp.Question)
 	defer turn.asking.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(turn.ctx, cancel)()
+	defer context.AfterFunc(turn.ctx, cancel)() //nolint:contextcheck // a question ends with its asker or with the stream
 	return turn.reply.Ask(ctx, questions)
 }

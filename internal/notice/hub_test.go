@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -56,7 +56,9 @@ func (l *listener) Ask(ctx context.Context, q []mcp.Question) ([]mcp.Answer, err
 	return l.ask(ctx, q)
 }
 
-func (l *listener) Done(context.Context, *mcp.Result) error { panic("a stream of notices has no result") }
+func (l *listener) Done(context.Context, *mcp.Result) error {
+	panic("a stream of notices has no result")
+}
 
 // take returns what was told since the last time.
 func (l *listener) take() []string {
@@ -67,7 +69,7 @@ func (l *listener) take() []string {
 	return told
 }
 
-func newHub() *Hub { return NewHub(slog.New(slog.NewTextHandler(io.Discard, nil))) }
+func newHub() *Hub { return NewHub(slog.New(slog.DiscardHandler)) }
 
 func updated(uri string) *wire.Message {
 	raw := wire.AppendQuote([]byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":`), uri)
@@ -88,6 +90,9 @@ func listen(t *testing.T, h *Hub, session string, f *Filter, l *listener) (end f
 	return sync.OnceValue(func() error { cancel(); return <-done })
 }
 
+// pass lets time pass, which within synctest takes none.
+func pass(d time.Duration) { <-time.After(d) }
+
 func wantTold(t *testing.T, l *listener, want ...string) {
 	t.Helper()
 	synctest.Wait()
@@ -106,16 +111,16 @@ func TestChangesOfListsAreMergedAndSettle(t *testing.T) {
 
 		for range 100 {
 			h.ListChanged(mcp.Tool)
-			time.Sleep(time.Millisecond / 10)
+			pass(time.Millisecond / 10)
 		}
 		h.ListChanged(mcp.Template)
 		wantTold(t, &legacy)
-		time.Sleep(2 * settle)
+		pass(2 * settle)
 		wantTold(t, &legacy, "tools/list_changed", "resources/list_changed")
 		wantTold(t, &modern, "tools/list_changed")
 
 		h.ListChanged(mcp.Tool)
-		time.Sleep(2 * settle)
+		pass(2 * settle)
 		wantTold(t, &legacy, "tools/list_changed")
 	})
 }
@@ -185,7 +190,7 @@ func TestNoticesWaitForAStream(t *testing.T) {
 		h.Updated("x:1", updated("x:1"))
 		h.ListChanged(mcp.Prompt)
 		h.Tell("other", said("lost"))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 
 		var l listener
 		end := listen(t, h, "s", nil, &l)
@@ -234,7 +239,7 @@ func TestABrokenStreamLosesNothing(t *testing.T) {
 		}
 		var l listener
 		defer listen(t, h, "s", nil, &l)()
-		time.Sleep(settle)
+		pass(settle)
 		wantTold(t, &l, `message "one"`, "tools/list_changed")
 	})
 }
@@ -256,7 +261,7 @@ func TestASlowListenerLosesUpdatesFirst(t *testing.T) {
 			synctest.Wait()
 		}
 		for i := range 10 {
-			h.Tell("slow", said(fmt.Sprint(i)))
+			h.Tell("slow", said(strconv.Itoa(i)))
 		}
 		h.ListChanged(mcp.Tool)
 		synctest.Wait()
@@ -264,13 +269,13 @@ func TestASlowListenerLosesUpdatesFirst(t *testing.T) {
 			t.Errorf("the quick one was told %d, want %d", n, maxLetters)
 		}
 		close(slow.block)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		told := slow.take()
 		if len(told) != 1+maxLetters+1 { // one was in the hand of the slow one, one is of the list
 			t.Errorf("the slow one was told %d, want %d", len(told), maxLetters+2)
 		}
 		for i := range 10 {
-			if want := fmt.Sprintf("message %q", fmt.Sprint(i)); !slices.Contains(told, want) {
+			if want := fmt.Sprintf("message %q", strconv.Itoa(i)); !slices.Contains(told, want) {
 				t.Errorf("%s gave way to an update", want)
 			}
 		}
@@ -319,23 +324,22 @@ func TestAsk(t *testing.T) {
 	}
 	tests := []struct {
 		name string
-		run  func(t *testing.T, h *Hub)
+		run  func(ctx context.Context, h *Hub)
 		want error
 	}{
-		{"a stream is open", func(t *testing.T, h *Hub) { go h.Listen(t.Context(), "s", nil, &listener{ask: answer}) }, nil},
-		{"a stream opens soon", func(t *testing.T, h *Hub) {
-			go func() {
-				time.Sleep(patience / 2)
-				_ = h.Listen(t.Context(), "s", nil, &listener{ask: answer})
-			}()
+		{"a stream is open", func(ctx context.Context, h *Hub) {
+			go h.Listen(ctx, "s", nil, &listener{ask: answer})
 		}, nil},
-		{"no stream opens", func(*testing.T, *Hub) {}, mcp.ErrUnsupported},
-		{"the session is dropped", func(_ *testing.T, h *Hub) {
-			go func() { time.Sleep(patience / 2); h.Drop("s") }()
+		{"a stream opens soon", func(ctx context.Context, h *Hub) {
+			time.AfterFunc(patience/2, func() { h.Listen(ctx, "s", nil, &listener{ask: answer}) })
+		}, nil},
+		{"no stream opens", func(context.Context, *Hub) {}, mcp.ErrUnsupported},
+		{"the session is dropped", func(_ context.Context, h *Hub) {
+			time.AfterFunc(patience/2, func() { h.Drop("s") })
 		}, mcp.ErrUnsupported},
-		{"the stream ends in the middle", func(t *testing.T, h *Hub) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			t.Cleanup(cancel)
+		{"the stream ends in the middle", func(ctx context.Context, h *Hub) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
 			go h.Listen(ctx, "s", nil, &listener{ask: func(ctx context.Context, _ []mcp.Question) ([]mcp.Answer, error) {
 				<-ctx.Done()
 				return nil, ctx.Err()
@@ -349,7 +353,7 @@ func TestAsk(t *testing.T) {
 				defer cancel()
 				h := newHub()
 				h.Open("s")
-				tt.run(t, h)
+				tt.run(ctx, h)
 				answers, err := h.Ask(ctx, "s", question)
 				if !errors.Is(err, tt.want) || err == nil && len(answers) != 1 {
 					t.Errorf("Ask = %v, %v, want error %v", answers, err, tt.want)
@@ -371,7 +375,7 @@ func TestManyAtOnce(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	for i := range 4 {
-		session := fmt.Sprint(i)
+		session := strconv.Itoa(i)
 		h.Open(session)
 		for range 2 {
 			all.Go(func() {
@@ -395,7 +399,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	for i := range 4 {
-		h.Drop(fmt.Sprint(i))
+		h.Drop(strconv.Itoa(i))
 	}
 	if len(h.watched)+len(h.subscribers)+len(h.streams)+len(h.sessions) != 0 {
 		t.Errorf("something is left: %v %v %v %v", h.watched, h.subscribers, h.streams, h.sessions)
@@ -405,7 +409,7 @@ func TestManyAtOnce(t *testing.T) {
 func BenchmarkUpdatedTenThousandSessions(b *testing.B) {
 	h := newHub()
 	for i := range 10_000 {
-		h.Open(fmt.Sprint(i))
+		h.Open(strconv.Itoa(i))
 	}
 	h.Subscribe("5000", "x:1")
 	m := updated("x:1")
