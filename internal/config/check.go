@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,12 +182,11 @@ func (l *loader) checkScopes() {
 func (l *loader) checkPatterns(at string, patterns []string) {
 	for i, pattern := range patterns {
 		p := index(at, i)
-		_, err := path.Match(pattern, "")
 		switch {
 		case pattern == "":
 			l.wrong(p, "is empty and would match nothing", "name a tool, or write * for all")
-		case err != nil:
-			l.wrong(p, "is not a pattern: a bracket is not closed", "write * for any characters")
+		case strings.ContainsAny(pattern, "?[]{}") && !strings.Contains(pattern, "://"):
+			l.wrong(p, "has a character that no name has", "only * stands for others; write a line for each pattern")
 		case strings.ContainsFunc(pattern, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
 			l.wrong(p, "has a space, which no name has", "one name or pattern for each element of the list")
 		}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -115,19 +116,24 @@ func (s *source) line(n int) string {
 	if len(line) > widest || !utf8.ValidString(line) || strings.TrimSpace(line) == "" {
 		return ""
 	}
+	return harmless(line)
+}
+
+// harmless returns s without what would steer a terminal: control characters other than tabs, and marks of writing direction.
+func harmless(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\t' && (r < ' ' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069) {
-			return '\uFFFD' // the line must not steer the terminal
+		if r != '\t' && unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return '\uFFFD'
 		}
 		return r
-	}, line)
+	}, s)
 }
 
 // at returns a fault at p, with its source line.
 func (s *source) at(p position, path, message, hint string) Fault {
 	return Fault{
 		File: s.name, Line: p.line, Column: p.column,
-		Path: path, Message: message, Hint: hint, Source: s.line(p.line),
+		Path: harmless(path), Message: harmless(message), Hint: harmless(hint), Source: s.line(p.line),
 	}
 }
 

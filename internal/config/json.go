@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -71,7 +70,7 @@ func (r *jsonReader) node(v *hujson.Value) *node {
 			out.items = append(out.items, r.node(&x.Elements[i]))
 		}
 	case hujson.Literal:
-		r.literal(x, out)
+		out.literal(x)
 	}
 	return out
 }
@@ -94,20 +93,17 @@ func (r *jsonReader) fields(x *hujson.Object, out *node) {
 	}
 }
 
-// literal reads a scalar into out.
-func (r *jsonReader) literal(x hujson.Literal, out *node) {
+// literal makes n the scalar x.
+func (n *node) literal(x hujson.Literal) {
 	switch s := string(x); {
 	case s == "null":
-		out.kind = null
+		n.kind = null
 	case s == "true", s == "false":
-		out.kind, out.text = boolean, s
+		n.kind, n.text = boolean, s
 	case strings.HasPrefix(s, `"`):
-		out.kind = text
-		if err := json.Unmarshal(x, &out.text); err != nil {
-			r.faults = append(r.faults, r.src.at(out.at, "", "this is not a JSON text: "+err.Error(), ""))
-		}
+		n.kind, n.text = text, x.String()
 	default:
-		out.kind, out.text = number, s
+		n.kind, n.text = number, s
 	}
-	out.raw = out.text
+	n.raw = n.text
 }

@@ -451,6 +451,33 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestYAML follows anchors, merge keys and the tags of plain YAML.
+func TestYAML(t *testing.T) {
+	c, err := loadText(t, "mcp.yaml", `
+log: !!map {level: !!str debug}
+? port
+: !!int 9000
+publicURL: >-
+  https://mcp.example.com
+servers:
+  one: &one {command: &cmd x, args: &args !!seq [a], env: {N: !!str 8080, T: !!str true}}
+  two: &two {prefix: p, command: y}
+  three:
+    <<: [*two, *one]
+    args: *args
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, three := c.Servers[0], c.Servers[2]
+	if c.Port != 9000 || c.Log.Level != "debug" || c.PublicURL != "https://mcp.example.com" || one.Env["N"] != "8080" || one.Env["T"] != "true" {
+		t.Errorf("config = %+v", c)
+	}
+	if three.Command != "y" || three.Prefix != "p" || three.Env["N"] != "8080" || three.Args[0] != "a" {
+		t.Errorf("three = %+v", three)
+	}
+}
+
 // TestMany tells the first of very many faults, and does so quickly.
 func TestMany(t *testing.T) {
 	var b strings.Builder

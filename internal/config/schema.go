@@ -56,7 +56,7 @@ const (
 	withVariable    = `\$\{` // such a text is judged after expansion
 	durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`
 	sizePattern     = `^[0-9]+ *([KMG]i?B|kB|B)?$`
-	patternPattern  = `^[^\s\x00-\x1f\x7f]+$`
+	patternPattern  = `^([^\s\x00-\x1f\x7f?\[\]{}]+|[^\s\x00-\x1f\x7f]*://[^\s\x00-\x1f\x7f]*)$`
 	webPattern      = `^https?://[^/?#@\s]+`
 )
 

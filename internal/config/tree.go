@@ -181,8 +181,10 @@ func (r *yamlReader) node(n ast.Node) *node {
 		return r.alias(n)
 	case *ast.TagNode:
 		return r.tag(n)
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return r.object(n)
+	case *ast.MappingNode:
+		return r.object(n, n.MapRange())
+	case *ast.MappingValueNode:
+		return r.object(n, n.MapRange())
 	case *ast.SequenceNode:
 		out := &node{kind: list, at: place(n)}
 		for _, v := range n.Values {
@@ -251,16 +253,12 @@ func (r *yamlReader) tag(n *ast.TagNode) *node {
 	return out
 }
 
-// object returns the mapping n with its merge keys followed: what is written beside a merge key wins over what it brings.
-func (r *yamlReader) object(n ast.Node) *node {
+// object returns the mapping n, of the entries it, with its merge keys followed: what is written beside a merge key wins over what it brings.
+func (r *yamlReader) object(n ast.Node, it *ast.MapNodeIter) *node {
 	out := &node{kind: object, at: place(n)}
-	entries, ok := n.(ast.MapNode)
-	if !ok {
-		return out
-	}
 	seen := map[string]position{}
 	var merged []*node
-	for it := entries.MapRange(); it.Next(); {
+	for it.Next() {
 		if it.Key().IsMergeKey() {
 			merged = append(merged, r.merge(it.Value())...)
 			continue
