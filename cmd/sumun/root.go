@@ -170,6 +170,13 @@ func (a *app) writeJSON(v any) error {
 	return e.Encode(v)
 }
 
+// writeJSONLine prints v as one line of JSON, for verbs that print a stream.
+func (a *app) writeJSONLine(v any) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
 // note tells the person at the terminal something that is not data.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
