@@ -55,10 +55,6 @@ type Entry struct {
 	Dest mcp.Destination
 	// Raw is the element as the server sent it but for the name.
 	Raw []byte
-	// Repeatable says that a call may be sent again when it is not known whether
-	// the first one arrived: the tool is read-only or idempotent by annotations
-	// that are trusted.
-	Repeatable bool
 
 	hidden hidden
 	inputs *inputs
@@ -161,10 +157,13 @@ func (c *Catalog) Matches(kind mcp.Kind, pattern string) bool {
 }
 
 // Same reports whether c and other, which may be nil, list the same things of
-// that kind, so that a change is announced only when there is one. Resources and
-// templates are two kinds although they share a notice.
+// that kind, so that a change is announced only when there is one. Templates count
+// as resources too, since the two share a notice.
 func (c *Catalog) Same(kind mcp.Kind, other *Catalog) bool {
 	if other == nil || kind >= kinds {
+		return false
+	}
+	if kind == mcp.Resource && !c.Same(mcp.Template, other) {
 		return false
 	}
 	return slices.EqualFunc(c.entries[kind], other.entries[kind], func(a, b *Entry) bool {

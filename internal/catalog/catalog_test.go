@@ -403,6 +403,12 @@ func TestSame(t *testing.T) {
 	if c.Same(mcp.Tool, build("y", "x")) || c.Same(mcp.Tool, build("x")) || c.Same(mcp.Tool, nil) {
 		t.Error("different lists are the same")
 	}
+	with := func(uri string) *Catalog {
+		return Build([]Source{{Server: "a", Listing: &mcp.Listing{Templates: [][]byte{aTemplate(uri)}}}}, Options{})
+	}
+	if with("x:{a}").Same(mcp.Resource, with("x:{b}")) || !with("x:{a}").Same(mcp.Resource, with("x:{a}")) {
+		t.Error("a change of templates is none of resources")
+	}
 	other := Build([]Source{{Server: "b", Listing: offering("x", "y")}}, Options{})
 	if c.Same(mcp.Tool, other) {
 		t.Error("tools of another server are the same")
@@ -416,8 +422,8 @@ func TestRepeatable(t *testing.T) {
 		raw := []byte(`{"name":"x","inputSchema":{"type":"object"},"annotations":` + annotations + `}`)
 		for _, trusted := range []bool{true, false} {
 			c := Build([]Source{{Server: "a", TrustAnnotations: trusted, Listing: &mcp.Listing{Tools: [][]byte{raw}}}}, Options{})
-			if e, _ := c.Lookup(mcp.Tool, "x"); e.Repeatable != (want && trusted) {
-				t.Errorf("%s, trusted %v: repeatable = %v", annotations, trusted, e.Repeatable)
+			if e, _ := c.Lookup(mcp.Tool, "x"); e.Dest.Repeatable != (want && trusted) {
+				t.Errorf("%s, trusted %v: repeatable = %v", annotations, trusted, e.Dest.Repeatable)
 			}
 		}
 	}

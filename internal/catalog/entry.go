@@ -103,7 +103,7 @@ func (s *Source) entry(kind mcp.Kind, name string, raw []byte) (e *Entry, fault 
 		e.Dest.Headers = params
 	}
 	e.inputs = &inputs{schema: schema}
-	e.Repeatable = s.TrustAnnotations && isRepeatable(wire.Get(raw, "annotations"))
+	e.Dest.Repeatable = s.TrustAnnotations && isRepeatable(wire.Get(raw, "annotations"))
 	e.hidden.execution = !speaksModern(s.Listing) && wire.Get(raw, "execution") != nil
 	if output := wire.Get(raw, "outputSchema"); output != nil {
 		e.hidden.output = text(output, "type") != "object"

@@ -117,17 +117,15 @@ func (p *page) isReady() bool {
 // render writes the list.
 func (c *Catalog) render(key pageKey, view *mcp.View) []byte {
 	f := key.form
-	dst := []byte{'{'}
+	shown, size := c.shown(key.kind, view)
+	dst := make([]byte, 0, size+256+len(c.options.ServerInfo))
+	dst = append(dst, '{')
 	if f.resultType {
 		dst = append(dst, `"resultType":"complete",`...)
 	}
 	dst = append(append(append(dst, '"'), shelves[key.kind].member...), `":[`...)
-	start := len(dst)
-	for _, e := range c.entries[key.kind] {
-		if !view.Lists(e.Kind, e.Name) {
-			continue
-		}
-		if len(dst) > start {
+	for i, e := range shown {
+		if i > 0 {
 			dst = append(dst, ',')
 		}
 		dst = e.appendIn(dst, f)
@@ -141,6 +139,17 @@ func (c *Catalog) render(key pageKey, view *mcp.View) []byte {
 		dst = append(dst, '}')
 	}
 	return append(dst, '}')
+}
+
+// shown returns the entries that the view lists, and how many bytes they need.
+func (c *Catalog) shown(kind mcp.Kind, view *mcp.View) (shown []*Entry, size int) {
+	for _, e := range c.entries[kind] {
+		if view.Lists(e.Kind, e.Name) {
+			shown = append(shown, e)
+			size += len(e.Raw) + len(",")
+		}
+	}
+	return shown, size
 }
 
 // cacheScope returns who may share what the view shows: what is filtered is its caller's own.

@@ -22,8 +22,8 @@ const (
 	settle = 50 * time.Millisecond
 	// patience is how long a question waits for the client's stream to open.
 	patience = 5 * time.Second
-	// maxURIs is how many resources one session may be subscribed to.
-	maxURIs = 1024
+	// MaxURIs is how many resources one client may be subscribed to.
+	MaxURIs = 1024
 	// maxURI is how long the URI of a subscription may be, in bytes.
 	maxURI = 8 << 10
 )
@@ -115,8 +115,8 @@ func (h *Hub) Subscribe(session, uri string) (first bool) {
 	if box == nil || box.uris[uri] {
 		return false
 	}
-	if len(box.uris) >= maxURIs || len(uri) > maxURI {
-		h.log.Warn("a session has too many subscriptions", slog.Int("most", maxURIs))
+	if len(box.uris) >= MaxURIs || len(uri) > maxURI {
+		h.log.Warn("a session has too many subscriptions", slog.Int("most", MaxURIs))
 		return false
 	}
 	if box.uris == nil {

@@ -368,6 +368,20 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+func TestSubscriptionsAreBounded(t *testing.T) {
+	h := newHub()
+	h.Open("s")
+	for i := range MaxURIs {
+		h.Subscribe("s", strconv.Itoa(i))
+	}
+	if h.Subscribe("s", "one more") || h.Subscribe("s", strings.Repeat("x", maxURI+1)) {
+		t.Error("a subscription too many was taken")
+	}
+	if n := len(h.Drop("s")); n != MaxURIs {
+		t.Errorf("%d subscriptions, want %d", n, MaxURIs)
+	}
+}
+
 // TestManyAtOnce has everything happen at the same time; the race detector and a deadlock are what it looks for.
 func TestManyAtOnce(t *testing.T) {
 	h := newHub()
