@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sumun-mcp/sumun/internal/sandbox"
 )
 
 // app is one run of the program: its streams, its environment and the flags that every verb knows.
@@ -43,6 +45,18 @@ type section struct {
 // A new verb is a line here and a file of its name.
 func (a *app) sections() []section {
 	return []section{
+		{"Run", []*cobra.Command{
+			a.serveCommand(),
+			a.connectCommand(),
+		}},
+		{"Use", []*cobra.Command{
+			a.callCommand(),
+			a.toolCommand(),
+			a.resourceCommand(),
+			a.promptCommand(),
+			a.serverCommand(),
+			a.doctorCommand(),
+		}},
 		{"Set up", []*cobra.Command{
 			a.initCommand(),
 			a.configCommand(),
@@ -59,6 +73,9 @@ func (a *app) sections() []section {
 // run is the program: it carries out args and returns the exit code (see errors.go).
 // SIGINT and SIGTERM cancel the verb's context; a second one ends the process at once.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
+	if len(args) > 1 && args[0] == reapVerb {
+		return sandbox.Reap(args[1:])
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -72,6 +89,19 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 	}
 	a.json = a.json || asksForJSON(args)
 	return a.report(a.failure(ctx, cmd, err))
+}
+
+// reapVerb is the hidden verb under which the program watches over one server's process.
+const reapVerb = "__reap"
+
+// reaper is the beginning of the command line of that verb; empty where the
+// program's own file cannot be found.
+func (a *app) reaper() []string {
+	self, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return []string{self, reapVerb}
 }
 
 // asksForJSON reports whether args hold --json, for when they could not be parsed as far as that.

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/transport"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// callCommand is the verb call, short for tool call.
+func (a *app) callCommand() *cobra.Command {
+	var arguments string
+	cmd := &cobra.Command{
+		Use:   "call NAME [key=value …]",
+		Short: "Call a tool and print the text of its answer",
+		Long: `Call a tool and print the text of its answer.
+
+Arguments are key=value; a value that the tool's schema does not want as text is
+read as JSON. With --args the arguments are one JSON object. With --json the
+whole result is printed. The exit code is 5 when the tool says that it failed.`,
+		Example: "  sumun call calc.evaluate expression='2*(3+4)'\n  sumun call calc.evaluate --args '{\"expression\":\"6*7\"}'",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.call(cmd.Context(), args[0], args[1:], arguments)
+		},
+	}
+	cmd.Flags().StringVar(&arguments, "args", "", "the arguments as one `JSON` object")
+	return cmd
+}
+
+func (a *app) call(ctx context.Context, name string, pairs []string, object string) error {
+	session, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	schema, err := a.schemaOf(ctx, session, name)
+	if err != nil {
+		return err
+	}
+	arguments, err := toolArguments(schema, pairs, object)
+	if err != nil {
+		return err
+	}
+	request := transport.Request{Method: mcp.MethodToolsCall, Name: name, Progress: true, Header: paramHeaders(schema, arguments)}
+	result, err := a.askOn(ctx, session, request, map[string]any{"name": name, "arguments": json.RawMessage(arguments)})
+	if err != nil {
+		return err
+	}
+	failed := string(wire.Get(result, "isError")) == "true"
+	if err := a.printResult(result, failed); err != nil {
+		return err
+	}
+	if failed {
+		return &exitError{code: exitFailed, shown: !a.json, msg: "the tool says that it failed", target: name}
+	}
+	return nil
+}
+
+// schemaOf returns the tool's input schema, so that arguments are read as the tool
+// wants them; nil for a tool that the gateway does not list, which will say so.
+func (a *app) schemaOf(ctx context.Context, session *transport.Session, name string) ([]byte, error) {
+	result, err := a.askOn(ctx, session, transport.Request{Method: mcp.MethodToolsList}, struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	for _, tool := range elements(result, "tools") {
+		if text(tool, "name") == name {
+			return wire.Get(tool, "inputSchema"), nil
+		}
+	}
+	return nil, nil
+}
+
+// toolArguments makes the arguments of what stands on the command line.
+func toolArguments(schema []byte, pairs []string, object string) ([]byte, error) {
+	if object != "" {
+		if len(pairs) > 0 {
+			return nil, &exitError{code: exitUsage, msg: "arguments come as key=value or with --args, not both"}
+		}
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(object), &fields); err != nil || fields == nil {
+			return nil, &exitError{code: exitUsage, msg: "--args is not a JSON object", err: err, hint: `write it as --args '{"key":"value"}'`}
+		}
+		return []byte(object), nil
+	}
+	fields := map[string]json.RawMessage{}
+	for _, pair := range pairs {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return nil, &exitError{code: exitUsage, msg: fmt.Sprintf("%q is not key=value", pair), hint: "or give all arguments with --args '{…}'"}
+		}
+		fields[key] = argument(wire.Get(wire.Get(schema, "properties"), key), value)
+	}
+	return json.Marshal(fields)
+}
+
+// argument reads one value: as JSON where the schema wants something else than
+// text and it is JSON, else as text.
+func argument(property []byte, value string) json.RawMessage {
+	var kinds []string
+	var kind string
+	raw := wire.Get(property, "type")
+	if json.Unmarshal(raw, &kind) == nil {
+		kinds = []string{kind}
+	} else {
+		// A list of types, or none: then anything goes that is JSON.
+		_ = json.Unmarshal(raw, &kinds)
+	}
+	for _, k := range kinds {
+		if k == "string" {
+			return wire.AppendQuote(nil, value)
+		}
+	}
+	if len(kinds) > 0 && json.Valid([]byte(value)) {
+		return json.RawMessage(value)
+	}
+	return wire.AppendQuote(nil, value)
+}
+
+// paramHeaders are the headers that repeat arguments for a gateway over HTTP.
+func paramHeaders(schema, arguments []byte) http.Header {
+	params, err := mcp.HeaderParams(schema)
+	if err != nil || len(params) == 0 {
+		return nil
+	}
+	header := http.Header{}
+	for _, p := range params {
+		if value, ok := p.Value(arguments); ok {
+			header.Set("Mcp-Param-"+p.Header, mcp.EncodeHeader(value))
+		}
+	}
+	return header
+}
+
+// printResult prints a tool's answer: its text, or all of it with --json.
+func (a *app) printResult(result []byte, failed bool) error {
+	if a.json {
+		return a.printRaw(result)
+	}
+	out := a.stdout
+	if failed {
+		out = a.stderr
+	}
+	blocks := elements(result, "content")
+	if len(blocks) == 0 && wire.Get(result, "structuredContent") != nil {
+		return a.printRaw(wire.Get(result, "structuredContent"))
+	}
+	for _, block := range blocks {
+		if _, err := fmt.Fprintln(out, blockText(block)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blockText tells a content block in text.
+func blockText(block []byte) string {
+	switch kind := text(block, "type"); kind {
+	case "text":
+		return text(block, "text")
+	case "resource":
+		return contentText(wire.Get(block, "resource"))
+	case "resource_link":
+		return text(block, "uri")
+	default:
+		return fmt.Sprintf("[%s %s, %d bytes]", kind, text(block, "mimeType"), base64.StdEncoding.DecodedLen(len(wire.Get(block, "data"))))
+	}
+}
+
+// contentText tells the contents of a resource in text.
+func contentText(content []byte) string {
+	if blob := wire.Get(content, "blob"); blob != nil {
+		return fmt.Sprintf("[%s %s, %d bytes]", text(content, "uri"), text(content, "mimeType"), base64.StdEncoding.DecodedLen(len(blob)))
+	}
+	return strings.TrimSpace(text(content, "text"))
+}

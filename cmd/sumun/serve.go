@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/gateway"
+)
+
+// serveCommand is the verb serve: it runs the gateway until it is told to end.
+func (a *app) serveCommand() *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway",
+		Long: `Run the gateway: one endpoint for hosts, in front of the servers of mcp.yaml.
+
+Without a configuration it listens on 127.0.0.1:8080, offers its own tools and
+keeps its state in ./.sumun. A change of mcp.yaml is taken over at once; SIGHUP
+has it read again. SIGTERM ends the gateway when the calls in flight are done.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), listen) },
+	}
+	cmd.Flags().StringVar(&listen, "listen", "", "listen on this `host:port` instead of the configured one")
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context, listen string) error {
+	load := func() (*config.Config, error) { return a.loadServed(listen) }
+	cfg, err := load()
+	if err != nil {
+		return err
+	}
+	log := a.logger(cfg)
+	listener, err := open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }() // closed by Serve, unless that was never reached
+	g, err := gateway.Open(ctx, cfg, gateway.Parts{Log: log, Version: version, Reaper: a.reaper()})
+	if err != nil {
+		return fmt.Errorf("opening the gateway: %w", err)
+	}
+	endpoint := endpointOf(cfg, listener)
+	forget, err := announce(cfg, endpoint)
+	if err != nil {
+		return errors.Join(err, g.Close(ctx))
+	}
+	defer forget()
+	var background sync.WaitGroup
+	ending, end := context.WithCancel(ctx)
+	background.Go(func() { a.watch(ending, g, load) })
+	background.Go(func() { a.banner(ending, g, endpoint) })
+	err = g.Serve(ctx, listener)
+	end()
+	background.Wait()
+	return errors.Join(err, g.Close(context.WithoutCancel(ctx)))
+}
+
+// loadServed loads the configuration and lays the flag over it.
+func (a *app) loadServed(listen string) (*config.Config, error) {
+	cfg, err := a.loadConfig()
+	if err != nil || listen == "" {
+		return cfg, err
+	}
+	cfg, err = cfg.ListeningOn(listen)
+	if err != nil {
+		return nil, &exitError{code: exitUsage, msg: "--listen", err: err}
+	}
+	return cfg, nil
+}
+
+// loadConfig loads the configuration that the user means.
+func (a *app) loadConfig() (*config.Config, error) {
+	cfg, err := config.Load(a.config, a.lookupEnv)
+	if err != nil {
+		return nil, configError(err)
+	}
+	return cfg, nil
+}
+
+// logger writes what the gateway tells people to stderr.
+func (a *app) logger(cfg *config.Config) *slog.Logger {
+	var level slog.Level
+	// The configuration has checked the level.
+	_ = level.UnmarshalText([]byte(cfg.Log.Level))
+	if a.quiet {
+		level = max(level, slog.LevelError)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(a.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, options))
+}
+
+// open listens where the configuration says, with TLS if it says so.
+func open(ctx context.Context, cfg *config.Config) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &exitError{
+			code: exitUsage, msg: cfg.Listen + " is in use by another program", target: cfg.Listen,
+			hint: "stop it, or choose another address: sumun serve --listen 127.0.0.1:0",
+		}
+	}
+	if err != nil {
+		return nil, &exitError{code: exitUsage, msg: "cannot listen on " + cfg.Listen, target: cfg.Listen, err: err}
+	}
+	if !cfg.TLS.Enabled {
+		return listener, nil
+	}
+	pair, err := tls.LoadX509KeyPair(cfg.TLS.CertFile, cfg.TLS.KeyFile)
+	if err != nil {
+		return nil, errors.Join(&exitError{
+			code: exitUsage, msg: "reading the certificate", target: cfg.TLS.CertFile, err: err,
+			hint: "tls.certFile and tls.keyFile must be a PEM pair that belongs together",
+		}, listener.Close())
+	}
+	return tls.NewListener(listener, &tls.Config{
+		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	}), nil
+}
+
+// endpointOf is the URL under which clients on this machine reach the gateway.
+func endpointOf(cfg *config.Config, listener net.Listener) string {
+	scheme := "http"
+	if cfg.TLS.Enabled {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return scheme + "://" + cfg.Listen + "/mcp"
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port) + "/mcp"
+}
+
+// endpointFile is where a running gateway tells client verbs its address: beside the store.
+func endpointFile(cfg *config.Config) string {
+	return filepath.Join(filepath.Dir(cfg.StoreFile()), "endpoint")
+}
+
+// announce writes the endpoint where client verbs find it. The returned function
+// takes it back, unless another gateway has announced itself since.
+func announce(cfg *config.Config, endpoint string) (func(), error) {
+	file := endpointFile(cfg)
+	if err := os.WriteFile(file, []byte(endpoint+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("announcing the gateway: %w", err)
+	}
+	return func() {
+		if b, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(b)) == endpoint {
+			_ = os.Remove(file) // a stale one does no harm: it is tried before it is used
+		}
+	}, nil
+}
+
+// watch takes over changes of the configuration.
+func (a *app) watch(ctx context.Context, g *gateway.Gateway, load func() (*config.Config, error)) {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	g.Watch(ctx, load, again)
+}
+
+// banner tells, once, where the gateway is, what it offers and what to try next.
+func (a *app) banner(ctx context.Context, g *gateway.Gateway, endpoint string) {
+	if a.quiet {
+		return
+	}
+	cfg := g.Config()
+	key := "key: " + relative(gateway.LocalKeyFile(cfg))
+	if cfg.Anonymous {
+		key = "NO KEY IS ASKED (anonymous: true)"
+	}
+	fmt.Fprintf(a.stderr, "sumun %s   %s   %s\n", version, endpoint, key)
+	for _, warning := range cfg.Warnings {
+		fmt.Fprintf(a.stderr, "  warning: %s\n", warning)
+	}
+	offer := g.Settled(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	fmt.Fprintf(a.stderr, "  %s, %s, %s from %s %s\n", count(offer.Tools, "tool"), count(offer.Resources, "resource"),
+		count(offer.Prompts, "prompt"), count(len(offer.Servers), "server"), "("+strings.Join(offer.Servers, ", ")+")")
+	for _, warning := range offer.Warnings {
+		fmt.Fprintf(a.stderr, "  warning: %s\n", warning)
+	}
+	tour(a.stderr, cfg)
+}
+
+// tour is the next thing to try.
+func tour(w io.Writer, cfg *config.Config) {
+	if cfg.Builtin {
+		fmt.Fprintln(w, "  try   sumun call calc.evaluate expression='2*(3+4)'")
+	} else {
+		fmt.Fprintln(w, "  try   sumun tool list")
+	}
+	fmt.Fprintln(w, "        sumun client add claude-code | cursor | vscode")
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// relative is a path as it is shortest to read from here.
+func relative(path string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if short, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(short, "..") {
+		return short
+	}
+	return path
+}

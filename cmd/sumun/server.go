@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// serverCommand is the verb server.
+func (a *app) serverCommand() *cobra.Command {
+	list := &cobra.Command{
+		Use: "list", Short: "List the servers behind the running gateway and how they are", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.listServers(cmd) },
+	}
+	show := &cobra.Command{
+		Use: "show NAME", Short: "Show all that is known of one server", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.showServer(cmd, args[0]) },
+	}
+	restart := &cobra.Command{
+		Use: "restart NAME", Short: "Start a server again", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := a.ask(cmd.Context(), mcp.MethodRestart, "", map[string]string{"server": args[0]})
+			return err
+		},
+	}
+	return a.group(&cobra.Command{Use: "server", Short: "List, show and restart the servers of the running gateway"}, list, show, restart)
+}
+
+func (a *app) listServers(cmd *cobra.Command) error {
+	result, err := a.ask(cmd.Context(), mcp.MethodServers, "", struct{}{})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printRaw(wire.Get(result, "servers"))
+	}
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	for _, s := range elements(result, "servers") {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", text(s, "name"), text(s, "state"), text(s, "revision"), text(s, "error"))
+	}
+	return table.Flush()
+}
+
+func (a *app) showServer(cmd *cobra.Command, name string) error {
+	result, err := a.ask(cmd.Context(), mcp.MethodServers, "", struct{}{})
+	if err != nil {
+		return err
+	}
+	for _, s := range elements(result, "servers") {
+		if text(s, "name") == name {
+			return a.printRaw(s)
+		}
+	}
+	return &exitError{code: exitFailed, msg: "no such server: " + name, target: name, hint: "`sumun server list` shows what there is"}
+}

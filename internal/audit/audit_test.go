@@ -1,0 +1,241 @@
+package audit_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// A memory is a sink that can be made to fail.
+type memory struct {
+	mu   sync.Mutex
+	rows []audit.Row
+	fail error
+}
+
+func (m *memory) AppendRecords(_ context.Context, rows []audit.Row) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
+	m.rows = append(m.rows, slices.Clone(rows)...)
+	return nil
+}
+
+func (m *memory) setFail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = err
+}
+
+func (m *memory) records(t *testing.T) []map[string]any {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []map[string]any
+	for _, r := range m.rows {
+		var record map[string]any
+		if err := json.Unmarshal(r.Body, &record); err != nil {
+			t.Fatalf("%s: %v", r.Body, err)
+		}
+		all = append(all, record)
+	}
+	return all
+}
+
+type noReply struct{}
+
+func (noReply) Notify(context.Context, *wire.Message) error { return nil }
+func (noReply) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
+	return nil, mcp.ErrUnsupported
+}
+func (noReply) Done(context.Context, *mcp.Result) error { return nil }
+
+func newCall(t *testing.T) *mcp.Call {
+	t.Helper()
+	m := new(wire.Message)
+	raw := []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"secret":"s3"}}}`)
+	if err := wire.NewScanner(mcp.Vocabulary(), 64).Request(raw, m); err != nil {
+		t.Fatal(err)
+	}
+	return &mcp.Call{
+		ID: "i-1", Caller: &mcp.Caller{ID: "local"}, Session: &mcp.Session{ID: "very-secret"}, Revision: mcp.Latest(),
+		ClientInfo: []byte(`{"name":"host \"x\"","version":"2"}`), Method: "tools/call", Name: "t", Server: "s",
+		Request: m, Transport: "http", Remote: "127.0.0.1:99",
+	}
+}
+
+func says(result string) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, _ *mcp.Call, reply mcp.Reply) error {
+		return reply.Done(ctx, mcp.Own([]byte(result)))
+	})
+}
+
+func fails(err error) mcp.Handler {
+	return mcp.HandlerFunc(func(context.Context, *mcp.Call, mcp.Reply) error { return err })
+}
+
+func TestRecord(t *testing.T) {
+	tests := []struct {
+		name     string
+		payloads audit.Payloads
+		handler  mcp.Handler
+		want     map[string]any
+		full     bool
+	}{
+		{"ok", audit.Hash, says(`{"content":[]}`), map[string]any{"outcome": "ok"}, false},
+		{"kept in full", audit.Full, says(`{"content":[]}`), map[string]any{"outcome": "ok"}, true},
+		{"a tool that failed", audit.Hash, says(`{"isError":true}`), map[string]any{"outcome": "tool-error"}, false},
+		{"an error", audit.Hash, fails(mcp.Errorf(-32602, mcp.NotFound, "unknown tool")), map[string]any{
+			"outcome": "error", "code": float64(-32602), "reason": "not-found", "error": "unknown tool",
+		}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			sink := &memory{}
+			log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: tt.payloads, Log: slog.New(slog.DiscardHandler)})
+			call := newCall(t)
+			_ = log.Middleware(tt.handler).Handle(t.Context(), call, noReply{})
+			if err := log.Close(); err != nil {
+				t.Fatal(err)
+			}
+			record := sink.records(t)[0]
+			for name, want := range map[string]any{
+				"id": "i-1", "caller": "local", "client": `host "x" 2`, "method": "tools/call", "name": "t", "server": "s",
+				"transport": "http", "revision": mcp.Latest().Name,
+			} {
+				if record[name] != want {
+					t.Errorf("%s = %v, want %v", name, record[name], want)
+				}
+			}
+			for name, want := range tt.want {
+				if record[name] != want {
+					t.Errorf("%s = %v, want %v", name, record[name], want)
+				}
+			}
+			row := sink.rows[0]
+			if strings.Contains(string(row.Body), "very-secret") || strings.Contains(string(row.Body), "s3") {
+				t.Errorf("the record gives a secret away: %s", row.Body)
+			}
+			sum := sha256.Sum256(slices.Concat(row.Salt, call.Params()))
+			if record["arguments"] != "sha256:"+hex.EncodeToString(sum[:]) {
+				t.Errorf("the digest of the arguments is %v", record["arguments"])
+			}
+			if kept := string(row.Arguments) == string(call.Params()) && string(row.Result) == `{"content":[]}`; kept != tt.full {
+				t.Errorf("kept in full: %v, want %v", kept, tt.full)
+			}
+		})
+	}
+}
+
+func TestNothingIsKept(t *testing.T) {
+	sink := &memory{}
+	log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.None, Log: slog.New(slog.DiscardHandler)})
+	if err := log.Middleware(says(`{}`)).Handle(t.Context(), newCall(t), noReply{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := sink.records(t)[0]; r["arguments"] != nil || r["result"] != nil || sink.rows[0].Salt != nil {
+		t.Errorf("kept %v", r)
+	}
+}
+
+// TestBatches stores records soon, and many at once.
+func TestBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &memory{}
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.Hash, Log: slog.New(slog.DiscardHandler)})
+		handler := log.Middleware(says(`{}`))
+		for range 100 {
+			if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(60 * time.Millisecond)
+		if n := len(sink.records(t)); n != 100 {
+			t.Errorf("%d records after 60 ms, want 100", n)
+		}
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestFailClosed refuses calls while their records could not be stored, and loses none.
+func TestFailClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &memory{}
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.Hash, Log: slog.New(slog.DiscardHandler)})
+		handler := log.Middleware(says(`{}`))
+		sink.setFail(errors.New("disk full"))
+		if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond)
+		if err := handler.Handle(t.Context(), newCall(t), noReply{}); mcp.AsError(err) == nil || mcp.AsError(err).Reason != mcp.Unavailable {
+			t.Errorf("error = %v, want one that says that the record cannot be written", err)
+		}
+		if !log.Failing() {
+			t.Error("the log does not say that it fails")
+		}
+		sink.setFail(nil)
+		time.Sleep(2 * time.Second)
+		if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
+			t.Errorf("a call after the store came back: %v", err)
+		}
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(sink.records(t)); n != 2 {
+			t.Errorf("%d records, want 2", n)
+		}
+	})
+}
+
+// TestFlood counts refusals of one source into few records.
+func TestFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &memory{}
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.Hash, Log: slog.New(slog.DiscardHandler)})
+		handler := log.Middleware(fails(mcp.Errorf(-32600, mcp.Unauthenticated, "no key")))
+		for range 1000 {
+			call := newCall(t)
+			call.Refused = mcp.Errorf(-32600, mcp.Unauthenticated, "no key")
+			_ = handler.Handle(t.Context(), call, noReply{})
+		}
+		time.Sleep(3 * time.Second)
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+		total, records := 0.0, sink.records(t)
+		for _, r := range records {
+			if r["outcome"] != "refused" {
+				t.Errorf("outcome = %v", r["outcome"])
+			}
+			if n, ok := r["count"].(float64); ok {
+				total += n
+			} else {
+				total++
+			}
+		}
+		if total != 1000 || len(records) > 3 {
+			t.Errorf("%d records tell of %v refusals", len(records), total)
+		}
+	})
+}

@@ -1,0 +1,61 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// A serverState is how one server is, as those who run the gate are told.
+type serverState struct {
+	Name      string    `json:"name"`
+	State     string    `json:"state"`
+	Since     time.Time `json:"since"`
+	Transport string    `json:"transport"`
+	Revision  string    `json:"revision,omitempty"`
+	Sessions  int       `json:"sessions"`
+	Processes int       `json:"processes"`
+	InFlight  int       `json:"inFlight"`
+	Restarts  int       `json:"restarts"`
+	Error     string    `json:"error,omitempty"`
+}
+
+// servers tells how the servers are.
+func (g *Gateway) servers(ctx context.Context, _ *mcp.Call, reply mcp.Reply) error {
+	states := []serverState{}
+	for _, s := range g.pool.Status() {
+		if s.Server == builtinServer {
+			continue
+		}
+		states = append(states, serverState{
+			Name: s.Server, State: string(s.State), Since: s.Since, Transport: s.Transport, Revision: s.Revision,
+			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Error: s.LastError,
+		})
+	}
+	value, err := json.Marshal(struct {
+		ResultType string        `json:"resultType"`
+		Servers    []serverState `json:"servers"`
+	}{"complete", states})
+	if err != nil {
+		return fmt.Errorf("telling how the servers are: %w", err)
+	}
+	return reply.Done(ctx, mcp.Own(value))
+}
+
+// restart ends a server's sessions and processes and starts it again.
+func (g *Gateway) restart(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	server, ok := wire.Unquote(call.Member("server"))
+	if !ok {
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.server must be the name of a server")
+	}
+	call.Server = server
+	if err := g.pool.Restart(server); err != nil {
+		return err
+	}
+	g.keeper.refresh(server)
+	return g.empty(ctx, call, reply)
+}

@@ -1,0 +1,26 @@
+package gateway
+
+import (
+	"github.com/sumun-mcp/sumun/internal/access"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// chain is the order of things: what every call goes through, outermost first.
+func (g *Gateway) chain(a *access.Access) mcp.Handler {
+	return mcp.Chain(mcp.HandlerFunc(g.dispatch),
+		g.name,               // a call has an id before anything is said of it
+		g.metrics.Middleware, // counted and timed, whatever becomes of it
+		g.record,             // so that refusals, panics and timeouts are on record too
+		g.recover,            // a bug in one call must not end the others
+		refuse,               // what the door refused goes no further
+		a.Middleware,         // who may do this?
+	)
+}
+
+// record is the audit, unless the gate behind this one keeps it.
+func (g *Gateway) record(next mcp.Handler) mcp.Handler {
+	if g.audit == nil {
+		return next
+	}
+	return g.audit.Middleware(next)
+}

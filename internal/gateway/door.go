@@ -1,0 +1,113 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/ingress"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// newDoor makes the HTTP door of a setup.
+func (g *Gateway) newDoor(s *setup) http.Handler {
+	door := ingress.NewHTTP(ingress.HTTPOptions{
+		Handler: s.handler, Authenticate: s.access.Authenticate, Sessions: g.sessions, ServerInfo: g.info,
+		Hosts: hosts(s.config), Origins: s.config.Origins, BodyBytes: int64(s.config.Limits.BodyBytes), Log: g.log,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/mcp", door)
+	mux.Handle("POST /{$}", door)
+	mux.HandleFunc("GET /healthz", g.healthy)
+	mux.HandleFunc("GET /readyz", g.ready)
+	mux.Handle("GET /metrics", g.local(s, g.metrics.Handler()))
+	return mux
+}
+
+// ServeHTTP answers a request by the configuration in force.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.setup.Load().door.ServeHTTP(w, r)
+}
+
+// hosts are the values of Host that the gate answers, against DNS rebinding: on
+// loopback only the names of loopback and the public address; elsewhere all,
+// unless a public address is configured.
+func hosts(c *config.Config) []string {
+	var all []string
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Host != "" {
+		all = append(all, strings.ToLower(u.Hostname()))
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err == nil && (len(all) > 0 || isLoopback(host)) {
+		all = append(all, "localhost", "127.0.0.1", "::1", strings.ToLower(host))
+	}
+	return all
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.IsLoopback())
+}
+
+// healthy says that the process lives.
+func (g *Gateway) healthy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintln(w, "ok")
+}
+
+// ready says whether calls are welcome: every server has been tried, the audit
+// record can be written, and the gate is not closing.
+func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	now, cancel := context.WithCancel(r.Context())
+	cancel()
+	switch {
+	case g.draining.Err() != nil:
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, "closing")
+	case g.audit != nil && g.audit.Failing():
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, "the audit record cannot be written")
+	case !g.keeper.settle(now):
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, "servers are being tried")
+	default:
+		fmt.Fprintln(w, "ready")
+	}
+}
+
+// local lets a request through that comes from this machine or with a key: the
+// instruments name tools and servers.
+func (g *Gateway) local(s *setup, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil || !isLoopback(host) {
+			if _, refused := s.access.Authenticate(r); refused != nil {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="sumun"`)
+				http.Error(w, refused.Message, http.StatusUnauthorized)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ServePipe answers one client on a pipe.
+func (g *Gateway) ServePipe(ctx context.Context, caller *mcp.Caller, p Pipe) error {
+	return ingress.ServeStdio(ctx, p.In, p.Out, ingress.StdioOptions{
+		Handler: g, Caller: caller, Sessions: g.sessions, ServerInfo: g.info,
+		LineBytes: int(g.Config().Limits.BodyBytes), Log: g.log,
+	})
+}
+
+// A Pipe is a client's two ends.
+type Pipe struct {
+	In  io.Reader
+	Out io.Writer
+}

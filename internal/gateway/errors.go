@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// name gives each call the id under which the audit record and the log tell of it.
+func (g *Gateway) name(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		call.ID = g.callID()
+		return next.Handle(ctx, call, reply)
+	})
+}
+
+// recover turns panics and errors that are none of the client's business into an
+// internal error, and logs them under the call's id.
+func (g *Gateway) recover(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				g.log.ErrorContext(ctx, "a call panicked", slog.String("call", call.ID), slog.String("method", call.Method),
+					slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+				err = internal(call)
+			}
+		}()
+		return g.explain(ctx, call, next.Handle(ctx, call, reply))
+	})
+}
+
+// explain makes an error one that the wire may see.
+func (g *Gateway) explain(ctx context.Context, call *mcp.Call, err error) error {
+	switch {
+	case err == nil || mcp.AsError(err) != nil:
+		return err
+	case ctx.Err() != nil:
+		if cause := mcp.AsError(context.Cause(ctx)); cause != nil {
+			return cause
+		}
+		return mcp.Errorf(mcp.CodeInternal, mcp.Cancelled, "the call was cancelled")
+	case errors.Is(err, context.DeadlineExceeded):
+		return mcp.Errorf(mcp.CodeInternal, mcp.Timeout, "the call took too long")
+	}
+	g.log.ErrorContext(ctx, "a call failed", slog.String("call", call.ID), slog.String("method", call.Method), slog.Any("error", err))
+	return internal(call)
+}
+
+func internal(call *mcp.Call) *mcp.Error {
+	return mcp.Errorf(mcp.CodeInternal, mcp.Internal, "internal error; the gateway's log tells more under %s", call.ID)
+}
+
+// refuse ends the way of a call that its door refused.
+func refuse(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if call.Refused != nil {
+			return call.Refused
+		}
+		return next.Handle(ctx, call, reply)
+	})
+}

@@ -1,0 +1,76 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/metrics"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// events brings what happens at the servers to the rooms that it concerns.
+type events struct{ *Gateway }
+
+// Changed has the server's lists asked for again.
+func (e events) Changed(server string) { e.keeper.refresh(server) }
+
+// Updated tells those who are subscribed to the resource.
+func (e events) Updated(_, uri string, m *wire.Message) { e.hub.Updated(uri, m) }
+
+// State logs how a server is now.
+func (e events) State(server string, s egress.Status) {
+	level := slog.LevelDebug
+	if s.State == egress.Failing {
+		level = slog.LevelWarn
+	}
+	e.log.Log(e.draining, level, "a server's state changed", slog.String("server", server), slog.String("state", string(s.State)),
+		slog.String("error", s.LastError))
+}
+
+// serverStates is what the instruments tell of the servers.
+func (g *Gateway) serverStates() []metrics.ServerState {
+	var all []metrics.ServerState
+	for _, s := range g.pool.Status() {
+		all = append(all, metrics.ServerState{Name: s.Server, State: string(s.State), Sessions: s.Sessions, Restarts: s.Restarts})
+	}
+	return all
+}
+
+func (g *Gateway) catalogOptions() catalog.Options { return catalog.Options{ServerInfo: g.info} }
+
+// An Offer is what the gate offers once its servers have been tried.
+type Offer struct {
+	Tools, Prompts, Resources int
+	// Servers are those that gave their lists.
+	Servers []string
+	// Warnings tell what is left out and which servers do not answer.
+	Warnings []string
+}
+
+// Settled waits until every server has been tried, within a bound, and returns
+// what there is then.
+func (g *Gateway) Settled(ctx context.Context) Offer {
+	const bound = time.Minute
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	g.keeper.settle(ctx)
+	c, s := g.catalog.Load(), g.setup.Load()
+	offer := Offer{
+		Tools: c.Len(mcp.Tool), Prompts: c.Len(mcp.Prompt), Resources: c.Len(mcp.Resource),
+		Servers: g.keeper.listed(),
+	}
+	for _, server := range g.keeper.missing() {
+		offer.Warnings = append(offer.Warnings, "server "+server+" does not answer; `sumun server show "+server+"` tells more")
+	}
+	for _, w := range c.Warnings() {
+		offer.Warnings = append(offer.Warnings, "server "+w.Server+": "+w.Name+": "+w.Problem)
+	}
+	for _, unused := range s.access.Unused(c.Matches) {
+		offer.Warnings = append(offer.Warnings, "scope "+unused+" names nothing that is offered")
+	}
+	return offer
+}

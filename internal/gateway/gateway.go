@@ -1,0 +1,100 @@
+// Package gateway is the hall of the gate: it puts the rooms together, says in
+// which order a call goes through them, answers what the gate answers by itself
+// and sends the rest to the server it belongs to.
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sumun-mcp/sumun/internal/access"
+	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/builtin"
+	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/metrics"
+	"github.com/sumun-mcp/sumun/internal/notice"
+	"github.com/sumun-mcp/sumun/internal/session"
+	"github.com/sumun-mcp/sumun/internal/store"
+)
+
+// A Gateway is one running gate. What depends on the configuration is a setup,
+// swapped whole when the configuration changes; everything else outlives it.
+// Its methods may be called concurrently.
+type Gateway struct {
+	parts Parts
+	log   *slog.Logger
+	// info is our name and version, as both eras tell it.
+	info []byte
+
+	store    *store.Store
+	audit    *audit.Log
+	metrics  *metrics.Metrics
+	sessions *session.Store
+	hub      *notice.Hub
+	pool     *egress.Pool
+	keeper   *keeper
+
+	setup   atomic.Pointer[setup]
+	catalog atomic.Pointer[catalog.Catalog]
+
+	// draining ends when the gate begins to close.
+	draining context.Context
+	drain    context.CancelFunc
+
+	instance string
+	calls    atomic.Uint64
+
+	// reloading orders changes of the configuration.
+	reloading sync.Mutex
+	// builtin is our own tools' server, nil without one; opened holds it and those before it.
+	builtin *builtin.Builtin
+	opened  []*builtin.Builtin
+}
+
+// A setup is what one configuration makes.
+type setup struct {
+	config *config.Config
+	access *access.Access
+	// local is who speaks on a pipe without a key.
+	local   *mcp.Caller
+	handler mcp.Handler
+	door    http.Handler
+}
+
+// Handle sends a call through the chain of the configuration in force.
+func (g *Gateway) Handle(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	return g.setup.Load().handler.Handle(ctx, call, reply)
+}
+
+// Config returns the configuration in force.
+func (g *Gateway) Config() *config.Config { return g.setup.Load().config }
+
+// Caller returns the caller that a key belongs to, for a client on a pipe.
+func (g *Gateway) Caller(key string) (*mcp.Caller, error) {
+	caller, err := g.setup.Load().access.Bearer(key)
+	if err != nil {
+		return nil, err
+	}
+	return caller, nil
+}
+
+// Local returns the caller with the key named local: the user of this machine.
+func (g *Gateway) Local() *mcp.Caller { return g.setup.Load().local }
+
+// callID returns the id of a further call: unique among instances and in time.
+func (g *Gateway) callID() string {
+	var buf [40]byte
+	id := append(buf[:0], g.instance...)
+	id = append(id, '-')
+	return string(strconv.AppendUint(id, g.calls.Add(1), 36))
+}
+
+func newInstance() string { return rand.Text()[:8] }

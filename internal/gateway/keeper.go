@@ -1,0 +1,239 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// How the keeper asks servers for their lists.
+const (
+	listTimeout = time.Minute
+	firstRetry  = time.Second
+	lastRetry   = time.Minute
+)
+
+// A keeper keeps the catalogue true: it asks each server for its lists, again
+// when they change, and rebuilds the catalogue. A server that fails keeps the
+// lists it last gave and is asked again.
+type keeper struct {
+	list    func(ctx context.Context, server string) (*mcp.Listing, error)
+	changed func(sources []catalog.Source)
+	log     *slog.Logger
+
+	// ctx ends with the keeper, which waits for every asking goroutine.
+	ctx     context.Context
+	end     context.CancelFunc
+	running sync.WaitGroup
+	// settled says that every server has been tried, so that nobody need wait.
+	settled atomic.Bool
+
+	mu sync.Mutex
+	// generation counts the configurations.
+	generation int
+	// kept holds what is known of each server, by its name.
+	kept map[string]*kept
+}
+
+// kept is what is known of one server.
+type kept struct {
+	source catalog.Source
+	// again asks for the lists once more; it holds at most one wish.
+	again chan struct{}
+	// tried is closed when the server has been asked once, with whatever outcome.
+	tried chan struct{}
+	end   context.CancelFunc
+}
+
+func newKeeper(ctx context.Context, log *slog.Logger, list func(context.Context, string) (*mcp.Listing, error), changed func([]catalog.Source)) *keeper {
+	ctx, end := context.WithCancel(ctx)
+	return &keeper{list: list, changed: changed, log: log, ctx: ctx, end: end, kept: map[string]*kept{}}
+}
+
+// update takes over the servers of a configuration. Lists of servers that stay
+// are kept; those that have changed are asked again.
+func (k *keeper) update(sources []catalog.Source, asked func(server string) bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	next := map[string]*kept{}
+	for _, source := range sources {
+		old := k.kept[source.Server]
+		if old != nil && !asked(source.Server) {
+			source.Listing = old.source.Listing
+			old.source = source
+			next[source.Server] = old
+			continue
+		}
+		next[source.Server] = k.start(source)
+	}
+	for name, old := range k.kept {
+		if next[name] != old {
+			old.end()
+		}
+	}
+	k.kept = next
+	k.generation++
+	k.settled.Store(false)
+	k.publish()
+}
+
+func (k *keeper) start(source catalog.Source) *kept {
+	ctx, end := context.WithCancel(k.ctx)
+	s := &kept{source: source, again: make(chan struct{}, 1), tried: make(chan struct{}), end: end}
+	k.running.Go(func() { k.ask(ctx, s) })
+	return s
+}
+
+// ask asks one server for its lists until the keeper or the server's part in it ends.
+func (k *keeper) ask(ctx context.Context, s *kept) {
+	defer s.end()
+	retry := firstRetry
+	for first := true; ; first = false {
+		err := k.fetch(ctx, s)
+		if first {
+			close(s.tried)
+		}
+		var later <-chan time.Time
+		if err != nil {
+			later = time.After(retry)
+			retry = min(2*retry, lastRetry)
+		} else {
+			retry = firstRetry
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.again:
+		case <-later:
+		}
+	}
+}
+
+func (k *keeper) fetch(ctx context.Context, s *kept) error {
+	asking, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	listing, err := k.list(asking, s.source.Server)
+	if err != nil {
+		if ctx.Err() == nil {
+			k.log.WarnContext(ctx, "a server gives no lists", slog.String("server", s.source.Server), slog.Any("error", err))
+		}
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s.source.Listing = listing
+	if k.kept[s.source.Server] == s {
+		k.publish()
+	}
+	return nil
+}
+
+// publish hands on what is known of all servers. It is called with the lock held,
+// so that a newer state never comes before an older one.
+func (k *keeper) publish() {
+	sources := make([]catalog.Source, 0, len(k.kept))
+	for _, s := range k.kept {
+		if s.source.Listing != nil {
+			sources = append(sources, s.source)
+		}
+	}
+	slices.SortFunc(sources, func(a, b catalog.Source) int { return a.Order - b.Order })
+	k.changed(sources)
+}
+
+// refresh asks a server for its lists again.
+func (k *keeper) refresh(server string) {
+	k.mu.Lock()
+	s := k.kept[server]
+	k.mu.Unlock()
+	if s == nil {
+		return
+	}
+	select {
+	case s.again <- struct{}{}:
+	default:
+	}
+}
+
+// settle waits until every server has been tried, or until ctx ends.
+func (k *keeper) settle(ctx context.Context) bool {
+	if k.settled.Load() {
+		return true
+	}
+	k.mu.Lock()
+	generation := k.generation
+	all := slices.Collect(maps.Values(k.kept))
+	k.mu.Unlock()
+	for _, s := range all {
+		select {
+		case <-s.tried:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.settled.Store(k.generation == generation)
+	return true
+}
+
+// listed returns the servers that gave their lists, in the order of the file.
+func (k *keeper) listed() []string {
+	return k.names(func(s *kept) bool { return s.source.Listing != nil })
+}
+
+// missing returns the servers that never gave their lists.
+func (k *keeper) missing() []string {
+	return k.names(func(s *kept) bool { return s.source.Listing == nil })
+}
+
+func (k *keeper) names(which func(*kept) bool) []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var sources []catalog.Source
+	for _, s := range k.kept {
+		if which(s) {
+			sources = append(sources, s.source)
+		}
+	}
+	slices.SortFunc(sources, func(a, b catalog.Source) int { return a.Order - b.Order })
+	names := make([]string, len(sources))
+	for i, s := range sources {
+		names[i] = s.Server
+	}
+	return names
+}
+
+func (k *keeper) close() {
+	k.end()
+	k.running.Wait()
+}
+
+// sources tells how the servers of a configuration appear in the catalogue.
+func sources(c *config.Config) []catalog.Source {
+	var all []catalog.Source
+	if c.Builtin {
+		all = append(all, catalog.Source{Server: builtinServer, Own: true})
+	}
+	for i, s := range c.Servers {
+		if s.Disabled {
+			continue
+		}
+		all = append(all, catalog.Source{
+			Server: s.Name, Prefix: s.Prefix, Order: i + 1, Allow: s.Tools.Allow, Rename: s.Tools.Rename,
+			HTTP: s.URL != "", Timeout: s.Tools.Timeout, TrustAnnotations: s.Trust.Annotations,
+		})
+	}
+	return all
+}
+
+// builtinServer is the name of our own tools' server; no configured server can have it.
+const builtinServer = "built in"

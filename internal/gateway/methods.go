@@ -1,0 +1,121 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// An answerer answers one method.
+type answerer func(g *Gateway, ctx context.Context, call *mcp.Call, reply mcp.Reply) error
+
+// methods says who answers what: the gate by itself, or one server.
+var methods = map[string]answerer{
+	mcp.MethodInitialize:  (*Gateway).initialize,
+	mcp.MethodDiscover:    (*Gateway).discover,
+	mcp.MethodPing:        (*Gateway).empty,
+	mcp.MethodToolsList:   list(mcp.Tool),
+	mcp.MethodPromptsList: list(mcp.Prompt),
+	mcp.MethodResources:   list(mcp.Resource),
+	mcp.MethodTemplates:   list(mcp.Template),
+	mcp.MethodSetLevel:    (*Gateway).setLevel,
+	mcp.MethodSubscribe:   (*Gateway).subscribe,
+	mcp.MethodUnsubscribe: (*Gateway).unsubscribe,
+	mcp.MethodListen:      (*Gateway).listen,
+	mcp.MethodToolsCall:   (*Gateway).callTool,
+	mcp.MethodPromptsGet:  (*Gateway).getPrompt,
+	mcp.MethodRead:        (*Gateway).readResource,
+	mcp.MethodComplete:    (*Gateway).complete,
+	mcp.NoticeInitialized: (*Gateway).nothing,
+	mcp.NoticeCancelled:   (*Gateway).nothing,
+	mcp.NoticeProgress:    (*Gateway).nothing,
+	mcp.NoticeRoots:       (*Gateway).rootsChanged,
+	mcp.MethodServers:     (*Gateway).servers,
+	mcp.MethodRestart:     (*Gateway).restart,
+}
+
+// dispatch is the innermost handler.
+func (g *Gateway) dispatch(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	answer, ok := methods[call.Method]
+	if !ok {
+		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known", call.Method)
+	}
+	return answer(g, ctx, call, reply)
+}
+
+func (g *Gateway) nothing(context.Context, *mcp.Call, mcp.Reply) error { return nil }
+
+// empty answers with an empty result.
+func (g *Gateway) empty(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	return reply.Done(ctx, mcp.Own(emptyResult(call.Revision)))
+}
+
+func emptyResult(r *mcp.Revision) []byte {
+	if r.ResultType {
+		return []byte(`{"resultType":"complete"}`)
+	}
+	return []byte(`{}`)
+}
+
+// initialize answers the legacy era's handshake. The door has negotiated the
+// revision and opened the session.
+func (g *Gateway) initialize(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	g.settle(ctx)
+	if call.Session != nil {
+		g.hub.Open(call.Session.ID)
+	}
+	c := g.catalog.Load()
+	value := []byte(`{"protocolVersion":`)
+	value = wire.AppendQuote(value, call.Revision.Name)
+	value = append(append(value, `,"capabilities":`...), c.Capabilities(call.Revision)...)
+	value = append(append(value, `,"serverInfo":`...), g.info...)
+	value = appendInstructions(value, c.Instructions())
+	return reply.Done(ctx, mcp.Own(append(value, '}')))
+}
+
+// discover answers the modern era's question for what we are.
+func (g *Gateway) discover(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	g.settle(ctx)
+	c := g.catalog.Load()
+	value := mcp.AppendNames([]byte(`{"resultType":"complete","supportedVersions":`))
+	value = append(append(value, `,"capabilities":`...), c.Capabilities(call.Revision)...)
+	value = appendInstructions(value, c.Instructions())
+	value = append(value, `,"ttlMs":0,"cacheScope":"private","_meta":{"`+mcp.MetaServerInfo+`":`...)
+	return reply.Done(ctx, mcp.Own(append(append(value, g.info...), "}}"...)))
+}
+
+func appendInstructions(dst []byte, instructions string) []byte {
+	if instructions == "" {
+		return dst
+	}
+	return wire.AppendQuote(append(dst, `,"instructions":`...), instructions)
+}
+
+// list answers one of the lists, rendered before for what the caller may see.
+func list(kind mcp.Kind) answerer {
+	return func(g *Gateway, ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if cursor := call.Member("cursor"); cursor != nil {
+			return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "unknown cursor: the list comes in one page")
+		}
+		g.settle(ctx)
+		return reply.Done(ctx, mcp.Own(g.catalog.Load().List(kind, call.Caller.View, call.Revision)))
+	}
+}
+
+// setLevel hands the level on to the servers that have a session for this client
+// alone; the door has kept it for those that are shared.
+func (g *Gateway) setLevel(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	if call.Session != nil {
+		g.pool.SetLevel(ctx, call.Session.ID, call.LogLevel)
+	}
+	return g.empty(ctx, call, reply)
+}
+
+// rootsChanged tells the servers that have a session for this client alone.
+func (g *Gateway) rootsChanged(ctx context.Context, call *mcp.Call, _ mcp.Reply) error {
+	if call.Session != nil {
+		g.pool.RootsChanged(ctx, call.Session.ID)
+	}
+	return nil
+}

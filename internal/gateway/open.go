@@ -1,0 +1,259 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/access"
+	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/builtin"
+	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/metrics"
+	"github.com/sumun-mcp/sumun/internal/notice"
+	"github.com/sumun-mcp/sumun/internal/session"
+	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// Bounds of the legacy era's sessions.
+const (
+	sessionIdle = time.Hour
+	maxSessions = 100_000
+)
+
+// Parts is what the gate is given besides its configuration.
+type Parts struct {
+	// Log takes what the gate tells people.
+	Log *slog.Logger
+	// Version is the program's version.
+	Version string
+	// Reaper is the beginning of the command line that runs sandbox.Reap.
+	Reaper []string
+	// Bridge says that the gate stands in front of another one, which asks for
+	// keys and keeps the record: this one then does neither, and has no store.
+	Bridge bool
+}
+
+// Open puts a gate together and starts its servers. The only assembly: Close
+// closes everything that Open opened.
+func Open(ctx context.Context, cfg *config.Config, parts Parts) (*Gateway, error) {
+	g := &Gateway{parts: parts, log: parts.Log, instance: newInstance(), info: serverInfo(parts.Version)}
+	g.draining, g.drain = context.WithCancel(context.WithoutCancel(ctx))
+	if err := g.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, g.Close(ctx))
+	}
+	return g, nil
+}
+
+func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
+	var err error
+	if g.metrics, err = metrics.New(); err != nil {
+		return fmt.Errorf("opening the metrics: %w", err)
+	}
+	if !g.parts.Bridge {
+		if g.store, err = store.Open(ctx, cfg.StoreFile()); err != nil {
+			return err
+		}
+		g.audit = audit.New(ctx, audit.Options{Sink: g.store, Payloads: audit.Payloads(cfg.Audit.Payloads), Log: g.log})
+	}
+	g.hub = notice.NewHub(g.log)
+	g.sessions = session.NewStore(session.Options{Idle: sessionIdle, Max: maxSessions, Ended: g.sessionEnded})
+	g.catalog.Store(catalog.Build(nil, g.catalogOptions()))
+	g.pool = egress.New(ctx, egress.Options{
+		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
+		Clients: g.hub, Events: events{g}, Reaper: g.parts.Reaper,
+	})
+	if err := g.metrics.Watch(g.serverStates, g.sessions.Len); err != nil {
+		return err
+	}
+	g.keeper = newKeeper(g.draining, g.log, g.pool.List, g.rebuild)
+	return g.apply(ctx, cfg)
+}
+
+// serverInfo is our name and version, as both eras tell it.
+func serverInfo(version string) []byte {
+	return append(wire.AppendQuote([]byte(`{"name":"sumun","title":"Sumun","version":`), version), '}')
+}
+
+// Reload takes a new configuration over. Sessions, calls in flight and servers
+// that stay as they were go on; on an error everything stays as it was.
+func (g *Gateway) Reload(ctx context.Context, cfg *config.Config) error {
+	now := g.Config()
+	if cfg.Listen != now.Listen || cfg.Store != now.Store || cfg.TLS != now.TLS {
+		return errors.New("listen, store and tls cannot be changed while the gateway runs; restart it")
+	}
+	return g.apply(ctx, cfg)
+}
+
+func (g *Gateway) apply(ctx context.Context, cfg *config.Config) error {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	next, err := g.setUp(cfg)
+	if err != nil {
+		return err
+	}
+	if err := g.renewBuiltin(cfg); err != nil {
+		return err
+	}
+	changed := g.pool.Update(cfg.Servers, g.inProcess())
+	g.setup.Store(next)
+	if g.audit != nil {
+		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
+	}
+	g.keeper.update(sources(cfg), func(server string) bool { return changed[server] })
+	return nil
+}
+
+// setUp makes what depends on the configuration and holds no state.
+func (g *Gateway) setUp(cfg *config.Config) (*setup, error) {
+	s := &setup{config: cfg}
+	if err := g.openAccess(cfg, s); err != nil {
+		return nil, err
+	}
+	s.handler = g.chain(s.access)
+	s.door = g.newDoor(s)
+	return s, nil
+}
+
+// openAccess makes the keys of a setup.
+func (g *Gateway) openAccess(cfg *config.Config, s *setup) error {
+	key := access.NewKey()
+	if !g.parts.Bridge {
+		var err error
+		if key, _, err = access.LocalKey(LocalKeyFile(cfg)); err != nil {
+			return err
+		}
+	}
+	keys := []access.Key{{Name: "local", Hash: access.HashKey(key), Admin: true}}
+	if cfg.APIKey != "" {
+		keys = append(keys, access.Key{Name: "apiKey", Hash: access.HashKey(cfg.APIKey), Scopes: scopesOf(cfg)})
+	}
+	a, err := access.New(access.Options{Keys: keys, Scopes: cfg.Scopes, Anonymous: cfg.Anonymous})
+	if err != nil {
+		return err
+	}
+	local, refused := a.Bearer(key)
+	if refused != nil {
+		return refused
+	}
+	s.access, s.local = a, local
+	return nil
+}
+
+// scopesOf returns the scopes of the configuration's own key: all that are
+// written, or nil, which means everything, where none are.
+func scopesOf(cfg *config.Config) []string {
+	if cfg.Scopes == nil {
+		return nil
+	}
+	names := make([]string, 0, len(cfg.Scopes))
+	for name := range cfg.Scopes {
+		names = append(names, name)
+	}
+	return names
+}
+
+// LocalKeyName is the name of the file that the key named local lies in.
+const LocalKeyName = "local.key"
+
+// LocalKeyFile is where the key named local lies: beside the store.
+func LocalKeyFile(cfg *config.Config) string {
+	return filepath.Join(filepath.Dir(cfg.StoreFile()), LocalKeyName)
+}
+
+// renewBuiltin opens the server of our own tools, unless the one that runs offers
+// the same. An old one may still have calls in flight, so it is closed with the gate.
+func (g *Gateway) renewBuiltin(cfg *config.Config) error {
+	if now := g.setup.Load(); now != nil && now.config.Builtin == cfg.Builtin && slices.Equal(now.config.Resources, cfg.Resources) {
+		return nil
+	}
+	g.builtin = nil
+	if !cfg.Builtin {
+		return nil
+	}
+	var roots []builtin.Root
+	for _, r := range cfg.Resources {
+		roots = append(roots, builtin.Root{Name: r.Name, Dir: r.Root})
+	}
+	own, err := builtin.New(builtin.Options{Roots: roots, Version: g.parts.Version, Log: g.log})
+	if err != nil {
+		return err
+	}
+	g.builtin = own
+	g.opened = append(g.opened, own)
+	return nil
+}
+
+// inProcess are the servers that run in this process, by their names.
+func (g *Gateway) inProcess() map[string]*sdk.Server {
+	if g.builtin == nil {
+		return nil
+	}
+	return map[string]*sdk.Server{builtinServer: g.builtin.Server()}
+}
+
+// rebuild makes the catalogue of what the servers offer now and announces what
+// has really changed.
+func (g *Gateway) rebuild(sources []catalog.Source) {
+	next := catalog.Build(sources, g.catalogOptions())
+	old := g.catalog.Swap(next)
+	for _, kind := range []mcp.Kind{mcp.Tool, mcp.Prompt, mcp.Resource} {
+		if !old.Same(kind, next) {
+			g.hub.ListChanged(kind)
+		}
+	}
+}
+
+// settleTimeout is how long a list waits for servers that have not been tried yet.
+const settleTimeout = 10 * time.Second
+
+// settle waits until every server has been tried, so that the first list is whole.
+func (g *Gateway) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	g.keeper.settle(ctx)
+}
+
+// sessionEnded drops what was kept for a client that is gone.
+func (g *Gateway) sessionEnded(id string) {
+	for _, uri := range g.hub.Drop(id) {
+		g.unwatch(g.draining, uri)
+	}
+	g.pool.SessionEnded(id)
+}
+
+// Close ends the gate: streams at once, calls in flight when they are done or ctx
+// ends, then servers, sessions and the store.
+func (g *Gateway) Close(ctx context.Context) error {
+	g.drain()
+	var errs []error
+	if g.keeper != nil {
+		g.keeper.close()
+	}
+	if g.sessions != nil {
+		g.sessions.Close()
+	}
+	if g.pool != nil {
+		errs = append(errs, g.pool.Close(ctx))
+	}
+	for _, own := range g.opened {
+		errs = append(errs, own.Close())
+	}
+	if g.audit != nil {
+		errs = append(errs, g.audit.Close())
+	}
+	if g.store != nil {
+		errs = append(errs, g.store.Close())
+	}
+	return errors.Join(errs...)
+}

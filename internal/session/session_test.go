@@ -1,0 +1,192 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/session"
+)
+
+var (
+	alice = &mcp.Caller{ID: "alice"}
+	bob   = &mcp.Caller{ID: "bob"}
+)
+
+func TestStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended []string
+		store := session.NewStore(session.Options{Idle: time.Hour, Max: 2, Ended: func(id string) { ended = append(ended, id) }})
+		a, err := store.Create(session.Hello{Caller: alice})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := store.Create(session.Hello{Caller: alice})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Create(session.Hello{Caller: alice}); !errors.Is(err, session.ErrFull) {
+			t.Errorf("a third session: error = %v, want %v", err, session.ErrFull)
+		}
+		if _, err := store.Get(a.ID, bob); !errors.Is(err, session.ErrForeign) {
+			t.Errorf("another caller's: error = %v, want %v", err, session.ErrForeign)
+		}
+		if _, err := store.Get("nope", bob); !errors.Is(err, session.ErrUnknown) {
+			t.Errorf("unknown: error = %v, want %v", err, session.ErrUnknown)
+		}
+		if _, err := store.Get(b.ID, alice); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Hour) // b is in use, a is not
+		if _, err := store.Get(a.ID, alice); !errors.Is(err, session.ErrUnknown) {
+			t.Errorf("idle session: error = %v, want %v", err, session.ErrUnknown)
+		}
+		if a.Context().Err() == nil || b.Context().Err() != nil {
+			t.Error("only the idle session ends")
+		}
+		b.Release()
+		store.Close()
+		if b.Context().Err() == nil {
+			t.Error("a session outlived its store")
+		}
+		if want := []string{a.ID, b.ID}; !slices.Equal(ended, want) {
+			t.Errorf("ended %v, want %v", ended, want)
+		}
+	})
+}
+
+func TestCalls(t *testing.T) {
+	calls := session.NewCalls(t.Context())
+	ctx, done, err := calls.Begin([]byte(`"1"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := calls.Begin([]byte(`"1"`)); !errors.Is(err, session.ErrDuplicate) {
+		t.Errorf("the same id again: error = %v, want %v", err, session.ErrDuplicate)
+	}
+	other, otherDone, err := calls.Begin([]byte(`1`)) // a number is another id
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer otherDone()
+	cause := errors.New("cancelled")
+	if !calls.Cancel([]byte(`"1"`), cause) || !errors.Is(context.Cause(ctx), cause) || other.Err() != nil {
+		t.Error("cancelling ends one call, with its cause")
+	}
+	done()
+	if calls.Cancel([]byte(`"1"`), cause) {
+		t.Error("a call that is done was cancelled")
+	}
+	calls.End()
+	if other.Err() == nil {
+		t.Error("a call outlived its client")
+	}
+}
+
+func TestQuestions(t *testing.T) {
+	store := session.NewStore(session.Options{Idle: time.Hour, Max: 1})
+	defer store.Close()
+	s, err := store.Create(session.Hello{Caller: alice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, answer, forget := s.Ask()
+	if s.Answer(id+1, mcp.Answer{}) {
+		t.Error("an answer to no question was taken")
+	}
+	if !s.Answer(id, mcp.Answer{Result: []byte(`{}`)}) || string((<-answer).Result) != "{}" {
+		t.Error("the answer did not arrive")
+	}
+	if s.Answer(id, mcp.Answer{}) {
+		t.Error("a second answer was taken")
+	}
+	id, _, forget2 := s.Ask()
+	forget()
+	forget2()
+	if s.Answer(id, mcp.Answer{}) {
+		t.Error("an answer to a forgotten question was taken")
+	}
+}
+
+// A sink reads events into memory until it breaks.
+type sink struct {
+	events []string
+	broken bool
+}
+
+func (s *sink) Event(id string, data []byte) error {
+	if s.broken {
+		return errors.New("broken")
+	}
+	s.events = append(s.events, id+" "+string(data))
+	return nil
+}
+
+func TestStream(t *testing.T) {
+	var stream session.Stream
+	first, second := &sink{}, &sink{}
+	left, err := stream.Attach(first, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.Append([]byte("a"))
+	first.broken = true
+	stream.Append([]byte("b")) // lost on the way, and kept
+	<-left
+	stream.Append([]byte("c"))
+	left, err = stream.Attach(second, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.Append([]byte("d"))
+	stream.Close()
+	<-left
+	stream.Append([]byte("e"))
+	if d := cmp.Diff([]string{"-2 b", "-3 c", "-4 d"}, second.events); d != "" {
+		t.Errorf("events after the first, -want +got:\n%s", d)
+	}
+	if err := stream.Kept(5); !errors.Is(err, session.ErrForgotten) {
+		t.Errorf("an event that never was: error = %v", err)
+	}
+}
+
+// TestStreamIsBounded fills a stream that nobody reads.
+func TestStreamIsBounded(t *testing.T) {
+	var stream session.Stream
+	for i := range 5000 {
+		stream.Append(fmt.Append(nil, i))
+	}
+	if err := stream.Kept(1); !errors.Is(err, session.ErrForgotten) {
+		t.Errorf("the oldest events: error = %v, want %v", err, session.ErrForgotten)
+	}
+	last := &sink{}
+	if _, err := stream.Attach(last, 4998); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"-4999 4998", "-5000 4999"}, last.events); d != "" {
+		t.Errorf("the newest events, -want +got:\n%s", d)
+	}
+}
+
+// TestTakeOver reads one stream over two connections: the newer one wins.
+func TestTakeOver(t *testing.T) {
+	var stream session.Stream
+	first, second := &sink{}, &sink{}
+	left, _ := stream.Attach(first, 0)
+	if _, err := stream.Attach(second, 0); err != nil {
+		t.Fatal(err)
+	}
+	<-left
+	stream.Detach(first) // no longer its business
+	stream.Append([]byte("a"))
+	if len(first.events) != 0 || len(second.events) != 1 {
+		t.Errorf("first saw %v, second %v", first.events, second.events)
+	}
+}

@@ -1,0 +1,77 @@
+package store_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/store"
+)
+
+func open(t *testing.T, path string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// TestShared lets two instances write records into one store: none is lost and
+// the numbers have no gap.
+func TestShared(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state dir?#%", "sumun.db")
+	a, b := open(t, path), open(t, path)
+	var writing sync.WaitGroup
+	for _, s := range []*store.Store{a, b} {
+		for w := range 4 {
+			writing.Go(func() {
+				for i := range 20 {
+					rows := []audit.Row{{Body: fmt.Appendf(nil, `{"w":%d,"i":%d}`, w, i)}, {Body: []byte(`{}`), Salt: []byte("s"), Arguments: []byte("a")}}
+					if err := s.AppendRecords(t.Context(), rows); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	writing.Wait()
+	seq := int64(0)
+	for r, err := range a.Records(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seq++; r.Seq != seq {
+			t.Fatalf("record %d has number %d", seq, r.Seq)
+		}
+	}
+	if seq != 320 {
+		t.Errorf("%d records, want 320", seq)
+	}
+}
+
+func TestReopen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sumun.db")
+	s := open(t, path)
+	row := audit.Row{Body: []byte(`{"a":1}`), Salt: []byte{1}, Arguments: []byte("x"), Result: []byte("y")}
+	if err := s.AppendRecords(t.Context(), []audit.Row{row}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range open(t, path).Records(t.Context(), 0) {
+		if err != nil || r.Seq != 1 || string(r.Body) != `{"a":1}` || string(r.Arguments) != "x" || string(r.Result) != "y" {
+			t.Errorf("read %+v, %v", r, err)
+		}
+	}
+}
+
+func TestNotADatabase(t *testing.T) {
+	if _, err := store.Open(t.Context(), t.TempDir()); err == nil {
+		t.Error("a directory was opened as a database")
+	}
+}
