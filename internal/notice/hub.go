@@ -322,6 +322,6 @@ func (h *Hub) Ask(ctx context.Context, session string, questions []mcp.Question)
 	defer turn.asking.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(turn.ctx, cancel)() //nolint:contextcheck // a question ends with its asker or with the stream
+	defer turn.onEnd(cancel)()
 	return turn.reply.Ask(ctx, questions)
 }

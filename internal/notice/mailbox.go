@@ -185,6 +185,9 @@ func (b *mailbox) take(ctx context.Context, end context.CancelFunc, reply mcp.Re
 	return next, true
 }
 
+// onEnd has f called when the turn ends, unless it is taken back before.
+func (t *turn) onEnd(f func()) (takeBack func() bool) { return context.AfterFunc(t.ctx, f) }
+
 // leave ends the turn once its last question is over.
 func (t *turn) leave() {
 	t.end()
