@@ -247,3 +247,8 @@ func firstText(result []byte) string {
 	}
 	return ""
 }
+
+func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithCancel(t.Context())
+}

@@ -100,15 +100,15 @@ func (p *pipe) call(ctx context.Context, c *exchange, body *buffer) (*Answer, er
 			if a := p.deliver(c); a != nil {
 				return a, nil
 			}
-			return nil, p.lostInCall()
+			return nil, p.lostIn(true)
 		}
 	}
 }
 
-// lostInCall returns why the line is gone as the error of a call that had been sent.
-func (p *pipe) lostInCall() error {
+// lostIn returns why the line is gone as the error of a call that had or had not been sent.
+func (p *pipe) lostIn(sent bool) error {
 	if e, ok := errors.AsType[*LostError](p.why); ok {
-		return &LostError{Sent: true, Err: e.Err}
+		return &LostError{Sent: sent, Err: e.Err}
 	}
 	return p.why
 }
@@ -156,7 +156,7 @@ func (p *pipe) send(ctx context.Context, _ string, body *buffer) error {
 		}
 	}
 	body.release()
-	return p.why
+	return p.lostIn(false)
 }
 
 // write is the goroutine that owns the writing end of the line.
