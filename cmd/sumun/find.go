@@ -39,7 +39,10 @@ func (a *app) findGateway(ctx context.Context) (*running, error) {
 		if u, err := url.Parse(named); err != nil || u.Host == "" {
 			return nil, &exitError{code: exitUsage, msg: fmt.Sprintf("%q is no URL", named), hint: "write it as http://127.0.0.1:8080/mcp"}
 		}
-		return &running{url: named, key: cmp.Or(key, place.localKey()), carrier: place.carrier()}, nil
+		if key == "" && named == place.announced() {
+			key = place.localKey() // never shown to a gateway that is not this directory's
+		}
+		return &running{url: named, key: key, carrier: place.carrier()}, nil
 	}
 	endpoint, err := os.ReadFile(place.endpoint())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,6 +76,15 @@ func (a *app) place() place {
 }
 
 func (p place) endpoint() string { return filepath.Join(p.dir, "endpoint") }
+
+// announced is the address that the gateway of this place announced last.
+func (p place) announced() string {
+	b, err := os.ReadFile(p.endpoint())
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
 
 // localKey is the key named local, or nothing where it cannot be read.
 func (p place) localKey() string {

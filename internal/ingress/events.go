@@ -18,7 +18,7 @@ type eventWriter struct {
 }
 
 // openEvents begins the stream. A modern one tells proxies not to hold it back.
-func openEvents(w http.ResponseWriter, buf []byte, modern bool) *eventWriter {
+func openEvents(w http.ResponseWriter, modern bool) *eventWriter {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache, no-transform")
@@ -26,7 +26,7 @@ func openEvents(w http.ResponseWriter, buf []byte, modern bool) *eventWriter {
 		h.Set("X-Accel-Buffering", "no")
 	}
 	w.WriteHeader(http.StatusOK)
-	return &eventWriter{w: w, control: http.NewResponseController(w), buf: buf}
+	return &eventWriter{w: w, control: http.NewResponseController(w)}
 }
 
 // event writes one message; id is empty in a stream that cannot be resumed.

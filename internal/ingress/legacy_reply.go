@@ -37,7 +37,7 @@ func (r *legacyReply) open() {
 	if r.stream != nil {
 		return
 	}
-	sink := &streamSink{openEvents(r.x.w, nil, false)}
+	sink := &streamSink{openEvents(r.x.w, false)}
 	if r.session == nil {
 		r.stream = new(session.Stream)
 	} else {

@@ -49,11 +49,21 @@ func (x *exchange) checkModern(header string) (int, *mcp.Error) {
 	if err := fillModern(&x.call); err != nil {
 		return http.StatusBadRequest, err
 	}
-	if err := x.checkHeaders(); err != nil {
+	// Those of a notification are not defined: they may be absent but not differ.
+	optional := x.message.Kind == wire.Notification
+	if err := compareHeader(x.r.Header, headerMethod, x.call.Method, optional); err != nil {
 		return http.StatusBadRequest, err
 	}
 	if err := checkMethod(&x.call); err != nil {
 		return http.StatusNotFound, err
+	}
+	if err := takeName(&x.call); err != nil {
+		return http.StatusBadRequest, err
+	}
+	if method, _ := mcp.MethodByName(x.call.Method); method.NameMember != "" {
+		if err := compareHeader(x.r.Header, headerName, x.call.Name, optional); err != nil {
+			return http.StatusBadRequest, err
+		}
 	}
 	x.call.Header = x.r.Header
 	return 0, nil
@@ -92,7 +102,7 @@ func fillModern(call *mcp.Call) *mcp.Error {
 	if name, _ := wire.Unquote(call.Meta(mcp.MetaRevision)); name != "" && !knownModern(name) {
 		return unsupportedRevision(name)
 	}
-	return takeName(call)
+	return nil
 }
 
 func knownModern(name string) bool {
@@ -124,20 +134,7 @@ func takeName(call *mcp.Call) *mcp.Error {
 	return nil
 }
 
-// checkHeaders compares Mcp-Method and Mcp-Name with the body. Those of a
-// notification are not defined: they may be absent but not differ.
-func (x *exchange) checkHeaders() *mcp.Error {
-	optional := x.message.Kind == wire.Notification
-	if err := compareHeader(x.r.Header, headerMethod, x.call.Method, optional); err != nil {
-		return err
-	}
-	method, _ := mcp.MethodByName(x.call.Method)
-	if method.NameMember == "" {
-		return nil
-	}
-	return compareHeader(x.r.Header, headerName, x.call.Name, optional)
-}
-
+// compareHeader compares a header with what the body says.
 func compareHeader(h http.Header, name, body string, optional bool) *mcp.Error {
 	values := h.Values(name)
 	switch {

@@ -35,7 +35,7 @@ func (r *modernReply) Notify(_ context.Context, notice *wire.Message) error {
 		return errGone
 	}
 	if r.events == nil {
-		r.events = openEvents(r.x.w, r.x.out[:0], true)
+		r.events = openEvents(r.x.w, true)
 	}
 	return r.events.event("", appendNotice(nil, notice, &r.x.call))
 }

@@ -190,7 +190,10 @@ func (p *pipe) prepare(call *mcp.Call) *mcp.Error {
 		return err
 	}
 	if call.Revision.Stateless {
-		return checkMethod(call)
+		if err := checkMethod(call); err != nil {
+			return err
+		}
+		return takeName(call)
 	}
 	if call.Method == mcp.MethodInitialize {
 		return p.initialize(call)

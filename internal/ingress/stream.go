@@ -99,7 +99,7 @@ func (r *streamReply) attach(seq int) (<-chan struct{}, error) {
 	if err := r.stream.Kept(seq); err != nil {
 		return nil, err
 	}
-	r.sink = &streamSink{openEvents(r.x.w, nil, false)}
+	r.sink = &streamSink{openEvents(r.x.w, false)}
 	if seq == 0 && r.session.Revision.Priming {
 		r.stream.Append(nil)
 	}

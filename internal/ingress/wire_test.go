@@ -194,6 +194,14 @@ func callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 			return err
 		}
 		return relay(ctx, reply, call.Revision, `{"jsonrpc":"2.0","id":77,"result":{"content":[]}}`)
+	case "long":
+		for range 2 {
+			err := notify(ctx, reply, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":5,"message":"`+strings.Repeat("x", 300)+`"}}`)
+			if err != nil {
+				return err
+			}
+		}
+		return relay(ctx, reply, call.Revision, `{"jsonrpc":"2.0","id":77,"result":{"content":[{"type":"text","text":"`+strings.Repeat("y", 200)+`"}]}}`)
 	case "ask":
 		answers, err := reply.Ask(ctx, []mcp.Question{{Key: "a", Method: mcp.MethodElicit, Params: []byte(`{"message":"?"}`)}})
 		if err != nil {
