@@ -35,8 +35,8 @@ func tourBlocks(markdown string) []block {
 	return all
 }
 
-// A tour is one walk through the README: a folder, a home, and the gateway that runs meanwhile.
-type tour struct {
+// A reader is one walk through the README: a folder, a home, and the gateway that runs meanwhile.
+type reader struct {
 	t       *testing.T
 	dir     string // where the commands run
 	env     []string
@@ -54,60 +54,62 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := newTour(t)
+	r := newReader(t)
 	blocks := tourBlocks(string(readme))
 	compared := 0
 	for i, b := range blocks {
 		switch b.kind {
 		case "sh tour":
 			if i+1 < len(blocks) && blocks[i+1].kind == "text tour" {
-				tr.expect(b.text, blocks[i+1].text)
+				r.expect(b.text, blocks[i+1].text)
 				compared++
 				continue
 			}
-			if out, err := tr.run(b.text); err != nil {
-				t.Fatalf("%s\n%v\n%s", b.text, err, out)
-			}
-			tr.enter("demo")
+			r.do(b.text)
 		case "sh tour serve":
-			tr.serve(b.text)
+			r.serve(b.text)
 		}
 	}
-	if compared != 3 || tr.gateway == nil {
+	if compared != 3 || r.gateway == nil {
 		t.Errorf("the README has %d blocks for the tour, of which %d say what is printed", len(blocks), compared)
 	}
-	tr.end()
-	tr.onRecord("tools/call", "calc.evaluate", "other.calc.evaluate", "resources/read")
+	r.end()
+	r.onRecord("tools/call", "calc.evaluate", "other.calc.evaluate", "resources/read")
 }
 
-func newTour(t *testing.T) *tour {
+func newReader(t *testing.T) *reader {
+	t.Helper()
 	home := t.TempDir()
-	tr := &tour{t: t, dir: t.TempDir()}
+	r := &reader{t: t, dir: t.TempDir()}
 	for _, entry := range os.Environ() {
 		switch name, _, _ := strings.Cut(entry, "="); name {
 		case "HOME", "XDG_CONFIG_HOME", "CODEX_HOME", "SUMUN_URL", "SUMUN_KEY", "SUMUN_HOST", "MCP_API_KEY":
 		default:
-			tr.env = append(tr.env, entry)
+			r.env = append(r.env, entry)
 		}
 	}
-	tr.env = append(tr.env, "HOME="+home)
-	return tr
+	r.env = append(r.env, "HOME="+home)
+	return r
 }
 
-// enter goes to a folder below, once, as the reader's first terminal did.
-func (tr *tour) enter(name string) {
-	if dir := filepath.Join(tr.dir, name); filepath.Base(tr.dir) != name {
-		tr.dir = dir
+// do runs commands, and stays in the folder to which they lead.
+func (r *reader) do(commands string) {
+	r.t.Helper()
+	out, err := r.run(commands + "pwd\n")
+	if err != nil {
+		r.t.Fatalf("%s%v\n%s", commands, err, out)
 	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	r.dir = lines[len(lines)-1]
 }
 
 // run runs commands as a terminal would, and returns what they print on stdout, and on failure on stderr too.
-func (tr *tour) run(commands string) (string, error) {
-	ctx, cancel := context.WithTimeout(tr.t.Context(), time.Minute)
+func (r *reader) run(commands string) (string, error) {
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "sh", "-e", "-c", commands)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = tr.dir, tr.env, &stdout, &stderr
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.dir, r.env, &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		return stdout.String() + stderr.String(), err
 	}
@@ -116,48 +118,48 @@ func (tr *tour) run(commands string) (string, error) {
 
 // expect runs commands until they print what the README says, for a while: a changed configuration is taken over soon, not at once.
 // In what the README says, … stands for anything within a line.
-func (tr *tour) expect(commands, want string) {
-	tr.t.Helper()
+func (r *reader) expect(commands, want string) {
+	r.t.Helper()
 	pattern := strings.ReplaceAll(regexp.QuoteMeta(want), "…", ".*")
 	whole := regexp.MustCompile(`\A` + pattern + `\z`)
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		got, err := tr.run(commands)
+		got, err := r.run(commands)
 		if err == nil && whole.MatchString(got) {
 			return
 		}
 		if time.Now().After(deadline) {
-			tr.t.Fatalf("%s(%v) printed other than the README says (-want +got):\n%s", commands, err, cmp.Diff(want, got))
+			r.t.Fatalf("%s(%v) printed other than the README says (-want +got):\n%s", commands, err, cmp.Diff(want, got))
 		}
 		<-time.After(100 * time.Millisecond)
 	}
 }
 
 // serve starts the gateway on a free port and waits until it is ready.
-func (tr *tour) serve(command string) {
-	tr.t.Helper()
+func (r *reader) serve(command string) {
+	r.t.Helper()
 	words := append(strings.Fields(command), "--listen", "127.0.0.1:0")
-	tr.gateway = exec.CommandContext(tr.t.Context(), words[0], words[1:]...)
-	tr.gateway.Dir, tr.gateway.Env, tr.gateway.Stderr = tr.dir, tr.env, &tr.log
-	tr.gateway.Cancel = func() error { return tr.gateway.Process.Signal(syscall.SIGTERM) }
-	if err := tr.gateway.Start(); err != nil {
-		tr.t.Fatal(err)
+	r.gateway = exec.CommandContext(r.t.Context(), words[0], words[1:]...)
+	r.gateway.Dir, r.gateway.Env, r.gateway.Stderr = r.dir, r.env, &r.log
+	r.gateway.Cancel = func() error { return r.gateway.Process.Signal(syscall.SIGTERM) }
+	if err := r.gateway.Start(); err != nil {
+		r.t.Fatal(err)
 	}
-	tr.t.Cleanup(func() { _ = tr.gateway.Wait() }) // ended by the test's context, if by nothing else
-	for deadline := time.Now().Add(30 * time.Second); !tr.ready(); <-time.After(50 * time.Millisecond) {
+	r.t.Cleanup(func() { _ = r.gateway.Wait() }) // ended by the test's context, if by nothing else
+	for deadline := time.Now().Add(30 * time.Second); !r.ready(); <-time.After(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			tr.t.Fatal("the gateway is not ready")
+			r.t.Fatal("the gateway is not ready")
 		}
 	}
 }
 
 // ready asks the gateway, at the address that it has announced.
-func (tr *tour) ready() bool {
-	endpoint, err := os.ReadFile(filepath.Join(tr.dir, ".sumun", "endpoint"))
+func (r *reader) ready() bool {
+	endpoint, err := os.ReadFile(filepath.Join(r.dir, ".sumun", "endpoint"))
 	if err != nil {
 		return false
 	}
 	url := strings.Replace(strings.TrimSpace(string(endpoint)), "/mcp", "/readyz", 1)
-	request, err := http.NewRequestWithContext(tr.t.Context(), http.MethodGet, url, http.NoBody)
+	request, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return false
 	}
@@ -170,34 +172,34 @@ func (tr *tour) ready() bool {
 }
 
 // end ends the gateway as an operator would.
-func (tr *tour) end() {
-	tr.t.Helper()
-	if err := tr.gateway.Process.Signal(syscall.SIGTERM); err != nil {
-		tr.t.Fatal(err)
+func (r *reader) end() {
+	r.t.Helper()
+	if err := r.gateway.Process.Signal(syscall.SIGTERM); err != nil {
+		r.t.Fatal(err)
 	}
-	if err := tr.gateway.Wait(); err != nil && tr.gateway.ProcessState.ExitCode() != exitInterrupted {
-		tr.t.Errorf("the gateway ended with %v and said\n%s", err, tr.log.String())
+	if err := r.gateway.Wait(); err != nil && r.gateway.ProcessState.ExitCode() != exitInterrupted {
+		r.t.Errorf("the gateway ended with %v and said\n%s", err, r.log.String())
 	}
 }
 
 // onRecord wants a record of each of these methods and names.
-func (tr *tour) onRecord(words ...string) {
-	tr.t.Helper()
-	s, err := store.Open(tr.t.Context(), filepath.Join(tr.dir, ".sumun", "sumun.db"))
+func (r *reader) onRecord(words ...string) {
+	r.t.Helper()
+	s, err := store.Open(r.t.Context(), filepath.Join(r.dir, ".sumun", "sumun.db"))
 	if err != nil {
-		tr.t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // it was only read
+	defer s.Close()
 	var all bytes.Buffer
-	for row, err := range s.Records(tr.t.Context(), 0) {
+	for row, err := range s.Records(r.t.Context(), 0) {
 		if err != nil {
-			tr.t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		all.Write(row.Body)
 	}
 	for _, word := range words {
 		if !bytes.Contains(all.Bytes(), []byte(`"`+word+`"`)) {
-			tr.t.Errorf("no record of %s", word)
+			r.t.Errorf("no record of %s", word)
 		}
 	}
 }
