@@ -16,7 +16,8 @@ import (
 type link struct {
 	server *server
 	hello  transport.Hello
-	shared bool // by calls of several clients
+	shared bool                     // by calls of several clients
+	opened func(*transport.Session) // is told of a session before anybody can use it; may be nil
 
 	mu      sync.Mutex
 	session *transport.Session // open, or lost and to be closed
@@ -118,6 +119,9 @@ func (l *link) attempt(ctx context.Context) (*transport.Session, error) {
 		l.server.count(-1)
 	}
 	session, err := l.server.dial(ctx, l.hello)
+	if err == nil && l.opened != nil {
+		l.opened(session)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil && l.closed {
@@ -129,9 +133,10 @@ func (l *link) attempt(ctx context.Context) (*transport.Session, error) {
 		session, err = nil, errNotReady
 	}
 	l.session, l.err, l.level, l.used = session, err, "", time.Now()
-	if err != nil {
+	if e := mcp.AsError(err); err != nil && (e == nil || e.Reason != mcp.Unavailable) {
 		l.failed = l.used
-	} else if l.waiting != nil {
+	}
+	if err == nil && l.waiting != nil {
 		close(l.waiting)
 		l.waiting = nil
 	}
@@ -163,7 +168,7 @@ func (s *server) room() error {
 		s.mu.Unlock()
 		return nil
 	}
-	idle := s.takeIdle(func(*link) bool { return true }, 1)
+	idle := s.takeIdle(func(l *link) bool { return l.current() != nil }, 1)
 	if len(idle) == 0 {
 		s.mu.Unlock()
 		return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable,

@@ -81,7 +81,10 @@ func newServer(p *Pool, c config.Server, in *sdk.Server) *server {
 	}
 	s.root, s.end = context.WithCancel(p.root)
 	s.target = s.newTarget()
-	s.home = &link{server: s, shared: true, hello: transport.Hello{Info: p.info, Unsolicited: homeSink{s}}}
+	s.home = &link{
+		server: s, shared: true, hello: transport.Hello{Info: p.info, Unsolicited: homeSink{s}},
+		opened: func(session *transport.Session) { s.subs.attend(s, session) },
+	}
 	s.now = Status{Server: c.Name, State: Starting, Transport: s.transport(), Since: time.Now()}
 	if c.Disabled {
 		s.now.State = Disabled
@@ -197,7 +200,6 @@ func (s *server) greeted(session *transport.Session) {
 		}
 	})
 	s.log.InfoContext(s.root, "server ready", slog.String("revision", session.Revision().Name))
-	s.subs.attend(s, session)
 	s.markTried()
 	if again || s.restarted {
 		s.changed()

@@ -138,8 +138,9 @@ func (t *subscriptions) attend(s *server, session *transport.Session) {
 		s.work.Go(l.run)
 		return
 	}
+	uris := t.uris()
 	s.work.Go(func() {
-		for _, uri := range t.uris() {
+		for _, uri := range uris {
 			if err := ask(s.root, session, mcp.MethodSubscribe, uri); err != nil {
 				s.log.WarnContext(s.root, "subscription lost", slog.String("uri", uri), slog.Any("error", err))
 			}

@@ -1,0 +1,487 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// legacyCall returns a call of a client session that can be asked.
+func asking(t *testing.T, revision, session, tool string) *mcp.Call {
+	t.Helper()
+	c := toolCall(t, revision, tool)
+	c.Capabilities = []byte(askable)
+	if c.Session != nil {
+		c.Session = &mcp.Session{ID: session}
+	}
+	return c
+}
+
+// TestIsolation looks at which calls share a process.
+func TestIsolation(t *testing.T) {
+	plain := func(revision string) func(t *testing.T, session string) *mcp.Call {
+		return func(t *testing.T, session string) *mcp.Call {
+			c := toolCall(t, revision, "pid")
+			if c.Session != nil {
+				c.Session = &mcp.Session{ID: session}
+			}
+			return c
+		}
+	}
+	able := func(revision string) func(t *testing.T, session string) *mcp.Call {
+		return func(t *testing.T, session string) *mcp.Call { return asking(t, revision, session, "pid") }
+	}
+	tests := map[string]struct {
+		isolation string
+		call      func(t *testing.T, session string) *mcp.Call
+		processes int // after two calls each of two sessions, one after the other; the home is one
+	}{
+		"auto, cannot be asked":        {"auto", plain(legacy), 1},
+		"auto, can be asked":           {"auto", able(legacy), 3},
+		"auto, modern":                 {"auto", plain(modern), 1},
+		"auto, modern can be asked":    {"auto", able(modern), 2}, // leased one after the other
+		"shared, can be asked":         {"shared", able(legacy), 1},
+		"session, cannot be asked":     {"session", plain(legacy), 3},
+		"session, modern":              {"session", plain(modern), 2},
+		"caller, cannot be asked":      {"caller", plain(legacy), 2},
+		"caller, modern, can be asked": {"caller", able(modern), 2},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, _ := newPool(t, stdio("srv", func(c *config.Server) { c.Isolation = tt.isolation }))
+			pids := map[string]string{}
+			for range 2 {
+				for _, session := range []string{"s1", "s2"} {
+					pid := do(t, p, tt.call(t, session))
+					if old := pids[session]; old != "" && old != pid {
+						t.Errorf("session %s went to process %s and then to %s", session, old, pid)
+					}
+					pids[session] = pid
+				}
+			}
+			if got := p.Status()[0].Processes; got != tt.processes {
+				t.Errorf("%d processes, want %d", got, tt.processes)
+			}
+		})
+	}
+}
+
+// TestOwnSession passes on what the client is, answers its server's questions, and ends with the client.
+func TestOwnSession(t *testing.T) {
+	t.Parallel()
+	p, e := newPool(t, stdio("srv"))
+	hello := do(t, p, asking(t, legacy, "s1", "hello"))
+	if !strings.Contains(hello, `"capabilities":`+askable) || !strings.Contains(hello, `"clientInfo":{"name":"c"`) {
+		t.Errorf("the server was told %s", hello)
+	}
+	p.SetLevel(t.Context(), "s1", "warning")
+	e.waitFor(t, `tell s1 {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"emergency","data":"warning"}}`, 1)
+	if n := p.Status()[0].Sessions; n != 2 {
+		t.Errorf("%d sessions, want 2", n)
+	}
+	p.RootsChanged(t.Context(), "s1")
+	p.SessionEnded("s1")
+	until(t, func() bool { return p.Status()[0].Sessions == 1 }, func() any { return p.Status() })
+}
+
+// TestQuestions has servers ask clients that can and cannot be asked.
+func TestQuestions(t *testing.T) {
+	t.Parallel()
+	accept := func(mcp.Question) ([]byte, error) { return []byte(`{"x":1}`), nil }
+	decline := func(mcp.Question) ([]byte, error) { return nil, mcp.ErrDeclined }
+	tests := []struct {
+		tool   string
+		able   bool
+		answer func(mcp.Question) ([]byte, error)
+		want   string
+	}{
+		{mcp.MethodElicit, true, accept, `"result":{"x":1}`},
+		{mcp.MethodElicit, true, nil, `"result":{"action":"cancel"}`},
+		{mcp.MethodElicit, true, decline, `"result":{"action":"decline"}`},
+		{mcp.MethodElicit, false, accept, `"result":{"action":"cancel"}`},
+		{mcp.MethodSample, true, accept, `"result":{"x":1}`},
+		{mcp.MethodSample, true, decline, `"error":{"code":-1`},
+		{mcp.MethodSample, false, accept, `"error":{"code":-32601`},
+		{mcp.MethodRoots, true, accept, `"result":{"x":1}`},
+		{mcp.MethodRoots, false, accept, `"error":{"code":-32601`},
+	}
+	p, _ := newPool(t, stdio("srv"))
+	for _, tt := range tests {
+		c := toolCall(t, legacy, tt.tool)
+		if tt.able {
+			c = asking(t, legacy, "s1", tt.tool)
+		}
+		r := &reply{answer: tt.answer}
+		if err := p.Do(t.Context(), to(c), c, r); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(r.text(), tt.want) {
+			t.Errorf("%s, able %v: the server was answered %s, want %s", tt.tool, tt.able, r.text(), tt.want)
+		}
+	}
+	if n := p.Status()[0].Refused; n != 4 {
+		t.Errorf("%d questions refused, want 4", n)
+	}
+}
+
+// TestBridge has a legacy server ask a modern client: the call ends, and the server is told.
+func TestBridge(t *testing.T) {
+	t.Parallel()
+	p, _ := newPool(t, stdio("srv"))
+	c := asking(t, modern, "", mcp.MethodElicit)
+	e := mcp.AsError(p.Do(t.Context(), to(c), c, &reply{}))
+	if e == nil || e.Code != mcp.CodeInternal || e.Reason != mcp.Unsupported || !strings.Contains(e.Message, "needs the bridge") {
+		t.Errorf("error = %v", e)
+	}
+}
+
+// TestInputRequired relays a modern server's question to a modern client, and ends a legacy client's call.
+func TestInputRequired(t *testing.T) {
+	t.Parallel()
+	f := &recorder{t: t, modern: true, tool: func(w http.ResponseWriter, id string) {
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"resultType":"input_required","requestState":"x"}}`, id)
+	}}
+	p, _ := newPool(t, atURL("srv", f.serve()))
+	r := &reply{}
+	c := asking(t, modern, "", "ask")
+	if err := p.Do(t.Context(), to(c), c, r); err != nil || !strings.Contains(r.result, `"requestState":"x"`) {
+		t.Errorf("result = %s, %v", r.result, err)
+	}
+	c = asking(t, legacy, "s1", "ask")
+	if err := p.Do(t.Context(), to(c), c, r); err == nil || !strings.Contains(err.Error(), "needs the bridge") {
+		t.Errorf("error = %v", err)
+	}
+}
+
+// TestLogging filters log messages by what the call wants.
+func TestLogging(t *testing.T) {
+	t.Parallel()
+	p, _ := newPool(t, stdio("srv"))
+	for _, tt := range []struct {
+		revision, level string
+		want            []string
+	}{
+		{legacy, "warning", []string{"high"}},
+		{legacy, "debug", []string{"low", "high"}},
+		{legacy, "", []string{"low", "high"}},
+		{modern, "", nil},
+		{modern, "error", []string{"high"}},
+	} {
+		c := toolCall(t, tt.revision, "log")
+		c.LogLevel = tt.level
+		r := &reply{}
+		if err := p.Do(t.Context(), to(c), c, r); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, n := range r.notices {
+			if !strings.Contains(n, "emergency") {
+				got = append(got, n)
+			}
+		}
+		if len(got) != len(tt.want) {
+			t.Errorf("%s at %q: %q, want %q", tt.revision, tt.level, got, tt.want)
+		}
+	}
+}
+
+// TestTimeout ends calls that are silent or take too long; progress keeps them alive.
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	p, _ := newPool(t, stdio("srv", func(c *config.Server) { c.MaxRuntime = 3 * time.Second }))
+	for _, tt := range []struct {
+		tool    string
+		timeout time.Duration
+		want    string
+	}{
+		{"never", 100 * time.Millisecond, "was silent for 100ms"},
+		{"slow", 500 * time.Millisecond, ""},
+		{"never", 0, "took longer than 3s"},
+	} {
+		c := toolCall(t, legacy, tt.tool)
+		d := to(c)
+		d.Timeout = tt.timeout
+		e := mcp.AsError(p.Do(t.Context(), d, c, &reply{}))
+		switch {
+		case tt.want == "" && e != nil:
+			t.Errorf("%s: %v", tt.tool, e)
+		case tt.want != "" && (e == nil || e.Reason != mcp.Timeout || !strings.Contains(e.Message, tt.want)):
+			t.Errorf("%s: error = %v, want %s", tt.tool, e, tt.want)
+		}
+	}
+}
+
+// TestDeath has a server end in mid-call: the call is told, the server starts again, and calls that may be repeated are.
+func TestDeath(t *testing.T) {
+	t.Parallel()
+	p, e := newPool(t, stdio("srv"), stdio("other"))
+	c := toolCall(t, legacy, "die")
+	err := p.Do(t.Context(), to(c), c, &reply{})
+	if got := mcp.AsError(err); got == nil || got.Reason != mcp.Upstream || !strings.Contains(got.Message, "exit status 7") {
+		t.Errorf("error = %v", err)
+	}
+	if got := do(t, p, toolCall(t, legacy, "echo")); !strings.Contains(got, "echo") {
+		t.Errorf("echo = %s", got)
+	}
+	e.waitFor(t, "changed srv", 1)
+	d := to(c)
+	d.Server, d.Name = "other", "echo"
+	if err := p.Do(t.Context(), d, c, &reply{}); err != nil {
+		t.Errorf("the other server: %v", err)
+	}
+	for _, s := range p.Status() {
+		if want := map[string]int{"srv": 1, "other": 0}[s.Server]; s.Restarts != want || s.State != Ready {
+			t.Errorf("status = %+v, want %d restarts", s, want)
+		}
+	}
+}
+
+// TestMissing has a server that cannot be started: others are not affected, and calls are told why.
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	p, e := newPool(t, stdio("srv"), stdio("gone", func(c *config.Server) { c.Command = "no-such-program" }))
+	if got := do(t, p, toolCall(t, legacy, "echo")); !strings.Contains(got, "echo") {
+		t.Errorf("echo = %s", got)
+	}
+	e.waitFor(t, "state gone failing", 1)
+	_, err := p.List(t.Context(), "gone")
+	if err == nil || !strings.Contains(err.Error(), `"no-such-program" was not found in PATH`) {
+		t.Errorf("error = %v", err)
+	}
+	if _, err := p.List(t.Context(), "none"); err == nil {
+		t.Error("a server that is not there gives lists")
+	}
+}
+
+// TestForgotten has an HTTP server restart: the session is opened again and the call repeated, since it was refused.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	handler := func() http.Handler {
+		server := newSDK()
+		return sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, nil)
+	}
+	now := handler()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		h := now
+		mu.Unlock()
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		web.CloseClientConnections()
+		web.Close()
+	})
+	p, _ := newPool(t, atURL("srv", web.URL))
+	for range 3 {
+		if got := do(t, p, toolCall(t, legacy, "echo")); got != "hi" {
+			t.Errorf("echo = %s", got)
+		}
+		mu.Lock()
+		now = handler()
+		mu.Unlock()
+	}
+}
+
+// TestSubscribe subscribes through one session, counted, in both eras, and again when the session was lost.
+func TestSubscribe(t *testing.T) {
+	t.Run("legacy", func(t *testing.T) {
+		t.Parallel()
+		p, e := newPool(t, stdio("srv"))
+		for range 2 {
+			if err := p.Subscribe(t.Context(), "srv", "x:1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.waitFor(t, "updated srv x:1", 1)
+		c := toolCall(t, legacy, "die")
+		_ = p.Do(t.Context(), to(c), c, &reply{})
+		e.waitFor(t, "updated srv x:1", 2)
+		for range 2 {
+			if err := p.Unsubscribe(t.Context(), "srv", "x:1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := e.count("updated"); n != 2 {
+			t.Errorf("%d updates, want 2", n)
+		}
+	})
+	for _, kind := range []string{"in process", "http"} {
+		t.Run("modern, "+kind, func(t *testing.T) {
+			t.Parallel()
+			server := newSDK()
+			p, e := newPool(t)
+			if kind == "http" {
+				p.Update([]config.Server{atURL("srv", sdkHTTP(t, server, true))}, nil)
+			} else {
+				p.Update(nil, map[string]*sdk.Server{"srv": server})
+			}
+			for _, uri := range []string{"x:1", "x:2"} {
+				if err := p.Subscribe(t.Context(), "srv", uri); err != nil {
+					t.Fatal(err)
+				}
+			}
+			update := func(uri string) {
+				if err := server.ResourceUpdated(t.Context(), &sdk.ResourceUpdatedNotificationParams{URI: uri}); err != nil {
+					t.Error(err)
+				}
+			}
+			update("x:1")
+			update("x:2")
+			e.waitFor(t, "updated srv x:1", 1)
+			e.waitFor(t, "updated srv x:2", 1)
+			if err := p.Unsubscribe(t.Context(), "srv", "x:1"); err != nil {
+				t.Fatal(err)
+			}
+			update("x:1")
+			update("x:2")
+			e.waitFor(t, "updated srv x:2", 2)
+			if n := e.count("updated srv x:1"); n != 1 {
+				t.Errorf("%d updates of what nobody is subscribed to", n-1)
+			}
+			before := e.count("changed")
+			server.RemoveTools("ask")
+			e.waitFor(t, "changed srv", before+1)
+		})
+	}
+}
+
+// TestBounds limits sessions, and ends idle ones.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	p, _ := newPool(t, stdio("srv", func(c *config.Server) { c.MaxSessions = 2 }),
+		stdio("idle", func(c *config.Server) { c.IdleStop = 50 * time.Millisecond }))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		c := asking(t, legacy, "s1", "never")
+		done <- p.Do(ctx, to(c), c, &reply{})
+	}()
+	status := func() Status { return p.Status()[1] }
+	until(t, func() bool { return status().InFlight == 1 }, func() any { return status() })
+	c := asking(t, legacy, "s2", "echo")
+	if e := mcp.AsError(p.Do(t.Context(), to(c), c, &reply{})); e == nil || e.Reason != mcp.Unavailable {
+		t.Errorf("error = %v, want one about maxSessions", e)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v", err)
+	}
+	do(t, p, c) // now the idle one has to go
+	d := to(c)
+	d.Server = "idle"
+	if err := p.Do(t.Context(), d, c, &reply{}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return p.Status()[0].Sessions == 1 }, func() any { return p.Status() })
+}
+
+// TestCrashLoop has a server that ends at once each time: it is tried more and more seldom.
+func TestCrashLoop(t *testing.T) {
+	t.Parallel()
+	p, _ := newPool(t, stdio("srv", func(c *config.Server) { c.Command, c.Args = "sh", []string{"-c", "echo broken >&2; exit 9"} }))
+	_, err := p.List(t.Context(), "srv")
+	if err == nil || !strings.Contains(err.Error(), "exit status 9; it said: broken") {
+		t.Errorf("error = %v", err)
+	}
+	if got := p.Status()[0].State; got != Failing {
+		t.Errorf("state = %s", got)
+	}
+}
+
+// TestUpdate keeps servers that stay as they were, and ends the others with a grace for calls in flight.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	p, e := newPool(t, stdio("srv"), stdio("gone"))
+	before := do(t, p, toolCall(t, legacy, "pid"))
+	c := toolCall(t, legacy, "slow")
+	done := make(chan error)
+	go func() {
+		d := to(c)
+		d.Server = "gone"
+		done <- p.Do(t.Context(), d, c, &reply{})
+	}()
+	until(t, func() bool { return p.Status()[0].InFlight == 1 }, func() any { return p.Status() })
+	changed := p.Update([]config.Server{stdio("srv"), stdio("new")}, nil)
+	if len(changed) != 1 || !changed["new"] {
+		t.Errorf("changed = %v", changed)
+	}
+	if after := do(t, p, toolCall(t, legacy, "pid")); after != before {
+		t.Errorf("the process that stays was %s and is %s", before, after)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("the call in flight: %v", err)
+	}
+	e.waitFor(t, "state gone stopped", 1)
+	if err := p.Restart("srv"); err != nil {
+		t.Fatal(err)
+	}
+	if after := do(t, p, toolCall(t, legacy, "pid")); after == before {
+		t.Error("the process was not restarted")
+	}
+	e.waitFor(t, "changed srv", 1)
+}
+
+// TestNothingLeft opens much, closes all, and counts goroutines and processes.
+func TestNothingLeft(t *testing.T) {
+	before := runtime.NumGoroutine()
+	server := newSDK()
+	web := httptest.NewServer(sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, nil))
+	p := New(t.Context(), Options{Reaper: []string{os.Args[0], "__reap"}})
+	p.Update([]config.Server{stdio("srv"), atURL("web", web.URL)}, map[string]*sdk.Server{"own": newSDK()})
+	pids := []string{do(t, p, toolCall(t, legacy, "pid")), do(t, p, asking(t, legacy, "s1", "pid")), do(t, p, asking(t, modern, "", "pid"))}
+	for _, name := range []string{"web", "own"} {
+		for _, revision := range []string{legacy, modern} {
+			c := toolCall(t, revision, "echo")
+			d := to(c)
+			d.Server = name
+			if err := p.Do(t.Context(), d, c, &reply{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var calls sync.WaitGroup
+	for range 200 {
+		calls.Go(func() {
+			c := toolCall(t, legacy, "never")
+			if e := mcp.AsError(p.Do(t.Context(), to(c), c, &reply{})); e == nil || e.Reason != mcp.Unavailable && e.Reason != mcp.Upstream {
+				t.Errorf("a call in flight ended with %v", e)
+			}
+		})
+	}
+	until(t, func() bool { return p.Status()[1].InFlight == 200 }, func() any { return p.Status() })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := p.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Close: %v, want the end of its time", err)
+	}
+	calls.Wait()
+	web.CloseClientConnections()
+	web.Close()
+	for _, pid := range pids {
+		if _, err := os.Stat("/proc/" + pid); err == nil {
+			t.Errorf("process %s is left", pid)
+		}
+	}
+	until(t, func() bool { return runtime.NumGoroutine() <= before+2 }, func() any {
+		buf := make([]byte, 1<<20)
+		return string(buf[:runtime.Stack(buf, true)])
+	})
+	if _, err := p.List(t.Context(), "srv"); err == nil {
+		t.Error("a closed pool gives lists")
+	}
+}
