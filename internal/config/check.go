@@ -20,8 +20,7 @@ func (l *loader) check() {
 	l.checkKey()
 	l.checkTLS()
 	l.checkStore()
-	l.checkScopes()
-	l.checkOrigins()
+	l.checkPublic()
 	l.checkServers()
 	l.checkResources()
 }
@@ -114,18 +113,22 @@ func loopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// checkKey wants an apiKey that an Authorization header can carry, when there is one.
+// checkKey wants a key that is not empty, when there is one.
 func (l *loader) checkKey() {
-	key := l.config.APIKey
-	switch {
+	switch n := len(l.config.APIKey); {
 	case !l.written("apiKey") || !l.ok("apiKey"):
-	case key == "":
+	case n == 0:
 		l.wrong("apiKey", "is empty", "remove apiKey to do without, or give it a value: openssl rand -hex 32")
-	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		l.wrong("apiKey", "has a character that an Authorization header cannot carry", "use letters, digits and punctuation, without spaces")
-	case len(key) < shortKey:
+	case n < shortKey:
 		l.config.Warnings = append(l.config.Warnings,
-			fmt.Sprintf("apiKey has only %d characters and can be guessed; make one with openssl rand -hex 32", len(key)))
+			fmt.Sprintf("apiKey has only %d characters and can be guessed; make one with openssl rand -hex 32", n))
+	}
+}
+
+// checkPublic wants an address that can be told apart into its parts.
+func (l *loader) checkPublic() {
+	if _, err := url.Parse(l.config.PublicURL); err != nil {
+		l.wrong("publicURL", forms["public"].message, forms["public"].hint)
 	}
 }
 
@@ -167,58 +170,10 @@ func (l *loader) checkStore() {
 	}
 }
 
-// checkScopes wants scope names that a token can carry, and patterns that can be matched.
-func (l *loader) checkScopes() {
-	for _, scope := range sortedKeys(l.config.Scopes) {
-		p := join("scopes", scope)
-		if scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
-			l.wrongKey(p, "a scope's name has no spaces, quotes or backslashes", "write it like read:file or invoke:weather_api")
-		}
-		l.checkPatterns(p, l.config.Scopes[scope])
-	}
-}
-
-// checkPatterns wants names and patterns that can be matched.
-func (l *loader) checkPatterns(at string, patterns []string) {
-	for i, pattern := range patterns {
-		p := index(at, i)
-		switch {
-		case pattern == "":
-			l.wrong(p, "is empty and would match nothing", "name a tool, or write * for all")
-		case strings.ContainsAny(pattern, "?[]{}") && !strings.Contains(pattern, "://"):
-			l.wrong(p, "has a character that no name has", "only * stands for others; write a line for each pattern")
-		case strings.ContainsFunc(pattern, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-			l.wrong(p, "has a space, which no name has", "one name or pattern for each element of the list")
-		}
-	}
-}
-
-// checkOrigins wants origins as browsers send them, and a public address that clients can be told.
-func (l *loader) checkOrigins() {
-	for i, origin := range l.config.Origins {
-		u, err := url.Parse(origin)
-		if err != nil || !isWeb(u) || u.String() != u.Scheme+"://"+u.Host {
-			l.wrong(index("origins", i), fmt.Sprintf("%q is not an origin", origin), "write scheme://host or scheme://host:port, such as https://app.example.com")
-		}
-	}
-	if public := l.config.PublicURL; public != "" || l.written("publicURL") {
-		u, err := url.Parse(public)
-		if err != nil || !isWeb(u) || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			l.wrong("publicURL", "is not an address for clients", "write it like https://mcp.example.com")
-		}
-	}
-}
-
-// isWeb reports whether u is an http or https URL with a host.
-func isWeb(u *url.URL) bool {
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.Opaque == ""
-}
-
 // checkResources wants directories that exist.
 func (l *loader) checkResources() {
 	for _, r := range l.config.Resources {
 		p := join("resources", r.Name)
-		l.checkName(p, r.Name)
 		if !l.ok(p, p+".type", p+".root") {
 			continue
 		}

@@ -14,8 +14,9 @@ import (
 // A Config is one mcp.yaml with defaults filled in and variables expanded. Nobody changes it after Load: a new file is a new Config.
 //
 // The comment on each field is its description in the JSON Schema (see Schema). The tags: yaml names the key (a second name is also
-// accepted), min and max bound a number, enum lists the values of a string, secret hides a value from Explain (all of it, or what was
-// expanded in it), and later lists the keys or values that are planned but not built in this version, which are refused as such.
+// accepted), min and max bound a number, enum lists the values of a text, form and key name what texts and keys look like (form.go),
+// secret hides a value from Explain (all of it, or what was expanded in it), and later lists the keys or values that are planned but
+// not built in this version, which are refused as such.
 type Config struct {
 	// Listen is the address to listen on, as host:port. Port 0 takes a free one.
 	Listen string `yaml:"listen"`
@@ -24,18 +25,18 @@ type Config struct {
 	// Host is the address that port belongs to: 127.0.0.1 unless the environment variable SUMUN_HOST names another.
 	Host string `yaml:"host"`
 	// APIKey is a key that clients may present as a bearer token. It has exactly the scopes listed under scopes, or all without them.
-	APIKey string `yaml:"apiKey" secret:"all"`
+	APIKey string `yaml:"apiKey" secret:"all" form:"key"`
 	// TLS encrypts what clients send. Listening beyond loopback needs it.
 	TLS TLS `yaml:"tls"`
 	// Store is where state is kept, as sqlite:PATH.
 	Store string `yaml:"store" secret:"expanded"`
 	// Scopes names what a key may use: each scope lists names and patterns (with *) of tools, resources and prompts.
 	// Without it a key may use everything; when it is there and empty, nothing.
-	Scopes map[string][]string `yaml:"scopes"`
+	Scopes map[string][]string `yaml:"scopes" form:"word stars" key:"scope"`
 	// Servers are the MCP servers behind this gateway, in the order of the file: on a collision of resource URIs the first keeps its own.
-	Servers []Server `yaml:"servers,mcpServers"`
+	Servers []Server `yaml:"servers,mcpServers" key:"name"`
 	// Resources are what the gateway itself offers to read.
-	Resources []Resource `yaml:"resources"`
+	Resources []Resource `yaml:"resources" key:"name"`
 	// Audit says what is kept of each call.
 	Audit Audit `yaml:"audit"`
 	// Log is for people who run the gateway. It goes to standard error.
@@ -43,9 +44,9 @@ type Config struct {
 	// Limits bound what one client may send.
 	Limits Limits `yaml:"limits"`
 	// Origins are the browser origins that may call the gateway, as scheme://host:port. Callers that are not browsers send none.
-	Origins []string `yaml:"origins"`
+	Origins []string `yaml:"origins" form:"origin"`
 	// PublicURL is the address under which clients reach the gateway, when it is not the one it listens on.
-	PublicURL string `yaml:"publicURL"`
+	PublicURL string `yaml:"publicURL" form:"public"`
 	// Anonymous lets everyone in without a key. It is refused unless the gateway listens on loopback only.
 	Anonymous bool `yaml:"anonymous"`
 	// Builtin offers the gateway's own tools and prompts beside those of the servers.

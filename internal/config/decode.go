@@ -23,6 +23,8 @@ type attribute struct {
 	index    int
 	keys     []string // the first is the key's name, the others are accepted too
 	enum     []string // the values of a text that are built
+	forms    []string // of a text
+	keyForms []string // of the keys of a mapping
 	later    []string // the values that are planned
 	min, max string   // of a number; empty for none
 	secret   string   // what of it Explain hides: all, expanded, or nothing
@@ -42,6 +44,7 @@ func attributes(t reflect.Type) (attrs []attribute, later []string) {
 		}
 		attrs = append(attrs, attribute{
 			index: i, keys: keys,
+			forms: formsOf(tag.Get("form")), keyForms: formsOf(tag.Get("key")),
 			enum: strings.Fields(tag.Get("enum")), later: strings.Fields(tag.Get("later")),
 			min: tag.Get("min"), max: tag.Get("max"), secret: tag.Get("secret"),
 		})
@@ -73,7 +76,7 @@ func (d *decoder) value(n *node, path string, v reflect.Value, a attribute) {
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Struct {
 			if d.want(n, path, object) {
-				d.named(n, path, v)
+				d.named(n, path, v, a)
 			}
 		} else if d.want(n, path, list) {
 			d.items(n, path, v, a)
@@ -154,10 +157,11 @@ func (d *decoder) unknown(f field, path string, attrs []attribute, later []strin
 }
 
 // named lays the object n over a slice of structs, whose names are the keys.
-func (d *decoder) named(n *node, path string, v reflect.Value) {
+func (d *decoder) named(n *node, path string, v reflect.Value, a attribute) {
 	for _, f := range n.fields {
 		p := join(path, f.key)
-		d.keys[p], d.origin[p] = f.at, f.value
+		d.key(f, p, a)
+		d.origin[p] = f.value
 		elem := reflect.New(v.Type().Elem())
 		if e, ok := reflect.TypeAssert[interface{ named(name string) }](elem); ok {
 			e.named(f.key)
@@ -169,12 +173,20 @@ func (d *decoder) named(n *node, path string, v reflect.Value) {
 	}
 }
 
+// key notes where the key of f stands, at path, and what is wrong with it.
+func (d *decoder) key(f field, path string, a attribute) {
+	d.keys[path] = f.at
+	if form, bad := misses(f.key, a.keyForms); bad {
+		d.faults = append(d.faults, d.src.at(f.at, path, form.message, form.hint))
+	}
+}
+
 // entries lays the object n over a map.
 func (d *decoder) entries(n *node, path string, v reflect.Value, a attribute) {
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(n.fields)))
 	for _, f := range n.fields {
 		p := join(path, f.key)
-		d.keys[p] = f.at
+		d.key(f, p, a)
 		elem := reflect.New(v.Type().Elem()).Elem()
 		d.value(f.value, p, elem, a)
 		v.SetMapIndex(reflect.ValueOf(f.key), elem)
@@ -201,19 +213,20 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, a attribute) {
 			*x = n.text == "true"
 		}
 	case *int:
-		if i, err := strconv.Atoi(n.text); d.wantScalar(n, path, number) {
-			d.number(n, path, a, int64(i), err)
+		if d.wantScalar(n, path, number) {
+			i, err := strconv.Atoi(n.text)
+			d.within(n, path, a, int64(i), err)
 			*x = i
 		}
 	case *time.Duration:
-		dur, err := time.ParseDuration(n.text)
 		if d.wantDuration(n, path) {
-			d.duration(n, path, a, dur, err)
-			*x = dur
+			*x, _ = time.ParseDuration(n.text)
+			d.within(n, path, a, int64(*x), nil)
 		}
 	case *Size:
-		if size, err := parseSize(n.text); n.kind == text || d.wantScalar(n, path, number) {
-			d.number(n, path, a, int64(size), err)
+		if n.kind == text || d.wantScalar(n, path, number) {
+			size, err := parseSize(n.text)
+			d.within(n, path, a, int64(size), err)
 			*x = size
 		}
 	}
@@ -251,16 +264,23 @@ func looksLike(s string, k kind) bool {
 	return k == number && err == nil || k == boolean && (s == "true" || s == "false")
 }
 
-// wantDuration reports whether n can be a duration.
+// wantDuration reports whether n is a duration.
 func (d *decoder) wantDuration(n *node, path string) bool {
 	if n.kind == number {
 		d.fault(n, path, "a duration wants a unit", "write "+n.text+"s, or "+n.text+"ms, or "+n.text+"m")
 		return false
 	}
-	return d.wantScalar(n, path, text)
+	if !d.wantScalar(n, path, text) {
+		return false
+	}
+	_, err := time.ParseDuration(n.text)
+	if err != nil {
+		d.fault(n, path, fmt.Sprintf("%q is not a duration", n.text), "write 30s, 5m or 1h30m")
+	}
+	return err == nil
 }
 
-// allowed reports whether value is among those a allows; if a names none, all but those that are planned are.
+// allowed reports whether value is among those that a lists, if it lists any, and has the forms that a wants.
 func (d *decoder) allowed(n *node, path, value string, a attribute) bool {
 	switch {
 	case slices.Contains(a.later, value):
@@ -272,7 +292,11 @@ func (d *decoder) allowed(n *node, path, value string, a attribute) bool {
 		}
 		d.fault(n, path, fmt.Sprintf("%q is not known here", value), hint)
 	default:
-		return true
+		missed, bad := misses(value, a.forms)
+		if bad {
+			d.fault(n, path, missed.message, missed.hint)
+		}
+		return !bad
 	}
 	return false
 }
@@ -289,8 +313,8 @@ func orList(words []string) string {
 	return "write " + strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// number checks the bounds of i, which n gave or failed to give.
-func (d *decoder) number(n *node, path string, a attribute, i int64, err error) {
+// within checks the bounds of i, which n gave or failed to give.
+func (d *decoder) within(n *node, path string, a attribute, i int64, err error) {
 	lo, noLo := strconv.ParseInt(a.min, 10, 64)
 	hi, noHi := strconv.ParseInt(a.max, 10, 64)
 	switch {
@@ -298,17 +322,9 @@ func (d *decoder) number(n *node, path string, a attribute, i int64, err error) 
 		d.fault(n, path, fmt.Sprintf("%q is not a size", n.text), "write a number of bytes, or one with a unit: 512KiB, 4MiB")
 	case err != nil:
 		d.fault(n, path, "is not a whole number that fits here", "")
+	case noHi != nil && i < max(lo, 0):
+		d.fault(n, path, "is too short a time", "")
 	case noLo == nil && i < lo, noHi == nil && i > hi:
-		d.fault(n, path, fmt.Sprintf("%d is not between %s and %s", i, a.min, a.max), "")
-	}
-}
-
-// duration checks the bounds of dur, which n gave or failed to give.
-func (d *decoder) duration(n *node, path string, a attribute, dur time.Duration, err error) {
-	switch {
-	case err != nil:
-		d.fault(n, path, fmt.Sprintf("%q is not a duration", n.text), "write 30s, 5m or 1h30m")
-	case dur < 0, dur == 0 && a.min != "":
-		d.fault(n, path, "must be longer than nothing", "")
+		d.fault(n, path, fmt.Sprintf("%s is not between %s and %s", n.text, a.min, a.max), "")
 	}
 }

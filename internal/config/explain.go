@@ -69,80 +69,64 @@ type explainer struct {
 func (e *explainer) fields(v reflect.Value, path string, depth int) {
 	attrs, _ := attributes(v.Type())
 	for _, a := range attrs {
-		p := join(path, a.keys[0])
-		if p == "port" || p == "host" {
-			continue
+		if p := join(path, a.keys[0]); p != "port" && p != "host" {
+			e.value(v.Field(a.index), a.keys[0], p, depth, a)
 		}
-		e.value(v.Field(a.index), p, depth, a)
 	}
 }
 
 // value writes v, which a describes and which stands at path, below its key. What is empty and was not written is left out.
-func (e *explainer) value(v reflect.Value, path string, depth int, a attribute) {
-	switch v.Kind() {
-	case reflect.Struct:
-		e.line(depth, a.keys[0]+":", "")
+func (e *explainer) value(v reflect.Value, key, path string, depth int, a attribute) {
+	switch kind := v.Kind(); {
+	case kind == reflect.Struct:
+		e.line(depth, key+":", "")
 		e.fields(v, path, depth+1)
-	case reflect.Map:
-		if !v.IsNil() {
-			e.entries(v, path, depth, a)
-		}
-	case reflect.Slice:
-		if v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct {
-			e.named(v, depth, a)
-		} else if v.Len() > 0 {
-			e.line(depth, a.keys[0]+":", "")
-			for i := range v.Len() {
-				p := index(path, i)
-				e.line(depth+1, "- "+e.scalar(v.Index(i), p, a), e.from(p))
-			}
-		}
+	case kind != reflect.Bool && v.IsZero() && !e.written(path):
+	case kind == reflect.Map && v.Len() == 0:
+		e.line(depth, key+": {}", e.from(path))
+	case kind == reflect.Slice && v.Len() == 0:
+		e.line(depth, key+": []", e.from(path))
+	case kind == reflect.Map || kind == reflect.Slice:
+		e.line(depth, key+":", "")
+		e.elements(v, path, depth+1, a)
 	default:
-		if v.Kind() != reflect.String || v.Len() > 0 || e.written(path) {
-			e.line(depth, a.keys[0]+": "+e.scalar(v, path, a), e.from(path))
-		}
+		e.line(depth, key+": "+e.scalar(v, path, a), e.from(path))
 	}
 }
 
-// entries writes the map v in the order of its keys.
-func (e *explainer) entries(v reflect.Value, path string, depth int, a attribute) {
-	if v.Len() == 0 {
-		e.line(depth, a.keys[0]+": {}", e.from(path))
+// elements writes the elements of a map, in the order of its keys, or of a slice.
+func (e *explainer) elements(v reflect.Value, path string, depth int, a attribute) {
+	if v.Kind() == reflect.Map {
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		for _, k := range keys {
+			key := k.String()
+			p := join(path, key)
+			if !bareKey.MatchString(key) {
+				key = quoted(key)
+			}
+			e.value(v.MapIndex(k), key, p, depth, a)
+		}
 		return
 	}
-	e.line(depth, a.keys[0]+":", "")
-	keys := v.MapKeys()
-	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
-	for _, k := range keys {
-		p, elem := join(path, k.String()), v.MapIndex(k)
-		key := k.String()
-		if !bareKey.MatchString(key) {
-			key = quoted(key)
+	for i := range v.Len() {
+		if p, elem := index(path, i), v.Index(i); elem.Kind() == reflect.Struct {
+			e.named(elem, i, depth, a)
+		} else {
+			e.line(depth, "- "+e.scalar(elem, p, a), e.from(p))
 		}
-		if elem.Kind() == reflect.Slice {
-			items := make([]string, elem.Len())
-			for i := range items {
-				items[i] = e.scalar(elem.Index(i), index(p, i), a)
-			}
-			e.line(depth+1, key+": ["+strings.Join(items, ", ")+"]", e.from(p))
-			continue
-		}
-		e.line(depth+1, key+": "+e.scalar(elem, p, a), e.from(p))
 	}
 }
 
-// named writes a slice of servers or resources, each under its name.
-func (e *explainer) named(v reflect.Value, depth int, a attribute) {
-	e.line(depth, a.keys[0]+":", "")
-	for i := range v.Len() {
-		name := v.Index(i).FieldByName("Name").String()
-		p := join(a.keys[0], name)
-		if a.keys[0] == "servers" {
-			p = e.serverPath(name, i)
-		}
-		e.line(depth+1, quoted(name)+":", "")
-		e.fields(v.Index(i), p, depth+2)
+// named writes the server or resource v, the one at i, under its name.
+func (e *explainer) named(v reflect.Value, i, depth int, a attribute) {
+	name := v.FieldByName("Name").String()
+	p := join(a.keys[0], name)
+	if a.keys[0] == "servers" {
+		p = e.serverPath(name, i)
 	}
+	e.line(depth, quoted(name)+":", "")
+	e.fields(v, p, depth+1)
 }
 
 // scalar notes v, masked where a or its origin wants that, and returns it as YAML.

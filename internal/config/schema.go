@@ -5,11 +5,9 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -51,35 +49,23 @@ type schemaMaker struct {
 	defs schema            // by type
 }
 
-// Patterns of texts, as far as they can be told without looking further.
+// Patterns of texts that are not of a form, as far as they can be told without looking further.
 const (
 	withVariable    = `\$\{` // such a text is judged after expansion
 	durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`
 	sizePattern     = `^[0-9]+ *([KMG]i?B|kB|B)?$`
-	patternPattern  = `^([^\s\x00-\x1f\x7f?\[\]{}]+|[^\s\x00-\x1f\x7f]*://[^\s\x00-\x1f\x7f]*)$`
-	webPattern      = `^https?://[^/?#@\s]+`
+	listenPattern   = `^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*):[0-9]{1,5}$`
 )
 
-// rules says of single fields, by "Type.Field", what their type does not say; and of whole types, by their name.
+// rules says of whole types, by their name, and of single fields, by "Type.Field", what their tags do not say.
 var rules = map[string]schema{
-	"Config":           {"not": schema{"anyOf": []schema{{"required": []string{"listen", "port"}}, {"required": []string{"listen", "host"}}}}},
-	"Config.Listen":    {"pattern": `^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*):[0-9]{1,5}$`},
-	"Config.APIKey":    {"pattern": `^[!-~]+$`},
-	"Config.Store":     {"pattern": `^sqlite:.+$`},
-	"Config.Scopes":    {"propertyNames": schema{"pattern": `^[!#-\[\]-~]+$`}},
-	"Config.Servers":   {"propertyNames": schema{"pattern": `^[A-Za-z0-9_-]{1,64}$`}},
-	"Config.Resources": {"propertyNames": schema{"pattern": `^[A-Za-z0-9_-]{1,64}$`}},
-	"Config.PublicURL": {"pattern": webPattern + `[^?#]*$`},
-	"Config.Origins":   {"pattern": webPattern + `$`},
-	"TLS":              {"if": encrypts, "then": schema{"required": []string{"certFile", "keyFile"}, "properties": schema{"terminated": orVariable(schema{"const": false})}}},
-	"Resource":         {"type": "object", "required": []string{"type", "root"}},
-	"Server":           {"type": "object", "oneOf": []schema{stdioServer, httpServer}},
-	"Server.Command":   {"pattern": `\S`},
-	"Server.URL":       {"pattern": webPattern + `[^#]*$`},
-	"Server.Prefix":    {"pattern": `^[A-Za-z0-9_.-]{0,64}$`},
-	"Server.Env":       {"propertyNames": schema{"pattern": `^[A-Za-z_][A-Za-z0-9_]*$`}},
-	"Server.Headers":   {"propertyNames": schema{"pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"}},
-	"ToolRules.Rename": {"propertyNames": schema{"minLength": 1}, "additionalProperties": orVariable(schema{"type": "string", "pattern": `^[A-Za-z0-9_.-]{1,128}$`})},
+	"Config":        {"not": with(schema{"required": []string{"listen"}}, anyOf("port", "host"))},
+	"Config.APIKey": {"minLength": 1},
+	"Config.Listen": {"pattern": listenPattern},
+	"Config.Store":  {"pattern": `^sqlite:.+$`},
+	"TLS":           {"if": encrypts, "then": schema{"required": []string{"certFile", "keyFile"}, "properties": schema{"terminated": orVariable(schema{"const": false})}}},
+	"Resource":      {"type": "object", "required": []string{"type", "root"}},
+	"Server":        {"type": "object", "oneOf": []schema{stdioServer, httpServer}},
 }
 
 // encrypts is the schema of a tls that the gateway is to do itself.
@@ -141,34 +127,33 @@ func (m *schemaMaker) ref(t reflect.Type) schema {
 
 // value returns the schema of a field of type t, whose rules stand under name.
 func (m *schemaMaker) value(t reflect.Type, name string, a attribute) schema {
-	rule := rules[name]
 	switch t.Kind() {
 	case reflect.Struct:
 		return m.ref(t)
 	case reflect.Map:
-		return with(schema{"type": []string{"object", "null"}, "additionalProperties": m.value(t.Elem(), "", a)}, rule)
+		return a.mapping(m.value(t.Elem(), "", a))
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Struct {
-			return with(schema{"type": []string{"object", "null"}, "additionalProperties": m.ref(t.Elem())}, rule)
+			return a.mapping(m.ref(t.Elem()))
 		}
-		if rule == nil && !strings.HasSuffix(name, ".Args") {
-			rule = schema{"pattern": patternPattern}
-		}
-		return schema{"type": []string{"array", "null"}, "items": orVariable(with(schema{"type": "string"}, rule))}
+		return schema{"type": []string{"array", "null"}, "items": m.value(t.Elem(), "", a)}
 	default:
-		return scalarSchema(t, a, rule)
+		return a.scalar(t, rules[name])
 	}
 }
 
-// scalarSchema returns the schema of a scalar of type t.
-func scalarSchema(t reflect.Type, a attribute, rule schema) schema {
-	switch t {
-	case reflect.TypeFor[time.Duration]():
-		return orVariable(schema{"type": "string", "pattern": durationPattern})
-	case reflect.TypeFor[Size]():
-		return schema{"anyOf": []schema{a.integer(), {"type": "string", "pattern": sizePattern}, {"type": "string", "pattern": withVariable}}}
-	}
+// mapping returns the schema of a mapping to values of that schema.
+func (a attribute) mapping(value schema) schema {
+	return schema{"type": []string{"object", "null"}, "propertyNames": looks(a.keyForms), "additionalProperties": value}
+}
+
+// scalar returns the schema of a scalar of type t, with the keywords of rule.
+func (a attribute) scalar(t reflect.Type, rule schema) schema {
 	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return orVariable(schema{"type": "string", "pattern": durationPattern})
+	case t == reflect.TypeFor[Size]():
+		return orVariable(schema{"anyOf": []schema{a.integer(), {"type": "string", "pattern": sizePattern}}})
 	case t.Kind() == reflect.Int:
 		return orVariable(a.integer())
 	case t.Kind() == reflect.Bool && len(a.later) > 0:
@@ -178,10 +163,7 @@ func scalarSchema(t reflect.Type, a attribute, rule schema) schema {
 	case len(a.enum) > 0:
 		return orVariable(schema{"enum": a.enum})
 	}
-	if rule == nil {
-		return schema{"type": "string"}
-	}
-	return orVariable(with(schema{"type": "string"}, rule))
+	return orVariable(with(with(schema{"type": "string"}, looks(a.forms)), rule))
 }
 
 // integer is the schema of a whole number within a's bounds.
@@ -201,28 +183,19 @@ func with(s, extra schema) schema {
 	return s
 }
 
+// commented matches, in the source of a struct, a field with its comment, or the struct's own head.
+var commented = regexp.MustCompile(`(?m)^type (\w+) struct|((?:^\t// .*\n)+)\t(\w+)`)
+
 // fieldComments returns the comments of all fields of structs in Go sources, by "Type.Field".
 func fieldComments(sources ...string) map[string]string {
-	docs := map[string]string{}
-	for _, src := range sources {
-		file, err := parser.ParseFile(token.NewFileSet(), "", src, parser.ParseComments|parser.SkipObjectResolution)
-		if err != nil {
-			panic(fmt.Sprintf("config: parsing the package's own source: %v", err)) // it was compiled
+	docs, name := map[string]string{}, ""
+	for _, m := range commented.FindAllStringSubmatch(strings.Join(sources, "\n"), -1) {
+		if m[1] != "" {
+			name = m[1]
+			continue
 		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.TypeSpec)
-			if !ok {
-				return true
-			}
-			if t, ok := spec.Type.(*ast.StructType); ok {
-				for _, f := range t.Fields.List {
-					for _, name := range f.Names {
-						docs[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
-					}
-				}
-			}
-			return false
-		})
+		words := strings.Fields(strings.ReplaceAll(m[2], "\t// ", " "))
+		docs[name+"."+m[3]] = strings.Join(words, " ")
 	}
 	return docs
 }

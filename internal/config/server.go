@@ -13,19 +13,19 @@ type Server struct {
 	// Type is how the server is reached, as hosts write it. It follows from command or url when absent.
 	Type string `yaml:"type" enum:"stdio http streamable-http" later:"sse ws websocket"`
 	// Command is the program to start. A relative path with a slash is looked up from cwd.
-	Command string `yaml:"command" secret:"expanded"`
+	Command string `yaml:"command" secret:"expanded" form:"some"`
 	// Args are the program's arguments. No shell sees them.
 	Args []string `yaml:"args" secret:"expanded"`
 	// Env is added to the little of the gateway's environment that a program inherits.
-	Env map[string]string `yaml:"env" secret:"all"`
+	Env map[string]string `yaml:"env" secret:"all" key:"env"`
 	// Cwd is the program's working directory: the directory of the configuration file when absent.
 	Cwd string `yaml:"cwd"`
 	// URL is the endpoint of a server that speaks Streamable HTTP.
-	URL string `yaml:"url" secret:"expanded"`
+	URL string `yaml:"url" secret:"expanded" form:"url keyless whole"`
 	// Headers are sent with each request to url.
-	Headers map[string]string `yaml:"headers" secret:"all"`
+	Headers map[string]string `yaml:"headers" secret:"all" form:"line" key:"header"`
 	// Prefix stands before the server's names, with a dot between: the server's name when absent. Empty leaves the names as they are.
-	Prefix string `yaml:"prefix"`
+	Prefix string `yaml:"prefix" form:"prefix"`
 	// Tools says which of the server's tools are offered, and how.
 	Tools ToolRules `yaml:"tools"`
 	// Credentials says whose credentials the server sees: none, or service, which are the configured headers and environment, shared by all callers.
@@ -51,9 +51,9 @@ type Server struct {
 // ToolRules says which tools of a server are offered, and how.
 type ToolRules struct {
 	// Allow lists names and patterns (with *) of the tools to offer, as the server names them; all when absent.
-	Allow []string `yaml:"allow"`
+	Allow []string `yaml:"allow" form:"word stars"`
 	// Rename gives tools another name: the server's name on the left, ours (without the prefix) on the right.
-	Rename map[string]string `yaml:"rename"`
+	Rename map[string]string `yaml:"rename" form:"tool" key:"some"`
 	// Timeout is how long a call may stay silent; each progress notification starts it anew. 0s leaves only maxRuntime.
 	Timeout time.Duration `yaml:"timeout"`
 }

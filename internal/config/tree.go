@@ -127,7 +127,7 @@ func readYAML(src *source, data []byte) (*node, Faults) {
 func (s *source) syntax(err error) Fault {
 	e, ok := err.(yaml.Error) //nolint:errorlint // the parser returns its own type, unwrapped
 	if !ok || e.GetToken() == nil || e.GetToken().Position == nil {
-		return s.at(position{1, 1}, "", "this is not YAML: "+err.Error(), "")
+		return s.at(position{1, 1}, "", "cannot be parsed: "+err.Error(), "")
 	}
 	p := e.GetToken().Position
 	hint, line := "", s.line(p.Line)
@@ -137,7 +137,7 @@ func (s *source) syntax(err error) Fault {
 	case strings.Contains(line, "${"):
 		hint = "put a text with ${…} in quotes"
 	}
-	return s.at(position{p.Line, p.Column}, "", "this is not YAML: "+e.GetMessage(), hint)
+	return s.at(position{p.Line, p.Column}, "", "cannot be parsed: "+e.GetMessage(), hint)
 }
 
 // fault notes what is wrong at n, and returns what stands in its place.
@@ -195,8 +195,8 @@ func (r *yamlReader) node(n ast.Node) *node {
 	return r.scalar(n)
 }
 
-// digits matches a whole number of any length.
-var digits = regexp.MustCompile(`^[-+]?[0-9]+$`)
+// digits matches numbers that the parser takes for texts: very large ones, and those with a capital E.
+var digits = regexp.MustCompile(`^[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 
 // scalar returns the scalar n.
 func (r *yamlReader) scalar(n ast.Node) *node {
@@ -207,7 +207,7 @@ func (r *yamlReader) scalar(n ast.Node) *node {
 	case *ast.StringNode:
 		out.kind, out.text = text, n.Value
 		if n.Token.Type == token.StringType && digits.MatchString(n.Value) {
-			out.kind = number // too large a number for the parser
+			out.kind = number
 		}
 	case *ast.LiteralNode:
 		out.kind, out.text = text, n.Value.Value
@@ -305,14 +305,13 @@ func (r *yamlReader) merge(n ast.Node) []*node {
 // key returns the text of a mapping's key.
 func (r *yamlReader) key(n ast.MapKeyNode) (string, bool) {
 	var v ast.Node = n
-	if k, ok := v.(*ast.MappingKeyNode); ok {
+	if k, ok := v.(*ast.MappingKeyNode); ok && k.Value != nil {
 		v = k.Value
 	}
-	if v != nil {
-		if k := r.node(v); k.kind != null && k.kind != list && k.kind != object {
-			return k.text, true
-		}
+	k := r.node(v)
+	if k.kind == null || k.kind == list || k.kind == object {
+		r.fault(n, "a key must be a text", "")
+		return "", false
 	}
-	r.fault(n, "a key must be a text", "")
-	return "", false
+	return k.text, true
 }
