@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -133,7 +134,7 @@ func (s *server) enter(ctx context.Context, l *link) (*transport.Session, error)
 		return session, nil
 	}
 	if mcp.AsError(err) == nil && ctx.Err() == nil && !transport.IsWrongEra(err) {
-		s.log.WarnContext(ctx, "no session for a client", "error", err)
+		s.log.WarnContext(ctx, "no session for a client", slog.Any("error", err))
 		err = errors.Join(mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q gives no session: %v", s.config.Name, err), err)
 	}
 	return nil, err

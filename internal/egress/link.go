@@ -116,7 +116,7 @@ func (l *link) attempt(ctx context.Context) (*transport.Session, error) {
 	l.mu.Unlock()
 	if old != nil {
 		old.Close()
-		l.server.count(-1)
+		l.server.gone()
 	}
 	session, err := l.server.dial(ctx, l.hello)
 	if err == nil && l.opened != nil {
@@ -128,7 +128,7 @@ func (l *link) attempt(ctx context.Context) (*transport.Session, error) {
 		unwanted := session
 		l.server.work.Go(func() {
 			unwanted.Close()
-			l.server.count(-1)
+			l.server.gone()
 		})
 		session, err = nil, errNotReady
 	}
@@ -155,7 +155,7 @@ func (s *server) dial(ctx context.Context, hello transport.Hello) (*transport.Se
 	s.mu.Unlock()
 	session, err := transport.Open(ctx, target, hello)
 	if err != nil {
-		s.count(-1)
+		s.gone()
 	}
 	return session, err
 }
@@ -180,11 +180,11 @@ func (s *server) room() error {
 	return nil
 }
 
-// count changes the number of sessions that are open.
-func (s *server) count(by int) {
+// gone counts a session off that was closed or could not be opened.
+func (s *server) gone() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sessions += by
+	s.sessions--
 }
 
 // hold notes that a call uses the link; it reports false if the link is closed.
@@ -222,7 +222,7 @@ func (l *link) close() {
 	l.mu.Unlock()
 	if session != nil {
 		session.Close()
-		l.server.count(-1)
+		l.server.gone()
 	}
 }
 

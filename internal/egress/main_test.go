@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -74,26 +75,24 @@ func serve() {
 			say(`"id":%s,"error":{"code":-32601,"message":"no"}`, id)
 		case "tools/call":
 			name, _ := wire.Unquote(wire.Get(params, "name"))
-			tool(name, hello, string(params), lines, say, ok)
+			tool(name, map[string]string{"hello": hello, "echo": string(params)}, lines, say, ok)
 		case "server/discover":
 			say(`"id":%s,"error":{"code":-32601,"message":"no"}`, id)
 		}
 	}
 }
 
-func tool(name, hello, params string, lines *bufio.Scanner, say func(string, ...any), ok func(string)) {
+func tool(name string, known map[string]string, lines *bufio.Scanner, say func(string, ...any), ok func(string)) {
 	switch name {
-	case "echo":
-		ok(params)
-	case "hello":
-		ok(hello)
+	case "echo", "hello":
+		ok(known[name])
 	case "pid":
-		ok(fmt.Sprint(os.Getpid()))
+		ok(strconv.Itoa(os.Getpid()))
 	case "die":
 		os.Exit(7)
 	case "never":
 	case "slow":
-		token := wire.Get(wire.Get([]byte(params), "_meta"), "progressToken")
+		token := wire.Get(wire.Get([]byte(known["echo"]), "_meta"), "progressToken")
 		for i := range 6 {
 			time.Sleep(100 * time.Millisecond)
 			say(`"method":"notifications/progress","params":{"progressToken":%s,"progress":%d}`, token, i)
@@ -190,7 +189,9 @@ func (e *events) add(parts ...string) {
 func (e *events) Changed(server string)                       { e.add("changed", server) }
 func (e *events) Updated(server, uri string, _ *wire.Message) { e.add("updated", server, uri) }
 func (e *events) State(server string, s Status)               { e.add("state", server, string(s.State)) }
-func (e *events) Tell(session string, m *wire.Message)        { e.add("tell", session, string(m.Raw)) }
+
+func (e *events) Tell(session string, m *wire.Message) { e.add("tell", session, string(m.Raw)) }
+
 func (e *events) Ask(_ context.Context, session string, q []mcp.Question) ([]mcp.Answer, error) {
 	e.add("ask", session, q[0].Method)
 	return []mcp.Answer{{Result: []byte(`{"roots":[]}`)}}, nil

@@ -32,8 +32,10 @@ func asking(t *testing.T, revision, session, tool string) *mcp.Call {
 
 // TestIsolation looks at which calls share a process.
 func TestIsolation(t *testing.T) {
+	t.Parallel()
 	plain := func(revision string) func(t *testing.T, session string) *mcp.Call {
 		return func(t *testing.T, session string) *mcp.Call {
+			t.Helper()
 			c := toolCall(t, revision, "pid")
 			if c.Session != nil {
 				c.Session = &mcp.Session{ID: session}
@@ -42,7 +44,10 @@ func TestIsolation(t *testing.T) {
 		}
 	}
 	able := func(revision string) func(t *testing.T, session string) *mcp.Call {
-		return func(t *testing.T, session string) *mcp.Call { return asking(t, revision, session, "pid") }
+		return func(t *testing.T, session string) *mcp.Call {
+			t.Helper()
+			return asking(t, revision, session, "pid")
+		}
 	}
 	tests := map[string]struct {
 		isolation string
@@ -299,6 +304,7 @@ func TestForgotten(t *testing.T) {
 
 // TestSubscribe subscribes through one session, counted, in both eras, and again when the session was lost.
 func TestSubscribe(t *testing.T) {
+	t.Parallel()
 	t.Run("legacy", func(t *testing.T) {
 		t.Parallel()
 		p, e := newPool(t, stdio("srv"))

@@ -16,15 +16,23 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
+func overHTTP(modern bool) func(t *testing.T) (config.Server, *sdk.Server) {
+	return func(t *testing.T) (config.Server, *sdk.Server) {
+		t.Helper()
+		return atURL("srv", sdkHTTP(t, newSDK(), modern)), nil
+	}
+}
+
 // TestMatrix calls servers of the official SDK over every transport, from clients of both eras.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	servers := map[string]func(t *testing.T) (config.Server, *sdk.Server){
 		"stdio": func(*testing.T) (config.Server, *sdk.Server) {
 			return stdio("srv", func(c *config.Server) { c.Args = []string{"serve-sdk"} }), nil
 		},
 		"legacy stdio": func(*testing.T) (config.Server, *sdk.Server) { return stdio("srv"), nil },
-		"http legacy":  func(t *testing.T) (config.Server, *sdk.Server) { return atURL("srv", sdkHTTP(t, newSDK(), false)), nil },
-		"http modern":  func(t *testing.T) (config.Server, *sdk.Server) { return atURL("srv", sdkHTTP(t, newSDK(), true)), nil },
+		"http legacy":  overHTTP(false),
+		"http modern":  overHTTP(true),
 		"in process":   func(*testing.T) (config.Server, *sdk.Server) { return config.Server{}, newSDK() },
 	}
 	for name, server := range servers {
@@ -52,6 +60,7 @@ func TestMatrix(t *testing.T) {
 
 // TestRequests looks at what servers are sent.
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	const sampling = `{"sampling":{"tools":{}},"elicitation":{"url":{}},"x":1}`
 	tests := map[string]struct {
 		server, client string

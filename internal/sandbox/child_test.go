@@ -82,7 +82,7 @@ func pids(t *testing.T, r io.Reader) []int {
 		t.Fatal(err)
 	}
 	var all []int
-	for _, field := range strings.Fields(line) {
+	for field := range strings.FieldsSeq(line) {
 		pid, err := strconv.Atoi(field)
 		if err != nil {
 			t.Fatal(err)

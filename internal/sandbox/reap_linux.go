@@ -49,7 +49,7 @@ func childrenOf(pid int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
+	defer closeAll(dir)
 	names, err := dir.Readdirnames(-1)
 	var found []int
 	for _, name := range names {
@@ -63,7 +63,7 @@ func childrenOf(pid int) ([]int, error) {
 // parentOf returns the parent of a process, 0 if it has ended. In the file stat it stands two fields after the name, which is
 // in parentheses and may contain anything.
 func parentOf(pid string) int {
-	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	stat, err := os.ReadFile("/proc/" + pid + "/stat") //nolint:gosec // a name that /proc listed
 	if err != nil {
 		return 0
 	}

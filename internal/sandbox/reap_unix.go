@@ -31,9 +31,10 @@ func Reap(argv []string) int {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	syscall.CloseOnExec(lifeLine)
 	adopt()
-	pid, err := syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{
-		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: childAttributes(),
-	})
+	pid, err := syscall.ForkExec(argv[0], //nolint:gosec // to run what the gateway was configured to run is the purpose
+		argv, &syscall.ProcAttr{
+			Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: childAttributes(),
+		})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s cannot be run: %v\n", argv[0], err)
 		const cannotRun = 126

@@ -35,7 +35,7 @@ const (
 // read reads the file to its end.
 func (e *stderr) read() {
 	defer close(e.done)
-	defer e.file.Close()
+	defer closeAll(e.file)
 	limit := rate.NewLimiter(linesPerSecond, linesAtOnce)
 	dropped := 0
 	lines := bufio.NewReaderSize(e.file, longestLine)

@@ -27,7 +27,7 @@ var (
 
 // newBuffer returns an empty buffer with one owner.
 func newBuffer() *buffer {
-	b := buffers.Get().(*buffer)
+	b := buffers.Get().(*buffer) //nolint:errcheck // it holds nothing else
 	b.bytes = b.bytes[:0]
 	b.refs.Store(1)
 	return b
@@ -54,7 +54,7 @@ type Answer struct {
 }
 
 // newAnswer returns an Answer without a message.
-func newAnswer() *Answer { return answers.Get().(*Answer) }
+func newAnswer() *Answer { return answers.Get().(*Answer) } //nolint:errcheck // as above
 
 // Release gives the memory of the message back. Nothing of it may be used afterwards.
 func (a *Answer) Release() {

@@ -169,12 +169,6 @@ func (t *table) only() *exchange {
 	return found
 }
 
-func (t *table) len() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.calls)
-}
-
 // errTwice says that a server asks under an id that is still open.
 var errTwice = errors.New("the id is in use")
 

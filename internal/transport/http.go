@@ -120,7 +120,7 @@ func (h *httpConn) close(ctx context.Context) {
 	if h.session != "" && h.err() == nil {
 		ctx, cancel := context.WithTimeout(ctx, courtesy)
 		if resp, err := h.do(ctx, http.MethodDelete, h.base, nil); err == nil {
-			_ = resp.Body.Close()
+			discard(resp)
 		}
 		cancel()
 	}
@@ -168,7 +168,7 @@ func (h *httpConn) exchange(ctx context.Context, c *exchange, body *buffer) (*An
 		a, err := st.follow(ctx, resp.Body)
 		return a, st.body, err
 	}
-	defer resp.Body.Close()
+	defer discard(resp)
 	if resp.StatusCode != http.StatusOK {
 		a, err := h.refused(c, resp)
 		return a, nil, err
@@ -315,7 +315,7 @@ func (h *httpConn) send(ctx context.Context, method string, body *buffer) error 
 	if err != nil {
 		return h.broken(ctx, err)
 	}
-	defer resp.Body.Close()
+	defer discard(resp)
 	if resp.StatusCode/100 == 2 {
 		return nil
 	}
@@ -359,7 +359,7 @@ func (h *httpConn) do(ctx context.Context, method string, header http.Header, bo
 		if to == nil || n == mostRedirects {
 			return resp, nil
 		}
-		_ = resp.Body.Close()
+		discard(resp)
 		at = to
 	}
 }
@@ -375,6 +375,9 @@ func (h *httpConn) redirect(resp *http.Response, from *url.URL) *url.URL {
 	}
 	return to
 }
+
+// discard closes a response of which nothing more is read.
+func discard(resp *http.Response) { _ = resp.Body.Close() }
 
 func newRequest(ctx context.Context, method string, u *url.URL, header http.Header, body *buffer) *http.Request {
 	req := (&http.Request{

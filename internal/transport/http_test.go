@@ -106,6 +106,7 @@ func asEvents(w http.ResponseWriter, body string) {
 
 // TestHTTPFaults has a server answer a call in many wrong ways.
 func TestHTTPFaults(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		tool func(w http.ResponseWriter, r *http.Request, id string)
 		want string // the text of the answer, or of the error
@@ -119,8 +120,10 @@ func TestHTTPFaults(t *testing.T) {
 			asEvents(w, "data: oops\n\ndata: "+answer("4711", "no")+"\n\ndata: "+answer(id, "ok")+"\n\n")
 		}, "ok"},
 		"garbage": {func(w http.ResponseWriter, _ *http.Request, _ string) { asJSON(w, 200, "oops") }, "not a JSON-RPC message"},
-		"wrong id": {func(w http.ResponseWriter, _ *http.Request, _ string) { asJSON(w, 200, answer("4711", "no")) },
-			"answered another request"},
+		"wrong id": {
+			func(w http.ResponseWriter, _ *http.Request, _ string) { asJSON(w, 200, answer("4711", "no")) },
+			"answered another request",
+		},
 		"a request": {func(w http.ResponseWriter, _ *http.Request, id string) {
 			asJSON(w, 200, `{"jsonrpc":"2.0","id":`+id+`,"method":"ping"}`)
 		}, "answered another request"},
@@ -128,18 +131,20 @@ func TestHTTPFaults(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "<html>")
 		}, `content type "text/html"`},
-		"500": {func(w http.ResponseWriter, _ *http.Request, _ string) { http.Error(w, "boom", 500) }, "HTTP 500 Internal Server Error: boom"},
-		"401": {func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(401) }, "refuses the credentials"},
-		"202": {func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(202) }, "without an answer"},
+		"500": {func(w http.ResponseWriter, _ *http.Request, _ string) {
+			http.Error(w, "boom", http.StatusInternalServerError)
+		}, "HTTP 500 Internal Server Error: boom"},
+		"401": {func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusUnauthorized) }, "refuses the credentials"},
+		"202": {func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusAccepted) }, "without an answer"},
 		"400 with an error": {func(w http.ResponseWriter, _ *http.Request, id string) {
 			asJSON(w, 400, `{"jsonrpc":"2.0","id":`+id+`,"error":{"code":-32602,"message":"bad arguments"}}`)
 		}, "bad arguments (-32602)"},
 		"403 with an error without id": {func(w http.ResponseWriter, _ *http.Request, _ string) {
 			asJSON(w, 403, `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"not for you"}}`)
 		}, "not for you (-32000)"},
-		"404": {func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(404) }, "forgotten the session"},
+		"404": {func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusNotFound) }, "forgotten the session"},
 		"400 about the session": {func(w http.ResponseWriter, _ *http.Request, _ string) {
-			http.Error(w, "Bad Request: No valid session ID provided", 400)
+			http.Error(w, "Bad Request: No valid session ID provided", http.StatusBadRequest)
 		}, "forgotten the session"},
 		"200 about the session": {func(w http.ResponseWriter, _ *http.Request, id string) {
 			asJSON(w, 200, `{"jsonrpc":"2.0","id":`+id+`,"error":{"code":-32001,"message":"Session not found"}}`)
@@ -172,7 +177,7 @@ func TestHTTPFaults(t *testing.T) {
 			f := &fake{t: t, tool: tt.tool}
 			s := f.open()
 			a, err := s.Call(t.Context(), toolCall("x"), nil)
-			got := ""
+			var got string
 			switch {
 			case err != nil:
 				got = err.Error()
@@ -263,7 +268,7 @@ func TestHTTPCancel(t *testing.T) {
 		<-began
 		cancel()
 	}()
-	if _, err := s.Call(ctx, toolCall("x"), nil); err != ctx.Err() {
+	if _, err := s.Call(ctx, toolCall("x"), nil); !errors.Is(err, ctx.Err()) {
 		t.Errorf("error = %v", err)
 	}
 	f.waitFor(mcp.NoticeCancelled)

@@ -52,7 +52,7 @@ func (l *inproc) write(message []byte) error {
 	}
 }
 
-// close ends the line. The SDK cancels what its handlers do; one that does not obey is not waited for for ever.
+// close ends the line. The SDK cancels what its handlers do; for one that does not obey it does not wait.
 func (l *inproc) close() {
 	l.shut()
 	gone := make(chan struct{})

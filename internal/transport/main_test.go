@@ -178,8 +178,10 @@ func sdkHTTP(t *testing.T, era Era) string {
 
 // self is the command line of this test binary as a server.
 func self(kind string) *sandbox.Command {
-	return &sandbox.Command{Path: os.Args[0], Args: []string{"serve:" + kind}, Reaper: []string{os.Args[0], "__reap"},
-		Env: map[string]string{"GORACE": "atexit_sleep_ms=0"}}
+	return &sandbox.Command{
+		Path: os.Args[0], Args: []string{"serve:" + kind}, Reaper: []string{os.Args[0], "__reap"},
+		Env: map[string]string{"GORACE": "atexit_sleep_ms=0"},
+	}
 }
 
 // A recorder is a Sink that remembers, and answers questions.

@@ -16,15 +16,15 @@ import (
 // only slow to start still finds the handshake when it comes to read it.
 const probeTime = 5 * time.Second
 
-// A wrongEra is an error that says, as far as it can be understood, that the server does not speak the era that was tried.
-type wrongEra struct{ error }
+// A wrongEraError is an error that says, as far as it can be understood, that the server does not speak the era that was tried.
+type wrongEraError struct{ error }
 
 // Unwrap returns the error itself.
-func (e wrongEra) Unwrap() error { return e.error }
+func (e wrongEraError) Unwrap() error { return e.error }
 
 // IsWrongEra reports whether err, which Open returned, says that the server does not speak the era that was required.
 func IsWrongEra(err error) bool {
-	_, ok := errors.AsType[wrongEra](err)
+	_, ok := errors.AsType[wrongEraError](err)
 	return ok
 }
 
@@ -105,7 +105,7 @@ func (s *Session) try(ctx context.Context, e Era) error {
 }
 
 // errSilent says that a server did not answer the probe.
-var errSilent = wrongEra{fmt.Errorf("no answer within %v", probeTime)}
+var errSilent = wrongEraError{fmt.Errorf("no answer within %v", probeTime)}
 
 // tryAgain gives a server that was only slow to start a second chance to speak the era that was tried first.
 func (s *Session) tryAgain(ctx context.Context, era Era, first, second error) error {
@@ -128,7 +128,7 @@ func (s *Session) revive(ctx context.Context) error {
 	return s.dial(ctx)
 }
 
-// speak makes the handshake of an era. The error is a wrongEra if the server does not speak it.
+// speak makes the handshake of an era. The error is a wrongEraError if the server does not speak it.
 func (s *Session) speak(ctx context.Context, e Era) error {
 	if e == Modern {
 		return s.discover(ctx, mcp.Latest(), true)
@@ -154,11 +154,11 @@ func (s *Session) discover(ctx context.Context, r *mcp.Revision, again bool) err
 	result := a.Result()
 	versions := wire.Get(result, "supportedVersions")
 	if versions == nil {
-		return wrongEra{errors.New("it does not name the revisions that it speaks")}
+		return wrongEraError{errors.New("it does not name the revisions that it speaks")}
 	}
 	switch chosen := supported(versions); {
 	case chosen == nil:
-		return wrongEra{fmt.Errorf("it speaks only %s, which this gateway does not", shorten(string(versions)))}
+		return wrongEraError{fmt.Errorf("it speaks only %s, which this gateway does not", shorten(string(versions)))}
 	case chosen != r:
 		s.conn.speak(chosen)
 		s.envelope = Envelope(chosen, s.hello.Info, s.hello.Capabilities, s.hello.LogLevel)
@@ -199,7 +199,7 @@ func judgeAnswer(e *mcp.Error) error {
 	case mcp.CodeHeaderMismatch, mcp.CodeMissingCapability:
 		return e
 	}
-	return wrongEra{e}
+	return wrongEraError{e}
 }
 
 // judgeError tells what a call without an answer says about the era. A server that cannot be reached, or refuses who we are,
@@ -212,12 +212,12 @@ func (s *Session) judgeError(err error) error {
 		if e.status == http.StatusUnauthorized || e.status == http.StatusForbidden || e.status == http.StatusTooManyRequests {
 			return err
 		}
-		return wrongEra{err}
+		return wrongEraError{err}
 	}
 	if e, ok := errors.AsType[*LostError](err); ok && (s.target.URL != "" || !e.Sent) {
 		return err
 	}
-	return wrongEra{err}
+	return wrongEraError{err}
 }
 
 // initialize makes the handshake of the legacy era (basic/lifecycle).
@@ -230,13 +230,13 @@ func (s *Session) initialize(ctx context.Context) error {
 	}
 	defer a.Release()
 	if e := a.Err(nil); e != nil {
-		return wrongEra{e}
+		return wrongEraError{e}
 	}
 	result := a.Result()
 	name, _ := wire.Unquote(wire.Get(result, "protocolVersion"))
 	r := mcp.ParseRevision(name)
 	if r == nil || r.Stateless {
-		return wrongEra{fmt.Errorf("it answers in revision %q, which this gateway does not speak", shorten(name))}
+		return wrongEraError{fmt.Errorf("it answers in revision %q, which this gateway does not speak", shorten(name))}
 	}
 	s.revision = r
 	s.keep(wire.Get(result, "serverInfo"), result)

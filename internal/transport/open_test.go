@@ -7,8 +7,27 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
+func atModern(t *testing.T) Target {
+	t.Helper()
+	return Target{URL: sdkHTTP(t, Modern)}
+}
+
+func atLegacy(t *testing.T) Target {
+	t.Helper()
+	return Target{URL: sdkHTTP(t, Legacy)}
+}
+
+// remembered is a legacy server of which another era may be remembered.
+func remembered(era Era) func(t *testing.T) Target {
+	return func(t *testing.T) Target {
+		t.Helper()
+		return Target{URL: sdkHTTP(t, Legacy), Era: era}
+	}
+}
+
 // TestPeers opens sessions with servers of the official SDK over every transport, in each era.
 func TestPeers(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		target func(t *testing.T) Target
 		hello  Hello
@@ -18,11 +37,11 @@ func TestPeers(t *testing.T) {
 		"in process, legacy":      {func(*testing.T) Target { return Target{InProcess: newSDK()} }, Hello{Require: Legacy}, Legacy},
 		"stdio":                   {func(*testing.T) Target { return Target{Command: self("sdk")} }, Hello{}, Modern},
 		"stdio, prefers legacy":   {func(*testing.T) Target { return Target{Command: self("sdk")} }, Hello{Prefer: Legacy}, Legacy},
-		"http modern":             {func(t *testing.T) Target { return Target{URL: sdkHTTP(t, Modern)} }, Hello{}, Modern},
-		"http legacy":             {func(t *testing.T) Target { return Target{URL: sdkHTTP(t, Legacy)} }, Hello{}, Legacy},
-		"http legacy, remembered": {func(t *testing.T) Target { return Target{URL: sdkHTTP(t, Legacy), Era: Legacy} }, Hello{}, Legacy},
+		"http modern":             {atModern, Hello{}, Modern},
+		"http legacy":             {atLegacy, Hello{}, Legacy},
+		"http legacy, remembered": {remembered(Legacy), Hello{}, Legacy},
 		"http, wrongly remembered": {
-			func(t *testing.T) Target { return Target{URL: sdkHTTP(t, Legacy), Era: Modern} }, Hello{}, Legacy,
+			remembered(Modern), Hello{}, Legacy,
 		},
 	}
 	for name, tt := range tests {
@@ -54,6 +73,7 @@ func TestPeers(t *testing.T) {
 
 // TestEras finds the era of servers that answer the probe oddly.
 func TestEras(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"plain", "banner", "shy", "mute", "flood"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -70,6 +90,7 @@ func TestEras(t *testing.T) {
 
 // TestNotOpened tells why a session could not be opened.
 func TestNotOpened(t *testing.T) {
+	t.Parallel()
 	missing := self("plain")
 	missing.Path = "no-such-program"
 	absolute := self("plain")

@@ -13,6 +13,7 @@ import (
 
 // TestPipeFaults calls a server on a pipe that does something wrong, and then one more tool: nothing else is affected.
 func TestPipeFaults(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		want   string
 		faults Faults
@@ -72,7 +73,7 @@ func TestCancel(t *testing.T) {
 	because := errors.New("because")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, because)
 	defer cancel()
-	if _, err := s.Call(ctx, toolCall("never"), nil); err != because {
+	if _, err := s.Call(ctx, toolCall("never"), nil); !errors.Is(err, because) {
 		t.Errorf("error = %v, want the cause", err)
 	}
 	if n := s.InFlight(); n != 0 {

@@ -113,13 +113,13 @@ func (s *Session) answer(ctx context.Context, m *wire.Message, result []byte, er
 		return
 	}
 	b := newBuffer()
-	dst := append(append(b.bytes, `{"jsonrpc":"2.0","id":`...), m.Bytes(m.ID)...)
+	b.bytes = append(append(b.bytes, `{"jsonrpc":"2.0","id":`...), m.Bytes(m.ID)...)
 	if err != nil {
-		dst = appendError(append(dst, `,"error":`...), err)
+		b.bytes = appendError(append(b.bytes, `,"error":`...), err)
 	} else {
-		dst = append(append(dst, `,"result":`...), result...)
+		b.bytes = append(append(b.bytes, `,"result":`...), result...)
 	}
-	b.bytes = append(dst, '}')
+	b.bytes = append(b.bytes, '}')
 	ctx, cancel := context.WithTimeout(ctx, courtesy)
 	defer cancel()
 	if err := s.conn.send(ctx, "", b); err != nil {

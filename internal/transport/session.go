@@ -138,11 +138,11 @@ func (s *Session) cancellation(id int64) *buffer {
 // compose writes a message: a request if id is not 0, else a notification.
 func (s *Session) compose(r *Request, id int64) *buffer {
 	b := newBuffer()
-	dst := append(b.bytes, `{"jsonrpc":"2.0"`...)
+	b.bytes = append(b.bytes, `{"jsonrpc":"2.0"`...)
 	if id != 0 {
-		dst = wire.AppendInt(append(dst, `,"id":`...), id)
+		b.bytes = wire.AppendInt(append(b.bytes, `,"id":`...), id)
 	}
-	dst = wire.AppendQuote(append(dst, `,"method":`...), r.Method)
+	b.bytes = wire.AppendQuote(append(b.bytes, `,"method":`...), r.Method)
 	params, patches := r.Params, r.Patches
 	if meta := s.meta(r, id); len(meta) > 0 {
 		if len(params) == 0 {
@@ -151,9 +151,9 @@ func (s *Session) compose(r *Request, id int64) *buffer {
 		patches = append([]wire.Patch{AddMeta(params, meta)}, patches...)
 	}
 	if len(params) > 0 {
-		dst = wire.AppendPatched(append(dst, `,"params":`...), params, patches...)
+		b.bytes = wire.AppendPatched(append(b.bytes, `,"params":`...), params, patches...)
 	}
-	b.bytes = append(dst, '}')
+	b.bytes = append(b.bytes, '}')
 	return b
 }
 

@@ -79,7 +79,7 @@ func (st *stream) resume(ctx context.Context) (io.ReadCloser, error) {
 		st.heard = false
 		return resp.Body, nil
 	}
-	defer resp.Body.Close()
+	defer discard(resp)
 	switch {
 	case resp.StatusCode == http.StatusNotFound && h.session != "":
 		return nil, errors.Join(errFinal, h.forgotten())
@@ -115,7 +115,7 @@ func (st *stream) read(body io.Reader) (*Answer, error) {
 		case errors.Is(err, wire.ErrTooLong) && st.c == nil:
 			st.h.s.foul(nil, err)
 			continue
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil, errNoAnswer
 		case err != nil:
 			return nil, err
