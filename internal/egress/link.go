@@ -51,8 +51,8 @@ func (l *link) alive() *transport.Session {
 	return nil
 }
 
-// await waits until somebody else has opened the session.
-func (l *link) await(ctx context.Context) (*transport.Session, error) {
+// await waits until somebody else has opened the session, or until failed is closed.
+func (l *link) await(ctx context.Context, failed <-chan struct{}) (*transport.Session, error) {
 	for {
 		l.mu.Lock()
 		if s := l.alive(); s != nil {
@@ -66,10 +66,12 @@ func (l *link) await(ctx context.Context) (*transport.Session, error) {
 		l.mu.Unlock()
 		select {
 		case <-waiting:
+		case <-failed:
+			return nil, errNotReady
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case <-l.server.root.Done():
-			return nil, l.server.unavailable()
+			return nil, errNotReady
 		}
 	}
 }

@@ -21,7 +21,8 @@ import (
 const (
 	firstWait    = 250 * time.Millisecond // before the second attempt to reach it
 	longestWait  = 30 * time.Second
-	pause        = 30 * time.Second // between attempts at a server that failed too often, if somebody wants it
+	shortPause   = 2 * time.Second  // between attempts, if somebody wants the server
+	pause        = 30 * time.Second // the same for a server that failed too often
 	longPause    = 5 * time.Minute  // and if nobody does
 	budget       = 10               // attempts within budgetTime
 	budgetTime   = 10 * time.Minute
@@ -61,6 +62,8 @@ type server struct {
 	sessions int                // open or opening, the home's included
 	closing  bool
 	calls    sync.WaitGroup // in flight; none begins once closing is set
+	attempt  chan struct{}  // closed when the attempt to open the home under way, or the next, has failed
+	resting  bool           // no such attempt is made for a while
 }
 
 // knowledge is whether a server speaks an era.
@@ -76,7 +79,7 @@ const (
 func newServer(p *Pool, c config.Server, in *sdk.Server) *server {
 	s := &server{
 		pool: p, config: c, inProcess: in, log: p.opts.Log.With(slog.String("server", c.Name)),
-		tried: make(chan struct{}), wish: make(chan struct{}, 1),
+		tried: make(chan struct{}), wish: make(chan struct{}, 1), attempt: make(chan struct{}),
 		clients: map[string]*link{}, leased: map[string][]*link{}, busy: map[*link]struct{}{},
 	}
 	s.root, s.end = context.WithCancel(p.root)
@@ -143,35 +146,49 @@ func (s *server) watch() {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = firstWait, longestWait
 	var attempts []time.Time
-	for s.root.Err() == nil {
+	for {
 		attempts = recent(append(attempts, time.Now()))
-		session, err := s.home.open(s.root)
-		if err == nil {
-			s.greeted(session)
-			opened := time.Now()
-			select {
-			case <-session.Done():
-			case <-s.root.Done():
-				return
-			}
-			err = session.Err()
-			if time.Since(opened) > steady {
-				wait.Reset()
-				attempts = nil
-			}
-		}
+		lived, err := s.live()
 		if s.root.Err() != nil {
 			return
 		}
-		s.failed(err, len(attempts) > budget)
 		next := wait.NextBackOff()
-		if len(attempts) == 0 {
-			next = 0 // it was well until now
+		if lived > steady { // it was well until now
+			wait.Reset()
+			next, attempts = 0, nil
 		}
-		if !s.rest(next, len(attempts) > budget) {
+		spent := len(attempts) > budget
+		s.failed(err, spent)
+		if lived == 0 {
+			s.giveUp()
+		}
+		if !s.rest(next, spent) {
 			return
 		}
 	}
+}
+
+// live opens the home and waits until it is lost. It returns how long it was open, 0 if it could not be opened, and why it is not.
+func (s *server) live() (time.Duration, error) {
+	session, err := s.home.open(s.root)
+	if err != nil {
+		return 0, err
+	}
+	opened := time.Now()
+	s.greeted(session)
+	select {
+	case <-session.Done():
+	case <-s.root.Done():
+	}
+	return max(time.Since(opened), 1), session.Err()
+}
+
+// giveUp tells those who wait for the home that the attempt to open it has failed.
+func (s *server) giveUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.attempt)
+	s.attempt = make(chan struct{})
 }
 
 // recent returns the attempts that count against the budget.
@@ -206,11 +223,19 @@ func (s *server) greeted(session *transport.Session) {
 	}
 }
 
+// inWords returns the text of an error without what only programs want to know.
+func inWords(err error) string {
+	if e := mcp.AsError(err); e != nil {
+		return e.Message
+	}
+	return err.Error()
+}
+
 // failed notes that the home could not be opened, or was lost.
 func (s *server) failed(err error, spent bool) {
 	first := !isDone(s.tried)
 	s.set(func(now *Status) {
-		now.Era, now.Revision, now.LastError = "", "", err.Error()
+		now.Era, now.Revision, now.LastError = "", "", inWords(err)
 		now.State = Failing
 		if !first && !spent && now.State == Ready {
 			now.State = Starting
@@ -220,16 +245,26 @@ func (s *server) failed(err error, spent bool) {
 	s.markTried()
 }
 
-// rest waits before the next attempt; it reports false when the server ends. A server that has failed too often is tried when
-// somebody wants it, but not at once.
+// rest waits before the next attempt; it reports false when the server ends. A server is tried earlier when somebody wants it,
+// but not at once.
 func (s *server) rest(wait time.Duration, spent bool) bool {
+	hold := min(wait, shortPause)
 	if spent {
-		if !s.sleep(pause, nil) {
-			return false
-		}
-		return s.sleep(longPause, s.wish)
+		hold, wait = pause, longPause
 	}
-	return s.sleep(wait, nil)
+	s.setResting(hold >= shortPause)
+	defer s.setResting(false)
+	if !s.sleep(hold, nil) {
+		return false
+	}
+	s.setResting(false)
+	return s.sleep(wait-hold, s.wish)
+}
+
+func (s *server) setResting(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resting = on
 }
 
 // sleep waits for d or for a wish; it reports false when the server ends first.
@@ -269,9 +304,10 @@ func (s *server) changed() {
 	}
 }
 
-// ready returns the home session, once the server was tried. A server that is being started again is waited for a little.
+// ready returns the home session, once the server was tried. A server that is being started again is waited for, but not one that
+// is left alone for a while because it failed.
 func (s *server) ready(ctx context.Context) (*transport.Session, error) {
-	const patience = 3 * time.Second
+	const patience = 10 * time.Second
 	select {
 	case <-s.tried:
 	case <-ctx.Done():
@@ -280,13 +316,19 @@ func (s *server) ready(ctx context.Context) (*transport.Session, error) {
 	if session := s.home.current(); session != nil {
 		return session, nil
 	}
+	s.mu.Lock()
+	resting, failed := s.resting, s.attempt
+	s.mu.Unlock()
 	select {
 	case s.wish <- struct{}{}:
 	default:
 	}
+	if resting {
+		return nil, s.unavailable()
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNotReady)
 	defer cancel()
-	session, err := s.home.await(ctx)
+	session, err := s.home.await(ctx, failed)
 	if err == errNotReady { //nolint:errorlint // the cause itself
 		err = s.unavailable()
 	}

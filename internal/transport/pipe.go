@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -28,7 +29,7 @@ const mostQueued = 256
 type pipe struct {
 	s        *Session
 	line     line
-	revision *mcp.Revision
+	revision atomic.Pointer[mcp.Revision] // set while the reader reads
 
 	out     chan *buffer // to the writer, which owns the line's other end
 	unasked chan *Answer // to who takes notifications that belong to no call
@@ -51,7 +52,7 @@ func newPipe(s *Session, l line) *pipe {
 	return p
 }
 
-func (p *pipe) speak(r *mcp.Revision) { p.revision = r }
+func (p *pipe) speak(r *mcp.Revision) { p.revision.Store(r) }
 func (p *pipe) opened()               {}
 func (p *pipe) done() <-chan struct{} { return p.gone }
 
@@ -182,7 +183,7 @@ func (p *pipe) read() {
 		data, err := p.line.read()
 		switch {
 		case err == nil:
-			p.s.split(p.revision, data, p.message)
+			p.s.split(p.revision.Load(), data, p.message)
 		case errors.Is(err, wire.ErrTooLong):
 			p.tooLong()
 		default:
