@@ -24,15 +24,25 @@ const (
 type place struct {
 	session *transport.Session
 	link    *link
-	back    func()
+	leased  bool
+	kind    string // of the lease
+}
+
+// back gives the session back.
+func (p *place) back() {
+	if p.leased {
+		p.link.server.endLease(p.kind, p.link, true)
+		return
+	}
+	p.link.release()
 }
 
 // choose finds the session for a call: in the call's own era if the server speaks it, and one that belongs to the client alone
 // if the client can be asked and the era has sessions, or if the configuration wants it so.
-func (s *server) choose(ctx context.Context, call *mcp.Call) (*place, error) {
+func (s *server) choose(ctx context.Context, call *mcp.Call) (place, error) {
 	home, err := s.ready(ctx)
 	if err != nil {
-		return nil, err
+		return place{}, err
 	}
 	speaks, want := transport.EraOf(home.Revision()), transport.EraOf(call.Revision)
 	if want != speaks && s.knows(want) != no {
@@ -41,7 +51,7 @@ func (s *server) choose(ctx context.Context, call *mcp.Call) (*place, error) {
 			return at, nil
 		}
 		if ctx.Err() != nil {
-			return nil, err
+			return place{}, err
 		}
 		if transport.IsWrongEra(err) {
 			s.learn(want, no)
@@ -51,7 +61,7 @@ func (s *server) choose(ctx context.Context, call *mcp.Call) (*place, error) {
 }
 
 // placeIn finds the session for a call in the given era.
-func (s *server) placeIn(ctx context.Context, era, home transport.Era, call *mcp.Call) (*place, error) {
+func (s *server) placeIn(ctx context.Context, era, home transport.Era, call *mcp.Call) (place, error) {
 	key, lease := s.owner(era, call)
 	if lease {
 		return s.lease(ctx, key, call)
@@ -108,7 +118,7 @@ func fingerprint(parts ...[]byte) string {
 }
 
 // visit opens the link that find names and holds it for a call.
-func (s *server) visit(ctx context.Context, find func() *link) (*place, error) {
+func (s *server) visit(ctx context.Context, find func() *link) (place, error) {
 	for range 3 { // a link may be closed for idleness before it is held
 		l := find()
 		if !l.hold() {
@@ -117,11 +127,11 @@ func (s *server) visit(ctx context.Context, find func() *link) (*place, error) {
 		session, err := s.enter(ctx, l)
 		if err != nil {
 			l.release()
-			return nil, err
+			return place{}, err
 		}
-		return &place{session: session, link: l, back: l.release}, nil
+		return place{session: session, link: l}, nil
 	}
-	return nil, s.unavailable()
+	return place{}, s.unavailable()
 }
 
 // enter returns the link's session. The home is opened by who watches it.
@@ -164,6 +174,7 @@ func (s *server) clientLink(key string, era transport.Era, call *mcp.Call) *link
 			session = call.Session.ID
 		}
 		l = &link{server: s, hello: s.introduce(call, era, ownSink{s, session})}
+		l.opened = l.refollow
 		s.clients[key] = l
 	}
 	return l
@@ -179,7 +190,7 @@ func (s *server) introduce(call *mcp.Call, era transport.Era, sink transport.Sin
 }
 
 // lease returns a session that no other call uses until this one has ended. Sessions of the same kind are used again.
-func (s *server) lease(ctx context.Context, kind string, call *mcp.Call) (*place, error) {
+func (s *server) lease(ctx context.Context, kind string, call *mcp.Call) (place, error) {
 	l := s.takeLease(kind)
 	if l == nil {
 		l = &link{server: s, hello: s.introduce(call, transport.Legacy, ownSink{s, ""})}
@@ -190,9 +201,9 @@ func (s *server) lease(ctx context.Context, kind string, call *mcp.Call) (*place
 	session, err := s.enter(ctx, l)
 	if err != nil {
 		s.endLease(kind, l, false)
-		return nil, err
+		return place{}, err
 	}
-	return &place{session: session, link: l, back: func() { s.endLease(kind, l, true) }}, nil
+	return place{session: session, link: l, leased: true, kind: kind}, nil
 }
 
 // takeLease returns a session of that kind that is open and free, nil if there is none.

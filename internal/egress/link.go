@@ -20,14 +20,15 @@ type link struct {
 	opened func(*transport.Session) // is told of a session before anybody can use it; may be nil
 
 	mu      sync.Mutex
-	session *transport.Session // open, or lost and to be closed
-	opening chan struct{}      // closed when the attempt under way is over; nil if there is none
-	waiting chan struct{}      // closed when a session is there; nil if nobody waits
-	err     error              // of the last attempt
-	failed  time.Time          // when that was
-	uses    int                // calls that use it now
-	used    time.Time          // when the last of them ended
-	level   string             // the level of log messages that the session has been told
+	session *transport.Session  // open, or lost and to be closed
+	opening chan struct{}       // closed when the attempt under way is over; nil if there is none
+	waiting chan struct{}       // closed when a session is there; nil if nobody waits
+	err     error               // of the last attempt
+	failed  time.Time           // when that was
+	uses    int                 // calls that use it now
+	used    time.Time           // when the last of them ended
+	follows map[string]struct{} // resources that the link's one client is subscribed to
+	level   string              // the level of log messages that the session has been told
 	closed  bool
 }
 
@@ -212,7 +213,7 @@ func (l *link) release() {
 func (l *link) idle() (since time.Time, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.used, l.uses == 0 && l.opening == nil
+	return l.used, l.uses == 0 && l.opening == nil && len(l.follows) == 0
 }
 
 // close ends the session for good.

@@ -18,9 +18,13 @@ const (
 	mostBytes    = 256 << 20
 )
 
-// List asks a server for everything that it offers, through its home session. It waits until the server has been tried. A list
-// that the server refuses to give is empty; its tools are not optional if it says that it has some.
-func (p *Pool) List(ctx context.Context, name string) (*mcp.Listing, error) {
+// everything is what a client can say of itself at most, so that a server hides nothing from it.
+const everything = `{"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true}}`
+
+// List asks a server for everything that it offers: to clients that can be asked nothing, or to those that can be asked
+// anything, since servers of the legacy era may offer them more. It waits until the server has been tried. A list that the
+// server refuses to give is empty; its tools are not optional if it says that it has some.
+func (p *Pool) List(ctx context.Context, name string, asking bool) (*mcp.Listing, error) {
 	s, err := p.server(name)
 	if err != nil {
 		return nil, err
@@ -29,10 +33,11 @@ func (p *Pool) List(ctx context.Context, name string) (*mcp.Listing, error) {
 		return nil, err
 	}
 	defer s.calls.Done()
-	session, err := s.ready(ctx)
+	session, back, err := s.lister(ctx, asking)
 	if err != nil {
 		return nil, err
 	}
+	defer back()
 	l := &mcp.Listing{Revision: session.Revision(), Capabilities: session.Capabilities(), Info: session.Info()}
 	l.Instructions, _ = wire.Unquote(session.Instructions())
 	for _, list := range []struct {
@@ -57,6 +62,27 @@ func (p *Pool) List(ctx context.Context, name string) (*mcp.Listing, error) {
 		}
 	}
 	return l, nil
+}
+
+// lister returns the session to ask for lists: the home, or for clients that can be asked one that is opened for the purpose.
+// In the modern era lists do not depend on what the client can do.
+func (s *server) lister(ctx context.Context, asking bool) (*transport.Session, func(), error) {
+	home, err := s.ready(ctx)
+	if err != nil || !asking || home.Revision().Stateless {
+		return home, func() {}, err
+	}
+	hello := transport.Hello{Info: s.pool.info, Capabilities: []byte(everything), Require: transport.Legacy, Unsolicited: quietSink{s}}
+	l := &link{server: s, hello: hello}
+	s.mu.Lock()
+	s.busy[l] = struct{}{}
+	s.mu.Unlock()
+	back := func() { s.endLease("", l, false) }
+	session, err := s.enter(ctx, l)
+	if err != nil {
+		back()
+		return nil, nil, err
+	}
+	return session, back, nil
 }
 
 // pages reads a list to its last page.

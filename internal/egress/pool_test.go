@@ -121,7 +121,7 @@ func TestQuestions(t *testing.T) {
 		{mcp.MethodSample, true, accept, `"result":{"x":1}`},
 		{mcp.MethodSample, true, decline, `"error":{"code":-1`},
 		{mcp.MethodSample, false, accept, `"error":{"code":-32601`},
-		{mcp.MethodRoots, true, accept, `"result":{"x":1}`},
+		{mcp.MethodRoots, true, accept, `"result":{"roots":[]}`}, // put to the client, not to the call
 		{mcp.MethodRoots, false, accept, `"error":{"code":-32601`},
 	}
 	p, _ := newPool(t, stdio("srv"))
@@ -263,11 +263,11 @@ func TestMissing(t *testing.T) {
 		t.Errorf("echo = %s", got)
 	}
 	e.waitFor(t, "state gone failing", 1)
-	_, err := p.List(t.Context(), "gone")
+	_, err := p.List(t.Context(), "gone", false)
 	if err == nil || !strings.Contains(err.Error(), `"no-such-program" was not found in PATH`) {
 		t.Errorf("error = %v", err)
 	}
-	if _, err := p.List(t.Context(), "none"); err == nil {
+	if _, err := p.List(t.Context(), "none", false); err == nil {
 		t.Error("a server that is not there gives lists")
 	}
 }
@@ -400,7 +400,7 @@ func TestBounds(t *testing.T) {
 func TestCrashLoop(t *testing.T) {
 	t.Parallel()
 	p, _ := newPool(t, stdio("srv", func(c *config.Server) { c.Command, c.Args = "sh", []string{"-c", "echo broken >&2; exit 9"} }))
-	_, err := p.List(t.Context(), "srv")
+	_, err := p.List(t.Context(), "srv", false)
 	if err == nil || !strings.Contains(err.Error(), "exit status 9; it said: broken") {
 		t.Errorf("error = %v", err)
 	}
@@ -487,7 +487,7 @@ func TestNothingLeft(t *testing.T) {
 		buf := make([]byte, 1<<20)
 		return string(buf[:runtime.Stack(buf, true)])
 	})
-	if _, err := p.List(t.Context(), "srv"); err == nil {
+	if _, err := p.List(t.Context(), "srv", false); err == nil {
 		t.Error("a closed pool gives lists")
 	}
 }

@@ -18,12 +18,12 @@ func (p *Pool) Do(ctx context.Context, d mcp.Destination, call *mcp.Call, reply 
 	if err != nil {
 		return err
 	}
-	if err := s.begin(); err != nil {
-		return err
-	}
-	defer s.calls.Done()
 	f := newFlow(ctx, s, &d, call, reply)
 	defer f.end()
+	if err := s.enlist(f); err != nil {
+		return err
+	}
+	defer s.delist(f)
 	err = f.run()
 	if e, ok := errors.AsType[*transport.LostError](err); ok && (!e.Sent || d.Repeatable) && f.ctx.Err() == nil {
 		err = f.run()
@@ -40,9 +40,8 @@ type flow struct {
 
 	ctx    context.Context //nolint:containedctx // of the call
 	cancel context.CancelCauseFunc
-	unlink func() bool
 
-	place    *place
+	place    place
 	same     bool // client and server are of one era
 	progress bool // the client wants to be told of progress
 
@@ -55,7 +54,6 @@ type flow struct {
 func newFlow(ctx context.Context, s *server, d *mcp.Destination, call *mcp.Call, reply mcp.Reply) *flow {
 	f := &flow{server: s, dest: d, call: call, reply: reply, last: time.Now().Add(s.config.MaxRuntime)}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
-	f.unlink = context.AfterFunc(s.root, func() { f.cancel(s.stopping()) })
 	f.progress = call.Meta("progressToken") != nil
 	f.timer = time.AfterFunc(f.patience(), f.expire)
 	return f
@@ -63,13 +61,40 @@ func newFlow(ctx context.Context, s *server, d *mcp.Destination, call *mcp.Call,
 
 func (f *flow) end() {
 	f.timer.Stop()
-	f.unlink()
 	f.cancel(nil)
 }
 
-// stopping tells that the server is taken away in mid-call.
+// stopping tells that the server is being taken away.
 func (s *server) stopping() error {
-	return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "server %q was stopped", s.config.Name)
+	return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "server %q is being stopped", s.config.Name)
+}
+
+// enlist notes a call in flight, unless the server is ending.
+func (s *server) enlist(f *flow) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return s.stopping()
+	}
+	s.calls.Add(1)
+	s.flows[f] = struct{}{}
+	return nil
+}
+
+func (s *server) delist(f *flow) {
+	s.mu.Lock()
+	delete(s.flows, f)
+	s.mu.Unlock()
+	s.calls.Done()
+}
+
+// cut ends the calls in flight.
+func (s *server) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.flows {
+		f.cancel(s.stopping())
+	}
 }
 
 // patience is how long the call may go on without a sign of the server.

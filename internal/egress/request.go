@@ -182,9 +182,11 @@ var traceHeaders = []string{"Traceparent", "Tracestate", "Baggage"}
 // header returns the headers of a request over HTTP: the trace, and for a modern server the value of Mcp-Name and what repeats
 // an argument, which is made of the arguments that go out; what else repeats one is passed on.
 func (f *flow) header(to *mcp.Revision) (name string, h http.Header) {
-	h = http.Header{}
 	for key, values := range f.call.Header {
 		if to.HeaderRules && strings.HasPrefix(key, mcp.ParamHeader) || slices.Contains(traceHeaders, key) {
+			if h == nil {
+				h = http.Header{}
+			}
 			h[key] = values
 		}
 	}
@@ -196,6 +198,9 @@ func (f *flow) header(to *mcp.Revision) (name string, h http.Header) {
 	}
 	if len(f.dest.Headers) == 0 {
 		return name, h
+	}
+	if h == nil {
+		h = http.Header{}
 	}
 	arguments := f.call.Member("arguments")
 	maps.DeleteFunc(h, func(key string, _ []string) bool {

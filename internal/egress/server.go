@@ -62,8 +62,9 @@ type server struct {
 	sessions int                // open or opening, the home's included
 	closing  bool
 	calls    sync.WaitGroup // in flight; none begins once closing is set
-	attempt  chan struct{}  // closed when the attempt to open the home under way, or the next, has failed
-	resting  bool           // no such attempt is made for a while
+	flows    map[*flow]struct{}
+	attempt  chan struct{} // closed when the attempt to open the home under way, or the next, has failed
+	resting  bool          // no such attempt is made for a while
 }
 
 // knowledge is whether a server speaks an era.
@@ -81,6 +82,7 @@ func newServer(p *Pool, c config.Server, in *sdk.Server) *server {
 		pool: p, config: c, inProcess: in, log: p.opts.Log.With(slog.String("server", c.Name)),
 		tried: make(chan struct{}), wish: make(chan struct{}, 1), attempt: make(chan struct{}),
 		clients: map[string]*link{}, leased: map[string][]*link{}, busy: map[*link]struct{}{},
+		flows: map[*flow]struct{}{},
 	}
 	s.root, s.end = context.WithCancel(p.root)
 	s.target = s.newTarget()
@@ -351,7 +353,7 @@ func (s *server) begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
-		return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "server %q is being stopped", s.config.Name)
+		return s.stopping()
 	}
 	s.calls.Add(1)
 	return nil
@@ -379,6 +381,7 @@ func (s *server) close(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	s.end()
+	s.cut()
 	s.mu.Lock()
 	links := s.links()
 	s.mu.Unlock()

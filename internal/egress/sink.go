@@ -47,10 +47,11 @@ type ownSink struct {
 	session string
 }
 
-// Notice passes on what is for the client; what has changed is told by the home.
+// Notice passes on what is for the client, updates of resources that it is subscribed to here among it; which lists have
+// changed is told by the home.
 func (o ownSink) Notice(m *wire.Message) {
 	switch string(m.MethodName()) {
-	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources, mcp.NoticeUpdated, mcp.NoticeProgress:
+	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources, mcp.NoticeProgress:
 		return
 	}
 	if clients := o.s.pool.opts.Clients; clients != nil && o.session != "" {

@@ -3,6 +3,7 @@ package egress
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +26,65 @@ func (p *Pool) Unsubscribe(ctx context.Context, name, uri string) error {
 	return p.subscription(ctx, name, func(s *server, session *transport.Session) error {
 		return s.subs.remove(ctx, session, uri)
 	})
+}
+
+// SubscribeOwn asks a server to tell the client of a call of changes of a resource, or no longer, if the server has a session for
+// that client alone: then updates come through that session, to Clients. It reports false if there is none.
+func (p *Pool) SubscribeOwn(ctx context.Context, d mcp.Destination, call *mcp.Call) (own bool, err error) {
+	s, err := p.server(d.Server)
+	if err != nil {
+		return false, err
+	}
+	if err := s.begin(); err != nil {
+		return false, err
+	}
+	defer s.calls.Done()
+	if key, lease := s.owner(transport.Legacy, call); lease || call.Session == nil || key != clientKey(call.Session.ID) {
+		return false, nil
+	}
+	at, err := s.choose(ctx, call)
+	if err != nil {
+		return false, err
+	}
+	defer at.back()
+	if at.link.shared || at.session.Revision().Stateless {
+		return false, nil
+	}
+	if err := ask(ctx, at.session, call.Method, d.Name); err != nil {
+		return true, err
+	}
+	at.link.follow(d.Name, call.Method == mcp.MethodSubscribe)
+	return true, nil
+}
+
+// follow notes that the link's client is subscribed to a resource, or no longer, so that the session is kept and the
+// subscription taken over to the next one.
+func (l *link) follow(uri string, on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !on {
+		delete(l.follows, uri)
+		return
+	}
+	if l.follows == nil {
+		l.follows = map[string]struct{}{}
+	}
+	l.follows[uri] = struct{}{}
+}
+
+// refollow subscribes again on a new session.
+func (l *link) refollow(session *transport.Session) {
+	l.mu.Lock()
+	uris := slices.Collect(maps.Keys(l.follows))
+	l.mu.Unlock()
+	s := l.server
+	for _, uri := range uris {
+		s.work.Go(func() {
+			if err := ask(s.root, session, mcp.MethodSubscribe, uri); err != nil {
+				s.log.WarnContext(s.root, "subscription lost", slog.String("uri", uri), slog.Any("error", err))
+			}
+		})
+	}
 }
 
 func (p *Pool) subscription(ctx context.Context, name string, do func(*server, *transport.Session) error) error {

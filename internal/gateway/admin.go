@@ -56,6 +56,6 @@ func (g *Gateway) restart(ctx context.Context, call *mcp.Call, reply mcp.Reply) 
 	if err := g.pool.Restart(server); err != nil {
 		return err
 	}
-	g.keeper.refresh(server)
+	g.refresh(server)
 	return g.empty(ctx, call, reply)
 }

@@ -74,7 +74,7 @@ func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
 	case g.audit != nil && g.audit.Failing():
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "the audit record cannot be written")
-	case !g.keeper.settle(now):
+	case !g.plain.keeper.settle(now):
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "servers are being tried")
 	default:

@@ -16,7 +16,7 @@ import (
 type events struct{ *Gateway }
 
 // Changed has the server's lists asked for again.
-func (e events) Changed(server string) { e.keeper.refresh(server) }
+func (e events) Changed(server string) { e.refresh(server) }
 
 // Updated tells those who are subscribed to the resource.
 func (e events) Updated(_, uri string, m *wire.Message) { e.hub.Updated(uri, m) }
@@ -57,13 +57,13 @@ func (g *Gateway) Settled(ctx context.Context) Offer {
 	const bound = time.Minute
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	g.keeper.settle(ctx)
-	c, s := g.catalog.Load(), g.setup.Load()
+	g.plain.keeper.settle(ctx)
+	c, s := g.plain.catalog.Load(), g.setup.Load()
 	offer := Offer{
 		Tools: c.Len(mcp.Tool), Prompts: c.Len(mcp.Prompt), Resources: c.Len(mcp.Resource),
-		Servers: g.keeper.listed(),
+		Servers: g.plain.keeper.listed(),
 	}
-	for _, server := range g.keeper.missing() {
+	for _, server := range g.plain.keeper.missing() {
 		offer.Warnings = append(offer.Warnings, "server "+server+" does not answer; `sumun server show "+server+"` tells more")
 	}
 	for _, w := range c.Warnings() {

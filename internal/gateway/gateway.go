@@ -15,7 +15,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/builtin"
-	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -40,10 +39,12 @@ type Gateway struct {
 	sessions *session.Store
 	hub      *notice.Hub
 	pool     *egress.Pool
-	keeper   *keeper
 
-	setup   atomic.Pointer[setup]
-	catalog atomic.Pointer[catalog.Catalog]
+	// plain and asking are the catalogues for clients that can be asked nothing,
+	// and for those that can.
+	plain, asking shelf
+
+	setup atomic.Pointer[setup]
 
 	// draining ends when the gate begins to close.
 	draining context.Context

@@ -25,9 +25,7 @@ const (
 // when they change, and rebuilds the catalogue. A server that fails keeps the
 // lists it last gave and is asked again.
 type keeper struct {
-	list    func(ctx context.Context, server string) (*mcp.Listing, error)
-	changed func(sources []catalog.Source)
-	log     *slog.Logger
+	keeperOptions
 
 	// ctx ends with the keeper, which waits for every asking goroutine.
 	ctx     context.Context
@@ -37,10 +35,22 @@ type keeper struct {
 	settled atomic.Bool
 
 	mu sync.Mutex
+	// asleep says that nobody needs the lists yet; waiting is what to keep then.
+	asleep  bool
+	waiting []catalog.Source
 	// generation counts the configurations.
 	generation int
 	// kept holds what is known of each server, by its name.
 	kept map[string]*kept
+}
+
+// keeperOptions is what a keeper works with.
+type keeperOptions struct {
+	// list asks a server for its lists.
+	list func(ctx context.Context, server string) (*mcp.Listing, error)
+	// changed is told what is known of all servers, in order; one call at a time.
+	changed func(sources []catalog.Source)
+	log     *slog.Logger
 }
 
 // kept is what is known of one server.
@@ -53,9 +63,20 @@ type kept struct {
 	end   context.CancelFunc
 }
 
-func newKeeper(ctx context.Context, log *slog.Logger, list func(context.Context, string) (*mcp.Listing, error), changed func([]catalog.Source)) *keeper {
+func newKeeper(ctx context.Context, o keeperOptions) *keeper {
 	ctx, end := context.WithCancel(ctx)
-	return &keeper{list: list, changed: changed, log: log, ctx: ctx, end: end, kept: map[string]*kept{}}
+	return &keeper{keeperOptions: o, ctx: ctx, end: end, kept: map[string]*kept{}}
+}
+
+// wake has a keeper that is asleep begin.
+func (k *keeper) wake() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.asleep {
+		k.asleep = false
+		k.take(k.waiting, func(string) bool { return true })
+		k.waiting = nil
+	}
 }
 
 // update takes over the servers of a configuration. Lists of servers that stay
@@ -63,6 +84,15 @@ func newKeeper(ctx context.Context, log *slog.Logger, list func(context.Context,
 func (k *keeper) update(sources []catalog.Source, asked func(server string) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.asleep {
+		k.waiting = sources
+		return
+	}
+	k.take(sources, asked)
+}
+
+// take is update with the lock held.
+func (k *keeper) take(sources []catalog.Source, asked func(server string) bool) {
 	next := map[string]*kept{}
 	for _, source := range sources {
 		old := k.kept[source.Server]
@@ -141,9 +171,7 @@ func (k *keeper) fetch(ctx context.Context, s *kept) error {
 func (k *keeper) publish() {
 	sources := make([]catalog.Source, 0, len(k.kept))
 	for _, s := range k.kept {
-		if s.source.Listing != nil {
-			sources = append(sources, s.source)
-		}
+		sources = append(sources, s.source)
 	}
 	slices.SortFunc(sources, func(a, b catalog.Source) int { return a.Order - b.Order })
 	k.changed(sources)
@@ -183,6 +211,16 @@ func (k *keeper) settle(ctx context.Context) bool {
 	defer k.mu.Unlock()
 	k.settled.Store(k.generation == generation)
 	return true
+}
+
+// listing returns what a server offers, nil if that is not known.
+func (k *keeper) listing(server string) *mcp.Listing {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s := k.kept[server]; s != nil {
+		return s.source.Listing
+	}
+	return nil
 }
 
 // listed returns the servers that gave their lists, in the order of the file.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/sumun-mcp/sumun/internal/access"
+	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -15,8 +16,14 @@ func (g *Gateway) subscribe(ctx context.Context, call *mcp.Call, reply mcp.Reply
 	if call.Session == nil {
 		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unsupported, "a subscription needs a session")
 	}
-	if _, ok := g.lookup(ctx, mcp.Resource, call.Name); !ok {
+	resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name)
+	if !ok {
 		return access.Absent(call)
+	}
+	if own, err := g.subscribeOwn(ctx, resource, call); err != nil {
+		return err
+	} else if own {
+		return g.empty(ctx, call, reply)
 	}
 	if g.hub.Subscribe(call.Session.ID, call.Name) {
 		if err := g.watch(ctx, call.Name); err != nil {
@@ -29,15 +36,34 @@ func (g *Gateway) subscribe(ctx context.Context, call *mcp.Call, reply mcp.Reply
 
 // unsubscribe undoes subscribe.
 func (g *Gateway) unsubscribe(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	if call.Session != nil && g.hub.Unsubscribe(call.Session.ID, call.Name) {
+	if call.Session == nil {
+		return g.empty(ctx, call, reply)
+	}
+	own := false
+	if resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name); ok {
+		var err error
+		if own, err = g.subscribeOwn(ctx, resource, call); err != nil {
+			return err
+		}
+	}
+	if !own && g.hub.Unsubscribe(call.Session.ID, call.Name) {
 		g.unwatch(ctx, call.Name)
 	}
 	return g.empty(ctx, call, reply)
 }
 
+// subscribeOwn subscribes through the session that the server has for this client
+// alone; it reports false where clients share one.
+func (g *Gateway) subscribeOwn(ctx context.Context, resource *catalog.Entry, call *mcp.Call) (bool, error) {
+	call.Server = resource.Dest.Server
+	dest := resource.Dest
+	dest.Name = call.Name
+	return g.pool.SubscribeOwn(ctx, dest, call)
+}
+
 // watch subscribes to a resource at its server, for everyone who listens here.
 func (g *Gateway) watch(ctx context.Context, uri string) error {
-	resource, ok := g.catalog.Load().Lookup(mcp.Resource, uri)
+	resource, ok := g.plain.catalog.Load().Lookup(mcp.Resource, uri)
 	if !ok {
 		return mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound, "resource not found: %s", uri)
 	}
@@ -45,7 +71,7 @@ func (g *Gateway) watch(ctx context.Context, uri string) error {
 }
 
 func (g *Gateway) unwatch(ctx context.Context, uri string) {
-	resource, ok := g.catalog.Load().Lookup(mcp.Resource, uri)
+	resource, ok := g.plain.catalog.Load().Lookup(mcp.Resource, uri)
 	if !ok {
 		return
 	}
@@ -100,7 +126,7 @@ func (g *Gateway) filter(call *mcp.Call) (*notice.Filter, error) {
 	}
 	for raw := range wire.Elements(uris) {
 		uri, ok := wire.Unquote(raw)
-		if _, known := g.catalog.Load().Lookup(mcp.Resource, uri); ok && known && call.Caller.View.Sees(mcp.Resource, uri) {
+		if _, known := g.plain.catalog.Load().Lookup(mcp.Resource, uri); ok && known && call.Caller.View.Sees(mcp.Resource, uri) {
 			f.URIs = append(f.URIs, uri)
 		}
 	}

@@ -61,11 +61,10 @@ func emptyResult(r *mcp.Revision) []byte {
 // initialize answers the legacy era's handshake. The door has negotiated the
 // revision and opened the session.
 func (g *Gateway) initialize(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	g.settle(ctx)
 	if call.Session != nil {
 		g.hub.Open(call.Session.ID)
 	}
-	c := g.catalog.Load()
+	c := g.settle(ctx, call)
 	value := []byte(`{"protocolVersion":`)
 	value = wire.AppendQuote(value, call.Revision.Name)
 	value = append(append(value, `,"capabilities":`...), c.Capabilities(call.Revision)...)
@@ -76,8 +75,7 @@ func (g *Gateway) initialize(ctx context.Context, call *mcp.Call, reply mcp.Repl
 
 // discover answers the modern era's question for what we are.
 func (g *Gateway) discover(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	g.settle(ctx)
-	c := g.catalog.Load()
+	c := g.settle(ctx, call)
 	value := mcp.AppendNames([]byte(`{"resultType":"complete","supportedVersions":`))
 	value = append(append(value, `,"capabilities":`...), c.Capabilities(call.Revision)...)
 	value = appendInstructions(value, c.Instructions())
@@ -98,8 +96,7 @@ func list(kind mcp.Kind) answerer {
 		if cursor := call.Member("cursor"); cursor != nil {
 			return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "unknown cursor: the list comes in one page")
 		}
-		g.settle(ctx)
-		return reply.Done(ctx, mcp.Own(g.catalog.Load().List(kind, call.Caller.View, call.Revision)))
+		return reply.Done(ctx, mcp.Own(g.settle(ctx, call).List(kind, call.Caller.View, call.Revision)))
 	}
 }
 

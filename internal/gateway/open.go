@@ -14,10 +14,8 @@ import (
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/builtin"
-	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/egress"
-	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -68,7 +66,6 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	}
 	g.hub = notice.NewHub(g.log)
 	g.sessions = session.NewStore(session.Options{Idle: sessionIdle, Max: maxSessions, Ended: g.sessionEnded})
-	g.catalog.Store(catalog.Build(nil, g.catalogOptions()))
 	g.pool = egress.New(ctx, egress.Options{
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
 		Clients: g.hub, Events: events{g}, Reaper: g.parts.Reaper,
@@ -76,7 +73,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	if err := g.metrics.Watch(g.serverStates, g.sessions.Len); err != nil {
 		return err
 	}
-	g.keeper = newKeeper(g.draining, g.log, g.pool.List, g.rebuild)
+	g.openShelves()
 	return g.apply(ctx, cfg)
 }
 
@@ -110,7 +107,9 @@ func (g *Gateway) apply(ctx context.Context, cfg *config.Config) error {
 	if g.audit != nil {
 		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
 	}
-	g.keeper.update(sources(cfg), func(server string) bool { return changed[server] })
+	for _, s := range []*shelf{&g.plain, &g.asking} {
+		s.keeper.update(sources(cfg), func(server string) bool { return changed[server] })
+	}
 	return nil
 }
 
@@ -202,28 +201,6 @@ func (g *Gateway) inProcess() map[string]*sdk.Server {
 	return map[string]*sdk.Server{builtinServer: g.builtin.Server()}
 }
 
-// rebuild makes the catalogue of what the servers offer now and announces what
-// has really changed.
-func (g *Gateway) rebuild(sources []catalog.Source) {
-	next := catalog.Build(sources, g.catalogOptions())
-	old := g.catalog.Swap(next)
-	for _, kind := range []mcp.Kind{mcp.Tool, mcp.Prompt, mcp.Resource} {
-		if !old.Same(kind, next) {
-			g.hub.ListChanged(kind)
-		}
-	}
-}
-
-// settleTimeout is how long a list waits for servers that have not been tried yet.
-const settleTimeout = 10 * time.Second
-
-// settle waits until every server has been tried, so that the first list is whole.
-func (g *Gateway) settle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	g.keeper.settle(ctx)
-}
-
 // sessionEnded drops what was kept for a client that is gone.
 func (g *Gateway) sessionEnded(id string) {
 	for _, uri := range g.hub.Drop(id) {
@@ -237,8 +214,10 @@ func (g *Gateway) sessionEnded(id string) {
 func (g *Gateway) Close(ctx context.Context) error {
 	g.drain()
 	var errs []error
-	if g.keeper != nil {
-		g.keeper.close()
+	for _, s := range []*shelf{&g.plain, &g.asking} {
+		if s.keeper != nil {
+			s.keeper.close()
+		}
 	}
 	if g.sessions != nil {
 		g.sessions.Close()

@@ -10,7 +10,7 @@ import (
 
 // callTool sends a tool call to the server that has the tool.
 func (g *Gateway) callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	tool, ok := g.lookup(ctx, mcp.Tool, call.Name)
+	tool, ok := g.lookup(ctx, call, mcp.Tool, call.Name)
 	if !ok {
 		return access.Absent(call)
 	}
@@ -29,7 +29,7 @@ func (g *Gateway) callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply)
 
 // getPrompt sends the call to the server that has the prompt.
 func (g *Gateway) getPrompt(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	prompt, ok := g.lookup(ctx, mcp.Prompt, call.Name)
+	prompt, ok := g.lookup(ctx, call, mcp.Prompt, call.Name)
 	if !ok {
 		return access.Absent(call)
 	}
@@ -40,10 +40,10 @@ func (g *Gateway) getPrompt(ctx context.Context, call *mcp.Call, reply mcp.Reply
 // server lists goes to the only server with resources, if there is just one:
 // servers need not list what they serve.
 func (g *Gateway) readResource(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	if resource, ok := g.lookup(ctx, mcp.Resource, call.Name); ok {
+	if resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name); ok {
 		return g.forward(ctx, resource, call, reply)
 	}
-	server, ok := g.catalog.Load().OnlyResourceServer()
+	server, ok := g.shelf(call).catalog.Load().OnlyResourceServer()
 	if !ok {
 		return access.Absent(call)
 	}
@@ -53,23 +53,12 @@ func (g *Gateway) readResource(ctx context.Context, call *mcp.Call, reply mcp.Re
 
 // complete sends the call to the server that has the prompt or template.
 func (g *Gateway) complete(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	g.settle(ctx)
-	entry, err := g.catalog.Load().Ref(call.Member("ref"))
+	entry, err := g.settle(ctx, call).Ref(call.Member("ref"))
 	if err != nil {
 		return err
 	}
 	call.Name = entry.Name
 	return g.forward(ctx, entry, call, reply)
-}
-
-// lookup finds a name, and waits for servers that have not been tried yet before
-// it says that there is none.
-func (g *Gateway) lookup(ctx context.Context, kind mcp.Kind, name string) (*catalog.Entry, bool) {
-	if entry, ok := g.catalog.Load().Lookup(kind, name); ok {
-		return entry, true
-	}
-	g.settle(ctx)
-	return g.catalog.Load().Lookup(kind, name)
 }
 
 func (g *Gateway) forward(ctx context.Context, entry *catalog.Entry, call *mcp.Call, reply mcp.Reply) error {

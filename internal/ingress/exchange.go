@@ -18,7 +18,7 @@ import (
 const (
 	// maxDepth is how deep a message may nest.
 	maxDepth = 512
-	// bodyTimeout is how long a client may take to send a body.
+	// bodyTimeout is how long a client may take to send a body where the options do not say.
 	bodyTimeout = 30 * time.Second
 	// keptBuffer is the largest buffer that is kept for the next request.
 	keptBuffer = 64 << 10
@@ -93,7 +93,7 @@ func (x *exchange) readBody() error {
 	}
 	control := http.NewResponseController(x.w)
 	// A writer that knows no deadlines is one of a test.
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	_ = control.SetReadDeadline(time.Now().Add(x.door.BodyTimeout))
 	buf := bytes.NewBuffer(x.body[:0])
 	if n := x.r.ContentLength; n > 0 {
 		buf.Grow(int(n) + bytes.MinRead)

@@ -4,12 +4,14 @@
 package ingress
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -31,6 +33,8 @@ type HTTPOptions struct {
 	Origins []string
 	// BodyBytes bounds a request's body.
 	BodyBytes int64
+	// BodyTimeout is how long a client may take to send a body: 30 seconds unless it is set.
+	BodyTimeout time.Duration
 	// Log takes what goes wrong on a connection.
 	Log *slog.Logger
 }
@@ -45,6 +49,7 @@ type HTTP struct {
 // NewHTTP returns the door.
 func NewHTTP(o HTTPOptions) *HTTP {
 	d := &HTTP{HTTPOptions: o}
+	d.BodyTimeout = cmp.Or(o.BodyTimeout, bodyTimeout)
 	d.exchanges.New = func() any { return &exchange{door: d} }
 	return d
 }

@@ -126,7 +126,7 @@ func render(t *testing.T, answer *http.Response, want []byte) string {
 	fmt.Fprintf(&out, "%d\n", answer.StatusCode)
 	head, _, _ := strings.Cut(string(want), "\n\n")
 	for _, line := range strings.Split(head, "\n") {
-		if name, _, ok := strings.Cut(line, ": "); ok && !strings.HasPrefix(line, "{") {
+		if name, _, ok := strings.Cut(line, ": "); ok && !strings.HasPrefix(line, "{") && !strings.HasPrefix(line, "data") {
 			fmt.Fprintf(&out, "%s: %s\n", name, answer.Header.Get(name))
 		}
 	}

@@ -25,22 +25,34 @@ type exchange struct {
 	header http.Header
 	sink   Sink
 
-	ctx  context.Context //nolint:containedctx // the questions of a call end with it
-	stop context.CancelFunc
+	ctx context.Context //nolint:containedctx // of the call
 
 	wake chan struct{} // something is in the queue; for pipes only
 
 	mu     sync.Mutex
-	queue  []*Answer      // what a pipe hands to the goroutine of the call, the answer last
-	over   bool           // nobody may enter any more
-	inside sync.WaitGroup // who has entered
+	queue  []*Answer       // what a pipe hands to the goroutine of the call, the answer last
+	over   bool            // nobody may enter any more
+	inside sync.WaitGroup  // who has entered
+	asking context.Context //nolint:containedctx // of the call's questions, once there are some; ends with the call
+	stop   context.CancelFunc
 }
 
 // newExchange returns a call that ends with ctx.
 func newExchange(ctx context.Context, id int64, r *Request, sink Sink) *exchange {
-	c := &exchange{id: id, method: r.Method, name: r.Name, header: r.Header, sink: sink}
-	c.ctx, c.stop = context.WithCancel(ctx)
-	return c
+	return &exchange{id: id, method: r.Method, name: r.Name, header: r.Header, sink: sink, ctx: ctx}
+}
+
+// questions returns the context of the call's questions. It is called by who has entered.
+func (c *exchange) questions() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asking == nil {
+		c.asking, c.stop = context.WithCancel(c.ctx)
+		if c.over {
+			c.stop()
+		}
+	}
+	return c.asking
 }
 
 // listens reports whether the call is a stream of notices, which nothing else is attributed to.
@@ -61,13 +73,15 @@ func (c *exchange) enter() bool {
 func (c *exchange) leave() {
 	c.mu.Lock()
 	c.over = true
-	queue := c.queue
+	queue, stop := c.queue, c.stop
 	c.queue = nil
 	c.mu.Unlock()
 	for _, a := range queue {
 		a.Release()
 	}
-	c.stop()
+	if stop != nil {
+		stop()
+	}
 	c.inside.Wait()
 }
 
@@ -198,9 +212,13 @@ func (t *table) end(id string) {
 }
 
 // owner returns the call that a message of the server belongs to when the line itself does not tell: by our progress token or
-// the id of a subscription; and what carries neither belongs to the only call in flight.
+// the id of a subscription; and what carries neither belongs to the only call in flight. Servers ask for roots when a session
+// begins or when they have changed, whatever call is under way then: that question belongs to the client.
 func (t *table) owner(m *wire.Message) *exchange {
 	if m.Kind == wire.Request {
+		if string(m.MethodName()) == mcp.MethodRoots {
+			return nil
+		}
 		return t.only()
 	}
 	switch string(m.MethodName()) {

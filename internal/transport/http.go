@@ -138,9 +138,8 @@ func (h *httpConn) call(ctx context.Context, c *exchange, body *buffer) (*Answer
 	h.s.table.add(c)
 	defer h.s.table.take(c.id)
 	// The request outlives ctx by the drain of its stream, and ends early when the session is closed.
-	post, abort := context.WithCancel(context.WithoutCancel(ctx))
+	post, abort := context.WithCancel(h.ctx)
 	defer context.AfterFunc(ctx, abort)()
-	defer context.AfterFunc(h.ctx, abort)()
 	a, rest, err := h.exchange(post, c, body)
 	if rest != nil {
 		h.work.Go(func() { drain(rest, abort) })

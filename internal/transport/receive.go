@@ -75,7 +75,7 @@ func (s *Session) question(c *exchange, a *Answer) {
 			return
 		}
 		defer c.inside.Done()
-		sink, parent, wait = c.sink, c.ctx, &c.inside
+		sink, parent, wait = c.sink, c.questions(), &c.inside
 	}
 	if sink == nil {
 		s.refuse(a, "nobody here answers questions")
