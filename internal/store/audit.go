@@ -5,9 +5,33 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/audit"
 )
+
+// insertSizes are how many records one statement writes, from the most on: where
+// many wait, a statement for each would cost more than what it writes.
+var insertSizes = [...]int{32, 8, 1}
+
+// An insert writes so many audit records at once.
+type insert struct {
+	rows int
+	stmt *sql.Stmt
+}
+
+// prepareInserts prepares what AppendRecords writes with.
+func (s *Store) prepareInserts(ctx context.Context) error {
+	for _, rows := range insertSizes {
+		values := strings.Repeat(", (?, ?, ?, ?, ?)", rows)[len(", "):]
+		stmt, err := s.db.PrepareContext(ctx, `INSERT INTO audit_record (seq, body, salt, arguments, result) VALUES `+values)
+		if err != nil {
+			return fmt.Errorf("preparing audit records: %w", err)
+		}
+		s.inserts = append(s.inserts, insert{rows, stmt})
+	}
+	return nil
+}
 
 // AppendRecords numbers and stores audit records, all or none. The transaction
 // holds the database for writing from its start, so that no number is given twice.
@@ -17,16 +41,18 @@ func (s *Store) AppendRecords(ctx context.Context, rows []audit.Row) error {
 		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit_record`).Scan(&last); err != nil {
 			return fmt.Errorf("reading the newest audit record: %w", err)
 		}
-		insert, err := tx.PrepareContext(ctx,
-			`INSERT INTO audit_record (seq, body, salt, arguments, result) VALUES ($1, $2, $3, $4, $5)`)
-		if err != nil {
-			return fmt.Errorf("preparing audit records: %w", err)
-		}
-		defer func() { _ = insert.Close() }() // it ends with its transaction
-		for i, r := range rows {
-			seq := last + int64(i) + 1
-			if _, err := insert.ExecContext(ctx, seq, string(r.Body), r.Salt, text(r.Arguments), text(r.Result)); err != nil {
-				return fmt.Errorf("writing audit record %d: %w", seq, err)
+		var args []any
+		for _, in := range s.inserts {
+			stmt := tx.StmtContext(ctx, in.stmt) // which ends with its transaction
+			for ; len(rows) >= in.rows; rows = rows[in.rows:] {
+				args = args[:0]
+				for _, r := range rows[:in.rows] {
+					last++
+					args = append(args, last, string(r.Body), r.Salt, text(r.Arguments), text(r.Result))
+				}
+				if _, err := stmt.ExecContext(ctx, args...); err != nil {
+					return fmt.Errorf("writing the audit records up to %d: %w", last, err)
+				}
 			}
 		}
 		return nil

@@ -25,6 +25,8 @@ type Store struct {
 	// db has one connection: SQLite has one writer at a time, and a second one
 	// would only wait in another place.
 	db *sql.DB
+	// inserts write audit records, those that write the most first.
+	inserts []insert
 }
 
 // pragmas set up a connection: a write-ahead log, so that a crash leaves what was
@@ -44,8 +46,12 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	db.SetMaxOpenConns(1)
 	s := &Store{db: db}
-	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), db.Close())
+	err = s.migrate(ctx)
+	if err == nil {
+		err = s.prepareInserts(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), s.Close())
 	}
 	return s, nil
 }
@@ -67,7 +73,11 @@ func (s *Store) migrate(ctx context.Context) error {
 
 // Close closes the database.
 func (s *Store) Close() error {
-	if err := s.db.Close(); err != nil {
+	var errs []error
+	for _, in := range s.inserts {
+		errs = append(errs, in.stmt.Close())
+	}
+	if err := errors.Join(append(errs, s.db.Close())...); err != nil {
 		return fmt.Errorf("closing the store: %w", err)
 	}
 	return nil

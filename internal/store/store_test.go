@@ -1,8 +1,12 @@
 package store_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -73,5 +77,52 @@ func TestReopen(t *testing.T) {
 func TestNotADatabase(t *testing.T) {
 	if _, err := store.Open(t.Context(), t.TempDir()); err == nil {
 		t.Error("a directory was opened as a database")
+	}
+}
+
+// TestManyAtOnce writes as many records as need statements of every size, in order.
+func TestManyAtOnce(t *testing.T) {
+	const n = 77
+	s := open(t, filepath.Join(t.TempDir(), "sumun.db"))
+	var rows []audit.Row
+	for i := range n {
+		rows = append(rows, audit.Row{Body: fmt.Appendf(nil, `{"i":%d}`, i+1), Salt: fmt.Append(nil, i), Result: fmt.Append(nil, "r", i)})
+	}
+	if err := s.AppendRecords(t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for r, err := range s.Records(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := rows[read]
+		read++
+		if r.Seq != int64(read) || string(r.Body) != string(want.Body) || string(r.Salt) != string(want.Salt) ||
+			len(r.Arguments) != 0 || string(r.Result) != string(want.Result) {
+			t.Errorf("record %d is %d %s %s %s %s", read, r.Seq, r.Body, r.Salt, r.Arguments, r.Result)
+		}
+	}
+	if read != n {
+		t.Errorf("%d records, want %d", read, n)
+	}
+}
+
+func BenchmarkAppendRecords(b *testing.B) {
+	for _, n := range []int{1, 150, 500} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			s, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "sumun.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			rows := slices.Repeat([]audit.Row{{Body: bytes.Repeat([]byte("x"), 500), Salt: make([]byte, 16)}}, n)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.AppendRecords(context.WithoutCancel(b.Context()), rows); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
