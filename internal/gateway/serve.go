@@ -14,6 +14,8 @@ import (
 // Bounds of a connection, and of the end of all of them.
 const (
 	headerTimeout = 10 * time.Second
+	// requestTimeout bounds the bodies that nobody wants; the door bounds those that it reads.
+	requestTimeout = time.Minute
 	idleTimeout   = 2 * time.Minute
 	headerBytes   = 64 << 10
 	// drainTimeout is how long calls in flight may take once the gate closes.
@@ -28,7 +30,7 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	server := &http.Server{
-		Handler: g, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
+		Handler: g, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}

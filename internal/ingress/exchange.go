@@ -91,9 +91,6 @@ func (x *exchange) readBody() error {
 	if x.r.ContentLength > limit {
 		return errTooLarge
 	}
-	control := http.NewResponseController(x.w)
-	// A writer that knows no deadlines is one of a test.
-	_ = control.SetReadDeadline(time.Now().Add(x.door.BodyTimeout))
 	buf := bytes.NewBuffer(x.body[:0])
 	if n := x.r.ContentLength; n > 0 {
 		buf.Grow(int(n) + bytes.MinRead)
@@ -103,11 +100,26 @@ func (x *exchange) readBody() error {
 	if err != nil {
 		return err
 	}
-	_ = control.SetReadDeadline(time.Time{})
 	if int64(len(x.body)) > limit {
 		return errTooLarge
 	}
+	x.deadline(time.Time{})
 	return nil
+}
+
+// hurry bounds how long the body may take, whether it is read here or, of a request
+// that is refused unread, by net/http. Without one nothing is read any more.
+func (x *exchange) hurry() {
+	if x.r.Body == http.NoBody {
+		x.deadline(time.Time{})
+		return
+	}
+	x.deadline(time.Now().Add(x.door.BodyTimeout))
+}
+
+func (x *exchange) deadline(at time.Time) {
+	// A writer that knows no deadlines is one of a test.
+	_ = http.NewResponseController(x.w).SetReadDeadline(at)
 }
 
 func bodyStatus(err error) int {

@@ -58,6 +58,7 @@ func NewHTTP(o HTTPOptions) *HTTP {
 func (d *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := d.begin(w, r)
 	defer x.end()
+	x.hurry()
 	origin := r.Header.Get("Origin")
 	if !d.hostAllowed(r.Host) || (origin != "" && !d.originAllowed(origin, r.Host)) {
 		x.refuse(http.StatusForbidden, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Forbidden,
