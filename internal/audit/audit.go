@@ -30,13 +30,18 @@ const (
 // A Row is one record as it is stored. Body is never changed; Salt, Arguments and
 // Result can be erased later, which leaves Body, and with it a tree built over
 // the bodies, as it was.
+//
+// A digest in Body is SHA-256(Salt ‖ SHA-256(bytes)), in hexadecimal behind
+// "sha256:". Who has the bytes and the salt can check it; without the salt, not
+// even bytes that are guessed can be told from others. The inner sum lets bytes
+// that are answered often be summed once.
 type Row struct {
 	// Seq numbers the records from 1 on, without a gap. The sink gives it, since
 	// several instances may share one store.
 	Seq int64
 	// Body is the record: a JSON object.
 	Body []byte
-	// Salt is what the digests in Body are salted with: SHA-256 over the salt and the bytes.
+	// Salt is what the digests in Body are salted with: random bytes of this record alone.
 	Salt []byte
 	// Arguments and Result are the call's, where they are kept.
 	Arguments, Result []byte
@@ -45,6 +50,7 @@ type Row struct {
 // A Sink stores rows; internal/store has one.
 type Sink interface {
 	// AppendRecords numbers and stores the rows, all or none, so that they survive a crash.
+	// It keeps nothing of their memory.
 	AppendRecords(ctx context.Context, rows []Row) error
 }
 

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,7 +33,11 @@ func (m *memory) AppendRecords(_ context.Context, rows []audit.Row) error {
 	if m.fail != nil {
 		return m.fail
 	}
-	m.rows = append(m.rows, slices.Clone(rows)...)
+	for _, r := range rows {
+		r.Body, r.Salt = bytes.Clone(r.Body), bytes.Clone(r.Salt)
+		r.Arguments, r.Result = bytes.Clone(r.Arguments), bytes.Clone(r.Result)
+		m.rows = append(m.rows, r)
+	}
 	return nil
 }
 
@@ -85,6 +90,25 @@ func says(result string) mcp.Handler {
 	})
 }
 
+// relays answers with a server's message, the result of which is the given one.
+func relays(t *testing.T, result string) mcp.Handler {
+	t.Helper()
+	m := new(wire.Message)
+	if err := wire.NewScanner(mcp.Vocabulary(), 64).Answer([]byte(`{"jsonrpc":"2.0","id":7,"result":`+result+`}`), m); err != nil {
+		t.Fatal(err)
+	}
+	return mcp.HandlerFunc(func(ctx context.Context, _ *mcp.Call, reply mcp.Reply) error {
+		return reply.Done(ctx, &mcp.Result{Value: m.Bytes(m.Result), Message: m, Revision: mcp.Latest()})
+	})
+}
+
+// digest is what a record says of bytes.
+func digest(salt, b []byte) string {
+	sum := sha256.Sum256(b)
+	sum = sha256.Sum256(slices.Concat(salt, sum[:]))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
 func fails(err error) mcp.Handler {
 	return mcp.HandlerFunc(func(context.Context, *mcp.Call, mcp.Reply) error { return err })
 }
@@ -94,13 +118,16 @@ func TestRecord(t *testing.T) {
 		name     string
 		payloads audit.Payloads
 		handler  mcp.Handler
+		result   string // empty for none
 		want     map[string]any
 		full     bool
 	}{
-		{"ok", audit.Hash, says(`{"content":[]}`), map[string]any{"outcome": "ok"}, false},
-		{"kept in full", audit.Full, says(`{"content":[]}`), map[string]any{"outcome": "ok"}, true},
-		{"a tool that failed", audit.Hash, says(`{"isError":true}`), map[string]any{"outcome": "tool-error"}, false},
-		{"an error", audit.Hash, fails(mcp.Errorf(-32602, mcp.NotFound, "unknown tool")), map[string]any{
+		{"ok", audit.Hash, says(`{"content":[]}`), `{"content":[]}`, map[string]any{"outcome": "ok"}, false},
+		{"kept in full", audit.Full, says(`{"content":[]}`), `{"content":[]}`, map[string]any{"outcome": "ok"}, true},
+		{"a tool that failed", audit.Hash, says(`{"isError":true}`), `{"isError":true}`, map[string]any{"outcome": "tool-error"}, false},
+		{"a server's", audit.Hash, relays(t, `{"content":[]}`), `{"content":[]}`, map[string]any{"outcome": "ok"}, false},
+		{"a server's tool that failed", audit.Hash, relays(t, `{"isError":true}`), `{"isError":true}`, map[string]any{"outcome": "tool-error"}, false},
+		{"an error", audit.Hash, fails(mcp.Errorf(-32602, mcp.NotFound, "unknown tool")), "", map[string]any{
 			"outcome": "error", "code": float64(-32602), "reason": "not-found", "error": "unknown tool",
 		}, false},
 	}
@@ -131,9 +158,11 @@ func TestRecord(t *testing.T) {
 			if strings.Contains(string(row.Body), "very-secret") || strings.Contains(string(row.Body), "s3") {
 				t.Errorf("the record gives a secret away: %s", row.Body)
 			}
-			sum := sha256.Sum256(slices.Concat(row.Salt, call.Params()))
-			if record["arguments"] != "sha256:"+hex.EncodeToString(sum[:]) {
-				t.Errorf("the digest of the arguments is %v", record["arguments"])
+			if want := digest(row.Salt, call.Params()); record["arguments"] != want {
+				t.Errorf("the digest of the arguments is %v, want %s", record["arguments"], want)
+			}
+			if want := digest(row.Salt, []byte(tt.result)); tt.result != "" && record["result"] != want {
+				t.Errorf("the digest of the result is %v, want %s", record["result"], want)
 			}
 			if kept := string(row.Arguments) == string(call.Params()) && string(row.Result) == `{"content":[]}`; kept != tt.full {
 				t.Errorf("kept in full: %v, want %v", kept, tt.full)

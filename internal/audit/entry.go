@@ -32,6 +32,7 @@ type recordingReply struct {
 	mcp.Reply
 	entry  *entry
 	digest [sha256.Size]byte
+	tool   bool // the call is one of a tool
 	done   bool
 	failed bool // the tool says that it failed
 }
@@ -39,10 +40,10 @@ type recordingReply struct {
 // Done notes the result and passes it on.
 func (r *recordingReply) Done(ctx context.Context, result *mcp.Result) error {
 	r.done = true
-	r.failed = string(wire.Get(result.Value, "isError")) == "true"
+	r.failed = r.tool && saysError(result)
 	e := r.entry
 	if e.payloads != None {
-		r.digest = e.digest(result.Value)
+		r.digest = e.digest(result.Digest())
 	}
 	if e.payloads == Full {
 		e.result = append(e.result[:0], result.Value...)
@@ -50,10 +51,19 @@ func (r *recordingReply) Done(ctx context.Context, result *mcp.Result) error {
 	return r.Reply.Done(ctx, result)
 }
 
+// saysError reports whether a tool's result is that the tool failed.
+func saysError(result *mcp.Result) bool {
+	const member = "isError"
+	if m := result.Message; m != nil {
+		return string(m.Bytes(m.Member(member))) == "true"
+	}
+	return string(wire.Get(result.Value, member)) == "true"
+}
+
 func (e *entry) begin(call *mcp.Call, p Payloads) {
 	e.started, e.payloads, e.source = time.Now(), p, ""
 	e.body, e.arguments, e.result = e.body[:0], e.arguments[:0], e.result[:0]
-	e.reply = recordingReply{entry: e}
+	e.reply = recordingReply{entry: e, tool: call.Method == mcp.MethodToolsCall}
 	if p != None {
 		salt(e.salt[:])
 	}
@@ -62,14 +72,12 @@ func (e *entry) begin(call *mcp.Call, p Payloads) {
 	}
 }
 
-// digest is SHA-256 over the salt and the bytes.
-func (e *entry) digest(b []byte) [sha256.Size]byte {
-	h := sha256.New()
-	h.Write(e.salt[:])
-	h.Write(b)
-	var sum [sha256.Size]byte
-	h.Sum(sum[:0])
-	return sum
+// digest is what stands on record of bytes with that SHA-256; see [Row].
+func (e *entry) digest(sum [sha256.Size]byte) [sha256.Size]byte {
+	var salted [saltBytes + sha256.Size]byte
+	copy(salted[:], e.salt[:])
+	copy(salted[saltBytes:], sum[:])
+	return sha256.Sum256(salted[:])
 }
 
 // finish writes the record. Its members are told in docs/audit.md.
@@ -83,9 +91,9 @@ func (e *entry) finish(call *mcp.Call, err error) {
 		b = appendString(b, "caller", call.Caller.ID)
 	}
 	if call.Session != nil {
-		b = appendString(b, "session", sessionTag(call.Session.ID))
+		b = appendSession(b, call.Session.ID)
 	}
-	b = appendString(b, "client", clientName(call.ClientInfo))
+	b = appendClient(b, call.ClientInfo)
 	b = appendString(b, "transport", call.Transport)
 	b = appendString(b, "remote", call.Remote)
 	if call.Revision != nil {
@@ -106,7 +114,7 @@ func (e *entry) appendDigests(b []byte, call *mcp.Call) []byte {
 		return b
 	}
 	if params := call.Params(); params != nil {
-		b = appendDigest(b, "arguments", e.digest(params))
+		b = appendDigest(b, "arguments", e.digest(sha256.Sum256(params)))
 	}
 	if e.reply.done {
 		b = appendDigest(b, "result", e.reply.digest)
@@ -149,22 +157,20 @@ func appendDigest(b []byte, name string, sum [sha256.Size]byte) []byte {
 	return append(hex.AppendEncode(b, sum[:]), '"')
 }
 
-// sessionTag tells sessions apart without giving their ids away.
-func sessionTag(id string) string {
+// appendSession appends what tells sessions apart without giving their ids away.
+func appendSession(b []byte, id string) []byte {
 	sum := sha256.Sum256([]byte(id))
-	return hex.EncodeToString(sum[:6])
+	b = append(b, `,"session":"`...)
+	return append(hex.AppendEncode(b, sum[:6]), '"')
 }
 
-// clientName is what the client calls itself, cut to what a record needs.
-func clientName(info []byte) string {
-	name, _ := wire.Unquote(wire.Get(info, "name"))
-	version, _ := wire.Unquote(wire.Get(info, "version"))
-	if version != "" {
-		name += " " + version
-	}
+// appendClient appends what the client calls itself, cut to what a record needs.
+func appendClient(b, info []byte) []byte {
 	const longest = 100
-	if len(name) > longest {
-		name = name[:longest]
+	var buf [longest + 1]byte
+	name := wire.AppendUnquoted(buf[:0], wire.Get(info, "name"))
+	if version := wire.Get(info, "version"); len(version) > len(`""`) {
+		name = wire.AppendUnquoted(append(name, ' '), version)
 	}
-	return name
+	return appendString(b, "client", string(name[:min(len(name), longest)]))
 }

@@ -21,7 +21,9 @@ const (
 // A writer stores records. It has one goroutine.
 type writer struct {
 	*Log
+	// rows wait to be stored; they lie in the memory of held, which is free once they are.
 	rows []Row
+	held []*entry
 	// floods counts refusals, by their source, that came after one on record.
 	floods map[string]*flood
 }
@@ -81,13 +83,24 @@ func (w *writer) gather() {
 	}
 }
 
-// take makes a row of an entry, or counts it into a flood, and frees the entry.
+// take makes a row of an entry, or counts it into a flood.
 func (w *writer) take(e *entry) {
-	defer w.free(e)
 	if e.source != "" && w.flooded(e) {
+		w.free(e)
 		return
 	}
 	w.rows = append(w.rows, e.row())
+	w.held = append(w.held, e)
+}
+
+// stored frees what the rows have needed.
+func (w *writer) stored() {
+	for _, e := range w.held {
+		w.free(e)
+	}
+	clear(w.held)
+	clear(w.rows)
+	w.rows, w.held = w.rows[:0], w.held[:0]
 }
 
 // free keeps an entry for another record, unless it has grown large.
@@ -98,13 +111,14 @@ func (w *writer) free(e *entry) {
 	}
 }
 
+// row returns the entry's record, which shares its memory.
 func (e *entry) row() Row {
-	r := Row{Body: bytes.Clone(e.body)}
+	r := Row{Body: e.body}
 	if e.payloads != None {
-		r.Salt = bytes.Clone(e.salt[:])
+		r.Salt = e.salt[:]
 	}
 	if e.payloads == Full {
-		r.Arguments, r.Result = bytes.Clone(e.arguments), bytes.Clone(e.result)
+		r.Arguments, r.Result = e.arguments, e.result
 	}
 	return r
 }
@@ -149,7 +163,7 @@ func (w *writer) store(ctx context.Context) {
 		err := w.sink.AppendRecords(ctx, w.rows)
 		if err == nil {
 			w.failing.Store(false)
-			w.rows = w.rows[:0]
+			w.stored()
 			return
 		}
 		w.failing.Store(true)

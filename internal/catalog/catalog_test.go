@@ -152,7 +152,7 @@ func TestOrderOfArrival(t *testing.T) {
 		if diff := cmp.Diff(where(whole, mcp.Tool), where(got, mcp.Tool)); diff != "" {
 			t.Fatalf("another order, another catalogue (-first +this):\n%s", diff)
 		}
-		if !got.Same(mcp.Tool, whole) || string(got.List(mcp.Tool, everything, mcp.Latest())) != string(whole.List(mcp.Tool, everything, mcp.Latest())) {
+		if !got.Same(mcp.Tool, whole) || string(got.List(mcp.Tool, everything, mcp.Latest()).Value) != string(whole.List(mcp.Tool, everything, mcp.Latest()).Value) {
 			t.Fatal("another order, another list")
 		}
 	}
@@ -221,17 +221,17 @@ func TestRelayOfElements(t *testing.T) {
 		t.Errorf("Raw = %s", got)
 	}
 	legacy := `{"tools":[{"title":"\u00e9","n\u0061me" : "s.x","big":9007199254740993.10,"x-vendor":{"a":[1,  2]},"inputSchema":{"type":"object"},"execution":{"taskSupport":"optional"}}]}`
-	if diff := cmp.Diff(legacy, string(c.List(mcp.Tool, everything, mcp.LatestLegacy()))); diff != "" {
+	if diff := cmp.Diff(legacy, string(c.List(mcp.Tool, everything, mcp.LatestLegacy()).Value)); diff != "" {
 		t.Errorf("legacy (-want +got):\n%s", diff)
 	}
 	modern := `{"resultType":"complete","tools":[{"title":"\u00e9","n\u0061me" : "s.x","big":9007199254740993.10,"x-vendor":{"a":[1,  2]},"inputSchema":{"type":"object"},"outputSchema":{"type":"array"}}],` +
 		`"ttlMs":0,"cacheScope":"public","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"sumun"}}}`
-	if diff := cmp.Diff(modern, string(c.List(mcp.Tool, everything, mcp.Latest()))); diff != "" {
+	if diff := cmp.Diff(modern, string(c.List(mcp.Tool, everything, mcp.Latest()).Value)); diff != "" {
 		t.Errorf("modern (-want +got):\n%s", diff)
 	}
 	// What a modern server says of execution is its own affair.
 	c = Build([]Source{{Server: "s", Listing: &mcp.Listing{Revision: mcp.Latest(), Tools: [][]byte{[]byte(raw)}}}}, Options{})
-	if got := string(c.List(mcp.Tool, everything, mcp.Latest())); !strings.Contains(got, raw) {
+	if got := string(c.List(mcp.Tool, everything, mcp.Latest()).Value); !strings.Contains(got, raw) {
 		t.Errorf("modern to modern = %s", got)
 	}
 }
@@ -260,7 +260,7 @@ func TestListsFollowTheView(t *testing.T) {
 		{mcp.Template + 1, everything, ``},
 	}
 	for _, tt := range tests {
-		if got := string(c.List(tt.kind, tt.view, mcp.Latest())); got != tt.want {
+		if got := string(c.List(tt.kind, tt.view, mcp.Latest()).Value); got != tt.want {
 			t.Errorf("List(%d) = %s\nwant %s", tt.kind, got, tt.want)
 		}
 	}
@@ -292,7 +292,7 @@ func TestPagesAreRenderedOnceAndBounded(t *testing.T) {
 	}
 	size := 0
 	for _, p := range c.pages.kept {
-		size += len(p.value)
+		size += len(p.result.Value)
 	}
 	if size != c.pages.size {
 		t.Errorf("size = %d, want %d", c.pages.size, size)
@@ -485,7 +485,7 @@ func FuzzBuild(f *testing.F) {
 		c := Build([]Source{{Server: "a", Listing: l}, {Server: "b", Prefix: "b", HTTP: true, Listing: l}, {Server: "c", Own: true, Listing: l}}, Options{})
 		for kind := range kinds {
 			for _, rev := range mcp.Revisions() {
-				list := c.List(kind, everything, rev)
+				list := c.List(kind, everything, rev).Value
 				if err := scanner.Value(list); err != nil {
 					t.Fatalf("List(%d) = %s: %v", kind, list, err)
 				}

@@ -29,10 +29,10 @@ type pageKey struct {
 	view  string
 }
 
-// A page is one rendered list; its value may be read once ready is closed.
+// A page is one rendered list; its result may be read once ready is closed.
 type page struct {
-	ready chan struct{}
-	value []byte
+	ready  chan struct{}
+	result *mcp.Result
 }
 
 // A form is what the revisions differ in where lists are concerned.
@@ -47,11 +47,11 @@ func formOf(r *mcp.Revision) form {
 func (p *pages) init() { p.kept = map[pageKey]*page{} }
 
 // List returns the complete result of a list method: everything of that kind that
-// the view lists, in the form of the revision. The bytes are shared and must not
+// the view lists, in the form of the revision. The result is shared and must not
 // be changed.
-func (c *Catalog) List(kind mcp.Kind, view *mcp.View, rev *mcp.Revision) []byte {
+func (c *Catalog) List(kind mcp.Kind, view *mcp.View, rev *mcp.Revision) *mcp.Result {
 	if kind >= kinds {
-		return nil
+		return mcp.Own(nil)
 	}
 	key := pageKey{kind: kind, form: formOf(rev)}
 	switch {
@@ -69,37 +69,37 @@ func (c *Catalog) List(kind mcp.Kind, view *mcp.View, rev *mcp.Revision) []byte 
 		return c.renderOnce(key, view)
 	}
 	<-p.ready
-	return p.value
+	return p.result
 }
 
 // renderOnce renders a list that is not kept yet, or waits for the one who does.
-func (c *Catalog) renderOnce(key pageKey, view *mcp.View) []byte {
+func (c *Catalog) renderOnce(key pageKey, view *mcp.View) *mcp.Result {
 	c.pages.mu.Lock()
 	if p := c.pages.kept[key]; p != nil {
 		c.pages.mu.Unlock()
 		<-p.ready
-		return p.value
+		return p.result
 	}
 	p := &page{ready: make(chan struct{})}
 	c.pages.kept[key] = p
 	c.pages.mu.Unlock()
 	defer close(p.ready)
-	p.value = c.render(key, view)
+	p.result = c.render(key, view)
 	c.pages.keep(key, p)
-	return p.value
+	return p.result
 }
 
 // keep counts a page that was rendered and lets others go if there are too many.
 func (p *pages) keep(key pageKey, rendered *page) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.size += len(rendered.value)
+	p.size += len(rendered.result.Value)
 	for other, page := range p.kept {
 		if p.size <= maxPageBytes && len(p.kept) <= maxPages {
 			return
 		}
 		if other != key && page.isReady() {
-			p.size -= len(page.value)
+			p.size -= len(page.result.Value)
 			delete(p.kept, other)
 		}
 	}
@@ -114,8 +114,16 @@ func (p *page) isReady() bool {
 	}
 }
 
-// render writes the list.
-func (c *Catalog) render(key pageKey, view *mcp.View) []byte {
+// render makes the result, with its digest, so that what is on record of it need not be worked out for each call.
+func (c *Catalog) render(key pageKey, view *mcp.View) *mcp.Result {
+	result := mcp.Own(c.write(key, view))
+	sum := result.Digest()
+	result.Sum = &sum
+	return result
+}
+
+// write writes the list.
+func (c *Catalog) write(key pageKey, view *mcp.View) []byte {
 	f := key.form
 	shown, size := c.shown(key.kind, view)
 	dst := make([]byte, 0, size+256+len(c.options.ServerInfo))

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -59,6 +60,16 @@ type Result struct {
 	// Revision is what the server speaks, nil when the house answers by itself:
 	// then Value is already in the form of the call's revision.
 	Revision *Revision
+	// Sum is the SHA-256 of Value where it is known beforehand, else nil; see Digest.
+	Sum *[sha256.Size]byte
+}
+
+// Digest returns the SHA-256 of Value.
+func (r *Result) Digest() [sha256.Size]byte {
+	if r.Sum != nil {
+		return *r.Sum
+	}
+	return sha256.Sum256(r.Value)
 }
 
 // Own returns the result of a call that the house answers by itself.

@@ -22,6 +22,14 @@ func Unquote(raw []byte) (string, bool) {
 	return string(appendUnescaped(make([]byte, 0, len(raw)), raw)), true
 }
 
+// AppendUnquoted appends what Unquote returns: nothing if raw is not a string.
+func AppendUnquoted(dst, raw []byte) []byte {
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
+		return dst
+	}
+	return appendUnescaped(dst, raw[1:len(raw)-1])
+}
+
 // KeyEqual reports whether a key, as it stands between its quotes, is name once unescaped. The key must have been scanned.
 func KeyEqual(rawKey []byte, name string) bool {
 	if len(rawKey) <= len(name) { // an escape is always longer than what it stands for
