@@ -16,8 +16,8 @@ const (
 	headerTimeout = 10 * time.Second
 	// requestTimeout bounds the bodies that nobody wants; the door bounds those that it reads.
 	requestTimeout = time.Minute
-	idleTimeout   = 2 * time.Minute
-	headerBytes   = 64 << 10
+	idleTimeout    = 2 * time.Minute
+	headerBytes    = 64 << 10
 	// drainTimeout is how long calls in flight may take once the gate closes.
 	drainTimeout = 20 * time.Second
 	// cancelTimeout is how long cancelled calls may take to say so.
