@@ -8,6 +8,7 @@ package egress
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"maps"
 	"slices"
@@ -52,6 +53,8 @@ type Options struct {
 	// Reaper is the beginning of the command line that runs sandbox.Reap: this program and its verb. Without it the children of
 	// a server's process may outlive us if we are killed.
 	Reaper []string
+	// RootCAs are the certificates that servers over HTTPS are checked against; nil stands for those of the system.
+	RootCAs *x509.CertPool
 }
 
 // A Pool is the servers of a configuration with the sessions that are open. Its methods may be called concurrently, but Update

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -134,7 +135,8 @@ func (s *server) newTarget() transport.Target {
 		for name, value := range c.Headers {
 			t.Header.Set(name, value)
 		}
-		s.carrier = transport.NewRoundTripper()
+		s.carrier = transport.NewRoundTripper(c.URL)
+		s.carrier.TLSClientConfig = &tls.Config{RootCAs: s.pool.opts.RootCAs, MinVersion: tls.VersionTLS12}
 		t.RoundTripper = s.carrier
 	default:
 		t.Command = &sandbox.Command{Path: c.Command, Args: c.Args, Env: c.Env, Dir: c.Cwd, Reaper: s.pool.opts.Reaper}

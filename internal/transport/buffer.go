@@ -4,7 +4,6 @@ import (
 	"io"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -13,11 +12,8 @@ import (
 // mostKept is the size above which a buffer is left to the garbage collector, so that one large message does not stay for ever.
 const mostKept = 256 << 10
 
-// A buffer holds one outgoing message. It is shared by counting: the last owner gives it back.
-type buffer struct {
-	bytes []byte
-	refs  atomic.Int32
-}
+// A buffer holds one outgoing message. It has one owner, who gives it back or leaves it to the garbage collector.
+type buffer struct{ bytes []byte }
 
 // buffers and answers are free lists: they hold no state of their own.
 var (
@@ -25,23 +21,16 @@ var (
 	answers = sync.Pool{New: func() any { return new(Answer) }}
 )
 
-// newBuffer returns an empty buffer with one owner.
-func newBuffer() *buffer {
+// newBuffer returns an empty buffer with room for size bytes.
+func newBuffer(size int) *buffer {
 	b := buffers.Get().(*buffer) //nolint:errcheck // it holds nothing else
-	b.bytes = b.bytes[:0]
-	b.refs.Store(1)
+	b.bytes = slices.Grow(b.bytes[:0], size)
 	return b
 }
 
-// retain adds an owner.
-func (b *buffer) retain() *buffer {
-	b.refs.Add(1)
-	return b
-}
-
-// release ends the ownership of one owner.
+// release gives the buffer back.
 func (b *buffer) release() {
-	if b.refs.Add(-1) == 0 && cap(b.bytes) <= mostKept {
+	if cap(b.bytes) <= mostKept {
 		buffers.Put(b)
 	}
 }

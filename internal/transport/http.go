@@ -19,10 +19,16 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// NewRoundTripper returns what carries HTTP requests to servers, tuned for many small calls: connections are kept, answers are
-// not decompressed, and an answer may be long in coming.
-func NewRoundTripper() *http.Transport {
+// NewRoundTripper returns what carries HTTP requests to the server at address, tuned for many small calls: connections are kept,
+// answers are not decompressed, and an answer may be long in coming.
+func NewRoundTripper(address string) *http.Transport {
 	const buffer = 8 << 10
+	// Node and Python close a connection that was idle for five seconds. A call that meets the end of its connection may have
+	// been begun and cannot be repeated, so ours has to be the earlier end. What ends TLS keeps connections for a minute.
+	idle := 4 * time.Second
+	if strings.HasPrefix(address, "https:") {
+		idle = 50 * time.Second
+	}
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment, // which leaves loopback alone
@@ -30,7 +36,7 @@ func NewRoundTripper() *http.Transport {
 		TLSHandshakeTimeout: 10 * time.Second,
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: 512,
-		IdleConnTimeout:     90 * time.Second,
+		IdleConnTimeout:     idle,
 		WriteBufferSize:     buffer,
 		ReadBufferSize:      buffer,
 		ForceAttemptHTTP2:   true,
@@ -64,7 +70,7 @@ func dialHTTP(ctx context.Context, s *Session) (conn, error) {
 	}
 	h := &httpConn{s: s, url: u, rt: s.target.RoundTripper, gone: make(chan struct{})}
 	if h.rt == nil {
-		h.own = NewRoundTripper()
+		h.own = NewRoundTripper(s.target.URL)
 		h.rt = h.own
 	}
 	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -342,12 +348,10 @@ func (h *httpConn) header(c *exchange) http.Header {
 // contentJSON is shared by all requests. Nobody changes it.
 var contentJSON = []string{mediaJSON}
 
-// do makes an HTTP request and follows redirects that stay at the same origin and keep the method. It owns body, which may be nil.
+// do makes an HTTP request and follows redirects that stay at the same origin and keep the method. Body may be nil; it is not
+// given back, since net/http may go on reading from it after the response.
 func (h *httpConn) do(ctx context.Context, method string, header http.Header, body *buffer) (*http.Response, error) {
 	const mostRedirects = 3
-	if body != nil {
-		defer body.release()
-	}
 	at := h.url
 	for n := 0; ; n++ {
 		resp, err := h.rt.RoundTrip(newRequest(ctx, method, at, header, body))
@@ -384,28 +388,10 @@ func newRequest(ctx context.Context, method string, u *url.URL, header http.Head
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
 	if body != nil {
+		// In this form net/http sees that the body is in memory, and writes it together with the headers.
 		req.ContentLength = int64(len(body.bytes))
-		req.Body = newBody(body)
-		req.GetBody = func() (io.ReadCloser, error) { return newBody(body), nil } // while do holds it
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body.bytes)), nil }
+		req.Body, _ = req.GetBody()
 	}
 	return req
-}
-
-// A body is a request's body that gives its buffer back once net/http has done with it, which may be after the response.
-type body struct {
-	bytes.Reader
-	buf  *buffer
-	once sync.Once
-}
-
-func newBody(b *buffer) *body {
-	r := &body{buf: b.retain()}
-	r.Reset(b.bytes)
-	return r
-}
-
-// Close gives the buffer back.
-func (b *body) Close() error {
-	b.once.Do(b.buf.release)
-	return nil
 }

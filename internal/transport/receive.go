@@ -112,7 +112,8 @@ func (s *Session) answer(ctx context.Context, m *wire.Message, result []byte, er
 	if result == nil && err == nil {
 		return
 	}
-	b := newBuffer()
+	const envelope = 128
+	b := newBuffer(envelope + len(result))
 	b.bytes = append(append(b.bytes, `{"jsonrpc":"2.0","id":`...), m.Bytes(m.ID)...)
 	if err != nil {
 		b.bytes = appendError(append(b.bytes, `,"error":`...), err)

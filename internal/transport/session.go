@@ -137,12 +137,6 @@ func (s *Session) cancellation(id int64) *buffer {
 
 // compose writes a message: a request if id is not 0, else a notification.
 func (s *Session) compose(r *Request, id int64) *buffer {
-	b := newBuffer()
-	b.bytes = append(b.bytes, `{"jsonrpc":"2.0"`...)
-	if id != 0 {
-		b.bytes = wire.AppendInt(append(b.bytes, `,"id":`...), id)
-	}
-	b.bytes = wire.AppendQuote(append(b.bytes, `,"method":`...), r.Method)
 	params, patches := r.Params, r.Patches
 	if meta := s.meta(r, id); len(meta) > 0 {
 		if len(params) == 0 {
@@ -150,6 +144,17 @@ func (s *Session) compose(r *Request, id int64) *buffer {
 		}
 		patches = append([]wire.Patch{AddMeta(params, meta)}, patches...)
 	}
+	const envelope = 128
+	size := envelope + len(params)
+	for _, p := range patches {
+		size += len(p.With)
+	}
+	b := newBuffer(size)
+	b.bytes = append(b.bytes, `{"jsonrpc":"2.0"`...)
+	if id != 0 {
+		b.bytes = wire.AppendInt(append(b.bytes, `,"id":`...), id)
+	}
+	b.bytes = wire.AppendQuote(append(b.bytes, `,"method":`...), r.Method)
 	if len(params) > 0 {
 		b.bytes = wire.AppendPatched(append(b.bytes, `,"params":`...), params, patches...)
 	}
