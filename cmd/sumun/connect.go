@@ -33,24 +33,19 @@ func (a *app) connect(ctx context.Context) error {
 		return err
 	}
 	if running != nil {
-		return a.bridge(ctx, running)
+		return a.servePipe(ctx, bridgeTo(running), gateway.Parts{Bridge: true, RootCAs: running.rootCAs()})
 	}
 	cfg, err := a.loadConfig()
 	if err != nil {
 		return err
 	}
-	return a.servePipe(ctx, cfg, false, func(g *gateway.Gateway) (*mcp.Caller, error) {
-		if key := a.getenv("SUMUN_KEY"); key != "" {
-			return g.Caller(key)
-		}
-		return g.Local(), nil
-	})
+	return a.servePipe(ctx, cfg, gateway.Parts{})
 }
 
-// bridge serves the pipe with a gateway of one server: the running gateway. The
-// doors and ways out are the same as everywhere, so that both eras, questions and
-// notices cross the bridge.
-func (a *app) bridge(ctx context.Context, to *running) error {
+// bridgeTo is the configuration of a gateway of one server: the running gateway.
+// The doors and ways out are the same as everywhere, so that both eras, questions
+// and notices cross the bridge.
+func bridgeTo(to *running) *config.Config {
 	cfg := config.Default()
 	cfg.Builtin = false
 	cfg.Log.Level = "warn"
@@ -60,22 +55,26 @@ func (a *app) bridge(ctx context.Context, to *running) error {
 		server.Headers = map[string]string{"Authorization": "Bearer " + to.key}
 	}
 	cfg.Servers = []config.Server{server}
-	return a.servePipe(ctx, cfg, true, func(g *gateway.Gateway) (*mcp.Caller, error) { return g.Local(), nil })
+	return cfg
 }
 
 // servePipe serves standard input and output with a gateway in this process.
-func (a *app) servePipe(ctx context.Context, cfg *config.Config, bridge bool, who func(*gateway.Gateway) (*mcp.Caller, error)) error {
-	g, err := gateway.Open(ctx, cfg, gateway.Parts{
-		Log: a.logger(cfg), Version: version, Reaper: a.reaper(), Bridge: bridge,
-	})
+func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.Parts) error {
+	parts.Log, parts.Version, parts.Reaper = a.logger(cfg, nil), version, a.reaper()
+	g, err := gateway.Open(ctx, cfg, parts)
 	if err != nil {
 		return fmt.Errorf("opening the gateway: %w", err)
 	}
-	caller, err := who(g)
-	if err == nil {
-		err = g.ServePipe(ctx, caller, gateway.Pipe{In: a.stdin, Out: a.stdout})
-	} else {
-		err = &exitError{code: exitDenied, msg: "the key in SUMUN_KEY is not one of this gateway", hint: "sumun connect without SUMUN_KEY uses the key local", err: err}
+	key := ""
+	if !parts.Bridge { // there the gateway behind asks for it
+		key = a.getenv("SUMUN_KEY")
+	}
+	err = g.ServePipe(ctx, key, gateway.Pipe{In: a.stdin, Out: a.stdout})
+	if told := mcp.AsError(err); told != nil {
+		err = &exitError{
+			code: exitDenied, msg: "the key in SUMUN_KEY is not one of this gateway", err: err,
+			hint: "without SUMUN_KEY the key local is used",
+		}
 	}
 	return errors.Join(err, g.Close(context.WithoutCancel(ctx)))
 }

@@ -42,7 +42,7 @@ func (a *app) findGateway(ctx context.Context) (*running, error) {
 		if key == "" && named == place.announced() {
 			key = place.localKey() // never shown to a gateway that is not this directory's
 		}
-		return &running{url: named, key: key, carrier: place.carrier()}, nil
+		return &running{url: named, key: key, carrier: place.carrier(named)}, nil
 	}
 	endpoint, err := os.ReadFile(place.endpoint())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -51,7 +51,8 @@ func (a *app) findGateway(ctx context.Context) (*running, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for a running gateway: %w", err)
 	}
-	r := &running{url: strings.TrimSpace(string(endpoint)), key: cmp.Or(key, place.localKey()), carrier: place.carrier()}
+	address := strings.TrimSpace(string(endpoint))
+	r := &running{url: address, key: cmp.Or(key, place.localKey()), carrier: place.carrier(address)}
 	if !r.lives(ctx) {
 		return nil, nil //nolint:nilnil // one ran here, and ended without saying so
 	}
@@ -97,8 +98,8 @@ func (p place) localKey() string {
 
 // carrier carries requests to the gateway. A certificate that the gateway's own
 // configuration names is trusted, since it may be self-signed.
-func (p place) carrier() *http.Transport {
-	carrier := transport.NewRoundTripper()
+func (p place) carrier(address string) *http.Transport {
+	carrier := transport.NewRoundTripper(address)
 	pem, err := os.ReadFile(p.certFile)
 	if p.certFile == "" || err != nil {
 		return carrier
@@ -110,6 +111,14 @@ func (p place) carrier() *http.Transport {
 	pool.AppendCertsFromPEM(pem)
 	carrier.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	return carrier
+}
+
+// rootCAs are the certificates that the gateway's own is checked against.
+func (r *running) rootCAs() *x509.CertPool {
+	if r.carrier.TLSClientConfig == nil {
+		return nil
+	}
+	return r.carrier.TLSClientConfig.RootCAs
 }
 
 // lives asks the gateway whether it is there.

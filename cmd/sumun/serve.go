@@ -45,13 +45,14 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	if err != nil {
 		return err
 	}
-	log := a.logger(cfg)
+	level := new(slog.LevelVar)
+	log := a.logger(cfg, level)
 	listener, err := open(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed by Serve, unless that was never reached
-	g, err := gateway.Open(ctx, cfg, gateway.Parts{Log: log, Version: version, Reaper: a.reaper()})
+	g, err := gateway.Open(ctx, cfg, gateway.Parts{Log: log, Level: level, Version: version, Reaper: a.reaper()})
 	if err != nil {
 		return fmt.Errorf("opening the gateway: %w", err)
 	}
@@ -93,13 +94,16 @@ func (a *app) loadConfig() (*config.Config, error) {
 	return cfg, nil
 }
 
-// logger writes what the gateway tells people to stderr.
-func (a *app) logger(cfg *config.Config) *slog.Logger {
-	var level slog.Level
+// logger writes what the gateway tells people to stderr, from the configured level
+// on, which is put into level if there is one.
+func (a *app) logger(cfg *config.Config, level *slog.LevelVar) *slog.Logger {
+	if level == nil {
+		level = new(slog.LevelVar)
+	}
 	// The configuration has checked the level.
 	_ = level.UnmarshalText([]byte(cfg.Log.Level))
 	if a.quiet {
-		level = max(level, slog.LevelError)
+		level.Set(max(level.Level(), slog.LevelError))
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Log.Format == "json" {

@@ -21,10 +21,21 @@ const (
 // everything is what a client can say of itself at most, so that a server hides nothing from it.
 const everything = `{"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true}}`
 
-// List asks a server for everything that it offers: to clients that can be asked nothing, or to those that can be asked
-// anything, since servers of the legacy era may offer them more. It waits until the server has been tried. A list that the
-// server refuses to give is empty; its tools are not optional if it says that it has some.
-func (p *Pool) List(ctx context.Context, name string, asking bool) (*mcp.Listing, error) {
+// An Audience is a kind of clients. A server may offer each something else.
+type Audience uint8
+
+// The kinds of clients: those of the legacy era that can be asked nothing, those of the legacy era that can, and those of the
+// modern era, where lists do not depend on what the client can do.
+const (
+	LegacyPlain Audience = iota
+	LegacyAsking
+	ModernClients
+)
+
+// List asks a server for everything that it offers to an audience, in the audience's era if the server speaks it. It waits until
+// the server has been tried. A list that the server refuses to give is empty; its tools are not optional if it says that it has
+// some.
+func (p *Pool) List(ctx context.Context, name string, to Audience) (*mcp.Listing, error) {
 	s, err := p.server(name)
 	if err != nil {
 		return nil, err
@@ -33,7 +44,7 @@ func (p *Pool) List(ctx context.Context, name string, asking bool) (*mcp.Listing
 		return nil, err
 	}
 	defer s.calls.Done()
-	session, back, err := s.lister(ctx, asking)
+	session, back, err := s.lister(ctx, to)
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +75,31 @@ func (p *Pool) List(ctx context.Context, name string, asking bool) (*mcp.Listing
 	return l, nil
 }
 
-// lister returns the session to ask for lists: the home, or for clients that can be asked one that is opened for the purpose.
-// In the modern era lists do not depend on what the client can do.
-func (s *server) lister(ctx context.Context, asking bool) (*transport.Session, func(), error) {
+// lister returns the session to ask for lists: the home where that is of the audience's era and declares what the audience does,
+// or one that is opened for the purpose. The function gives it back.
+func (s *server) lister(ctx context.Context, to Audience) (*transport.Session, func(), error) {
 	home, err := s.ready(ctx)
-	if err != nil || !asking || home.Revision().Stateless {
-		return home, func() {}, err
+	if err != nil {
+		return nil, nil, err
 	}
-	hello := transport.Hello{Info: s.pool.info, Capabilities: []byte(everything), Require: transport.Legacy, Unsolicited: quietSink{s}}
+	modern := home.Revision().Stateless
+	if modern == (to == ModernClients) && to != LegacyAsking || modern && s.knows(transport.Legacy) == no {
+		return home, func() {}, nil
+	}
+	hello := transport.Hello{Info: s.pool.info, Require: transport.Legacy, Unsolicited: quietSink{s}}
+	if to != LegacyPlain {
+		hello.Capabilities = []byte(everything)
+	}
+	session, back, err := s.open(ctx, hello)
+	if modern && transport.IsWrongEra(err) {
+		s.learn(transport.Legacy, no)
+		return home, func() {}, nil
+	}
+	return session, back, err
+}
+
+// open opens a session for one purpose. The function closes it.
+func (s *server) open(ctx context.Context, hello transport.Hello) (*transport.Session, func(), error) {
 	l := &link{server: s, hello: hello}
 	s.mu.Lock()
 	s.busy[l] = struct{}{}

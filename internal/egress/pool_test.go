@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -263,11 +265,11 @@ func TestMissing(t *testing.T) {
 		t.Errorf("echo = %s", got)
 	}
 	e.waitFor(t, "state gone failing", 1)
-	_, err := p.List(t.Context(), "gone", false)
+	_, err := p.List(t.Context(), "gone", LegacyPlain)
 	if err == nil || !strings.Contains(err.Error(), `"no-such-program" was not found in PATH`) {
 		t.Errorf("error = %v", err)
 	}
-	if _, err := p.List(t.Context(), "none", false); err == nil {
+	if _, err := p.List(t.Context(), "none", LegacyPlain); err == nil {
 		t.Error("a server that is not there gives lists")
 	}
 }
@@ -299,6 +301,84 @@ func TestForgotten(t *testing.T) {
 		mu.Lock()
 		now = handler()
 		mu.Unlock()
+	}
+}
+
+// TestDown takes an HTTP server away and brings it back: its state shows it, and calls are told or wait.
+func TestDown(t *testing.T) {
+	t.Parallel()
+	listen := func(address string) (*http.Server, string) {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		web := &http.Server{Handler: &recorder{t: t, modern: true}}
+		go func() { _ = web.Serve(l) }()
+		return web, l.Addr().String()
+	}
+	web, address := listen("127.0.0.1:0")
+	p, e := newPool(t, atURL("srv", "http://"+address))
+	do(t, p, toolCall(t, modern, "x"))
+	_ = web.Close()
+	c := toolCall(t, modern, "x")
+	until(t, func() bool {
+		err := mcp.AsError(p.Do(t.Context(), to(c), c, &reply{}))
+		if err == nil || err.Reason != mcp.Upstream {
+			t.Errorf("error = %v", err)
+		}
+		return err != nil && strings.Contains(err.Message, "connection refused")
+	}, func() any { return p.Status() })
+	e.waitFor(t, "state srv failing", 1)
+	web, _ = listen(address)
+	defer web.Close()
+	e.waitFor(t, "state srv ready", 2)
+	do(t, p, c)
+}
+
+// TestPatience lets calls be silent, make progress and ask, in a time of its own.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		during func(f *flow)
+		want   time.Duration
+	}{
+		"silent": {func(*flow) {}, 30 * time.Second},
+		"progress": {func(f *flow) {
+			time.Sleep(20 * time.Second)
+			f.touch(0)
+		}, 50 * time.Second},
+		"progress without end": {func(f *flow) {
+			for f.ctx.Err() == nil {
+				time.Sleep(20 * time.Second)
+				f.touch(0)
+			}
+		}, 100 * time.Second},
+		"a question": {func(f *flow) {
+			f.touch(1)
+			time.Sleep(60 * time.Second)
+			f.touch(-1)
+		}, 90 * time.Second},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &server{config: config.Server{MaxRuntime: 100 * time.Second}}
+				began := time.Now()
+				f := newFlow(t.Context(), s, &mcp.Destination{Timeout: 30 * time.Second}, toolCall(t, legacy, "x"), nil)
+				defer f.end()
+				var during sync.WaitGroup
+				during.Go(func() { tt.during(f) })
+				defer during.Wait()
+				<-f.ctx.Done()
+				if got := time.Since(began); got != tt.want {
+					t.Errorf("the call ended after %v, want %v", got, tt.want)
+				}
+				if e := mcp.AsError(context.Cause(f.ctx)); e == nil || e.Reason != mcp.Timeout {
+					t.Errorf("cause = %v", e)
+				}
+			})
+		})
 	}
 }
 
@@ -400,7 +480,7 @@ func TestBounds(t *testing.T) {
 func TestCrashLoop(t *testing.T) {
 	t.Parallel()
 	p, _ := newPool(t, stdio("srv", func(c *config.Server) { c.Command, c.Args = "sh", []string{"-c", "echo broken >&2; exit 9"} }))
-	_, err := p.List(t.Context(), "srv", false)
+	_, err := p.List(t.Context(), "srv", LegacyPlain)
 	if err == nil || !strings.Contains(err.Error(), "exit status 9; it said: broken") {
 		t.Errorf("error = %v", err)
 	}
@@ -487,7 +567,7 @@ func TestNothingLeft(t *testing.T) {
 		buf := make([]byte, 1<<20)
 		return string(buf[:runtime.Stack(buf, true)])
 	})
-	if _, err := p.List(t.Context(), "srv", false); err == nil {
+	if _, err := p.List(t.Context(), "srv", LegacyPlain); err == nil {
 		t.Error("a closed pool gives lists")
 	}
 }

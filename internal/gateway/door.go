@@ -26,7 +26,7 @@ func (g *Gateway) newDoor(s *setup) http.Handler {
 	mux.Handle("POST /{$}", door)
 	mux.HandleFunc("GET /healthz", g.healthy)
 	mux.HandleFunc("GET /readyz", g.ready)
-	mux.Handle("GET /metrics", g.local(s, g.metrics.Handler()))
+	mux.Handle("GET /metrics", g.local(s, door, g.metrics.Handler()))
 	return mux
 }
 
@@ -74,7 +74,7 @@ func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
 	case g.audit != nil && g.audit.Failing():
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "the audit record cannot be written")
-	case !g.plain.keeper.settle(now):
+	case !g.plain().keeper.settle(now):
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "servers are being tried")
 	default:
@@ -82,12 +82,16 @@ func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// local lets a request through that comes from this machine or with a key: the
-// instruments name tools and servers.
-func (g *Gateway) local(s *setup, next http.Handler) http.Handler {
+// local lets a request through that comes from this machine itself, not by way of
+// a web page or a proxy, or with a key: the instruments name tools and servers.
+func (g *Gateway) local(s *setup, door *ingress.HTTP, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !door.Allowed(r) {
+			http.Error(w, "this Host or Origin may not use the gateway", http.StatusForbidden)
+			return
+		}
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil || !isLoopback(host) {
+		if err != nil || !isLoopback(host) || forwarded(r.Header) {
 			if _, refused := s.access.Authenticate(r); refused != nil {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="sumun"`)
 				http.Error(w, refused.Message, http.StatusUnauthorized)
@@ -98,10 +102,24 @@ func (g *Gateway) local(s *setup, next http.Handler) http.Handler {
 	})
 }
 
-// ServePipe answers one client on a pipe.
-func (g *Gateway) ServePipe(ctx context.Context, caller *mcp.Caller, p Pipe) error {
+// forwarded reports whether a proxy says that a request came from elsewhere.
+func forwarded(h http.Header) bool { return h.Get("Forwarded") != "" || h.Get("X-Forwarded-For") != "" }
+
+// ServePipe answers one client on a pipe: the holder of the key, or with an empty
+// one the user of this machine, who has the key named local.
+func (g *Gateway) ServePipe(ctx context.Context, key string, p Pipe) error {
+	who := func() (*mcp.Caller, *mcp.Error) {
+		s := g.setup.Load()
+		if key == "" {
+			return s.local, nil
+		}
+		return s.access.Bearer(key)
+	}
+	if _, err := who(); err != nil {
+		return err
+	}
 	return ingress.ServeStdio(ctx, p.In, p.Out, ingress.StdioOptions{
-		Handler: g, Caller: caller, Sessions: g.sessions, ServerInfo: g.info,
+		Handler: g, Caller: who, Sessions: g.sessions, ServerInfo: g.info,
 		LineBytes: int(g.Config().Limits.BodyBytes), Log: g.log,
 	})
 }

@@ -40,9 +40,8 @@ type Gateway struct {
 	hub      *notice.Hub
 	pool     *egress.Pool
 
-	// plain and asking are the catalogues for clients that can be asked nothing,
-	// and for those that can.
-	plain, asking shelf
+	// shelves hold the catalogues, by the egress.Audience that they are for.
+	shelves [egress.ModernClients + 1]shelf
 
 	setup atomic.Pointer[setup]
 
@@ -77,18 +76,6 @@ func (g *Gateway) Handle(ctx context.Context, call *mcp.Call, reply mcp.Reply) e
 
 // Config returns the configuration in force.
 func (g *Gateway) Config() *config.Config { return g.setup.Load().config }
-
-// Caller returns the caller that a key belongs to, for a client on a pipe.
-func (g *Gateway) Caller(key string) (*mcp.Caller, error) {
-	caller, err := g.setup.Load().access.Bearer(key)
-	if err != nil {
-		return nil, err
-	}
-	return caller, nil
-}
-
-// Local returns the caller with the key named local: the user of this machine.
-func (g *Gateway) Local() *mcp.Caller { return g.setup.Load().local }
 
 // callID returns the id of a further call: unique among instances and in time.
 func (g *Gateway) callID() string {

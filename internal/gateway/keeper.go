@@ -33,6 +33,8 @@ type keeper struct {
 	running sync.WaitGroup
 	// settled says that every server has been tried, so that nobody need wait.
 	settled atomic.Bool
+	// awake says that wake was called.
+	awake atomic.Bool
 
 	mu sync.Mutex
 	// asleep says that nobody needs the lists yet; waiting is what to keep then.
@@ -70,10 +72,14 @@ func newKeeper(ctx context.Context, o keeperOptions) *keeper {
 
 // wake has a keeper that is asleep begin.
 func (k *keeper) wake() {
+	if k.awake.Load() {
+		return
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.asleep {
 		k.asleep = false
+		k.awake.Store(true)
 		k.take(k.waiting, func(string) bool { return true })
 		k.waiting = nil
 	}

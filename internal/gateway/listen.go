@@ -63,7 +63,7 @@ func (g *Gateway) subscribeOwn(ctx context.Context, resource *catalog.Entry, cal
 
 // watch subscribes to a resource at its server, for everyone who listens here.
 func (g *Gateway) watch(ctx context.Context, uri string) error {
-	resource, ok := g.plain.catalog.Load().Lookup(mcp.Resource, uri)
+	resource, ok := g.plain().catalog.Load().Lookup(mcp.Resource, uri)
 	if !ok {
 		return mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound, "resource not found: %s", uri)
 	}
@@ -71,7 +71,7 @@ func (g *Gateway) watch(ctx context.Context, uri string) error {
 }
 
 func (g *Gateway) unwatch(ctx context.Context, uri string) {
-	resource, ok := g.plain.catalog.Load().Lookup(mcp.Resource, uri)
+	resource, ok := g.plain().catalog.Load().Lookup(mcp.Resource, uri)
 	if !ok {
 		return
 	}
@@ -126,7 +126,7 @@ func (g *Gateway) filter(call *mcp.Call) (*notice.Filter, error) {
 	}
 	for raw := range wire.Elements(uris) {
 		uri, ok := wire.Unquote(raw)
-		if _, known := g.plain.catalog.Load().Lookup(mcp.Resource, uri); ok && known && call.Caller.View.Sees(mcp.Resource, uri) {
+		if _, known := g.plain().catalog.Load().Lookup(mcp.Resource, uri); ok && known && call.Caller.View.Sees(mcp.Resource, uri) {
 			f.URIs = append(f.URIs, uri)
 		}
 	}

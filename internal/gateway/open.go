@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,6 +38,11 @@ type Parts struct {
 	Version string
 	// Reaper is the beginning of the command line that runs sandbox.Reap.
 	Reaper []string
+	// RootCAs are the certificates that servers over HTTPS are checked against; nil
+	// stands for those of the system.
+	RootCAs *x509.CertPool
+	// Level is the level of Log, where a change of the configuration can change it.
+	Level *slog.LevelVar
 	// Bridge says that the gate stands in front of another one, which asks for
 	// keys and keeps the record: this one then does neither, and has no store.
 	Bridge bool
@@ -68,7 +74,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	g.sessions = session.NewStore(session.Options{Idle: sessionIdle, Max: maxSessions, Ended: g.sessionEnded})
 	g.pool = egress.New(ctx, egress.Options{
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
-		Clients: g.hub, Events: events{g}, Reaper: g.parts.Reaper,
+		Clients: g.hub, Events: events{g}, Reaper: g.parts.Reaper, RootCAs: g.parts.RootCAs,
 	})
 	if err := g.metrics.Watch(g.serverStates, g.sessions.Len); err != nil {
 		return err
@@ -86,10 +92,17 @@ func serverInfo(version string) []byte {
 // that stay as they were go on; on an error everything stays as it was.
 func (g *Gateway) Reload(ctx context.Context, cfg *config.Config) error {
 	now := g.Config()
-	if cfg.Listen != now.Listen || cfg.Store != now.Store || cfg.TLS != now.TLS {
-		return errors.New("listen, store and tls cannot be changed while the gateway runs; restart it")
+	if cfg.Listen != now.Listen || cfg.Store != now.Store || cfg.TLS != now.TLS || cfg.Log.Format != now.Log.Format {
+		return errors.New("listen, store, tls and log.format cannot be changed while the gateway runs; restart it")
 	}
-	return g.apply(ctx, cfg)
+	if err := g.apply(ctx, cfg); err != nil {
+		return err
+	}
+	if g.parts.Level != nil {
+		// The configuration has checked the level.
+		_ = g.parts.Level.UnmarshalText([]byte(cfg.Log.Level))
+	}
+	return nil
 }
 
 func (g *Gateway) apply(ctx context.Context, cfg *config.Config) error {
@@ -107,8 +120,8 @@ func (g *Gateway) apply(ctx context.Context, cfg *config.Config) error {
 	if g.audit != nil {
 		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
 	}
-	for _, s := range []*shelf{&g.plain, &g.asking} {
-		s.keeper.update(sources(cfg), func(server string) bool { return changed[server] })
+	for i := range g.shelves {
+		g.shelves[i].keeper.update(sources(cfg), func(server string) bool { return changed[server] })
 	}
 	return nil
 }
@@ -214,9 +227,9 @@ func (g *Gateway) sessionEnded(id string) {
 func (g *Gateway) Close(ctx context.Context) error {
 	g.drain()
 	var errs []error
-	for _, s := range []*shelf{&g.plain, &g.asking} {
-		if s.keeper != nil {
-			s.keeper.close()
+	for i := range g.shelves {
+		if k := g.shelves[i].keeper; k != nil {
+			k.close()
 		}
 	}
 	if g.sessions != nil {

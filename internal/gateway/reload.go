@@ -2,11 +2,15 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -21,20 +25,23 @@ const (
 	pollFile = 3 * time.Second
 )
 
-// Watch takes over changes of the configuration file until ctx ends. A bad change
-// is refused with its faults in the log, and the running configuration stays.
-// Each value on again has the file read even if it looks unchanged.
+// Watch takes over changes of the configuration file until ctx ends, and a file
+// that is put where there was none. A bad change is refused with its faults in the
+// log, and the running configuration stays. Each value on again has the file read
+// even if it looks unchanged.
 func (g *Gateway) Watch(ctx context.Context, load func() (*config.Config, error), again <-chan os.Signal) {
-	path := g.Config().Path
-	changes := watchFile(ctx, path, g.log)
-	seen := digestOf(path)
+	changes := make(chan struct{})
+	var following sync.WaitGroup
+	following.Go(func() { follow(ctx, g.watcher(ctx), changes) })
+	defer following.Wait()
+	seen := digestOf(g.file())
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-again:
 		case <-changes:
-			now := digestOf(path)
+			now := digestOf(g.file())
 			if now == nil || bytes.Equal(now, seen) {
 				continue
 			}
@@ -44,38 +51,52 @@ func (g *Gateway) Watch(ctx context.Context, load func() (*config.Config, error)
 	}
 }
 
+// file is the configuration file: the one in force, or one that has come since.
+func (g *Gateway) file() string {
+	c := g.Config()
+	return cmp.Or(c.Path, config.Find(c.Dir))
+}
+
+// reload takes the file over, or tells every fault of it.
 func (g *Gateway) reload(ctx context.Context, load func() (*config.Config, error)) {
 	next, err := load()
 	if err == nil {
 		err = g.Reload(ctx, next)
 	}
-	if err != nil {
+	if err == nil {
+		g.log.InfoContext(ctx, "the configuration was taken over", slog.String("file", next.Path))
+		return
+	}
+	faults, ok := errors.AsType[config.Faults](err)
+	if !ok {
 		g.log.ErrorContext(ctx, "the configuration was not taken over; the one before stays", slog.Any("error", err))
 		return
 	}
-	g.log.InfoContext(ctx, "the configuration was taken over", slog.String("file", next.Path))
+	for _, f := range faults {
+		g.log.ErrorContext(ctx, "the configuration was not taken over; the one before stays",
+			slog.String("at", fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)), slog.String("fault", f.Message), slog.String("hint", f.Hint))
+	}
 }
 
-// watchFile sends when the file may have changed. The directory is watched, not
-// the file, since editors put a new file in the place of the old one; and the
-// file is polled, since some file systems tell nothing.
-func watchFile(ctx context.Context, path string, log *slog.Logger) <-chan struct{} {
-	changes := make(chan struct{})
-	if path == "" {
-		return changes
+// watcher tells of changes beside the configuration file. The directory is
+// watched, not the file, since editors put a new file in the place of the old one.
+func (g *Gateway) watcher(ctx context.Context) *fsnotify.Watcher {
+	dir := g.Config().Dir
+	if path := g.Config().Path; path != "" {
+		dir = filepath.Dir(path)
 	}
 	watcher, err := fsnotify.NewWatcher()
 	if err == nil {
-		err = watcher.Add(filepath.Dir(path))
+		err = watcher.Add(dir)
 	}
 	if err != nil {
-		log.WarnContext(ctx, "changes of the configuration are noticed late", slog.Any("error", err))
+		g.log.WarnContext(ctx, "changes of the configuration are noticed late", slog.Any("error", err))
 	}
-	go follow(ctx, watcher, changes)
-	return changes
+	return watcher
 }
 
-// follow ends with ctx, as its reader does.
+// follow sends when the file may have changed, until ctx ends. It looks now and then
+// too, since some file systems tell nothing.
 func follow(ctx context.Context, watcher *fsnotify.Watcher, changes chan<- struct{}) {
 	var events chan fsnotify.Event
 	if watcher != nil {

@@ -6,49 +6,51 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
 // settleTimeout is how long a list waits for servers that have not been tried yet.
 const settleTimeout = 10 * time.Second
 
-// A shelf holds the catalogue for one kind of client. There are two kinds, since
-// servers of the legacy era offer more to clients that they can ask something:
-// legacy clients that can be asked nothing, and all others.
+// A shelf holds the catalogue for one kind of clients (egress.Audience): servers of
+// the legacy era offer more to those that they can ask something, and those of both
+// eras describe things to each era in its own way.
 type shelf struct {
 	keeper  *keeper
 	catalog atomic.Pointer[catalog.Catalog]
 }
 
-// openShelves makes the catalogue for clients that can be asked nothing, and the
-// one for those that can, which is empty until the first of them comes.
+// openShelves makes the catalogues. All but the first are empty until the first
+// client of their kind comes, and hold until a server has answered what it gave for
+// the first.
 func (g *Gateway) openShelves() {
-	list := func(asking bool) func(context.Context, string) (*mcp.Listing, error) {
-		return func(ctx context.Context, server string) (*mcp.Listing, error) {
-			return g.pool.List(ctx, server, asking)
-		}
+	empty := catalog.Build(nil, g.catalogOptions())
+	for i := range g.shelves {
+		to, s := egress.Audience(i), &g.shelves[i]
+		s.catalog.Store(empty)
+		s.keeper = newKeeper(g.draining, keeperOptions{
+			log: g.log,
+			list: func(ctx context.Context, server string) (*mcp.Listing, error) {
+				return g.pool.List(ctx, server, to)
+			},
+			changed: func(sources []catalog.Source) { g.rebuild(s, sources) },
+		})
+		s.keeper.asleep = s != g.plain()
 	}
-	g.plain.catalog.Store(catalog.Build(nil, g.catalogOptions()))
-	g.asking.catalog.Store(g.plain.catalog.Load())
-	g.plain.keeper = newKeeper(g.draining, keeperOptions{
-		log: g.log, list: list(false), changed: func(sources []catalog.Source) { g.rebuild(&g.plain, sources) },
-	})
-	g.asking.keeper = newKeeper(g.draining, keeperOptions{log: g.log, list: list(true), changed: func(sources []catalog.Source) {
-		for i, s := range sources {
-			if s.Listing == nil { // better than nothing, until the server has answered
-				sources[i].Listing = g.plain.keeper.listing(s.Server)
-			}
-		}
-		g.rebuild(&g.asking, sources)
-	}})
-	g.asking.keeper.asleep = true
 }
+
+// plain is the shelf that is always kept.
+func (g *Gateway) plain() *shelf { return &g.shelves[egress.LegacyPlain] }
 
 // rebuild makes a shelf's catalogue of what the servers offer now and announces
 // what has really changed.
 func (g *Gateway) rebuild(s *shelf, sources []catalog.Source) {
 	known := sources[:0:0]
 	for _, source := range sources {
+		if source.Listing == nil && s != g.plain() {
+			source.Listing = g.plain().keeper.listing(source.Server)
+		}
 		if source.Listing != nil {
 			known = append(known, source)
 		}
@@ -62,14 +64,18 @@ func (g *Gateway) rebuild(s *shelf, sources []catalog.Source) {
 	}
 }
 
-// shelf returns the one for the client of a call. In the modern era, where a list
-// must not depend on who is connected, it is the one with everything.
+// shelf returns the one for the client of a call.
 func (g *Gateway) shelf(call *mcp.Call) *shelf {
-	if call.Asks() || call.Revision.Stateless {
-		g.asking.keeper.wake()
-		return &g.asking
+	to := egress.LegacyPlain
+	switch {
+	case call.Revision.Stateless:
+		to = egress.ModernClients
+	case call.Asks():
+		to = egress.LegacyAsking
 	}
-	return &g.plain
+	s := &g.shelves[to]
+	s.keeper.wake()
+	return s
 }
 
 // settle waits until every server has been tried, within a bound, so that the
@@ -93,6 +99,7 @@ func (g *Gateway) lookup(ctx context.Context, call *mcp.Call, kind mcp.Kind, nam
 
 // refresh has a server's lists asked for again.
 func (g *Gateway) refresh(server string) {
-	g.plain.keeper.refresh(server)
-	g.asking.keeper.refresh(server)
+	for i := range g.shelves {
+		g.shelves[i].keeper.refresh(server)
+	}
 }

@@ -59,14 +59,14 @@ func (d *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := d.begin(w, r)
 	defer x.end()
 	x.hurry()
-	origin := r.Header.Get("Origin")
-	if !d.hostAllowed(r.Host) || (origin != "" && !d.originAllowed(origin, r.Host)) {
+	if !d.Allowed(r) {
 		x.refuse(http.StatusForbidden, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Forbidden,
 			"this Host or Origin may not use the gateway; add it to publicURL or origins in mcp.yaml"))
 		return
 	}
+	origin := r.Header.Get("Origin")
 	if origin != "" {
-		allowOrigin(w.Header(), origin)
+		allowOrigin(w.Header(), r.Header)
 	}
 	if r.Method == http.MethodOptions && origin != "" {
 		w.WriteHeader(http.StatusNoContent)
@@ -120,6 +120,12 @@ const (
 	headerLastEvent = "Last-Event-Id"
 )
 
+// Allowed reports whether the Host and the Origin of a request may ask here.
+func (d *HTTP) Allowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return d.hostAllowed(r.Host) && (origin == "" || d.originAllowed(origin, r.Host))
+}
+
 // hostAllowed guards against DNS rebinding: a page on the web can make its own
 // name resolve to our address, but it cannot make the browser send another Host.
 func (d *HTTP) hostAllowed(host string) bool {
@@ -145,13 +151,15 @@ func hostname(host string) string {
 	return u.Hostname()
 }
 
-// allowOrigin tells a browser that the page may read the answer (Fetch, CORS protocol).
-func allowOrigin(h http.Header, origin string) {
-	h.Set("Access-Control-Allow-Origin", origin)
+// allowOrigin tells a browser that the page may ask, with the headers that it wants
+// to send, and read the answer (Fetch, CORS protocol).
+func allowOrigin(h, request http.Header) {
+	h.Set("Access-Control-Allow-Origin", request.Get("Origin"))
 	h.Add("Vary", "Origin")
 	h.Set("Access-Control-Allow-Methods", "POST, GET, DELETE")
-	h.Set("Access-Control-Allow-Headers",
-		"Authorization, Content-Type, Accept, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name")
+	if wanted := request.Get("Access-Control-Request-Headers"); wanted != "" {
+		h.Set("Access-Control-Allow-Headers", wanted) // Mcp-Param-* among them, whose names are not known
+	}
 	h.Set("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate")
 	h.Set("Access-Control-Max-Age", "600")
 }

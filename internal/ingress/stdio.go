@@ -20,8 +20,9 @@ const maxConcurrent = 256
 type StdioOptions struct {
 	// Handler answers the calls.
 	Handler mcp.Handler
-	// Caller is who speaks on the pipe.
-	Caller *mcp.Caller
+	// Caller says who speaks on the pipe. It is asked for each message, since what
+	// the caller may do can change meanwhile.
+	Caller func() (*mcp.Caller, *mcp.Error)
 	// Sessions holds the client's session of the legacy era.
 	Sessions *session.Store
 	// ServerInfo is our name and version: a JSON object.
@@ -123,7 +124,12 @@ func (p *pipe) take(ctx context.Context, line []byte) {
 		p.refuse(m, scanError(err))
 		return
 	}
-	call := &mcp.Call{Caller: p.Caller, Request: m, Method: string(m.MethodName()), Transport: "stdio"}
+	caller, refused := p.Caller()
+	if refused != nil {
+		p.refuse(m, refused)
+		return
+	}
+	call := &mcp.Call{Caller: caller, Request: m, Method: string(m.MethodName()), Transport: "stdio"}
 	switch m.Kind {
 	case wire.Result, wire.Failure:
 		p.takeAnswer(m)
@@ -136,7 +142,8 @@ func (p *pipe) take(ctx context.Context, line []byte) {
 
 // refuse puts a message that is no call on record and says why.
 func (p *pipe) refuse(m *wire.Message, e *mcp.Error) {
-	call := &mcp.Call{Caller: p.Caller, Refused: e, Transport: "stdio"}
+	call := &mcp.Call{Refused: e, Transport: "stdio"}
+	call.Caller, _ = p.Caller() // a message is refused whoever it is from
 	// The chain's own answer to a refused call is that refusal.
 	_ = p.Handler.Handle(p.calls.Context(), call, noReply{})
 	id := []byte("null")
@@ -206,11 +213,11 @@ func (p *pipe) initialize(call *mcp.Call) *mcp.Error {
 		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "initialize was sent already")
 	}
 	s, err := p.Sessions.Create(session.Hello{
-		Caller: p.Caller, Revision: call.Revision, Capabilities: call.Capabilities, ClientInfo: call.ClientInfo,
+		Caller: call.Caller, Revision: call.Revision, Capabilities: call.Capabilities, ClientInfo: call.ClientInfo,
 	})
 	if err == nil {
 		// Held until the pipe closes, so that it does not expire.
-		s, err = p.Sessions.Get(s.ID, p.Caller)
+		s, err = p.Sessions.Get(s.ID, call.Caller)
 	}
 	if err != nil {
 		return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "%v", err)
@@ -249,7 +256,7 @@ func (p *pipe) start(ctx context.Context, call *mcp.Call) {
 func (p *pipe) listen() {
 	s, ctx := p.session, p.notices.Context()
 	call := &mcp.Call{
-		Caller: p.Caller, Session: &s.Session, Revision: s.Revision, Method: mcp.MethodListen, Transport: "stdio",
+		Caller: s.Caller, Session: &s.Session, Revision: s.Revision, Method: mcp.MethodListen, Transport: "stdio",
 		Capabilities: s.Capabilities, ClientInfo: s.ClientInfo,
 	}
 	p.running.Go(func() {

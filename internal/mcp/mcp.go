@@ -7,8 +7,9 @@ import "context"
 
 // A Handler answers calls. Handle ends with exactly one reply.Done and a nil
 // error, or with an error and no Done; a notification gets neither. The context
-// does not descend from the transport's: the door that took the call cancels
-// it by the rules of its era. Handle may be called concurrently.
+// ends by the rules of the call's era, which the door that took it knows: with
+// the connection in the modern era, with the session in the legacy one. Handle
+// may be called concurrently.
 type Handler interface {
 	Handle(ctx context.Context, call *Call, reply Reply) error
 }
