@@ -19,6 +19,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/transport"
 )
 
 // legacyCall returns a call of a client session that can be asked.
@@ -520,6 +521,45 @@ func TestUpdate(t *testing.T) {
 		t.Error("the process was not restarted")
 	}
 	e.waitFor(t, "changed srv", 1)
+}
+
+// TestStorm has many clients call at once and many of them lose their patience: nothing is mixed up and nothing stays behind.
+func TestStorm(t *testing.T) {
+	t.Parallel()
+	p, _ := newPool(t, stdio("srv"), atURL("legacy", sdkHTTP(t, newSDK(), false)), atURL("modern", sdkHTTP(t, newSDK(), true)))
+	for _, server := range []string{"srv", "legacy", "modern"} {
+		var clients sync.WaitGroup
+		for i := range 40 {
+			clients.Go(func() {
+				for j := range 10 {
+					text := fmt.Sprintf("%d-%d", i, j)
+					c := newCall(t, legacy, mcp.MethodToolsCall, `{"name":"srv.echo","arguments":{"text":"`+text+`"}}`)
+					c.Name = "srv.echo"
+					d := to(c)
+					d.Server = server
+					ctx, cancel := context.WithCancel(t.Context())
+					if (i+j)%3 == 0 {
+						time.AfterFunc(time.Duration(j)*200*time.Microsecond, cancel)
+					}
+					r := &reply{}
+					err := p.Do(ctx, d, c, r)
+					cancel()
+					if err == nil && !strings.Contains(r.text(), text) {
+						t.Errorf("%s: answer = %s, want %s", server, r.text(), text)
+					}
+					if err != nil && !errors.Is(err, context.Canceled) {
+						t.Errorf("%s: %v", server, err)
+					}
+				}
+			})
+		}
+		clients.Wait()
+	}
+	for _, s := range p.Status() {
+		if s.InFlight != 0 || s.Faults != (transport.Faults{}) || s.Restarts != 0 {
+			t.Errorf("status = %+v, want no call, fault or restart", s)
+		}
+	}
 }
 
 // TestNothingLeft opens much, closes all, and counts goroutines and processes.

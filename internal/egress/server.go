@@ -227,19 +227,11 @@ func (s *server) greeted(session *transport.Session) {
 	}
 }
 
-// inWords returns the text of an error without what only programs want to know.
-func inWords(err error) string {
-	if e := mcp.AsError(err); e != nil {
-		return e.Message
-	}
-	return err.Error()
-}
-
 // failed notes that the home could not be opened, or was lost.
 func (s *server) failed(err error, spent bool) {
 	first := !isDone(s.tried)
 	s.set(func(now *Status) {
-		now.Era, now.Revision, now.LastError = "", "", inWords(err)
+		now.Era, now.Revision, now.LastError = "", "", err.Error()
 		now.State = Failing
 		if !first && !spent && now.State == Ready {
 			now.State = Starting

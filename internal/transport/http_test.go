@@ -138,10 +138,10 @@ func TestHTTPFaults(t *testing.T) {
 		"202": {func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusAccepted) }, "without an answer"},
 		"400 with an error": {func(w http.ResponseWriter, _ *http.Request, id string) {
 			asJSON(w, 400, `{"jsonrpc":"2.0","id":`+id+`,"error":{"code":-32602,"message":"bad arguments"}}`)
-		}, "bad arguments (-32602)"},
+		}, "bad arguments"},
 		"403 with an error without id": {func(w http.ResponseWriter, _ *http.Request, _ string) {
 			asJSON(w, 403, `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"not for you"}}`)
-		}, "not for you (-32000)"},
+		}, "not for you"},
 		"404": {func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusNotFound) }, "forgotten the session"},
 		"400 about the session": {func(w http.ResponseWriter, _ *http.Request, _ string) {
 			http.Error(w, "Bad Request: No valid session ID provided", http.StatusBadRequest)

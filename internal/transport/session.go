@@ -62,7 +62,7 @@ func (s *Session) Done() <-chan struct{} { return s.conn.done() }
 // Err tells why the line was lost, nil while it holds.
 func (s *Session) Err() error { return s.conn.err() }
 
-// InFlight returns how many calls wait for their answer.
+// InFlight returns how many calls wait for their answer; a stream of changes waits for none.
 func (s *Session) InFlight() int { return int(s.inFlight.Load()) }
 
 // NextID returns an id for a Request.
@@ -84,8 +84,10 @@ func (s *Session) Call(ctx context.Context, r Request, sink Sink) (*Answer, erro
 		return nil, err
 	}
 	defer s.calls.Done()
-	s.inFlight.Add(1)
-	defer s.inFlight.Add(-1)
+	if r.Method != mcp.MethodListen {
+		s.inFlight.Add(1)
+		defer s.inFlight.Add(-1)
+	}
 	if r.ID == 0 {
 		r.ID = s.ids.Next()
 	}
