@@ -52,7 +52,7 @@ func (a *app) askError(ctx context.Context, r transport.Request, err error) erro
 	}
 	e.msg, e.err = strings.TrimPrefix(told.Message, "sumun: "), nil
 	switch {
-	case told.Reason == mcp.Unauthenticated || told.Reason == mcp.Forbidden:
+	case isDenied(told):
 		e.code, e.hint = exitDenied, "show another key with --key or SUMUN_KEY"
 	case told.Code == mcp.CodeInvalidParams || told.Code == mcp.CodeMethodNotFound || told.Code == mcp.CodeResourceNotFound:
 		e.code, e.hint = exitFailed, hintFor(r.Method)

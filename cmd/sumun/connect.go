@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +62,7 @@ func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.P
 	parts.Log, parts.Version, parts.Reaper = a.logger(cfg, nil), version, a.reaper()
 	g, err := gateway.Open(ctx, cfg, parts)
 	if err != nil {
-		return fmt.Errorf("opening the gateway: %w", err)
+		return &exitError{code: exitUsage, msg: "opening the gateway", err: err}
 	}
 	key := ""
 	if !parts.Bridge { // there the gateway behind asks for it

@@ -167,12 +167,20 @@ func (a *app) dial(ctx context.Context) (*transport.Session, error) {
 	return session, nil
 }
 
+// isDenied reports whether the gateway refused the key, or the key's holder.
+func isDenied(told *mcp.Error) bool {
+	if told == nil {
+		return false
+	}
+	reason := mcp.Reason(text(told.Data, "reason"))
+	return reason == mcp.Unauthenticated || reason == mcp.Forbidden
+}
+
 // dialError tells what to try when the gateway could not be asked.
 func dialError(to *running, err error) error {
 	e := &exitError{code: exitUnreachable, msg: "asking the gateway", target: to.url, err: err}
-	told := mcp.AsError(err)
 	switch {
-	case told != nil && (told.Reason == mcp.Unauthenticated || told.Reason == mcp.Forbidden):
+	case isDenied(mcp.AsError(err)):
 		e.code, e.hint = exitDenied, "show a key with --key or SUMUN_KEY; the key local lies in .sumun/local.key of the gateway's directory"
 	default:
 		e.hint = "is it running? `sumun serve` starts one"

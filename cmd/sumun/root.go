@@ -65,7 +65,6 @@ func (a *app) sections() []section {
 		{"About", []*cobra.Command{
 			a.versionCommand(),
 			a.completionCommand(),
-			a.helpCommand(),
 		}},
 	}
 }
@@ -146,6 +145,8 @@ func (a *app) rootCommand() *cobra.Command {
 			root.AddCommand(verb)
 		}
 	}
+	root.SetHelpCommand(a.helpCommand())
+	root.SetHelpCommandGroupID(strconv.Itoa(len(a.sections()) - 1))
 	a.watchStart(root)
 	return root
 }

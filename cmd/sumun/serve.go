@@ -54,7 +54,7 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	defer func() { _ = listener.Close() }() // closed by Serve, unless that was never reached
 	g, err := gateway.Open(ctx, cfg, gateway.Parts{Log: log, Level: level, Version: version, Reaper: a.reaper()})
 	if err != nil {
-		return fmt.Errorf("opening the gateway: %w", err)
+		return &exitError{code: exitUsage, msg: "opening the gateway", err: err}
 	}
 	endpoint := endpointOf(cfg, listener)
 	forget, err := announce(cfg, endpoint)

@@ -135,7 +135,12 @@ func (a *Access) Bearer(key string) (*mcp.Caller, *mcp.Error) {
 }
 
 func refused(why string) *mcp.Error {
-	return &mcp.Error{Code: mcp.CodeInvalidRequest, Reason: mcp.Unauthenticated, Message: why}
+	return denied(mcp.Unauthenticated, why)
+}
+
+// denied returns a refusal that also tells programs its reason.
+func denied(reason mcp.Reason, why string) *mcp.Error {
+	return &mcp.Error{Code: mcp.CodeInvalidRequest, Reason: reason, Message: why, Data: []byte(`{"reason":"` + string(reason) + `"}`)}
 }
 
 // Middleware lets a call through if its caller may make it. What the caller may
@@ -160,10 +165,7 @@ func authorize(call *mcp.Call) error {
 	view := call.Caller.View
 	method, _ := mcp.MethodByName(call.Method)
 	if method.Admin && !call.Caller.Admin {
-		return &mcp.Error{
-			Code: mcp.CodeInvalidRequest, Reason: mcp.Forbidden,
-			Message: call.Method + " needs the scope admin:gate, which the key local has",
-		}
+		return denied(mcp.Forbidden, call.Method+" needs the scope admin:gate, which the key local has")
 	}
 	if method.NameMember != "" && !view.Sees(method.Kind, call.Name) {
 		return Absent(call)

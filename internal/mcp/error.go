@@ -62,8 +62,8 @@ type Error struct {
 	Reason Reason
 }
 
-// Error returns the message with its code.
-func (e *Error) Error() string { return fmt.Sprintf("%s (%d)", e.Message, e.Code) }
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
 
 // Errorf returns an Error of ours.
 func Errorf(code int, reason Reason, format string, args ...any) *Error {
