@@ -8,6 +8,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/gateway"
+	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -32,7 +33,7 @@ func (a *app) connect(ctx context.Context) error {
 		return err
 	}
 	if running != nil {
-		return a.servePipe(ctx, bridgeTo(running), gateway.Parts{Bridge: true, RootCAs: running.rootCAs()})
+		return a.servePipe(ctx, bridgeTo(running), gateway.Parts{Bridge: true, RootCAs: running.RootCAs()})
 	}
 	cfg, err := a.loadConfig()
 	if err != nil {
@@ -44,14 +45,14 @@ func (a *app) connect(ctx context.Context) error {
 // bridgeTo is the configuration of a gateway of one server: the running gateway.
 // The doors and ways out are the same as everywhere, so that both eras, questions
 // and notices cross the bridge.
-func bridgeTo(to *running) *config.Config {
+func bridgeTo(to *local.Gateway) *config.Config {
 	cfg := config.Default()
 	cfg.Builtin = false
 	cfg.Log.Level = "warn"
 	server := config.NewServer("gateway")
-	server.URL, server.Prefix = to.url, ""
-	if to.key != "" {
-		server.Headers = map[string]string{"Authorization": "Bearer " + to.key}
+	server.URL, server.Prefix = to.URL, ""
+	if to.Key != "" {
+		server.Headers = map[string]string{"Authorization": "Bearer " + to.Key}
 	}
 	cfg.Servers = []config.Server{server}
 	return cfg

@@ -155,9 +155,9 @@ func (a *app) gatewayRemark(ctx context.Context) remark {
 		return r
 	}
 	if _, err := a.ask(ctx, mcp.MethodToolsList, "", struct{}{}); err != nil {
-		r.Found, r.Remedy = to.url+": "+err.Error(), "check the key with --key, and the gateway's log"
+		r.Found, r.Remedy = to.URL+": "+err.Error(), "check the key with --key, and the gateway's log"
 		return r
 	}
-	r.OK, r.Found = true, to.url+" answers"
+	r.OK, r.Found = true, to.URL+" answers"
 	return r
 }

@@ -2,30 +2,14 @@ package main
 
 import (
 	"cmp"
-	"embed"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sumun-mcp/sumun/internal/scaffold"
 )
-
-// projectFS has the files of a new project. In their text {{name}} is the project and {{version}} our release; in
-// their names "dot-" stands for the dot of a hidden file.
-//
-//go:embed template
-var projectFS embed.FS
-
-// initFile is a file that init makes.
-type initFile struct {
-	name string // slashed, below the project's directory
-	text string
-}
 
 // initResult is what `sumun init --json` prints.
 type initResult struct {
@@ -50,15 +34,15 @@ Files that are there already are never overwritten, unless --force is given.`,
 			if err != nil {
 				return err
 			}
-			files, err := initFiles(projectName(dir))
+			files, err := scaffold.Files(scaffold.Name(dir), version)
 			if err != nil {
 				return err
 			}
-			if err := a.initConflicts(dir, files, force); err != nil {
+			if err := initConflicts(dir, files, force); err != nil {
 				return err
 			}
 			if !dryRun {
-				if err := writeProject(dir, files); err != nil {
+				if err := scaffold.Write(dir, files); err != nil {
 					return &exitError{code: exitUnexpected, msg: "making the project", err: err, target: dir}
 				}
 			}
@@ -70,54 +54,13 @@ Files that are there already are never overwritten, unless --force is given.`,
 	return cmd
 }
 
-// projectName is the name of the directory as npm and Docker accept it.
-func projectName(dir string) string {
-	name := strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '-':
-			return r
-		case 'A' <= r && r <= 'Z':
-			return r - 'A' + 'a'
-		}
-		return '-'
-	}, filepath.Base(dir))
-	return cmp.Or(strings.Trim(name, "-"), "mcp-server")
-}
-
-// initFiles are the files of a project, in alphabetical order.
-func initFiles(project string) ([]initFile, error) {
-	fill := strings.NewReplacer("{{name}}", project, "{{version}}", version)
-	var files []initFile
-	err := fs.WalkDir(projectFS, "template", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		text, err := projectFS.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		dir, base := path.Split(strings.TrimPrefix(name, "template/"))
-		if hidden, ok := strings.CutPrefix(base, "dot-"); ok {
-			base = "." + hidden
-		}
-		files = append(files, initFile{dir + base, fill.Replace(string(text))})
-		return nil
-	})
-	slices.SortFunc(files, func(a, b initFile) int { return cmp.Compare(a.name, b.name) })
-	return files, err
-}
-
 // initConflicts refuses a directory in which some of the files are there already.
-func (a *app) initConflicts(dir string, files []initFile, force bool) error {
-	var there []string
-	for _, f := range files {
-		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(f.name))); err == nil {
-			there = append(there, f.name)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return &exitError{code: exitUsage, err: err, target: dir}
-		}
-	}
-	if len(there) == 0 || force {
+func initConflicts(dir string, files []scaffold.File, force bool) error {
+	there, err := scaffold.Existing(dir, files)
+	switch {
+	case err != nil:
+		return &exitError{code: exitUsage, err: err, target: dir}
+	case len(there) == 0 || force:
 		return nil
 	}
 	return &exitError{
@@ -126,31 +69,11 @@ func (a *app) initConflicts(dir string, files []initFile, force bool) error {
 	}
 }
 
-// writeProject writes the files below dir, and nowhere else: links that lead out of it are refused.
-func writeProject(dir string, files []initFile) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // others may read a project
-		return err
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err = root.MkdirAll(path.Dir(f.name), 0o755); err != nil {
-			break
-		}
-		if err = root.WriteFile(f.name, []byte(f.text), 0o644); err != nil {
-			break
-		}
-	}
-	return errors.Join(err, root.Close())
-}
-
 // tellInit says what was made, and what to do next.
-func (a *app) tellInit(dir string, files []initFile, dryRun bool) error {
+func (a *app) tellInit(dir string, files []scaffold.File, dryRun bool) error {
 	result := initResult{Dir: dir, DryRun: dryRun}
 	for _, f := range files {
-		result.Files = append(result.Files, f.name)
+		result.Files = append(result.Files, f.Name)
 	}
 	switch {
 	case a.json:

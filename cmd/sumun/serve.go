@@ -57,7 +57,7 @@ func (a *app) serve(ctx context.Context, listen string) error {
 		return &exitError{code: exitUsage, msg: "opening the gateway", err: err}
 	}
 	endpoint := endpointOf(cfg, listener)
-	forget, err := announce(cfg, endpoint)
+	forget, err := placeOf(cfg).Announce(endpoint)
 	if err != nil {
 		return errors.Join(err, g.Close(ctx))
 	}
@@ -153,25 +153,6 @@ func endpointOf(cfg *config.Config, listener net.Listener) string {
 		host = "127.0.0.1"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port) + "/mcp"
-}
-
-// endpointFile is where a running gateway tells client verbs its address: beside the store.
-func endpointFile(cfg *config.Config) string {
-	return filepath.Join(filepath.Dir(cfg.StoreFile()), "endpoint")
-}
-
-// announce writes the endpoint where client verbs find it. The returned function
-// takes it back, unless another gateway has announced itself since.
-func announce(cfg *config.Config, endpoint string) (func(), error) {
-	file := endpointFile(cfg)
-	if err := os.WriteFile(file, []byte(endpoint+"\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("announcing the gateway: %w", err)
-	}
-	return func() {
-		if b, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(b)) == endpoint {
-			_ = os.Remove(file) // a stale one does no harm: it is tried before it is used
-		}
-	}, nil
 }
 
 // watch takes over changes of the configuration.

@@ -17,6 +17,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/builtin"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -154,11 +155,11 @@ func (g *Gateway) openAccess(cfg *config.Config, s *setup) error {
 	if err != nil {
 		return err
 	}
-	local, refused := a.Bearer(key)
+	user, refused := a.Bearer(key)
 	if refused != nil {
 		return refused
 	}
-	s.access, s.local = a, local
+	s.access, s.local = a, user
 	return nil
 }
 
@@ -175,12 +176,9 @@ func scopesOf(cfg *config.Config) []string {
 	return names
 }
 
-// LocalKeyName is the name of the file that the key named local lies in.
-const LocalKeyName = "local.key"
-
 // LocalKeyFile is where the key named local lies: beside the store.
 func LocalKeyFile(cfg *config.Config) string {
-	return filepath.Join(filepath.Dir(cfg.StoreFile()), LocalKeyName)
+	return filepath.Join(filepath.Dir(cfg.StoreFile()), local.KeyName)
 }
 
 // renewBuiltin opens the server of our own tools, unless the one that runs offers

@@ -31,7 +31,7 @@ const revisionTable = "internal/mcp/revision.go"
 // (gateway, scan), which hands one the other's small interface.
 var floors = [][]string{
 	{
-		"trust", "internal/wire", "internal/config", "internal/dial", "internal/host", "internal/sandbox",
+		"trust", "internal/wire", "internal/config", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
 		"internal/prompt",
 	},
 	{"internal/mcp"},
@@ -43,7 +43,7 @@ var floors = [][]string{
 		"internal/egress", "internal/session", "internal/access", "internal/limit", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
 		"internal/alert", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
-		"internal/registry", "internal/integrity", "internal/metrics",
+		"internal/registry", "internal/integrity", "internal/local", "internal/metrics",
 	},
 	{"internal/store", "internal/ingress", "internal/probe", "client"},
 	{"internal/gateway", "internal/scan", "internal/console"},

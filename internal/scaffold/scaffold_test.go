@@ -1,4 +1,4 @@
-package main
+package scaffold_test
 
 import (
 	"os"
@@ -8,17 +8,18 @@ import (
 	"testing"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/scaffold"
 )
 
 // project writes what `sumun init` makes.
 func project(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	files, err := initFiles("demo")
+	files, err := scaffold.Files("demo", "0.1.0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeProject(dir, files); err != nil {
+	if err := scaffold.Write(dir, files); err != nil {
 		t.Fatal(err)
 	}
 	return dir
