@@ -28,10 +28,11 @@ type place struct {
 	kind    string // of the lease
 }
 
-// back gives the session back.
-func (p *place) back() {
+// back gives the session back. A lease is used again only if the call was answered: what a server still says of a call that was
+// cancelled must not reach the next client.
+func (p *place) back(answered bool) {
 	if p.leased {
-		p.link.server.endLease(p.kind, p.link, true)
+		p.link.server.endLease(p.kind, p.link, answered)
 		return
 	}
 	p.link.release()

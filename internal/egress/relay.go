@@ -129,7 +129,8 @@ func (f *flow) run() error {
 	if err != nil {
 		return err
 	}
-	defer at.back()
+	answered := false
+	defer func() { at.back(answered) }()
 	f.place = at
 	session := at.session
 	f.same = session.Revision().Stateless == f.call.Revision.Stateless
@@ -139,6 +140,7 @@ func (f *flow) run() error {
 	if err != nil {
 		return err
 	}
+	answered = true
 	defer a.Release()
 	if e := a.Err(session.Revision()); e != nil {
 		return e
@@ -194,9 +196,10 @@ var abilities = map[string]string{
 	mcp.MethodElicit: "elicitation", mcp.MethodSample: "sampling", mcp.MethodRoots: "roots",
 }
 
-// Question puts a server's question to the client of the call.
+// Question puts a server's question to the client of the call. On a session that clients share the server was told that nobody
+// can be asked.
 func (f *flow) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Error) {
-	if wire.Get(f.call.Capabilities, abilities[string(m.MethodName())]) == nil {
+	if f.place.link.shared || wire.Get(f.call.Capabilities, abilities[string(m.MethodName())]) == nil {
 		return f.server.refuse(m)
 	}
 	if !f.same {

@@ -46,7 +46,7 @@ func (p *Pool) SubscribeOwn(ctx context.Context, d mcp.Destination, call *mcp.Ca
 	if err != nil {
 		return false, err
 	}
-	defer at.back()
+	defer at.back(true)
 	if at.link.shared || at.session.Revision().Stateless {
 		return false, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -118,6 +119,7 @@ type table struct {
 	mu        sync.Mutex
 	calls     map[int64]*exchange
 	cancelled map[int64]struct{}            // calls that nobody waits for any more, whose answer may yet come
+	last      time.Time                     // when the last of them was cancelled
 	questions map[string]context.CancelFunc // by the bytes of the server's id
 }
 
@@ -148,7 +150,7 @@ func (t *table) forget(id int64) {
 	if len(t.cancelled) >= most {
 		clear(t.cancelled)
 	}
-	t.cancelled[id] = struct{}{}
+	t.cancelled[id], t.last = struct{}{}, time.Now()
 }
 
 // isLate reports whether an answer is one to a call that was cancelled.
@@ -166,10 +168,15 @@ func (t *table) find(id int64) *exchange {
 	return t.calls[id]
 }
 
-// only returns the call in flight if there is exactly one, listening aside.
+// only returns the call in flight if there is exactly one, listening aside, and none was cancelled lately: the server may go on
+// with that one for a while, and what it says of it must not reach another client.
 func (t *table) only() *exchange {
+	const lately = 30 * time.Second
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(t.cancelled) > 0 && time.Since(t.last) < lately {
+		return nil
+	}
 	var found *exchange
 	for _, c := range t.calls {
 		switch {

@@ -304,6 +304,7 @@ func (h *httpConn) cancelled(c *exchange) {
 	if h.revision == nil || h.revision.Stateless || h.ctx.Err() != nil {
 		return
 	}
+	h.s.table.forget(c.id)
 	body := h.s.cancellation(c.id)
 	h.work.Go(func() {
 		ctx, cancel := context.WithTimeout(h.ctx, courtesy)

@@ -50,6 +50,8 @@ func serve(kind string) {
 		case "initialize":
 			fmt.Printf(`{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},`+
 				`"serverInfo":{"name":"%s","version":"1"},"instructions":"be kind"}}`+"\n", id, kind)
+		case "notifications/cancelled":
+			fmt.Println(`{"jsonrpc":"2.0","id":"late","method":"elicitation/create","params":{"message":"still there?"}}`)
 		case "tools/call":
 			name, _ := wire.Unquote(wire.Get(wire.Get(line, "params"), "name"))
 			callTool(name, id, line, lines)

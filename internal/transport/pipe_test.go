@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,6 +80,36 @@ func TestCancel(t *testing.T) {
 	if n := s.InFlight(); n != 0 {
 		t.Errorf("%d calls in flight, want none", n)
 	}
+}
+
+// TestLateQuestion has a server ask something for a call that was cancelled: no other call is asked.
+func TestLateQuestion(t *testing.T) {
+	asked := make(chan struct{}, 2)
+	unasked := newRecorder()
+	unasked.question = func(*wire.Message) ([]byte, *mcp.Error) {
+		asked <- struct{}{}
+		return []byte(`{"action":"cancel"}`), nil
+	}
+	s := open(t, Target{Command: self("plain"), Era: Legacy}, Hello{Unsolicited: unasked})
+	first, cancelFirst := contextWithCancel(t)
+	second, cancelSecond := contextWithCancel(t)
+	var calls sync.WaitGroup
+	calls.Go(func() { _, _ = s.Call(first, toolCall("never"), nil) })
+	calls.Go(func() {
+		other := newRecorder()
+		other.question = func(m *wire.Message) ([]byte, *mcp.Error) {
+			t.Errorf("the other call was asked %s", m.Raw)
+			return nil, nil
+		}
+		_, _ = s.Call(second, toolCall("never"), other)
+	})
+	for s.InFlight() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	cancelFirst()
+	<-asked
+	cancelSecond()
+	calls.Wait()
 }
 
 func TestTooLong(t *testing.T) {
