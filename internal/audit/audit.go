@@ -86,21 +86,15 @@ type Log struct {
 	payloads atomic.Pointer[Payloads]
 	// failing says that records cannot be stored now.
 	failing atomic.Bool
-	entries chan *entry
+	inbox   *inbox
 	pool    sync.Pool
-	// closing guards entries against a send after its close.
-	closing sync.RWMutex
-	closed  bool
 	done    chan struct{}
 	err     error
 }
 
-// errClosed says that a call came after the log was closed.
-var errClosed = mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "the gateway is closing")
-
 // New returns a log. Close ends it.
 func New(ctx context.Context, o Options) *Log {
-	l := &Log{sink: o.Sink, log: o.Log, entries: make(chan *entry, queue), done: make(chan struct{})}
+	l := &Log{sink: o.Sink, log: o.Log, inbox: newInbox(), done: make(chan struct{})}
 	l.pool.New = func() any { return new(entry) }
 	l.Keep(o.Payloads)
 	w := &writer{Log: l, floods: map[string]*flood{}}
@@ -123,32 +117,16 @@ func (l *Log) Middleware(next mcp.Handler) mcp.Handler {
 		e.reply.Reply = reply
 		err := next.Handle(ctx, call, &e.reply)
 		e.finish(call, err)
-		if failed := l.put(e); failed != nil && err == nil {
-			l.log.ErrorContext(ctx, "a call is not on record", slog.String("call", call.ID), slog.Any("error", failed))
+		if !l.inbox.put(e) && err == nil {
+			l.log.ErrorContext(ctx, "a call is not on record: the gateway is closing", slog.String("call", call.ID))
 		}
 		return err
 	})
 }
 
-// put hands an entry to the writer.
-func (l *Log) put(e *entry) error {
-	l.closing.RLock()
-	defer l.closing.RUnlock()
-	if l.closed {
-		return errClosed
-	}
-	l.entries <- e
-	return nil
-}
-
 // Close stores what is left and ends the log.
 func (l *Log) Close() error {
-	l.closing.Lock()
-	if !l.closed {
-		l.closed = true
-		close(l.entries)
-	}
-	l.closing.Unlock()
+	l.inbox.close()
 	<-l.done
 	return l.err
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +40,17 @@ func (m *memory) AppendRecords(_ context.Context, rows []audit.Row) error {
 		m.rows = append(m.rows, r)
 	}
 	return nil
+}
+
+// A slowMemory takes its time.
+type slowMemory struct {
+	memory
+	pause time.Duration
+}
+
+func (m *slowMemory) AppendRecords(ctx context.Context, rows []audit.Row) error {
+	time.Sleep(m.pause)
+	return m.memory.AppendRecords(ctx, rows)
 }
 
 func (m *memory) setFail(err error) {
@@ -265,6 +277,37 @@ func TestFlood(t *testing.T) {
 		}
 		if total != 1000 || len(records) > 3 {
 			t.Errorf("%d records tell of %v refusals", len(records), total)
+		}
+	})
+}
+
+// TestFullInbox lets calls wait while more records wait than may, and loses none,
+// nor any that wait when the log is closed.
+func TestFullInbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 10_000
+		sink := &slowMemory{pause: 100 * time.Millisecond}
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.None, Log: slog.New(slog.DiscardHandler)})
+		handler := log.Middleware(says(`{}`))
+		var calls sync.WaitGroup
+		var done atomic.Int64
+		for range n {
+			call := newCall(t)
+			calls.Go(func() {
+				_ = handler.Handle(t.Context(), call, noReply{})
+				done.Add(1)
+			})
+		}
+		synctest.Wait()
+		if waiting := n - int(done.Load()); waiting == 0 {
+			t.Error("no call waits for the store")
+		}
+		calls.Wait()
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(sink.records(t)); got != n {
+			t.Errorf("%d records, want %d", got, n)
 		}
 	})
 }

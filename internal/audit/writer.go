@@ -24,6 +24,8 @@ type writer struct {
 	// rows wait to be stored; they lie in the memory of held, which is free once they are.
 	rows []Row
 	held []*entry
+	// taken came out of the inbox last.
+	taken []*entry
 	// floods counts refusals, by their source, that came after one on record.
 	floods map[string]*flood
 }
@@ -51,40 +53,41 @@ func (w *writer) run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		select {
-		case e, ok := <-w.entries:
-			if !ok {
+		case <-w.inbox.some:
+			w.gather()
+			if over := w.take(); over {
 				w.finish(ctx)
 				return
 			}
-			w.take(e)
-			w.gather()
-			w.store(ctx)
 		case now := <-tick.C:
 			w.settle(now)
-			w.store(ctx)
 		}
+		w.store(ctx)
 	}
 }
 
-// gather takes what else comes within the delay.
+// gather waits for others to be stored with the first.
 func (w *writer) gather() {
 	enough := time.NewTimer(delay)
 	defer enough.Stop()
-	for len(w.rows) < batch {
-		select {
-		case e, ok := <-w.entries:
-			if !ok {
-				return
-			}
-			w.take(e)
-		case <-enough.C:
-			return
-		}
+	select {
+	case <-w.inbox.many:
+	case <-enough.C:
 	}
 }
 
-// take makes a row of an entry, or counts it into a flood.
-func (w *writer) take(e *entry) {
+// take makes rows of what waits. It reports whether nothing more will come.
+func (w *writer) take() (over bool) {
+	w.taken, over = w.inbox.take(w.taken[:0])
+	for _, e := range w.taken {
+		w.add(e)
+	}
+	clear(w.taken)
+	return over
+}
+
+// add makes a row of an entry, or counts it into a flood.
+func (w *writer) add(e *entry) {
 	if e.source != "" && w.flooded(e) {
 		w.free(e)
 		return
@@ -177,9 +180,7 @@ func (w *writer) store(ctx context.Context) {
 // wait waits before another try. It reports whether the log is closing.
 func (w *writer) wait() bool {
 	<-time.After(retry)
-	w.closing.RLock()
-	defer w.closing.RUnlock()
-	return w.closed
+	return w.inbox.isClosed()
 }
 
 // finish stores what is left, within bounds.
