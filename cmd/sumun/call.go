@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -115,10 +116,8 @@ func argument(property []byte, value string) json.RawMessage {
 		// A list of types, or none: then anything goes that is JSON.
 		_ = json.Unmarshal(raw, &kinds)
 	}
-	for _, k := range kinds {
-		if k == "string" {
-			return wire.AppendQuote(nil, value)
-		}
+	if slices.Contains(kinds, "string") {
+		return wire.AppendQuote(nil, value)
 	}
 	if len(kinds) > 0 && json.Valid([]byte(value)) {
 		return json.RawMessage(value)

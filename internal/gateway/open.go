@@ -81,7 +81,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.openShelves()
-	return g.apply(ctx, cfg)
+	return g.apply(cfg)
 }
 
 // serverInfo is our name and version, as both eras tell it.
@@ -91,12 +91,12 @@ func serverInfo(version string) []byte {
 
 // Reload takes a new configuration over. Sessions, calls in flight and servers
 // that stay as they were go on; on an error everything stays as it was.
-func (g *Gateway) Reload(ctx context.Context, cfg *config.Config) error {
+func (g *Gateway) Reload(cfg *config.Config) error {
 	now := g.Config()
 	if cfg.Listen != now.Listen || cfg.Store != now.Store || cfg.TLS != now.TLS || cfg.Log.Format != now.Log.Format {
 		return errors.New("listen, store, tls and log.format cannot be changed while the gateway runs; restart it")
 	}
-	if err := g.apply(ctx, cfg); err != nil {
+	if err := g.apply(cfg); err != nil {
 		return err
 	}
 	if g.parts.Level != nil {
@@ -106,7 +106,7 @@ func (g *Gateway) Reload(ctx context.Context, cfg *config.Config) error {
 	return nil
 }
 
-func (g *Gateway) apply(ctx context.Context, cfg *config.Config) error {
+func (g *Gateway) apply(cfg *config.Config) error {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
 	next, err := g.setUp(cfg)

@@ -61,7 +61,7 @@ func (g *Gateway) file() string {
 func (g *Gateway) reload(ctx context.Context, load func() (*config.Config, error)) {
 	next, err := load()
 	if err == nil {
-		err = g.Reload(ctx, next)
+		err = g.Reload(next)
 	}
 	if err == nil {
 		g.log.InfoContext(ctx, "the configuration was taken over", slog.String("file", next.Path))
@@ -125,7 +125,7 @@ func follow(ctx context.Context, watcher *fsnotify.Watcher, changes chan<- struc
 
 // digestOf tells whether a file has changed; nil if it cannot be read.
 func digestOf(path string) []byte {
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(path) //nolint:gosec // the file that the user named
 	if err != nil {
 		return nil
 	}

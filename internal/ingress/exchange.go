@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"strconv"
@@ -190,7 +191,7 @@ func (x *exchange) write(status int, body []byte) {
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.w.WriteHeader(status)
 	if _, err := x.w.Write(body); err != nil {
-		x.door.Log.DebugContext(x.r.Context(), "answer not delivered", "error", err)
+		x.door.Log.DebugContext(x.r.Context(), "answer not delivered", slog.Any("error", err))
 	}
 }
 
@@ -251,12 +252,15 @@ func accepts(header []string, media string) bool {
 // noReply is the reply to a call that gets none: a notification, or a refusal.
 type noReply struct{}
 
+// Notify drops the notification.
 func (noReply) Notify(context.Context, *wire.Message) error { return nil }
 
+// Ask refuses: nobody is there to answer.
 func (noReply) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
 	return nil, mcp.ErrUnsupported
 }
 
+// Done drops the result.
 func (noReply) Done(context.Context, *mcp.Result) error { return nil }
 
 // internalError is what a client is told of an error that is none of its business.

@@ -3,6 +3,7 @@ package ingress
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -145,7 +146,7 @@ func (d *HTTP) takeNotice(x *exchange, s *session.Session) {
 		return // a notification is never answered, not even an unknown one
 	}
 	if err := d.Handler.Handle(s.Context(), &x.call, noReply{}); err != nil {
-		d.Log.DebugContext(s.Context(), "notification not handled", "method", x.call.Method, "error", err)
+		d.Log.DebugContext(s.Context(), "notification not handled", slog.String("method", x.call.Method), slog.Any("error", err))
 	}
 }
 

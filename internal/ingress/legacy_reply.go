@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -135,7 +136,7 @@ func (r *legacyReply) finish(ctx context.Context, err error) {
 	if r.done || err == nil {
 		return
 	}
-	if context.Cause(ctx) == error(errCancelled) {
+	if errors.Is(context.Cause(ctx), errCancelled) {
 		r.done = true
 		if r.stream != nil {
 			r.stream.Close()

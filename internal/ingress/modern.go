@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -22,7 +23,7 @@ func (d *HTTP) modern(x *exchange, header string) {
 	ctx := x.r.Context()
 	if x.message.Kind == wire.Notification {
 		if err := d.Handler.Handle(ctx, &x.call, noReply{}); err != nil {
-			d.Log.DebugContext(ctx, "notification not handled", "method", x.call.Method, "error", err)
+			d.Log.DebugContext(ctx, "notification not handled", slog.String("method", x.call.Method), slog.Any("error", err))
 		}
 		x.w.WriteHeader(http.StatusAccepted)
 		return

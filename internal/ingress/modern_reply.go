@@ -121,6 +121,7 @@ func modernStatus(e *mcp.Error) int {
 		return http.StatusTooManyRequests
 	case mcp.Unavailable:
 		return http.StatusServiceUnavailable
+	default: // the code says more
 	}
 	switch e.Code {
 	case mcp.CodeMethodNotFound:

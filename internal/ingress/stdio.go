@@ -172,7 +172,7 @@ func (p *pipe) takeNotice(ctx context.Context, call *mcp.Call) {
 		p.listen()
 	}
 	if err := p.Handler.Handle(p.calls.Context(), call, noReply{}); err != nil {
-		p.Log.DebugContext(ctx, "notification not handled", "method", call.Method, "error", err)
+		p.Log.DebugContext(ctx, "notification not handled", slog.String("method", call.Method), slog.Any("error", err))
 	}
 }
 
@@ -262,7 +262,7 @@ func (p *pipe) listen() {
 	p.running.Go(func() {
 		err := p.Handler.Handle(ctx, call, &pipeReply{pipe: p, session: s, call: call})
 		if err != nil && ctx.Err() == nil {
-			p.Log.DebugContext(ctx, "listening ended", "error", err)
+			p.Log.DebugContext(ctx, "listening ended", slog.Any("error", err))
 		}
 	})
 }
@@ -274,7 +274,7 @@ func (p *pipe) write(compose func(dst []byte) []byte) {
 	p.message = compose(p.message[:0])
 	p.line = wire.AppendLine(p.line[:0], p.message)
 	if _, err := p.out.Write(p.line); err != nil {
-		p.Log.DebugContext(p.calls.Context(), "answer not delivered", "error", err)
+		p.Log.DebugContext(p.calls.Context(), "answer not delivered", slog.Any("error", err))
 	}
 	if cap(p.message) > keptBuffer {
 		p.message, p.line = nil, nil

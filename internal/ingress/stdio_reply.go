@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -51,7 +52,7 @@ func (r *pipeReply) Done(_ context.Context, result *mcp.Result) error {
 // finish sends the error with which the call ended, if it did. A call that the
 // client cancelled gets no answer (basic/utilities/cancellation).
 func (r *pipeReply) finish(ctx context.Context, err error) {
-	if r.done.Swap(true) || err == nil || context.Cause(ctx) == error(errCancelled) {
+	if r.done.Swap(true) || err == nil || errors.Is(context.Cause(ctx), errCancelled) {
 		return
 	}
 	e := forLegacy(r.call, err)

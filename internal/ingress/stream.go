@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -72,7 +73,7 @@ func (d *HTTP) listen(x *exchange, s *session.Session, stream *session.Stream, s
 		r.hold(ctx, left)
 	})
 	if err := d.Handler.Handle(ctx, &x.call, r); err != nil && ctx.Err() == nil {
-		d.Log.DebugContext(ctx, "listening ended", "error", err)
+		d.Log.DebugContext(ctx, "listening ended", slog.Any("error", err))
 	}
 	cancel()
 	wait.Wait()

@@ -3,7 +3,10 @@
 // methods, the errors and the table of revisions.
 package mcp
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // A Handler answers calls. Handle ends with exactly one reply.Done and a nil
 // error, or with an error and no Done; a notification gets neither. The context
@@ -27,8 +30,8 @@ type Middleware func(next Handler) Handler
 
 // Chain returns h behind the middlewares, the first of them outermost.
 func Chain(h Handler, outermostFirst ...Middleware) Handler {
-	for i := len(outermostFirst) - 1; i >= 0; i-- {
-		h = outermostFirst[i](h)
+	for _, m := range slices.Backward(outermostFirst) {
+		h = m(h)
 	}
 	return h
 }

@@ -153,6 +153,7 @@ func (s series) attributes() []attribute.KeyValue {
 		add("gen_ai.tool.name", s.name)
 	case mcp.Prompt:
 		add("gen_ai.prompt.name", s.name)
+	default: // a URI is no attribute
 	}
 	return all
 }

@@ -70,7 +70,7 @@ func (s *Session) expire(since time.Time) bool {
 }
 
 func (s *Session) end() {
-	s.Calls.End()
+	s.End()
 	s.mu.Lock()
 	s.ended = true
 	streams := s.streams

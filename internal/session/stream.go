@@ -83,7 +83,7 @@ func (s *Stream) Attach(sink Sink, seq int) (<-chan struct{}, error) {
 	for i := seq + 1; s.first > 0 && i <= last; i++ {
 		if err := sink.Event(s.eventID(i), s.events[i-s.first]); err != nil {
 			s.detach()
-			return left, nil //nolint:nilerr // the connection is gone, and the channel says so
+			return left, nil // the connection is gone, and the channel says so
 		}
 	}
 	if s.closed {

@@ -62,7 +62,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 // claim makes the file, where there is none, one that only its owner can read.
 // SQLite gives its other files the same mode.
 func claim(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the file that the configuration names
 	if err == nil {
 		err = f.Close()
 	}
