@@ -123,16 +123,17 @@ func (h *httpConn) lost(err error) error {
 }
 
 func (h *httpConn) close(ctx context.Context) {
-	if h.session != "" && h.err() == nil {
+	open := h.err() == nil
+	_ = h.lost(lost(false, "the session with server %q was closed", h.s.target.Name))
+	h.stop()
+	h.s.calls.Wait() // which start work, and may yet have to tell the server that they were cancelled
+	if h.session != "" && open {
 		ctx, cancel := context.WithTimeout(ctx, courtesy)
 		if resp, err := h.do(ctx, http.MethodDelete, h.base, nil); err == nil {
 			discard(resp)
 		}
 		cancel()
 	}
-	_ = h.lost(lost(false, "the session with server %q was closed", h.s.target.Name))
-	h.stop()
-	h.s.calls.Wait() // which start work
 	h.work.Wait()
 	if h.own != nil {
 		h.own.CloseIdleConnections()
@@ -306,8 +307,8 @@ func (h *httpConn) cancelled(c *exchange) {
 	}
 	h.s.table.forget(c.id)
 	body := h.s.cancellation(c.id)
-	h.work.Go(func() {
-		ctx, cancel := context.WithTimeout(h.ctx, courtesy)
+	h.s.calls.Go(func() { // this call is one of them, so that nobody has waited for them yet
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), courtesy)
 		defer cancel()
 		if err := h.send(ctx, mcp.NoticeCancelled, body); err != nil {
 			h.s.log.LogAttrs(ctx, slog.LevelDebug, "cancellation not sent", slog.Any("error", err))

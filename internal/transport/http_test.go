@@ -6,10 +6,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -63,20 +63,6 @@ func (f *fake) note(what string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = append(f.seen, what)
-}
-
-// waitFor waits until the server has seen what.
-func (f *fake) waitFor(what string) {
-	f.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		f.mu.Lock()
-		seen := strings.Join(f.seen, "\n")
-		f.mu.Unlock()
-		if strings.Contains(seen, what) {
-			return
-		}
-	}
-	f.t.Errorf("the server has not seen %s but %q", what, f.seen)
 }
 
 func (f *fake) open() *Session {
@@ -271,7 +257,12 @@ func TestHTTPCancel(t *testing.T) {
 	if _, err := s.Call(ctx, toolCall("x"), nil); !errors.Is(err, ctx.Err()) {
 		t.Errorf("error = %v", err)
 	}
-	f.waitFor(mcp.NoticeCancelled)
+	s.Close()
+	want := []string{mcp.MethodToolsCall, mcp.NoticeCancelled, http.MethodDelete}
+	seen := slices.DeleteFunc(f.seen, func(what string) bool { return !slices.Contains(want, what) })
+	if diff := cmp.Diff(want, seen); diff != "" {
+		t.Errorf("the server saw (-want +got):\n%s", diff)
+	}
 }
 
 // TestModernHTTP looks at what a modern server is sent.

@@ -36,6 +36,7 @@ type Session struct {
 	end   context.CancelFunc
 	work  sync.WaitGroup // questions that belong to no call
 
+	once   sync.Once // of Close
 	mu     sync.Mutex
 	closed bool           // no call begins any more
 	calls  sync.WaitGroup // those that have begun
@@ -112,12 +113,14 @@ func (s *Session) Notify(ctx context.Context, method string, params []byte) erro
 // Close ends the session: it tells the server where there is a way to, ends the process if it is one's own, and waits for all
 // that the session has started. It is bounded in time. Calls in flight end with an error. A Sink must not call it.
 func (s *Session) Close() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.conn.close(s.root)
-	s.end()
-	s.work.Wait()
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		s.conn.close(s.root)
+		s.end()
+		s.work.Wait()
+	})
 }
 
 // begin notes that a call begins, unless the session is closed.
