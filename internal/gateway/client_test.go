@@ -284,3 +284,31 @@ func fault(answer string) (int, string) {
 	_ = json.Unmarshal([]byte(answer), &m)
 	return m.Error.Code, m.Error.Message
 }
+
+// abandon makes a request and closes the connection once ok holds, before there is an answer.
+func (c *client) abandon(t *testing.T, body string, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.gate.url, strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	modernHeaders(req.Header, body)
+	failed := make(chan struct{})
+	go func() {
+		defer close(failed)
+		if resp, err := c.gate.web.Do(req); err == nil {
+			t.Errorf("answered with status %d", resp.StatusCode)
+			resp.Body.Close()
+		}
+	}()
+	if !settle(10*time.Second, ok) {
+		t.Error("the call does not reach the server")
+	}
+	cancel()
+	<-failed
+}

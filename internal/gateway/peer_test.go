@@ -100,6 +100,7 @@ type talk struct {
 	waiting map[string]chan string // for answers to questions, by id
 	running map[string]context.CancelFunc
 	asked   int
+	follows map[string]bool // resources whose updates it is told of
 }
 
 func (p *peer) open() *talk {
@@ -108,7 +109,7 @@ func (p *peer) open() *talk {
 	p.opened++
 	t := &talk{
 		peer: p, id: fmt.Sprintf("talk-%d", p.opened), over: make(chan struct{}),
-		waiting: map[string]chan string{}, running: map[string]context.CancelFunc{},
+		waiting: map[string]chan string{}, running: map[string]context.CancelFunc{}, follows: map[string]bool{},
 	}
 	p.talks[t.id] = t
 	return t
@@ -153,8 +154,14 @@ func (p *peer) got(method string) []received {
 // count returns how many messages of that method the peer was sent.
 func (p *peer) count(method string) int { return len(p.got(method)) }
 
-// announce says something on every talk, outside of calls.
-func (p *peer) announce(raw string) {
+func (t *talk) follow(uri string, on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.follows[uri] = on
+}
+
+// announce says something on every talk, outside of calls; of a resource only where it is followed.
+func (p *peer) announce(raw, uri string) {
 	p.mu.Lock()
 	var all []*talk
 	for _, t := range p.talks {
@@ -163,9 +170,9 @@ func (p *peer) announce(raw string) {
 	p.mu.Unlock()
 	for _, t := range all {
 		t.mu.Lock()
-		say := t.unasked
+		say, told := t.unasked, uri == "" || t.follows[uri]
 		t.mu.Unlock()
-		if say != nil {
+		if say != nil && told {
 			say(raw)
 		}
 	}
@@ -264,7 +271,10 @@ func (t *talk) answer(ctx context.Context, m message, say func(string)) string {
 		}
 		return result(fmt.Sprintf(`{"supportedVersions":[%q],"capabilities":%s%s,"_meta":{"%sserverInfo":{"name":"peer","version":"1"}}}`,
 			modernRevision, abilities, p.envelope(true), metaPrefix))
-	case "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe":
+	case "ping", "logging/setLevel":
+		return result(`{}`)
+	case "resources/subscribe", "resources/unsubscribe":
+		t.follow(m.param("uri"), m.Method == "resources/subscribe")
 		return result(`{}`)
 	case "subscriptions/listen":
 		t.listen(ctx, m, say)
@@ -294,6 +304,9 @@ func (t *talk) listen(ctx context.Context, m message, say func(string)) {
 		Notifications json.RawMessage `json:"notifications"`
 	}
 	_ = json.Unmarshal(m.Params, &p)
+	for _, uri := range []string{`"test://one"`, `"test://two"`} {
+		t.follow(uri, strings.Contains(m.param("notifications", "resourceSubscriptions"), uri))
+	}
 	tagged := func(raw string) {
 		meta := fmt.Sprintf(`"_meta":{"%ssubscriptionId":%s}`, metaPrefix, m.ID)
 		if strings.Contains(raw, `"params":{`) {
@@ -385,7 +398,7 @@ func (t *talk) behave(ctx context.Context, m message, name string, say func(stri
 	case "elicit", "sample", "roots":
 		return t.question(ctx, m, name, say)
 	case "touch":
-		t.peer.announce(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"test://one","vendor":1.10}}`)
+		t.peer.announce(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"test://one","vendor":1.10}}`, `"test://one"`)
 		return t.text("touched")
 	case "grow":
 		t.grow()
@@ -434,7 +447,7 @@ func (t *talk) grow() {
 	grown := fmt.Sprintf(`{"tools":[{"name":"new-%d","inputSchema":{"type":"object"}},`, len(p.seen))
 	p.lists["tools/list"] = strings.Replace(list, `{"tools":[`, grown, 1)
 	p.mu.Unlock()
-	p.announce(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
+	p.announce(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`, "")
 }
 
 // misbehave is what broken servers do.

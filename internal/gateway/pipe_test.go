@@ -26,7 +26,7 @@ func (g *gate) pipe(t *testing.T) *pipeClient {
 	p := &pipeClient{in: inWrite, lines: make(chan string, 100), ended: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	go func() {
-		p.ended <- g.ServePipe(ctx, g.Local(), gateway.Pipe{In: inRead, Out: outWrite})
+		p.ended <- g.ServePipe(ctx, "", gateway.Pipe{In: inRead, Out: outWrite})
 		outWrite.Close()
 	}()
 	go func() {

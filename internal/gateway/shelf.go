@@ -19,6 +19,8 @@ const settleTimeout = 10 * time.Second
 type shelf struct {
 	keeper  *keeper
 	catalog atomic.Pointer[catalog.Catalog]
+	// shown says that a client was given the catalogue, so that changes are news.
+	shown atomic.Bool
 }
 
 // openShelves makes the catalogues. All but the first are empty until the first
@@ -57,6 +59,9 @@ func (g *Gateway) rebuild(s *shelf, sources []catalog.Source) {
 	}
 	next := catalog.Build(known, g.catalogOptions())
 	old := s.catalog.Swap(next)
+	if !s.shown.Load() {
+		return
+	}
 	for _, kind := range []mcp.Kind{mcp.Tool, mcp.Prompt, mcp.Resource} {
 		if !old.Same(kind, next) {
 			g.hub.ListChanged(kind)
@@ -85,6 +90,7 @@ func (g *Gateway) settle(ctx context.Context, call *mcp.Call) *catalog.Catalog {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	s.keeper.settle(ctx)
+	s.shown.Store(true)
 	return s.catalog.Load()
 }
 
