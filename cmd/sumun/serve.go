@@ -19,6 +19,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/gateway"
+	"github.com/sumun-mcp/sumun/internal/ingress"
 )
 
 // serveCommand is the verb serve: it runs the gateway until it is told to end.
@@ -47,7 +48,7 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	}
 	level := new(slog.LevelVar)
 	log := a.logger(cfg, level)
-	listener, err := open(ctx, cfg)
+	listener, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (a *app) logger(cfg *config.Config, level *slog.LevelVar) *slog.Logger {
 }
 
 // open listens where the configuration says, with TLS if it says so.
-func open(ctx context.Context, cfg *config.Config) (net.Listener, error) {
+func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, &exitError{
@@ -127,15 +128,15 @@ func open(ctx context.Context, cfg *config.Config) (net.Listener, error) {
 	if !cfg.TLS.Enabled {
 		return listener, nil
 	}
-	pair, err := tls.LoadX509KeyPair(cfg.TLS.CertFile, cfg.TLS.KeyFile)
+	certificate, err := ingress.LoadCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, log)
 	if err != nil {
 		return nil, errors.Join(&exitError{
-			code: exitUsage, msg: "reading the certificate", target: cfg.TLS.CertFile, err: err,
+			code: exitUsage, target: cfg.TLS.CertFile, err: err,
 			hint: "tls.certFile and tls.keyFile must be a PEM pair that belongs together",
 		}, listener.Close())
 	}
 	return tls.NewListener(listener, &tls.Config{
-		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: certificate.Get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 	}), nil
 }
 

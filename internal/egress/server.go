@@ -220,7 +220,11 @@ func (s *server) greeted(session *transport.Session) {
 			now.Restarts++
 		}
 	})
-	s.log.InfoContext(s.root, "server ready", slog.String("revision", session.Revision().Name))
+	level := slog.LevelInfo
+	if s.inProcess != nil {
+		level = slog.LevelDebug // nobody has to be told that we are there ourselves
+	}
+	s.log.Log(s.root, level, "server ready", slog.String("revision", session.Revision().Name))
 	s.markTried()
 	if again || s.restarted {
 		s.changed()

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -42,6 +43,27 @@ func (g *Gateway) serverStates() []metrics.ServerState {
 
 func (g *Gateway) catalogOptions() catalog.Options { return catalog.Options{ServerInfo: g.info} }
 
+// briefly tells each kind of problem of a server once, with an example.
+func briefly(warnings []catalog.Warning) []string {
+	type kind struct{ server, problem string }
+	count := map[kind]int{}
+	for _, w := range warnings {
+		count[kind{w.Server, w.Problem}]++
+	}
+	var told []string
+	for _, w := range warnings {
+		k := kind{w.Server, w.Problem}
+		switch n := count[k]; {
+		case n == 1:
+			told = append(told, fmt.Sprintf("server %s: %s: %s", w.Server, w.Name, w.Problem))
+		case n > 1:
+			told = append(told, fmt.Sprintf("server %s: %s and %d more: %s", w.Server, w.Name, n-1, w.Problem))
+		}
+		delete(count, k)
+	}
+	return told
+}
+
 // An Offer is what the gate offers once its servers have been tried.
 type Offer struct {
 	Tools, Prompts, Resources int
@@ -66,9 +88,7 @@ func (g *Gateway) Settled(ctx context.Context) Offer {
 	for _, server := range g.plain().keeper.missing() {
 		offer.Warnings = append(offer.Warnings, "server "+server+" does not answer; `sumun server show "+server+"` tells more")
 	}
-	for _, w := range c.Warnings() {
-		offer.Warnings = append(offer.Warnings, "server "+w.Server+": "+w.Name+": "+w.Problem)
-	}
+	offer.Warnings = append(offer.Warnings, briefly(c.Warnings())...)
 	for _, unused := range s.access.Unused(c.Matches) {
 		offer.Warnings = append(offer.Warnings, "scope "+unused+" names nothing that is offered")
 	}

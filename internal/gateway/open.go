@@ -242,6 +242,9 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.audit != nil {
 		errs = append(errs, g.audit.Close())
 	}
+	if g.metrics != nil {
+		errs = append(errs, g.metrics.Close(ctx))
+	}
 	if g.store != nil {
 		errs = append(errs, g.store.Close())
 	}
