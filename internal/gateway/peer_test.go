@@ -315,10 +315,10 @@ func (t *talk) listen(ctx context.Context, m message, say func(string)) {
 			say(strings.TrimSuffix(raw, "}") + `,"params":{` + meta + `}}`)
 		}
 	}
-	tagged(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":` + string(p.Notifications) + `}}`)
 	t.mu.Lock()
 	t.unasked = tagged
 	t.mu.Unlock()
+	tagged(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":` + string(p.Notifications) + `}}`)
 	<-ctx.Done()
 }
 
