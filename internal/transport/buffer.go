@@ -15,8 +15,10 @@ const mostKept = 256 << 10
 // A buffer holds one outgoing message. It has one owner, who gives it back or leaves it to the garbage collector.
 type buffer struct{ bytes []byte }
 
-// buffers and answers are free lists: they hold no state of their own.
+// buffers, answers and eventReaders are free lists: they hold no state of their own.
 var (
+	eventReaders = sync.Pool{New: func() any { return new(wire.EventReader) }}
+
 	buffers = sync.Pool{New: func() any { return new(buffer) }}
 	answers = sync.Pool{New: func() any { return new(Answer) }}
 )

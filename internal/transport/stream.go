@@ -108,7 +108,12 @@ func (st *stream) pause(ctx context.Context, failures int) bool {
 
 // read reads events until the answer to the call has come, which it returns, or until the stream ends with an error.
 func (st *stream) read(body io.Reader) (*Answer, error) {
-	events := wire.NewEventReader(body, st.h.s.target.MaxMessage)
+	events := eventReaders.Get().(*wire.EventReader) //nolint:errcheck // it holds nothing else
+	events.Reset(body, st.h.s.target.MaxMessage)
+	defer func() {
+		events.Reset(nil, 0)
+		eventReaders.Put(events)
+	}()
 	for {
 		e, err := events.Next()
 		switch {

@@ -32,6 +32,15 @@ const (
 	largeBuffer = 64 << 10 // what it may keep after a long line
 )
 
+// reset makes l read another stream, in the buffer that it has, unless that has grown large.
+func (l *lines) reset(src io.Reader, most int) {
+	buf := l.buf
+	if len(buf) > largeBuffer {
+		buf = nil
+	}
+	*l = lines{src: src, max: most, buf: buf}
+}
+
 // next returns the next line without its end; it is valid until the next call.
 func (l *lines) next() ([]byte, error) {
 	for {

@@ -33,7 +33,18 @@ type EventReader struct {
 
 // NewEventReader returns a reader of events of at most maxEvent bytes, counting the lines of their fields without the ends.
 func NewEventReader(r io.Reader, maxEvent int) *EventReader {
-	return &EventReader{lines: lines{src: r, max: maxEvent, cr: true}, max: maxEvent}
+	e := new(EventReader)
+	e.Reset(r, maxEvent)
+	return e
+}
+
+// Reset makes r read another stream from its beginning, as NewEventReader does, in the space that r has, unless that has grown
+// large. A nil src lets go of the last stream.
+func (r *EventReader) Reset(src io.Reader, maxEvent int) {
+	r.lines.reset(src, maxEvent)
+	r.lines.cr = true
+	r.max, r.begun, r.dropping = maxEvent, false, false
+	r.restart()
 }
 
 // Next returns the next event that has data, an id or a retry time. Its Data is valid until the next call. An event that is
@@ -63,8 +74,8 @@ func (r *EventReader) Next() (Event, error) {
 
 // restart prepares for the next event. It does not keep the space of a large one.
 func (r *EventReader) restart() {
-	if r.data == nil || cap(r.data) > largeBuffer {
-		r.data = make([]byte, 0, smallBuffer/8)
+	if cap(r.data) > largeBuffer {
+		r.data = nil
 	}
 	r.data, r.size = r.data[:0], 0
 }
@@ -96,6 +107,8 @@ func (r *EventReader) field(e *Event, line []byte) {
 	case "data":
 		if e.Data != nil {
 			r.data = append(r.data, '\n')
+		} else if r.data == nil {
+			r.data = make([]byte, 0, max(len(value), smallBuffer/8)) // most events have one line
 		}
 		r.data = append(r.data, value...)
 		e.Data = r.data

@@ -221,3 +221,28 @@ func TestAppendLine(t *testing.T) {
 		}
 	}
 }
+
+// TestEventReaderReset reads streams one after the other, of which each leaves something behind: half a line, half an event,
+// an event that is too long, a line that ended in a CR.
+func TestEventReaderReset(t *testing.T) {
+	const most = 100
+	streams := []string{
+		"id: 1\ndata: half", "data: one\n", "data: " + strings.Repeat("x", 2*most), "data: cr\r",
+		"\uFEFFdata: whole\nid: 7\n\n", "\ndata:\n\n", "data: a\ndata: b\n\ndata: c\n\n",
+	}
+	reader := NewEventReader(strings.NewReader(""), most)
+	for _, stream := range streams {
+		reader.Reset(strings.NewReader(stream), most)
+		fresh := NewEventReader(strings.NewReader(stream), most)
+		for {
+			got, err := reader.Next()
+			want, wantErr := fresh.Next()
+			if !errors.Is(err, wantErr) || eventText(got) != eventText(want) {
+				t.Errorf("%q: got %s, %v, want %s, %v", stream, eventText(got), err, eventText(want), wantErr)
+			}
+			if errors.Is(wantErr, io.EOF) {
+				break
+			}
+		}
+	}
+}
