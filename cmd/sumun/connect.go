@@ -76,5 +76,5 @@ func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.P
 			hint: "without SUMUN_KEY the key local is used",
 		}
 	}
-	return errors.Join(err, g.Close(context.WithoutCancel(ctx)))
+	return errors.Join(err, closeGateway(ctx, g))
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -70,7 +71,16 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	err = g.Serve(ctx, listener)
 	end()
 	background.Wait()
-	return errors.Join(err, g.Close(context.WithoutCancel(ctx)))
+	return errors.Join(err, closeGateway(ctx, g))
+}
+
+// closeGateway closes a gateway whose clients have left or were sent away: what may
+// still be in flight is not waited for long.
+func closeGateway(ctx context.Context, g *gateway.Gateway) error {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	return g.Close(ctx)
 }
 
 // loadServed loads the configuration and lays the flag over it.

@@ -154,8 +154,7 @@ func (f *flow) run() error {
 
 // asks reports whether a result of the modern era is a question.
 func asks(result []byte) bool {
-	kind, _ := wire.Unquote(wire.Get(result, "resultType"))
-	return kind == "input_required"
+	return wire.IsString(wire.Get(result, "resultType"), "input_required")
 }
 
 // needsBridge tells that a server's question cannot be carried to a client of the other era.

@@ -48,7 +48,7 @@ func (f *flow) namePatch() wire.Patch {
 	if !at.Ok() || f.dest.Name == "" {
 		return wire.Patch{}
 	}
-	if said, ok := wire.Unquote(m.Bytes(at)); ok && said == f.dest.Name {
+	if wire.IsString(m.Bytes(at), f.dest.Name) {
 		return wire.Patch{}
 	}
 	return wire.Patch{Span: at, With: wire.AppendQuote(nil, f.dest.Name)}

@@ -75,7 +75,7 @@ func newPipePeer(t *testing.T, era string) *pipePeer {
 	t.Cleanup(func() {
 		for _, pid := range p.alive() {
 			t.Errorf("process %d of a server is left behind", pid)
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			kill(pid)
 		}
 	})
 	return p
@@ -106,11 +106,18 @@ func (p *pipePeer) processes() []int {
 func (p *pipePeer) alive() []int {
 	var all []int
 	for _, pid := range p.processes() {
-		if syscall.Kill(pid, 0) == nil {
+		if p, err := os.FindProcess(pid); err == nil && p.Signal(syscall.Signal(0)) == nil {
 			all = append(all, pid)
 		}
 	}
 	return all
+}
+
+// kill ends a process that a test has started.
+func kill(pid int) {
+	if p, err := os.FindProcess(pid); err == nil {
+		_ = p.Kill()
+	}
 }
 
 // lines returns what one process was sent.

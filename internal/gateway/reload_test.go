@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/sumun-mcp/sumun/internal/config"
@@ -36,7 +35,7 @@ func TestDeadServer(t *testing.T) {
 	before := c.ask(t, "tools/list", "{}")
 	for range 3 {
 		for _, pid := range p.alive() {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			kill(pid)
 		}
 		if text := c.call(t, "echo"); !strings.Contains(text, "echo") {
 			t.Errorf("the other server: %s", text)

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
 // Bounds of a connection, and of the end of all of them.
@@ -27,8 +29,8 @@ const (
 // Serve answers HTTP on the listener until ctx ends. Then streams end, calls in
 // flight are finished within a bound and cancelled after it, and Serve returns.
 func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	base, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
 	server := &http.Server{
 		Handler: g, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 		BaseContext: func(net.Listener) context.Context { return base },
@@ -48,14 +50,14 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 // shutDown ends the server: first by waiting, then by cancelling, then by force.
-func (g *Gateway) shutDown(ctx context.Context, server *http.Server, cancel context.CancelFunc) error {
+func (g *Gateway) shutDown(ctx context.Context, server *http.Server, cancel context.CancelCauseFunc) error {
 	waiting, stop := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer stop()
 	if server.Shutdown(waiting) == nil {
 		return nil
 	}
 	g.log.WarnContext(ctx, "calls are still in flight and are cancelled")
-	cancel()
+	cancel(mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "the gateway is closing, and the call took too long to wait for it"))
 	g.sessions.Close()
 	cancelling, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer stop()

@@ -1,10 +1,8 @@
 package ingress
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -88,21 +86,13 @@ func (x *exchange) read() (int, *mcp.Error) {
 var errTooLarge = errors.New("the body is larger than the gateway takes; see limits.bodyBytes in mcp.yaml")
 
 func (x *exchange) readBody() error {
-	limit := x.door.BodyBytes
-	if x.r.ContentLength > limit {
+	var err error
+	x.body, err = wire.AppendAll(x.body[:0], x.r.Body, x.r.ContentLength, int(x.door.BodyBytes))
+	switch {
+	case errors.Is(err, wire.ErrTooLong):
 		return errTooLarge
-	}
-	buf := bytes.NewBuffer(x.body[:0])
-	if n := x.r.ContentLength; n > 0 {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := buf.ReadFrom(io.LimitReader(x.r.Body, limit+1))
-	x.body = buf.Bytes()
-	if err != nil {
+	case err != nil:
 		return err
-	}
-	if int64(len(x.body)) > limit {
-		return errTooLarge
 	}
 	x.deadline(time.Time{})
 	return nil
@@ -184,14 +174,36 @@ func (x *exchange) writeError(status int, e *mcp.Error) {
 	x.write(status, x.out)
 }
 
+// answer sends the result of the call as one JSON document. A long one of the
+// house's own, which many calls share, is not copied.
+func (x *exchange) answer(result *mcp.Result) {
+	if result.Revision == nil && len(result.Value) > keptBuffer {
+		x.out = appendHead(x.out[:0], x.id())
+		x.write(http.StatusOK, x.out, result.Value, []byte("}"))
+		return
+	}
+	x.out = appendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
+	x.write(http.StatusOK, x.out)
+}
+
 // write sends a whole JSON answer.
-func (x *exchange) write(status int, body []byte) {
+func (x *exchange) write(status int, parts ...[]byte) {
+	const small = 1 << 10 // net/http tells the length of so little by itself
+	size := 0
+	for _, part := range parts {
+		size += len(part)
+	}
 	h := x.w.Header()
 	h["Content-Type"] = contentJSON
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if size > small {
+		h["Content-Length"] = []string{strconv.Itoa(size)}
+	}
 	x.w.WriteHeader(status)
-	if _, err := x.w.Write(body); err != nil {
-		x.door.Log.DebugContext(x.r.Context(), "answer not delivered", slog.Any("error", err))
+	for _, part := range parts {
+		if _, err := x.w.Write(part); err != nil {
+			x.door.Log.DebugContext(x.r.Context(), "answer not delivered", slog.Any("error", err))
+			return
+		}
 	}
 }
 
@@ -219,11 +231,14 @@ func appendError(dst, id []byte, e *mcp.Error) []byte {
 
 // appendResult appends a JSON-RPC answer with a result.
 func appendResult(dst, id, value []byte) []byte {
+	return append(append(appendHead(dst, id), value...), '}')
+}
+
+// appendHead appends a JSON-RPC answer up to its result.
+func appendHead(dst, id []byte) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
 	dst = append(dst, id...)
-	dst = append(dst, `,"result":`...)
-	dst = append(dst, value...)
-	return append(dst, '}')
+	return append(dst, `,"result":`...)
 }
 
 func isJSON(contentType string) bool {

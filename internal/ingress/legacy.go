@@ -160,20 +160,35 @@ func (d *HTTP) answerLegacy(x *exchange, s *session.Session) bool {
 		x.refuse(http.StatusOK, err)
 		return false
 	}
-	ctx, done := context.WithCancel(context.WithoutCancel(x.r.Context()))
-	if s != nil {
-		done()
-		var err error
-		if ctx, done, err = s.Begin(x.id()); err != nil {
-			x.refuse(http.StatusBadRequest, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "%v", err))
-			return false
-		}
+	ctx, done, err := x.begin(s)
+	if err != nil {
+		x.refuse(http.StatusBadRequest, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "%v", err))
+		return false
 	}
 	defer done()
 	reply := &legacyReply{x: x, session: s}
-	err := d.Handler.Handle(ctx, &x.call, reply)
+	err = d.Handler.Handle(ctx, &x.call, reply)
 	reply.finish(ctx, err)
 	return err == nil
+}
+
+// begin returns the context of a call, which a lost connection does not end, but the
+// session's end, the client's cancellation or the end of the house.
+func (x *exchange) begin(s *session.Session) (context.Context, func(), error) {
+	if s != nil {
+		return s.Begin(x.id())
+	}
+	request := x.r.Context()
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(request))
+	stop := context.AfterFunc(request, func() {
+		if why := cutOff(request); why != nil {
+			cancel(why)
+		}
+	})
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}, nil
 }
 
 // prepareLegacy checks a request and takes its name.

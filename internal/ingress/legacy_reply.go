@@ -123,6 +123,11 @@ func (r *legacyReply) Done(_ context.Context, result *mcp.Result) error {
 		return errGone
 	}
 	x := r.x
+	if r.stream == nil {
+		r.done = true
+		x.answer(result)
+		return nil
+	}
 	x.out = appendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
 	r.say(x.out)
 	return nil

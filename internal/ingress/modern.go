@@ -73,13 +73,13 @@ func (x *exchange) checkModern(header string) (int, *mcp.Error) {
 // checkRevision compares the revision in the header with the one in _meta.
 func (x *exchange) checkRevision(header string) *mcp.Error {
 	raw := x.call.Meta(mcp.MetaRevision)
-	meta, isString := wire.Unquote(raw)
 	switch {
 	case header == "":
 		return mcp.Errorf(mcp.CodeHeaderMismatch, mcp.Malformed, "the header %s is missing", headerRevision)
-	case raw == nil || !isString:
+	case len(raw) == 0 || raw[0] != '"':
 		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Malformed, "params._meta[%q] must be a string", mcp.MetaRevision)
-	case header != meta:
+	case !wire.IsString(raw, header):
+		meta, _ := wire.Unquote(raw)
 		return mcp.Errorf(mcp.CodeHeaderMismatch, mcp.Malformed,
 			"the header %s is %q but params._meta[%q] is %q", headerRevision, header, mcp.MetaRevision, meta)
 	}

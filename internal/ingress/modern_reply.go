@@ -54,12 +54,12 @@ func (r *modernReply) Done(_ context.Context, result *mcp.Result) error {
 	}
 	r.done = true
 	x := r.x
-	x.out = appendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
-	if r.events != nil {
-		return r.events.event("", x.out)
+	if r.events == nil {
+		x.answer(result)
+		return nil
 	}
-	x.write(http.StatusOK, x.out)
-	return nil
+	x.out = appendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
+	return r.events.event("", x.out)
 }
 
 // keepAlive says now and then that the stream is still there. The caller must
@@ -93,11 +93,12 @@ func (r *modernReply) comment() {
 	}
 }
 
-// finish sends the error with which the call ended, if it did.
+// finish sends the error with which the call ended, if it did. A client that has
+// left gets none.
 func (r *modernReply) finish(ctx context.Context, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err == nil || r.done || ctx.Err() != nil {
+	if err == nil || r.done || (ctx.Err() != nil && cutOff(ctx) == nil) {
 		r.done = true
 		return
 	}
@@ -108,6 +109,15 @@ func (r *modernReply) finish(ctx context.Context, err error) {
 		return
 	}
 	r.x.writeError(modernStatus(e), e)
+}
+
+// cutOff returns why the house has ended a call that its client waits for, nil if
+// it has not.
+func cutOff(request context.Context) *mcp.Error {
+	if request.Err() == nil {
+		return nil
+	}
+	return mcp.AsError(context.Cause(request))
 }
 
 // modernStatus is the HTTP status of an error (streamable HTTP transport of the modern era).

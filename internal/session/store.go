@@ -36,8 +36,10 @@ type Options struct {
 // methods may be called concurrently.
 type Store struct {
 	options Options
-	stop    chan struct{}
-	swept   sync.WaitGroup
+	// halt closes stop, which ends the sweeping.
+	halt  func()
+	stop  chan struct{}
+	swept sync.WaitGroup
 
 	mu sync.Mutex
 	// sessions holds every open session by its ID; nil once the store is closed.
@@ -47,6 +49,7 @@ type Store struct {
 // NewStore returns an empty store. Close ends it.
 func NewStore(o Options) *Store {
 	s := &Store{options: o, stop: make(chan struct{}), sessions: map[string]*Session{}}
+	s.halt = sync.OnceFunc(func() { close(s.stop) })
 	s.swept.Go(s.sweep)
 	return s
 }
@@ -113,9 +116,9 @@ func (s *Store) Len() int {
 	return len(s.sessions)
 }
 
-// Close ends every session. No session can be opened afterwards.
+// Close ends every session. No session can be opened afterwards. Closing again does nothing.
 func (s *Store) Close() {
-	close(s.stop)
+	s.halt()
 	s.swept.Wait()
 	s.mu.Lock()
 	sessions := s.sessions

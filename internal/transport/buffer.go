@@ -87,29 +87,9 @@ func ParseError(object []byte, r *mcp.Revision) *mcp.Error {
 
 // fill reads a whole body into a; wire.ErrTooLong if it is larger than most. Size is what the peer says of it, or negative.
 func (a *Answer) fill(r io.Reader, size int64, most int) error {
-	if size > int64(most) {
-		return wire.ErrTooLong
-	}
-	buf := a.buf[:0]
-	if size > 0 {
-		buf = slices.Grow(buf, int(size)+1)
-	}
-	for {
-		if len(buf) == cap(buf) {
-			buf = slices.Grow(buf, max(len(buf), 4<<10))
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		a.buf = buf
-		switch {
-		case len(buf) > most:
-			return wire.ErrTooLong
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
-		}
-	}
+	var err error
+	a.buf, err = wire.AppendAll(a.buf[:0], r, size, most)
+	return err
 }
 
 // answersTo reports whether m can be the answer to c, which came on c's own line: an error may have no id.

@@ -30,6 +30,11 @@ func AppendUnquoted(dst, raw []byte) []byte {
 	return appendUnescaped(dst, raw[1:len(raw)-1])
 }
 
+// IsString reports whether raw, a JSON value that has been scanned, is the string s.
+func IsString(raw []byte, s string) bool {
+	return len(raw) >= 2 && raw[0] == '"' && raw[len(raw)-1] == '"' && KeyEqual(raw[1:len(raw)-1], s)
+}
+
 // KeyEqual reports whether a key, as it stands between its quotes, is name once unescaped. The key must have been scanned.
 func KeyEqual(rawKey []byte, name string) bool {
 	if len(rawKey) <= len(name) { // an escape is always longer than what it stands for
