@@ -86,6 +86,10 @@ func (p *peerServer) serve(m *peerMessage) {
 	case "resources/templates/list":
 		p.result(m, `{"resourceTemplates":[]}`)
 	case "resources/read":
+		if m.Params.URI != "test://one" {
+			p.say(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"error":{"code":-32002,"message":"Resource not found"}}`)
+			return
+		}
 		p.result(m, `{"contents":[{"uri":"test://one","text":"the text\n"}]}`)
 	case "tools/call":
 		p.call(m)

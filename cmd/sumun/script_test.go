@@ -1,11 +1,15 @@
 package main
 
 import (
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -38,6 +42,7 @@ func private(env *testscript.Env) error {
 	for _, name := range []string{"HOME", "USERPROFILE"} {
 		env.Setenv(name, env.WorkDir)
 	}
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector must not make every program a second slower
 	env.Setenv("APPDATA", filepath.Join(env.WorkDir, "AppData"))
 	for _, name := range []string{"XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "SUMUN_URL", "SUMUN_KEY", "MCP_API_KEY"} {
 		env.Setenv(name, "")
@@ -48,8 +53,10 @@ func private(env *testscript.Env) error {
 // commands are the script commands that testscript does not have.
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"code": scriptCode,
-		"mode": scriptMode,
+		"code":       scriptCode,
+		"mode":       scriptMode,
+		"ready":      scriptReady,
+		"eventually": scriptEventually,
 	}
 }
 
@@ -72,6 +79,46 @@ func scriptCode(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// scriptReady is `ready`: it waits until the gateway that was started in this directory has tried its servers. $URL is its
+// address from then on, and $PORT its port.
+func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: ready")
+	}
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		b, err := os.ReadFile(ts.MkAbs(filepath.Join(".sumun", "endpoint")))
+		endpoint, parsed := url.Parse(strings.TrimSpace(string(b)))
+		if err != nil || parsed != nil || endpoint.Host == "" {
+			continue
+		}
+		ts.Setenv("URL", endpoint.String())
+		ts.Setenv("PORT", endpoint.Port())
+		endpoint.Path = "/readyz"
+		answer, err := http.Get(endpoint.String())
+		if err != nil {
+			continue
+		}
+		answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("the gateway is not ready within 30 s")
+}
+
+// scriptEventually is `eventually COMMAND ARG…`: the command succeeds, if not at once.
+func scriptEventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: eventually COMMAND [ARG...]")
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if ts.Exec(args[0], args[1:]...) == nil {
+			return
+		}
+	}
+	ts.Fatalf("%s does not succeed within 20 s", args[0])
 }
 
 // scriptMode is `mode OCTAL FILE`: the file has these permission bits.
