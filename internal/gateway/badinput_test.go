@@ -201,7 +201,7 @@ var faults = []struct {
 	{tool: "twice", says: "first"},
 	{tool: "flood", says: "flooded"},
 	{tool: "rubbish", code: -32603, says: `"bad" answered with what is not a JSON-RPC message`, pipe: "was silent for"},
-	{tool: "duplicate", code: -32603, says: `"bad" answered with what is not a JSON-RPC message`, pipe: "was silent for"},
+	{tool: "duplicate", code: -32603, says: `"bad" answered with what is not a JSON-RPC message`},
 	{tool: "forever", code: -32603, says: `"bad" was silent for 700ms`},
 	{tool: "die", code: -32603, says: `"bad"`},
 	{tool: "echo", says: "echo"},
@@ -253,8 +253,8 @@ func brokenServer(t *testing.T, era, carrier string) (config.Server, func(*testi
 			if !strings.Contains(p.all(), "\ncancelled\n") {
 				t.Error("the server was not told that its answer is not wanted any more")
 			}
-			if n := len(p.processes()); n != 2 {
-				t.Errorf("%d processes were started, want the first and one after its death", n)
+			if n := len(p.processes()); n < 2 {
+				t.Errorf("%d processes were started, want one after the death of the first", n)
 			}
 		}
 	}

@@ -208,6 +208,7 @@ func (p *pipe) message(data []byte) {
 	if err := a.scan(scanner); err != nil {
 		a.Release()
 		p.s.foul(data, err)
+		p.spoiled(data, err)
 		return
 	}
 	m := &a.Message
@@ -253,6 +254,17 @@ func (p *pipe) answer(a *Answer) {
 	}
 }
 
+// spoiled ends the call whose answer is not acceptable, where that is sure: no other answer will come.
+func (p *pipe) spoiled(data []byte, why error) {
+	e, ok := errors.AsType[*wire.Error](why)
+	if !ok || !e.ID.Ok() || wire.Get(data, "method") != nil { // a question, whose ids are the server's
+		return
+	}
+	if c := p.s.table.find(number(data[e.ID.Start:e.ID.End])); c != nil {
+		p.fail(c, upstream("server %q answered with what is not a JSON-RPC message: %v", p.s.target.Name, why))
+	}
+}
+
 // tooLong ends the one call in flight, whose answer an over-long message must be; if several are, nobody knows whose it was.
 func (p *pipe) tooLong() {
 	p.s.foul(nil, wire.ErrTooLong)
@@ -260,7 +272,11 @@ func (p *pipe) tooLong() {
 	if c == nil {
 		return
 	}
-	e := upstream("server %q answered with more than %d bytes", p.s.target.Name, p.s.target.MaxMessage)
+	p.fail(c, upstream("server %q answered with more than %d bytes", p.s.target.Name, p.s.target.MaxMessage))
+}
+
+// fail answers a call in the server's place.
+func (p *pipe) fail(c *exchange, e *mcp.Error) {
 	a := newAnswer()
 	a.buf = wire.AppendInt(append(a.buf[:0], `{"jsonrpc":"2.0","id":`...), c.id)
 	a.buf = append(appendError(append(a.buf, `,"error":`...), e), '}')
