@@ -22,12 +22,17 @@ func (g *Gateway) newDoor(s *setup) http.Handler {
 		Hosts: hosts(s.config), Origins: s.config.Origins, BodyBytes: int64(s.config.Limits.BodyBytes), Log: g.log,
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/mcp", door)
 	mux.Handle("POST /{$}", door)
 	mux.HandleFunc("GET /healthz", g.healthy)
 	mux.HandleFunc("GET /readyz", g.ready)
 	mux.Handle("GET /metrics", g.local(s, door, g.metrics.Handler()))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/mcp" { // nearly all requests
+			door.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // ServeHTTP answers a request by the configuration in force.

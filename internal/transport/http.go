@@ -22,7 +22,10 @@ import (
 // NewRoundTripper returns what carries HTTP requests to the server at address, tuned for many small calls: connections are kept,
 // answers are not decompressed, and an answer may be long in coming.
 func NewRoundTripper(address string) *http.Transport {
-	const buffer = 8 << 10
+	const (
+		readBuffer  = 8 << 10
+		writeBuffer = 32 << 10 // a call with a file's text in it goes out in one piece
+	)
 	// Node and Python close a connection that was idle for five seconds. A call that meets the end of its connection may have
 	// been begun and cannot be repeated, so ours has to be the earlier end. What ends TLS keeps connections for a minute.
 	idle := 4 * time.Second
@@ -37,8 +40,8 @@ func NewRoundTripper(address string) *http.Transport {
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: 512,
 		IdleConnTimeout:     idle,
-		WriteBufferSize:     buffer,
-		ReadBufferSize:      buffer,
+		WriteBufferSize:     writeBuffer,
+		ReadBufferSize:      readBuffer,
 		ForceAttemptHTTP2:   true,
 	}
 }
@@ -49,7 +52,8 @@ type httpConn struct {
 	url  *url.URL
 	rt   http.RoundTripper
 	own  *http.Transport // rt if nobody else uses it
-	base http.Header     // what goes with each request; speak replaces it
+	base http.Header     // what goes with each request; use replaces it
+	post http.Header     // base, for a request with a body
 
 	revision *mcp.Revision
 	session  string // the server's session id
@@ -79,20 +83,28 @@ func dialHTTP(ctx context.Context, s *Session) (conn, error) {
 		h.base = http.Header{}
 	}
 	h.base[headerAccept] = []string{mediaJSON + ", " + mediaEvents}
+	h.use(h.base)
 	return h, nil
 }
 
 // speak sets the revision that the requests from now on are in. It is called during the handshake only.
 func (h *httpConn) speak(r *mcp.Revision) {
 	h.revision = r
-	h.base = maps.Clone(h.base)
-	delete(h.base, headerVersion)
+	base := maps.Clone(h.base)
+	delete(base, headerVersion)
 	if r != nil && r.VersionHeader {
-		h.base[headerVersion] = []string{r.Name}
+		base[headerVersion] = []string{r.Name}
 	}
 	if h.session != "" {
-		h.base[headerSession] = []string{h.session}
+		base[headerSession] = []string{h.session}
 	}
+	h.use(base)
+}
+
+// use sets what goes with each request from now on.
+func (h *httpConn) use(base http.Header) {
+	h.base, h.post = base, maps.Clone(base)
+	h.post[headerContent] = contentJSON
 }
 
 // opened starts the stream on which a legacy server speaks unasked.
@@ -332,16 +344,21 @@ func (h *httpConn) send(ctx context.Context, method string, body *buffer) error 
 	return h.status(resp, nil)
 }
 
-// header returns the headers of a request, which share their values with each other.
+// header returns the headers of a request with a body. Requests share them, so they must not be changed.
 func (h *httpConn) header(c *exchange) http.Header {
-	header := make(http.Header, len(h.base)+len(c.header)+3)
+	ruled := h.revision != nil && h.revision.HeaderRules && c.method != ""
+	if !ruled && len(c.header) == 0 {
+		return h.post
+	}
+	header := make(http.Header, len(h.post)+len(c.header)+2)
 	maps.Copy(header, c.header)
-	maps.Copy(header, h.base)
-	header[headerContent] = contentJSON
-	if h.revision != nil && h.revision.HeaderRules && c.method != "" {
-		header[headerMethod] = []string{c.method}
+	maps.Copy(header, h.post)
+	if ruled {
+		values := []string{c.method, ""}
+		header[headerMethod] = values[:1:1]
 		if c.name != "" {
-			header[headerName] = []string{mcp.EncodeHeader(c.name)}
+			values[1] = mcp.EncodeHeader(c.name)
+			header[headerName] = values[1:]
 		}
 	}
 	return header
