@@ -73,11 +73,11 @@ func refName(m *wire.Message) wire.Span {
 
 // metaPatch puts _meta into the era of the server, with our progress token; the zero Patch if nothing has to be changed.
 func (f *flow) metaPatch(to *mcp.Revision, id int64) wire.Patch {
-	m, token := f.call.Request, wire.AppendInt(nil, id)
+	m := f.call.Request
 	switch meta := m.MetaSpan(); {
 	case f.same:
 		if at := m.Meta("progressToken"); at.Ok() {
-			return wire.Patch{Span: at, With: token}
+			return wire.Patch{Span: at, With: wire.AppendInt(nil, id)}
 		}
 		return wire.Patch{}
 	case !meta.Ok() && to.Stateless:
@@ -87,7 +87,7 @@ func (f *flow) metaPatch(to *mcp.Revision, id int64) wire.Patch {
 	case !meta.Ok():
 		return wire.Patch{}
 	default:
-		with := foreignMeta(m.Bytes(meta), token)
+		with := foreignMeta(m.Bytes(meta), wire.AppendInt(nil, id))
 		if to.Stateless {
 			with = joined(f.envelope(to), with)
 		}

@@ -78,7 +78,7 @@ func (x *exchange) read() (int, *mcp.Error) {
 		return http.StatusBadRequest, scanError(err)
 	}
 	x.call.Request = &x.message
-	x.call.Method = string(x.message.MethodName())
+	x.call.Method = mcp.MethodName(x.message.MethodName())
 	return 0, nil
 }
 

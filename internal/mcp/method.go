@@ -107,6 +107,23 @@ func MethodByName(name string) (Method, bool) {
 	return m, ok
 }
 
+// names are those of methods, to share.
+var names = func() map[string]string {
+	all := make(map[string]string, len(methods))
+	for name := range methods {
+		all[name] = name
+	}
+	return all
+}()
+
+// MethodName returns a method's name as a string, which those that MethodByName knows share.
+func MethodName(text []byte) string {
+	if name, ok := names[string(text)]; ok {
+		return name
+	}
+	return string(text)
+}
+
 // In reports whether a client of that revision may send the method.
 func (m Method) In(r *Revision) bool {
 	if r.Stateless {

@@ -37,6 +37,12 @@ func (b *buffer) release() {
 	}
 }
 
+// leave gives the buffer back without its bytes, which somebody may still read.
+func (b *buffer) leave() {
+	b.bytes = nil
+	buffers.Put(b)
+}
+
 // An Answer is one message of a server with the memory it lies in.
 type Answer struct {
 	// Message is what came; it is valid until Release.

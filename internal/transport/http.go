@@ -367,10 +367,13 @@ func (h *httpConn) header(c *exchange) http.Header {
 // contentJSON is shared by all requests. Nobody changes it.
 var contentJSON = []string{mediaJSON}
 
-// do makes an HTTP request and follows redirects that stay at the same origin and keep the method. Body may be nil; it is not
-// given back, since net/http may go on reading from it after the response.
+// do makes an HTTP request and follows redirects that stay at the same origin and keep the method. It owns body, which may be nil; its bytes are not
+// used again, since net/http may go on reading from it after the response.
 func (h *httpConn) do(ctx context.Context, method string, header http.Header, body *buffer) (*http.Response, error) {
 	const mostRedirects = 3
+	if body != nil {
+		defer body.leave()
+	}
 	at := h.url
 	for n := 0; ; n++ {
 		resp, err := h.rt.RoundTrip(newRequest(ctx, method, at, header, body))
@@ -408,8 +411,9 @@ func newRequest(ctx context.Context, method string, u *url.URL, header http.Head
 	}).WithContext(ctx)
 	if body != nil {
 		// In this form net/http sees that the body is in memory, and writes it together with the headers.
-		req.ContentLength = int64(len(body.bytes))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body.bytes)), nil }
+		message := body.bytes
+		req.ContentLength = int64(len(message))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(message)), nil }
 		req.Body, _ = req.GetBody()
 	}
 	return req

@@ -210,7 +210,9 @@ func (h *httpConn) listen() {
 func drain(rest io.ReadCloser, abort context.CancelFunc) {
 	const most = 64 << 10
 	timer := time.AfterFunc(drainTime, abort)
-	_, _ = io.CopyN(io.Discard, rest, most)
+	a := newAnswer() // for its memory only
+	a.buf, _ = wire.AppendAll(a.buf[:0], rest, -1, most)
+	a.Release()
 	timer.Stop()
 	_ = rest.Close()
 	abort()
