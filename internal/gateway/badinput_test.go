@@ -202,9 +202,8 @@ var faults = []struct {
 	{tool: "flood", says: "flooded"},
 	{tool: "rubbish", code: -32603, says: `"bad" answered with what is not a JSON-RPC message`, pipe: "was silent for"},
 	{tool: "duplicate", code: -32603, says: `"bad" answered with what is not a JSON-RPC message`},
-	{tool: "forever", code: -32603, says: `"bad" was silent for 700ms`},
+	{tool: "forever", code: -32603, says: `"bad" was silent for 1.5s`},
 	{tool: "die", code: -32603, says: `"bad"`},
-	{tool: "echo", says: "echo"},
 }
 
 func breakServer(t *testing.T, era, carrier string) {
@@ -212,8 +211,8 @@ func breakServer(t *testing.T, era, carrier string) {
 	good := startPeer(t, true)
 	fine := good.server("good")
 	fine.Prefix = "good"
-	bad, forgot := brokenServer(t, era, carrier)
-	bad.Tools.Timeout = 700 * time.Millisecond
+	bad, told := brokenServer(t, era, carrier)
+	bad.Tools.Timeout = 1500 * time.Millisecond
 	g := open(t, bad, fine)
 	c := g.modernClient("{}")
 	if era == "legacy" {
@@ -230,41 +229,31 @@ func breakServer(t *testing.T, era, carrier string) {
 		if code != f.code || f.code == 0 && textOf(answer) != says && !strings.Contains(textOf(answer), says) || !strings.Contains(message, says) && f.code != 0 {
 			t.Errorf("%s: %s\nwant code %d and %q", f.tool, answer, f.code, says)
 		}
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("%s: took %v", f.tool, took)
+		}
+		if f.tool == "forever" {
+			eventually(t, "the server is told that its answer is not wanted any more", told)
 		}
 		if text := c.call(t, "good.echo"); !strings.Contains(text, "echo") {
 			t.Errorf("%s: the other server answers %s", f.tool, text)
 		}
 	}
-	forgot(t)
+	eventually(t, "the broken server comes back", func() bool { return strings.Contains(c.call(t, "echo"), `"name":"echo"`) })
 	g.stop()
 	good.web.CloseClientConnections()
 	good.web.Close()
 }
 
-// brokenServer returns the server, and a function that checks what it was told of a call that took too long.
-func brokenServer(t *testing.T, era, carrier string) (config.Server, func(*testing.T)) {
+// brokenServer returns the server, and whether it was told that an answer is not wanted any more.
+func brokenServer(t *testing.T, era, carrier string) (s config.Server, told func() bool) {
 	t.Helper()
 	if carrier == "pipe" {
 		p := newPipePeer(t, era)
-		return p.server("bad"), func(t *testing.T) {
-			t.Helper()
-			if !strings.Contains(p.all(), "\ncancelled\n") {
-				t.Error("the server was not told that its answer is not wanted any more")
-			}
-			if n := len(p.processes()); n < 2 {
-				t.Errorf("%d processes were started, want one after the death of the first", n)
-			}
-		}
+		return p.server("bad"), func() bool { return strings.Contains(p.all(), "\ncancelled\n") }
 	}
 	p := startPeer(t, era == "modern")
-	return p.server("bad"), func(t *testing.T) {
-		t.Helper()
-		eventually(t, "the server is told that its answer is not wanted any more", func() bool { return p.count("cancelled") > 0 })
-		p.web.CloseClientConnections()
-		p.web.Close()
-	}
+	return p.server("bad"), func() bool { return p.count("cancelled") > 0 }
 }
 
 // TestMissingServers opens a gate with servers that cannot be started or reached, beside one that can.
@@ -277,7 +266,7 @@ func TestMissingServers(t *testing.T) {
 		silent := config.NewServer("silent")
 		silent.URL = "http://" + closedPort(t) + "/mcp"
 		mute := config.NewServer("mute")
-		mute.Command, mute.Args, mute.StartTimeout = "sleep", []string{"60"}, 300*time.Millisecond
+		mute.Command, mute.Args, mute.StartTimeout = "sh", []string{"-c", "cat >/dev/null"}, 300*time.Millisecond
 		g := open(t, missing, silent, mute, p.server("up"))
 		warnings := strings.Join(g.Settled(t.Context()).Warnings, "\n")
 		for _, name := range []string{"missing", "silent", "mute"} {

@@ -12,9 +12,9 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// corpus returns odd texts by name: those of a file, in which the last line break is not part of a text, and the large
-// ones. $DEEP and $LARGE stand for a value that nests deeply and for a long text.
-func corpus(t *testing.T, file string) map[string]string {
+// corpus returns odd texts by name: those of a file, in which the last line break is not part of a text. $DEEP and $LARGE
+// stand for a value that nests deeply and for a text that is so many bytes long.
+func corpus(t *testing.T, file string, large int) map[string]string {
 	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
@@ -24,7 +24,7 @@ func corpus(t *testing.T, file string) map[string]string {
 	for _, f := range archive.Files {
 		text := strings.TrimSuffix(string(f.Data), "\n")
 		text = strings.Replace(text, "$DEEP", strings.Repeat(`{"d":[`, 245)+"1"+strings.Repeat("]}", 245), 1)
-		all[f.Name] = strings.Replace(text, "$LARGE", strings.Repeat(`0123456789 abcdef é 漢 \u00e9 \" \\ `, 3<<20/38), 1)
+		all[f.Name] = strings.Replace(text, "$LARGE", strings.Repeat(`0123456789 abcdef é 漢 \u00e9 \" \\ `, large/38), 1)
 	}
 	if len(all) < 8 {
 		t.Fatalf("%s holds only %d texts", file, len(all))
@@ -47,7 +47,7 @@ func TestRelayAnswers(t *testing.T) {
 	for _, modern := range []bool{false, true} {
 		t.Run(eraName(modern), func(t *testing.T) {
 			t.Parallel()
-			answers := corpus(t, "testdata/relay/answers.txtar")
+			answers := corpus(t, "testdata/relay/answers.txtar", 3<<20)
 			p := startPeer(t, modern)
 			var tools, prompts, resources []string
 			for name, answer := range answers {
@@ -145,7 +145,7 @@ func TestRelayPipe(t *testing.T) {
 			if era == "legacy" {
 				c = g.legacy(t, "{}")
 			}
-			for name, params := range corpus(t, "testdata/relay/params.txtar") {
+			for name, params := range corpus(t, "testdata/relay/params.txtar", 300<<10) {
 				sent := c.params(strings.Replace(params, "$NAME", "up.echo", 1))
 				in, _ := c.start(t, "tools/call", strings.Replace(params, "$NAME", "up.echo", 1), nil)
 				got := textOf(in.last(t))
@@ -193,7 +193,7 @@ func TestRelayParams(t *testing.T) {
 			if !modern {
 				c = g.legacy(t, "{}")
 			}
-			for name, params := range corpus(t, "testdata/relay/params.txtar") {
+			for name, params := range corpus(t, "testdata/relay/params.txtar", 3<<20) {
 				params = strings.Replace(params, "$NAME", "up.echo", 1)
 				in, id := c.start(t, "tools/call", params, nil)
 				if answer := in.last(t); !strings.Contains(answer, fmt.Sprintf(`"id":%d`, id)) {
@@ -240,7 +240,7 @@ func rawParams(raw string) string {
 // TestRelayLists compares the elements of lists with those that the server gives.
 func TestRelayLists(t *testing.T) {
 	t.Parallel()
-	odd := corpus(t, "testdata/relay/elements.txtar")
+	odd := corpus(t, "testdata/relay/elements.txtar", 0)
 	for _, modern := range []bool{false, true} {
 		t.Run(eraName(modern), func(t *testing.T) {
 			t.Parallel()
