@@ -367,8 +367,8 @@ func (h *httpConn) header(c *exchange) http.Header {
 // contentJSON is shared by all requests. Nobody changes it.
 var contentJSON = []string{mediaJSON}
 
-// do makes an HTTP request and follows redirects that stay at the same origin and keep the method. It owns body, which may be nil; its bytes are not
-// used again, since net/http may go on reading from it after the response.
+// do makes an HTTP request and follows redirects that stay at the same origin and keep the method. It owns body, which may be
+// nil. The bytes of it are not used again, since net/http may go on reading them after the response.
 func (h *httpConn) do(ctx context.Context, method string, header http.Header, body *buffer) (*http.Response, error) {
 	const mostRedirects = 3
 	if body != nil {
