@@ -169,7 +169,7 @@ func appendClient(b, info []byte) []byte {
 	const longest = 100
 	var buf [longest + 1]byte
 	name := wire.AppendUnquoted(buf[:0], wire.Get(info, "name"))
-	if version := wire.Get(info, "version"); len(version) > len(`""`) {
+	if version := wire.Get(info, "version"); len(version) > len(`""`) && version[0] == '"' {
 		name = wire.AppendUnquoted(append(name, ' '), version)
 	}
 	return appendString(b, "client", string(name[:min(len(name), longest)]))

@@ -177,7 +177,7 @@ func (x *exchange) writeError(status int, e *mcp.Error) {
 // answer sends the result of the call as one JSON document. A long one of the
 // house's own, which many calls share, is not copied.
 func (x *exchange) answer(result *mcp.Result) {
-	if result.Revision == nil && len(result.Value) > keptBuffer {
+	if own := result.Revision == nil && result.Message == nil; own && len(result.Value) > keptBuffer {
 		x.out = appendHead(x.out[:0], x.id())
 		x.write(http.StatusOK, x.out, result.Value, []byte("}"))
 		return
