@@ -53,7 +53,12 @@ func (e *exitError) Error() string {
 }
 
 // Unwrap is the cause.
-func (e *exitError) Unwrap() error { return e.err }
+func (e *exitError) Unwrap() error {
+	if e.err == nil && len(e.faults) > 0 {
+		return e.faults
+	}
+	return e.err
+}
 
 // failure gives err, as cmd returned it, its exit code.
 func (a *app) failure(ctx context.Context, cmd *cobra.Command, err error) *exitError {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sumun-mcp/sumun/internal/config"
+
 	"github.com/spf13/cobra"
 )
 
@@ -63,5 +65,13 @@ func TestRun(t *testing.T) {
 	code := run([]string{"version", "--json"}, strings.NewReader(""), &stdout, &stderr, func(string) string { return "" })
 	if code != exitOK || !strings.Contains(stdout.String(), version) || stderr.Len() > 0 {
 		t.Errorf("code %d, stdout %q, stderr %q", code, &stdout, &stderr)
+	}
+}
+
+// TestFaultsAreFound finds the faults of a configuration in the failure that tells of them, as a reload does to log each.
+func TestFaultsAreFound(t *testing.T) {
+	err := configError(config.Faults{{File: "mcp.yaml", Line: 3, Message: "unknown key"}})
+	if faults, ok := errors.AsType[config.Faults](err); !ok || len(faults) != 1 || faults[0].Line != 3 {
+		t.Errorf("faults = %v, %v", faults, ok)
 	}
 }

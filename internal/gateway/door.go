@@ -68,10 +68,8 @@ func (g *Gateway) healthy(w http.ResponseWriter, _ *http.Request) {
 
 // ready says whether calls are welcome: every server has been tried, the audit
 // record can be written, and the gate is not closing.
-func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	now, cancel := context.WithCancel(r.Context())
-	cancel()
 	switch {
 	case g.draining.Err() != nil:
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -79,7 +77,7 @@ func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
 	case g.audit != nil && g.audit.Failing():
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "the audit record cannot be written")
-	case !g.plain().keeper.settle(now):
+	case !g.plain().keeper.tried():
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "servers are being tried")
 	default:

@@ -54,15 +54,18 @@ type Gateway struct {
 
 	// reloading orders changes of the configuration.
 	reloading sync.Mutex
-	// builtin is our own tools' server, nil without one; opened holds it and those before it.
-	builtin *builtin.Builtin
-	opened  []*builtin.Builtin
+	// retiring counts servers of our own tools that are no longer offered; closed
+	// ends their grace.
+	retiring sync.WaitGroup
+	closed   chan struct{}
 }
 
 // A setup is what one configuration makes.
 type setup struct {
 	config *config.Config
 	access *access.Access
+	// builtin is the server of our own tools, nil without one.
+	builtin *builtin.Builtin
 	// local is who speaks on a pipe without a key.
 	local   *mcp.Caller
 	handler mcp.Handler

@@ -40,8 +40,6 @@ type keeper struct {
 	// asleep says that nobody needs the lists yet; waiting is what to keep then.
 	asleep  bool
 	waiting []catalog.Source
-	// generation counts the configurations.
-	generation int
 	// kept holds what is known of each server, by its name.
 	kept map[string]*kept
 }
@@ -62,6 +60,8 @@ type kept struct {
 	again chan struct{}
 	// tried is closed when the server has been asked once, with whatever outcome.
 	tried chan struct{}
+	// ended is closed when the server is kept no longer.
+	ended <-chan struct{}
 	end   context.CancelFunc
 }
 
@@ -116,14 +116,13 @@ func (k *keeper) take(sources []catalog.Source, asked func(server string) bool) 
 		}
 	}
 	k.kept = next
-	k.generation++
-	k.settled.Store(false)
+	k.settled.Store(k.triedAll())
 	k.publish()
 }
 
 func (k *keeper) start(source catalog.Source) *kept {
 	ctx, end := context.WithCancel(k.ctx)
-	s := &kept{source: source, again: make(chan struct{}, 1), tried: make(chan struct{}), end: end}
+	s := &kept{source: source, again: make(chan struct{}, 1), tried: make(chan struct{}), ended: ctx.Done(), end: end}
 	k.running.Go(func() { k.ask(ctx, s) })
 	return s
 }
@@ -198,24 +197,45 @@ func (k *keeper) refresh(server string) {
 }
 
 // settle waits until every server has been tried, or until ctx ends.
-func (k *keeper) settle(ctx context.Context) bool {
+func (k *keeper) settle(ctx context.Context) {
 	if k.settled.Load() {
-		return true
+		return
 	}
 	k.mu.Lock()
-	generation := k.generation
 	all := slices.Collect(maps.Values(k.kept))
 	k.mu.Unlock()
 	for _, s := range all {
 		select {
 		case <-s.tried:
+		case <-s.ended:
 		case <-ctx.Done():
-			return false
+			return
 		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.settled.Store(k.generation == generation)
+	k.settled.Store(k.triedAll())
+}
+
+// tried reports whether every server has been tried.
+func (k *keeper) tried() bool {
+	if k.settled.Load() {
+		return true
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.triedAll()
+}
+
+// triedAll is tried with the lock held.
+func (k *keeper) triedAll() bool {
+	for _, s := range k.kept {
+		select {
+		case <-s.tried:
+		default:
+			return false
+		}
+	}
 	return true
 }
 

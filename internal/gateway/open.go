@@ -31,6 +31,10 @@ const (
 	maxSessions = 100_000
 )
 
+// retireGrace is how long our own tools' old server stays: calls of a server that
+// is taken away may go on for a while (see egress).
+const retireGrace = 15 * time.Second
+
 // Parts is what the gate is given besides its configuration.
 type Parts struct {
 	// Log takes what the gate tells people.
@@ -52,7 +56,9 @@ type Parts struct {
 // Open puts a gate together and starts its servers. The only assembly: Close
 // closes everything that Open opened.
 func Open(ctx context.Context, cfg *config.Config, parts Parts) (*Gateway, error) {
-	g := &Gateway{parts: parts, log: parts.Log, instance: newInstance(), info: serverInfo(parts.Version)}
+	g := &Gateway{
+		parts: parts, log: parts.Log, instance: newInstance(), info: serverInfo(parts.Version), closed: make(chan struct{}),
+	}
 	g.draining, g.drain = context.WithCancel(context.WithoutCancel(ctx))
 	if err := g.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, g.Close(ctx))
@@ -113,11 +119,15 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := g.renewBuiltin(cfg); err != nil {
+	if next.builtin, err = g.openBuiltin(cfg); err != nil {
 		return err
 	}
-	changed := g.pool.Update(cfg.Servers, g.inProcess())
+	old := g.setup.Load()
+	changed := g.pool.Update(cfg.Servers, next.inProcess())
 	g.setup.Store(next)
+	if old != nil && old.builtin != next.builtin {
+		g.retire(old.builtin)
+	}
 	if g.audit != nil {
 		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
 	}
@@ -181,35 +191,46 @@ func LocalKeyFile(cfg *config.Config) string {
 	return filepath.Join(filepath.Dir(cfg.StoreFile()), local.KeyName)
 }
 
-// renewBuiltin opens the server of our own tools, unless the one that runs offers
-// the same. An old one may still have calls in flight, so it is closed with the gate.
-func (g *Gateway) renewBuiltin(cfg *config.Config) error {
-	if now := g.setup.Load(); now != nil && now.config.Builtin == cfg.Builtin && slices.Equal(now.config.Resources, cfg.Resources) {
-		return nil
-	}
-	g.builtin = nil
+// openBuiltin opens the server of our own tools, or takes the one that runs if it
+// offers the same; nil where the configuration wants none.
+func (g *Gateway) openBuiltin(cfg *config.Config) (*builtin.Builtin, error) {
 	if !cfg.Builtin {
-		return nil
+		return nil, nil //nolint:nilnil // there is none, and that is fine
+	}
+	if now := g.setup.Load(); now != nil && now.builtin != nil && slices.Equal(now.config.Resources, cfg.Resources) {
+		return now.builtin, nil
 	}
 	var roots []builtin.Root
 	for _, r := range cfg.Resources {
 		roots = append(roots, builtin.Root{Name: r.Name, Dir: r.Root})
 	}
-	own, err := builtin.New(builtin.Options{Roots: roots, Version: g.parts.Version, Log: g.log})
-	if err != nil {
-		return err
+	return builtin.New(builtin.Options{Roots: roots, Version: g.parts.Version, Log: g.log})
+}
+
+// retire closes our own tools' server once no call can be in flight any more.
+func (g *Gateway) retire(old *builtin.Builtin) {
+	if old == nil {
+		return
 	}
-	g.builtin = own
-	g.opened = append(g.opened, own)
-	return nil
+	g.retiring.Go(func() {
+		grace := time.NewTimer(retireGrace)
+		defer grace.Stop()
+		select {
+		case <-grace.C:
+		case <-g.closed:
+		}
+		if err := old.Close(); err != nil {
+			g.log.Warn("the old server of our own tools is not closed", slog.Any("error", err)) //nolint:sloglint // it outlives every call
+		}
+	})
 }
 
 // inProcess are the servers that run in this process, by their names.
-func (g *Gateway) inProcess() map[string]*sdk.Server {
-	if g.builtin == nil {
+func (s *setup) inProcess() map[string]*sdk.Server {
+	if s.builtin == nil {
 		return nil
 	}
-	return map[string]*sdk.Server{builtinServer: g.builtin.Server()}
+	return map[string]*sdk.Server{builtinServer: s.builtin.Server()}
 }
 
 // sessionEnded drops what was kept for a client that is gone.
@@ -236,8 +257,10 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.pool != nil {
 		errs = append(errs, g.pool.Close(ctx))
 	}
-	for _, own := range g.opened {
-		errs = append(errs, own.Close())
+	close(g.closed)
+	g.retiring.Wait()
+	if now := g.setup.Load(); now != nil && now.builtin != nil {
+		errs = append(errs, now.builtin.Close())
 	}
 	if g.audit != nil {
 		errs = append(errs, g.audit.Close())
