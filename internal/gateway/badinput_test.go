@@ -154,7 +154,7 @@ func TestForeignSession(t *testing.T) {
 	theirs := *mine
 	theirs.key = readKey(t, cfg)
 	for _, verb := range []string{http.MethodPost, http.MethodGet, http.MethodDelete} {
-		in := theirs.send(t, verb, goodCall[:strings.Index(goodCall, `"_meta"`)]+`"name":"echo"}}`, nil)
+		in := theirs.send(t, verb, theirs.meta(goodCall), nil)
 		if code, _ := fault(in.last(t)); in.status != http.StatusForbidden || code != -32600 {
 			t.Errorf("%s: status %d, code %d", verb, in.status, code)
 		}

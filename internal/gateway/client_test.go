@@ -87,7 +87,7 @@ func (c *client) send(t *testing.T, method, body string, header map[string]strin
 			req.Header.Set(name, value)
 		}
 	}
-	resp, err := c.gate.web.Do(req)
+	resp, err := c.gate.web.Do(req) //nolint:bodyclose // closed by in.cancel
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,15 +198,21 @@ func (c *client) listen(t *testing.T, header map[string]string) *incoming {
 // reply answers a question of the gate.
 func (c *client) reply(t *testing.T, question, value string) {
 	t.Helper()
-	var m message
-	if err := json.Unmarshal([]byte(question), &m); err != nil || m.ID == nil {
-		t.Fatalf("not a question: %q", question)
-	}
-	in := c.post(t, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":%s}`, m.ID, value), nil)
+	in := c.post(t, answering(t, question, `"result":`+value), nil)
 	if in.status != http.StatusAccepted {
 		t.Fatalf("answer to a question: %d", in.status)
 	}
 	in.end()
+}
+
+// answering returns an answer to a question.
+func answering(t *testing.T, question, member string) string {
+	t.Helper()
+	var m message
+	if err := json.Unmarshal([]byte(question), &m); err != nil || m.ID == nil {
+		t.Fatalf("not a question: %q", question)
+	}
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,%s}`, m.ID, member)
 }
 
 // end leaves the answer unread.

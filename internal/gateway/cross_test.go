@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -172,7 +173,7 @@ func cross(t *testing.T, p *httpPeer, c *client, all []crossing, meta string) {
 		}
 		_ = json.Unmarshal([]byte(answer), &parts)
 		info := `"` + metaPrefix + `serverInfo":{"name":"sumun","title":"Sumun","version":"1.2.3"}`
-		if want := strings.Replace(x.want, "$INFO", info, 1); string(parts.Result)+string(parts.Error) != want || string(parts.ID) != fmt.Sprint(id) {
+		if want := strings.Replace(x.want, "$INFO", info, 1); string(parts.Result)+string(parts.Error) != want || string(parts.ID) != strconv.Itoa(id) {
 			t.Errorf("%s: the client got\n%s\nwant\n%s", x.name, answer, want)
 		}
 		if status := max(x.status, http.StatusOK); in.status != status {

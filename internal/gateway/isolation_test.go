@@ -30,7 +30,7 @@ func TestIsolation(t *testing.T) {
 			if text := textOf(second.last(t)); !strings.Contains(text, `"who":"b"`) {
 				t.Errorf("the call of b: %s", text)
 			}
-			in := b.post(t, strings.Replace(mine[:strings.Index(mine, `"method"`)], `"jsonrpc"`, `"result":{"action":"accept"},"jsonrpc"`, 1)+`"x":1}`, nil)
+			in := b.post(t, answering(t, mine, `"result":{"action":"accept"}`), nil)
 			if in.status != http.StatusBadRequest {
 				t.Errorf("an answer to a question that nobody asks any more: status %d", in.status)
 			}

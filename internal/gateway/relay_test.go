@@ -247,8 +247,10 @@ func TestRelayLists(t *testing.T) {
 			p := startPeer(t, modern)
 			want := map[string][]string{}
 			for _, list := range []struct{ method, member, key string }{
-				{"tools/list", "tools", "tool"}, {"prompts/list", "prompts", "prompt"},
-				{"resources/list", "resources", "resource"}, {"resources/templates/list", "resourceTemplates", "template"},
+				{"tools/list", "tools", "tool"},
+				{"prompts/list", "prompts", "prompt"},
+				{"resources/list", "resources", "resource"},
+				{"resources/templates/list", "resourceTemplates", "template"},
 			} {
 				for name, element := range odd {
 					if strings.HasPrefix(name, list.key) {

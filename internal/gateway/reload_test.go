@@ -19,7 +19,8 @@ func names(list string) []string {
 	var all []string
 	list, _, _ = strings.Cut(list, `"_meta"`)
 	for _, part := range strings.Split(list, `"name":"`)[1:] {
-		all = append(all, part[:strings.Index(part, `"`)])
+		name, _, _ := strings.Cut(part, `"`)
+		all = append(all, name)
 	}
 	return all
 }

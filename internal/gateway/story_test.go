@@ -147,8 +147,7 @@ func (s *story) questions(t *testing.T, stream *incoming, pipe bool) {
 	}
 	in, _ := s.start(t, "tools/call", `{"name":"elicit"}`, nil)
 	question := in.must(t, "elicitation/create")
-	refusal := strings.Replace(question[:strings.Index(question, `"method"`)], `"jsonrpc":"2.0",`, "", 1)
-	s.post(t, `{"jsonrpc":"2.0",`+strings.TrimPrefix(refusal, "{")+`"error":{"code":-1,"message":"not now","data":{"n":1.10}}}`, nil).end()
+	s.post(t, answering(t, question, `"error":{"code":-1,"message":"not now","data":{"n":1.10}}`), nil).end()
 	if text := textOf(in.last(t)); !strings.Contains(text, `"error":{"code":-1,"message":"not now","data":{"n":1.10}}`) {
 		t.Errorf("the client's refusal came as %s", text)
 	}
@@ -156,7 +155,7 @@ func (s *story) questions(t *testing.T, stream *incoming, pipe bool) {
 	eventually(t, "the server hears that the roots have changed", func() bool { return s.saw("notifications/roots/list_changed") })
 }
 
-// cancels cancels a call, and then leaves one, which is none.
+// cancels takes a call back.
 func (s *story) cancels(t *testing.T) {
 	t.Helper()
 	s.next++

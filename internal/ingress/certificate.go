@@ -22,14 +22,14 @@ type Certificate struct {
 
 	mu     sync.Mutex
 	pair   *tls.Certificate
-	stamp  string // of the files that pair was read from, or that were refused last
+	files  [2]os.FileInfo // that pair was read from
 	looked time.Time
 }
 
 // LoadCertificate reads the certificate for the first time.
 func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log, looked: time.Now()}
-	c.stamp = c.stampNow()
+	c.files, _ = c.stat() // what is wrong with them is told by reading them
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the certificate: %w", err)
@@ -50,8 +50,8 @@ func (c *Certificate) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) 
 }
 
 func (c *Certificate) renew(ctx context.Context) {
-	stamp := c.stampNow()
-	if stamp == c.stamp {
+	files, err := c.stat()
+	if err == nil && same(files[0], c.files[0]) && same(files[1], c.files[1]) {
 		return
 	}
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
@@ -59,20 +59,22 @@ func (c *Certificate) renew(ctx context.Context) {
 		c.log.WarnContext(ctx, "the new certificate cannot be used; the one before stays", slog.Any("error", err))
 		return // and looked at again, since the other file may still be to come
 	}
-	c.pair, c.stamp = &pair, stamp
+	c.pair, c.files = &pair, files
 	c.log.InfoContext(ctx, "the certificate was renewed", slog.String("file", c.certFile))
 }
 
-// stampNow tells whether the files have changed: it follows links, since whole
-// directories are swapped by them.
-func (c *Certificate) stampNow() string {
-	stamp := ""
-	for _, name := range []string{c.certFile, c.keyFile} {
-		info, err := os.Stat(name)
-		if err != nil {
-			return ""
+// stat looks at the files. It follows links, since whole directories are swapped by them.
+func (c *Certificate) stat() (files [2]os.FileInfo, err error) {
+	for i, name := range []string{c.certFile, c.keyFile} {
+		if files[i], err = os.Stat(name); err != nil {
+			return files, err
 		}
-		stamp += fmt.Sprintf("%d %d ", info.ModTime().UnixNano(), info.Size())
 	}
-	return stamp
+	return files, nil
+}
+
+// same reports whether a file is the one that it was, and unchanged. Time and size
+// alone do not tell: a new certificate is as long as the old one, and may be as old.
+func same(a, b os.FileInfo) bool {
+	return a != nil && b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }

@@ -20,6 +20,7 @@ import (
 
 // TestSlowBody sends bodies that never end, byte by byte: the door gives up in time, says so, and closes the connection.
 func TestSlowBody(t *testing.T) {
+	t.Parallel()
 	server := newHasty(t, 0)
 	for name, c := range map[string]struct {
 		length, key string
@@ -49,6 +50,7 @@ func TestSlowBody(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer resp.Body.Close()
 			body, _ := io.ReadAll(resp.Body)
 			if resp.StatusCode != c.status || !strings.Contains(string(body), `"code":-32600`) {
 				t.Errorf("%d %s", resp.StatusCode, body)
@@ -117,6 +119,7 @@ func TestSlowAnswer(t *testing.T) {
 	addr := server.Listener.Addr().String()
 	hello := send(t, addr, "POST /mcp\n\n"+
 		`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}`)
+	defer hello.Body.Close()
 	id := hello.Header.Get("Mcp-Session-Id")
 	modern := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo-modern","_meta":{` +
 		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
@@ -125,11 +128,12 @@ func TestSlowAnswer(t *testing.T) {
 		"modern": "POST /mcp\nMcp-Protocol-Version: 2026-07-28\nMcp-Method: tools/call\nMcp-Name: echo-modern\n\n" + modern,
 	} {
 		resp := send(t, addr, request)
+		defer resp.Body.Close()
 		if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), `"result"`) {
 			t.Errorf("%s: %v %s", name, err, body)
 		}
 	}
-	stream := send(t, addr, "GET /mcp\nMcp-Session-Id: "+id+"\n")
+	stream := send(t, addr, "GET /mcp\nMcp-Session-Id: "+id+"\n") //nolint:bodyclose // it never ends; its connection is closed with the test
 	ended := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, stream.Body)
