@@ -2,15 +2,11 @@ package session
 
 import (
 	"context"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
-
-// maxStreams is how many streams a session keeps for resumption.
-const maxStreams = 32
 
 // A Session is one client of the legacy era. Its methods may be called concurrently.
 type Session struct {
@@ -30,15 +26,16 @@ type Session struct {
 	// questions holds where an answer goes, by the id of the question.
 	questions map[int64]chan<- mcp.Answer
 	asked     int64
-	// streams holds the newest streams, oldest first.
-	streams []*Stream
-	opened  int
+	// streams are those that can be resumed.
+	streams folder
 }
 
-func newSession(id string, h Hello) *Session {
+func newSession(id string, h Hello, keep *shelf) *Session {
 	// A session is no part of the request that opened it.
 	calls := NewCalls(context.Background()) //nolint:forbidigo // ends with the session
-	return &Session{Session: mcp.Session{ID: id}, Hello: h, Calls: calls, used: time.Now()}
+	return &Session{
+		Session: mcp.Session{ID: id}, Hello: h, Calls: calls, used: time.Now(), streams: folder{shelf: keep},
+	}
 }
 
 func (s *Session) acquire() bool {
@@ -73,10 +70,8 @@ func (s *Session) end() {
 	s.End()
 	s.mu.Lock()
 	s.ended = true
-	streams := s.streams
-	s.streams = nil
 	s.mu.Unlock()
-	for _, stream := range streams {
+	for _, stream := range s.streams.clear() {
 		stream.Close()
 	}
 }
@@ -128,49 +123,24 @@ func (s *Session) Answer(id int64, a mcp.Answer) bool {
 	return ok
 }
 
-// Open opens a stream of the session. Old closed streams are forgotten to keep
+// Open opens a stream of the session. Old idle streams are forgotten to keep
 // their number bounded.
 func (s *Session) Open() *Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.opened++
-	stream := &Stream{id: strconv.FormatInt(int64(s.opened), 36)}
 	if s.ended {
-		stream.closed = true
-		return stream
+		return &Stream{closed: true}
 	}
-	s.forget()
-	s.streams = append(s.streams, stream)
-	return stream
-}
-
-// forget drops the oldest closed stream when there are too many. It is called
-// with the lock held.
-func (s *Session) forget() {
-	if len(s.streams) < maxStreams {
-		return
-	}
-	for i, stream := range s.streams {
-		if stream.isClosed() {
-			s.streams = append(s.streams[:i:i], s.streams[i+1:]...)
-			return
-		}
-	}
+	return s.streams.open()
 }
 
 // Resume finds the stream that a Last-Event-ID belongs to, and the number of the
 // last event that the client has seen.
 func (s *Session) Resume(lastEventID string) (*Stream, int, bool) {
-	id, seq, ok := parseEventID(lastEventID)
+	number, seq, ok := parseEventID(lastEventID)
 	if !ok {
 		return nil, 0, false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, stream := range s.streams {
-		if stream.id == id {
-			return stream, seq, true
-		}
-	}
-	return nil, 0, false
+	stream := s.streams.find(number)
+	return stream, seq, stream != nil
 }

@@ -3,13 +3,10 @@ package session_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -63,6 +60,32 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// TestShare gives no caller more than a share of the sessions.
+func TestShare(t *testing.T) {
+	store := session.NewStore(session.Options{Idle: time.Hour, Max: 4, MaxPerCaller: 2})
+	defer store.Close()
+	var mine *session.Session
+	for range 2 {
+		var err error
+		if mine, err = store.Create(session.Hello{Caller: alice}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := store.Create(session.Hello{Caller: alice}); !errors.Is(err, session.ErrShare) {
+		t.Errorf("over the share: error = %v, want %v", err, session.ErrShare)
+	}
+	if _, err := store.Create(session.Hello{Caller: bob}); err != nil {
+		t.Errorf("another caller: %v", err)
+	}
+	store.End(mine.ID)
+	store.End(mine.ID)
+	for _, want := range []error{nil, session.ErrShare} {
+		if _, err := store.Create(session.Hello{Caller: alice}); !errors.Is(err, want) {
+			t.Errorf("after one has ended: error = %v, want %v", err, want)
+		}
+	}
+}
+
 func TestCalls(t *testing.T) {
 	calls := session.NewCalls(t.Context())
 	ctx, done, err := calls.Begin([]byte(`"1"`))
@@ -113,81 +136,5 @@ func TestQuestions(t *testing.T) {
 	forget2()
 	if s.Answer(id, mcp.Answer{}) {
 		t.Error("an answer to a forgotten question was taken")
-	}
-}
-
-// A sink reads events into memory until it breaks.
-type sink struct {
-	events []string
-	broken bool
-}
-
-func (s *sink) Event(id string, data []byte) error {
-	if s.broken {
-		return errors.New("broken")
-	}
-	s.events = append(s.events, id+" "+string(data))
-	return nil
-}
-
-func TestStream(t *testing.T) {
-	var stream session.Stream
-	first, second := &sink{}, &sink{}
-	left, err := stream.Attach(first, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stream.Append([]byte("a"))
-	first.broken = true
-	stream.Append([]byte("b")) // lost on the way, and kept
-	<-left
-	stream.Append([]byte("c"))
-	left, err = stream.Attach(second, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stream.Append([]byte("d"))
-	stream.Close()
-	<-left
-	stream.Append([]byte("e"))
-	if d := cmp.Diff([]string{"-2 b", "-3 c", "-4 d"}, second.events); d != "" {
-		t.Errorf("events after the first, -want +got:\n%s", d)
-	}
-	if err := stream.Kept(5); !errors.Is(err, session.ErrForgotten) {
-		t.Errorf("an event that never was: error = %v", err)
-	}
-}
-
-// TestStreamIsBounded fills a stream that nobody reads.
-func TestStreamIsBounded(t *testing.T) {
-	var stream session.Stream
-	for i := range 5000 {
-		stream.Append(fmt.Append(nil, i))
-	}
-	if err := stream.Kept(1); !errors.Is(err, session.ErrForgotten) {
-		t.Errorf("the oldest events: error = %v, want %v", err, session.ErrForgotten)
-	}
-	last := &sink{}
-	if _, err := stream.Attach(last, 4998); err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff([]string{"-4999 4998", "-5000 4999"}, last.events); d != "" {
-		t.Errorf("the newest events, -want +got:\n%s", d)
-	}
-}
-
-// TestTakeOver reads one stream over two connections: the newer one wins.
-func TestTakeOver(t *testing.T) {
-	var stream session.Stream
-	first, second := &sink{}, &sink{}
-	left, _ := stream.Attach(first, 0)
-	if _, err := stream.Attach(second, 0); err != nil {
-		t.Fatal(err)
-	}
-	<-left
-	stream.Detach(first) // no longer its business
-	stream.Append([]byte("a"))
-	if len(first.events) != 0 || len(second.events) != 1 {
-		t.Errorf("first saw %v, second %v", first.events, second.events)
 	}
 }

@@ -4,6 +4,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"sync"
@@ -20,6 +21,8 @@ var (
 	ErrForeign = errors.New("another caller's session")
 	// ErrFull says that no further session can be opened now.
 	ErrFull = errors.New("too many sessions")
+	// ErrShare says that the caller has as many sessions as one may have.
+	ErrShare = errors.New("this caller has too many sessions; end some, or wait until idle ones expire")
 )
 
 // Options configures a Store.
@@ -28,6 +31,11 @@ type Options struct {
 	Idle time.Duration
 	// Max is how many sessions there may be at once.
 	Max int
+	// MaxPerCaller is how many of them one caller may have: a tenth unless it is
+	// set, and at least 1,000.
+	MaxPerCaller int
+	// KeepBytes bounds what is kept of all streams for resumption: 256 MiB unless it is set.
+	KeepBytes int
 	// Ended is told of each session that ended, once, outside of any lock.
 	Ended func(id string)
 }
@@ -36,6 +44,7 @@ type Options struct {
 // methods may be called concurrently.
 type Store struct {
 	options Options
+	shelf   shelf
 	// halt closes stop, which ends the sweeping.
 	halt  func()
 	stop  chan struct{}
@@ -44,11 +53,17 @@ type Store struct {
 	mu sync.Mutex
 	// sessions holds every open session by its ID; nil once the store is closed.
 	sessions map[string]*Session
+	// callers counts them by the caller's ID.
+	callers map[string]int
 }
 
 // NewStore returns an empty store. Close ends it.
 func NewStore(o Options) *Store {
-	s := &Store{options: o, stop: make(chan struct{}), sessions: map[string]*Session{}}
+	o.MaxPerCaller = cmp.Or(o.MaxPerCaller, max(o.Max/10, 1000))
+	s := &Store{
+		options: o, stop: make(chan struct{}), sessions: map[string]*Session{}, callers: map[string]int{},
+		shelf: shelf{max: cmp.Or(o.KeepBytes, storeBytes)},
+	}
 	s.halt = sync.OnceFunc(func() { close(s.stop) })
 	s.swept.Go(s.sweep)
 	return s
@@ -63,13 +78,17 @@ type Hello struct {
 
 // Create opens a session for a client.
 func (s *Store) Create(h Hello) (*Session, error) {
-	session := newSession(rand.Text(), h)
+	session := newSession(rand.Text(), h, &s.shelf)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sessions == nil || len(s.sessions) >= s.options.Max {
+	switch {
+	case s.sessions == nil || len(s.sessions) >= s.options.Max:
 		return nil, ErrFull
+	case s.callers[h.Caller.ID] >= s.options.MaxPerCaller:
+		return nil, ErrShare
 	}
 	s.sessions[session.ID] = session
+	s.callers[h.Caller.ID]++
 	return session, nil
 }
 
@@ -95,10 +114,21 @@ func (s *Store) Get(id string, caller *mcp.Caller) (*Session, error) {
 func (s *Store) End(id string) {
 	s.mu.Lock()
 	session := s.sessions[id]
-	delete(s.sessions, id)
+	if session != nil {
+		delete(s.sessions, id)
+		s.release(session.Caller.ID)
+	}
 	s.mu.Unlock()
 	if session != nil {
 		s.finish(session)
+	}
+}
+
+// release gives a caller's share of one session back. It is called with the lock held.
+func (s *Store) release(caller string) {
+	s.callers[caller]--
+	if s.callers[caller] == 0 {
+		delete(s.callers, caller)
 	}
 }
 
@@ -133,10 +163,14 @@ func (s *Store) Close() {
 func (s *Store) sweep() {
 	tick := time.NewTicker(max(s.options.Idle/8, time.Second))
 	defer tick.Stop()
+	tidy := time.NewTicker(linger)
+	defer tidy.Stop()
 	for {
 		select {
 		case <-s.stop:
 			return
+		case now := <-tidy.C:
+			s.shelf.tidy(now.Add(-linger))
 		case now := <-tick.C:
 			for _, id := range s.idle(now) {
 				s.End(id)

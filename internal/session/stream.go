@@ -1,17 +1,12 @@
 package session
 
 import (
-	"bytes"
+	"container/list"
 	"errors"
 	"strconv"
 	"strings"
 	"sync"
-)
-
-// How much of a stream is kept for resumption.
-const (
-	maxEvents     = 1024
-	maxEventBytes = 8 << 20
+	"time"
 )
 
 // ErrForgotten says that events after the asked-for one are no longer kept.
@@ -25,17 +20,30 @@ type Sink interface {
 }
 
 // A Stream is a sequence of events that a client reads, over one connection
-// after the other. What is appended while no connection reads is kept, within
-// bounds. Its methods may be called concurrently.
+// after the other. What is appended is kept, within the bounds of its session and
+// of the store; the zero value is a stream of no session and keeps nothing. Its
+// methods may be called concurrently.
 type Stream struct {
-	id string
+	// folder and number are where it is kept and its name there; nil and zero
+	// where it is not.
+	folder *folder
+	number int
+
+	// These are guarded by the shelf.
+	first   int // number of events[0]; events are numbered from 1
+	events  [][]byte
+	size    int
+	rank    rank
+	since   time.Time // when it got the rank
+	filed   bool      // it stands in its folder
+	list    *list.List
+	element *list.Element // its place in list
 
 	mu sync.Mutex
-	// first is the number of events[0]; events are numbered from 1.
-	first  int
-	events [][]byte
-	size   int
-	sink   Sink
+	// last is the number of the newest event, and told that of the newest one that
+	// was written to a connection.
+	last, told int
+	sink       Sink
 	// left is closed when the sink reads no longer.
 	left   chan struct{}
 	closed bool
@@ -43,53 +51,73 @@ type Stream struct {
 	general bool
 }
 
-// Append adds an event and writes it to the connection that reads, if there is one.
+// Append adds an event and writes it to the connection that reads, if there is
+// one. Data that is empty, and not nil, is an event too: it tells the client an id.
 func (s *Stream) Append(data []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return
 	}
-	if len(s.events) == 0 && s.first == 0 {
-		s.first = 1
+	s.last++
+	if s.folder != nil {
+		s.folder.keep(s, data)
 	}
-	s.events = append(s.events, bytes.Clone(data))
-	s.size += len(data)
-	for len(s.events) > 1 && (len(s.events) > maxEvents || s.size > maxEventBytes) {
-		s.size -= len(s.events[0])
-		s.events[0] = nil
-		s.events = s.events[1:]
-		s.first++
+	if s.sink != nil {
+		s.tell(s.last, data)
 	}
-	if s.sink != nil && s.sink.Event(s.eventID(s.first+len(s.events)-1), data) != nil {
+}
+
+// tell writes an event to the connection that reads.
+func (s *Stream) tell(number int, data []byte) {
+	if s.sink.Event(s.eventID(number), data) != nil {
 		s.detach()
+		return
 	}
+	s.told = number
 }
 
 // Attach lets sink read the stream from the event after that of number seq on.
 // A sink that reads already is detached. The returned channel is closed when
-// sink reads no longer: the stream is closed, writing failed, or another sink
-// has taken over.
+// sink reads no longer: the stream is closed, writing failed, another sink has
+// taken over, or what comes next was forgotten while sink was reading.
 func (s *Stream) Attach(sink Sink, seq int) (<-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.kept(seq); err != nil {
 		return nil, err
 	}
-	last := s.first + len(s.events) - 1
 	s.detach()
-	s.sink, s.left = sink, make(chan struct{})
+	s.sink, s.left, s.told = sink, make(chan struct{}), seq
 	left := s.left
-	for i := seq + 1; s.first > 0 && i <= last; i++ {
-		if err := sink.Event(s.eventID(i), s.events[i-s.first]); err != nil {
+	for number := seq + 1; s.sink != nil && number <= s.last; number++ {
+		data, ok := s.folder.event(s, number)
+		if !ok {
 			s.detach()
-			return left, nil // the connection is gone, and the channel says so
+			return left, nil
 		}
+		s.tell(number, data)
 	}
 	if s.closed {
 		s.detach()
 	}
+	s.settle()
 	return left, nil
+}
+
+// settle says how much the stream would be missed.
+func (s *Stream) settle() {
+	if s.folder == nil {
+		return
+	}
+	r := busy
+	switch {
+	case s.closed && s.told == s.last:
+		r = read
+	case s.closed || (s.general && s.sink == nil):
+		r = idle
+	}
+	s.folder.setRank(s, r)
 }
 
 // Kept reports whether the stream still holds every event after that of number seq.
@@ -100,10 +128,10 @@ func (s *Stream) Kept(seq int) error {
 }
 
 func (s *Stream) kept(seq int) error {
-	if seq < s.first-1 || (s.first > 0 && seq >= s.first+len(s.events)) {
-		return ErrForgotten
+	if seq == s.last || (s.folder != nil && s.folder.follows(s, seq)) {
+		return nil
 	}
-	return nil
+	return ErrForgotten
 }
 
 // Detach ends the reading by sink, if it reads.
@@ -119,6 +147,7 @@ func (s *Stream) detach() {
 	if s.sink != nil {
 		s.sink = nil
 		close(s.left)
+		s.settle()
 	}
 }
 
@@ -128,24 +157,26 @@ func (s *Stream) Close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.detach()
+	s.settle()
 }
 
-func (s *Stream) isClosed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
-}
-
-func (s *Stream) eventID(seq int) string { return s.id + "-" + strconv.Itoa(seq) }
-
-// parseEventID takes an event id apart into the stream's id and the event's number.
-func parseEventID(id string) (string, int, bool) {
-	stream, number, ok := strings.Cut(id, "-")
-	if !ok {
-		return "", 0, false
+// eventID is the id of an event; empty where nothing can be resumed.
+func (s *Stream) eventID(number int) string {
+	if s.folder == nil {
+		return ""
 	}
-	seq, err := strconv.Atoi(number)
-	return stream, seq, err == nil && seq >= 0
+	return strconv.FormatInt(int64(s.number), 36) + "-" + strconv.Itoa(number)
+}
+
+// parseEventID takes an event id apart into the numbers of the stream and of the event.
+func parseEventID(id string) (stream, event int, ok bool) {
+	before, after, _ := strings.Cut(id, "-")
+	number, err := strconv.ParseInt(before, 36, 0)
+	if err != nil {
+		return 0, 0, false
+	}
+	event, err = strconv.Atoi(after)
+	return int(number), event, err == nil && event >= 0
 }
 
 // SetGeneral marks the stream as the one for what belongs to no call.
