@@ -44,12 +44,17 @@ func (r *legacyReply) open() {
 	} else {
 		r.stream = r.session.Open()
 	}
-	if r.session != nil && r.x.call.Revision.Priming {
-		r.stream.Append(nil)
-	}
 	// A new stream has forgotten nothing.
 	_, _ = r.stream.Attach(sink, 0)
+	if r.session != nil && r.x.call.Revision.Priming {
+		r.stream.Append(priming())
+	}
 }
+
+// priming is the data of the event that tells a client an id to resume from, before
+// there is anything to say: an empty data field, without which a client ignores the
+// event (basic/transports, "Sending Messages to the Server").
+func priming() []byte { return []byte{} }
 
 // Notify sends a notification on the call's stream.
 func (r *legacyReply) Notify(_ context.Context, notice *wire.Message) error {

@@ -96,21 +96,26 @@ func (r *streamReply) Event(id string, data []byte) error {
 	return r.sink.Event(id, data)
 }
 
+// attach begins the answer and writes what is kept after the event of that number.
+// An error says that this is not all, before anything was written.
 func (r *streamReply) attach(seq int) (<-chan struct{}, error) {
 	if err := r.stream.Kept(seq); err != nil {
 		return nil, err
 	}
 	r.sink = &streamSink{openEvents(r.x.w, false)}
-	if seq == 0 && r.session.Revision.Priming {
-		r.stream.Append(nil)
-	}
 	left, err := r.stream.Attach(r, seq)
 	if err != nil {
-		return nil, err
+		gone := make(chan struct{})
+		close(gone)
+		return gone, nil //nolint:nilerr // forgotten just now: the connection ends, and the client is told when it resumes
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return left, r.sink.events.comment()
+	if seq == 0 && r.session.Revision.Priming {
+		r.stream.Append(priming())
+	}
+	if r.comment() != nil {
+		r.stream.Detach(r) // the connection is gone, and left says so
+	}
+	return left, nil
 }
 
 // hold keeps the connection alive until the client leaves or the stream ends.
