@@ -5,7 +5,6 @@ package audit
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -49,8 +48,10 @@ type Row struct {
 
 // A Sink stores rows; internal/store has one.
 type Sink interface {
-	// AppendRecords numbers and stores the rows, all or none, so that they survive a crash.
-	// It keeps nothing of their memory.
+	// AppendRecords numbers and stores the rows, all or none: an error means that none
+	// is stored, and that they can be given again. What is stored survives a crash of
+	// the process; a power failure may take the newest of it. It returns soon after
+	// ctx ends, and keeps nothing of the rows' memory.
 	AppendRecords(ctx context.Context, rows []Row) error
 }
 
@@ -63,8 +64,10 @@ const (
 	queue = 8192
 	// retry is how long to wait when storing failed.
 	retry = time.Second
-	// closeTimeout bounds the last storing.
-	closeTimeout = 10 * time.Second
+	// tryTimeout is how long storing may take before it counts as failed.
+	tryTimeout = 2 * time.Second
+	// closeTimeout bounds the last storing; with one on the way it is ten seconds.
+	closeTimeout = 8 * time.Second
 )
 
 // Options configures a Log.
@@ -77,8 +80,9 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// A Log records calls. Records are stored in batches, within 50 ms. While they
-// cannot be stored, calls are refused: what is not on record does not happen. Its
+// A Log records calls. Records are stored in batches, within 50 ms. When they
+// cannot be stored, calls are refused, two seconds later at most, until they can:
+// what is not on record does not happen. Its
 // methods may be called concurrently.
 type Log struct {
 	sink     Sink
@@ -97,7 +101,7 @@ func New(ctx context.Context, o Options) *Log {
 	l := &Log{sink: o.Sink, log: o.Log, inbox: newInbox(), done: make(chan struct{})}
 	l.pool.New = func() any { return new(entry) }
 	l.Keep(o.Payloads)
-	w := &writer{Log: l, floods: map[string]*flood{}}
+	w := &writer{Log: l, floods: floods{}}
 	go w.run(context.WithoutCancel(ctx))
 	return l
 }
@@ -117,14 +121,15 @@ func (l *Log) Middleware(next mcp.Handler) mcp.Handler {
 		e.reply.Reply = reply
 		err := next.Handle(ctx, call, &e.reply)
 		e.finish(call, err)
-		if !l.inbox.put(e) && err == nil {
+		if !l.inbox.put(e) {
 			l.log.ErrorContext(ctx, "a call is not on record: the gateway is closing", slog.String("call", call.ID))
 		}
 		return err
 	})
 }
 
-// Close stores what is left and ends the log.
+// Close stores what is left and ends the log. Where that cannot be stored within
+// ten seconds, the error says how many records are lost.
 func (l *Log) Close() error {
 	l.inbox.close()
 	<-l.done
@@ -136,8 +141,6 @@ func salt(s []byte) {
 	// Read never fails (crypto/rand).
 	_, _ = rand.Read(s)
 }
-
-var errNotStored = errors.New("audit records could not be stored before the gateway closed")
 
 // Failing reports whether records cannot be stored now, so that calls are refused.
 func (l *Log) Failing() bool { return l.failing.Load() }

@@ -249,36 +249,80 @@ func TestFailClosed(t *testing.T) {
 	})
 }
 
-// TestFlood counts refusals of one source into few records.
-func TestFlood(t *testing.T) {
+// A stuck sink stores nothing: it waits until it is told to end.
+type stuck struct{ tries atomic.Int64 }
+
+func (s *stuck) AppendRecords(ctx context.Context, _ []audit.Row) error {
+	s.tries.Add(1)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestStuckStore refuses calls soon where storing does not even fail, and ends in
+// time, saying how many records are lost.
+func TestStuckStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sink := &memory{}
-		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.Hash, Log: slog.New(slog.DiscardHandler)})
-		handler := log.Middleware(fails(mcp.Errorf(-32600, mcp.Unauthenticated, "no key")))
-		for range 1000 {
-			call := newCall(t)
-			call.Refused = mcp.Errorf(-32600, mcp.Unauthenticated, "no key")
-			_ = handler.Handle(t.Context(), call, noReply{})
+		sink, told := new(stuck), new(bytes.Buffer)
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.None, Log: slog.New(slog.NewTextHandler(told, nil))})
+		handler := log.Middleware(says(`{}`))
+		for range 3000 {
+			if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		time.Sleep(3 * time.Second)
+		if !log.Failing() {
+			t.Error("after three seconds the log does not say that it fails")
+		}
+		start := time.Now()
+		if err := log.Close(); err == nil {
+			t.Error("lost records are no error")
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("closing took %v", took)
+		}
+		if !strings.Contains(told.String(), "level=ERROR") || !strings.Contains(told.String(), "records=3000") {
+			t.Errorf("the log does not tell what is lost: %s", told)
+		}
+		if sink.tries.Load() < 2 {
+			t.Error("storing was not tried again")
+		}
+	})
+}
+
+// TestLargeRecords stores what is kept in full in portions that a store can write in time.
+func TestLargeRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &portions{}
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.Full, Log: slog.New(slog.DiscardHandler)})
+		handler := log.Middleware(says(`"` + strings.Repeat("x", 1<<20) + `"`))
+		for range 40 {
+			if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if err := log.Close(); err != nil {
 			t.Fatal(err)
 		}
-		total, records := 0.0, sink.records(t)
-		for _, r := range records {
-			if r["outcome"] != "refused" {
-				t.Errorf("outcome = %v", r["outcome"])
-			}
-			if n, ok := r["count"].(float64); ok {
-				total += n
-			} else {
-				total++
-			}
-		}
-		if total != 1000 || len(records) > 3 {
-			t.Errorf("%d records tell of %v refusals", len(records), total)
+		if n := len(sink.records(t)); n != 40 || sink.largest > 10<<20 {
+			t.Errorf("%d records, up to %d bytes at once", n, sink.largest)
 		}
 	})
+}
+
+// A portions sink notes how much it is given at once.
+type portions struct {
+	memory
+	largest int
+}
+
+func (p *portions) AppendRecords(ctx context.Context, rows []audit.Row) error {
+	size := 0
+	for _, r := range rows {
+		size += len(r.Body) + len(r.Arguments) + len(r.Result)
+	}
+	p.largest = max(p.largest, size)
+	return p.memory.AppendRecords(ctx, rows)
 }
 
 // TestFullInbox lets calls wait while more records wait than may, and loses none,

@@ -14,6 +14,9 @@ import (
 // saltBytes is how long a salt is.
 const saltBytes = 16
 
+// refused is the outcome of what the door did not let in.
+const refused = "refused"
+
 // An entry is one record in the making. Entries are used again.
 type entry struct {
 	started  time.Time
@@ -22,9 +25,9 @@ type entry struct {
 	body     []byte
 	// arguments and result are the call's, copied where they are kept in full.
 	arguments, result []byte
-	// source is what a flood of refusals is counted by; empty for a record of its own.
-	source string
-	reply  recordingReply
+	// refusal is whose refusal it is; nil for every other call.
+	refusal *source
+	reply   recordingReply
 }
 
 // A recordingReply notes the result that passes it.
@@ -61,7 +64,7 @@ func saysError(result *mcp.Result) bool {
 }
 
 func (e *entry) begin(call *mcp.Call, p Payloads) {
-	e.started, e.payloads, e.source = time.Now(), p, ""
+	e.started, e.payloads, e.refusal = time.Now(), p, nil
 	e.body, e.arguments, e.result = e.body[:0], e.arguments[:0], e.result[:0]
 	e.reply = recordingReply{entry: e, tool: call.Method == mcp.MethodToolsCall}
 	if p != None {
@@ -83,9 +86,8 @@ func (e *entry) digest(sum [sha256.Size]byte) [sha256.Size]byte {
 // finish writes the record. Its members are told in docs/audit.md.
 func (e *entry) finish(call *mcp.Call, err error) {
 	duration := time.Since(e.started)
-	b := append(e.body, `{"v":1,"time":"`...)
-	b = e.started.UTC().AppendFormat(b, time.RFC3339Nano)
-	b = append(b, '"')
+	b := e.body
+	b = appendTime(append(b, `{"v":1,"time":`...), e.started)
 	b = appendString(b, "id", call.ID)
 	if call.Caller != nil {
 		b = appendString(b, "caller", call.Caller.ID)
@@ -125,9 +127,9 @@ func (e *entry) appendDigests(b []byte, call *mcp.Call) []byte {
 func (e *entry) appendOutcome(b []byte, call *mcp.Call, err error) []byte {
 	switch {
 	case call.Refused != nil:
-		b = appendString(b, "outcome", "refused")
+		b = appendString(b, "outcome", refused)
 		err = call.Refused
-		e.source = refusalSource(call)
+		e.refusal = sourceOf(call)
 	case err != nil:
 		b = appendString(b, "outcome", "error")
 	case e.reply.failed:
@@ -141,6 +143,11 @@ func (e *entry) appendOutcome(b []byte, call *mcp.Call, err error) []byte {
 		b = appendString(b, "error", told.Message)
 	}
 	return b
+}
+
+// appendTime appends a time as a JSON string.
+func appendTime(b []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
 }
 
 // appendString appends a member unless its value is empty.
@@ -157,11 +164,14 @@ func appendDigest(b []byte, name string, sum [sha256.Size]byte) []byte {
 	return append(hex.AppendEncode(b, sum[:]), '"')
 }
 
-// appendSession appends what tells sessions apart without giving their ids away.
 func appendSession(b []byte, id string) []byte {
+	return append(appendTag(append(b, `,"session":"`...), id), '"')
+}
+
+// appendTag appends what tells sessions apart without giving their ids away.
+func appendTag(b []byte, id string) []byte {
 	sum := sha256.Sum256([]byte(id))
-	b = append(b, `,"session":"`...)
-	return append(hex.AppendEncode(b, sum[:6]), '"')
+	return hex.AppendEncode(b, sum[:6])
 }
 
 // appendClient appends what the client calls itself, cut to what a record needs.

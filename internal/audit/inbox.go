@@ -8,6 +8,8 @@ import "sync"
 type inbox struct {
 	// some says that an entry waits, or that the inbox is closed; many that a batch does.
 	some, many chan struct{}
+	// over is closed when the inbox is.
+	over chan struct{}
 
 	mu      sync.Mutex
 	waiting []*entry
@@ -16,7 +18,7 @@ type inbox struct {
 }
 
 func newInbox() *inbox {
-	b := &inbox{some: make(chan struct{}, 1), many: make(chan struct{}, 1)}
+	b := &inbox{some: make(chan struct{}, 1), many: make(chan struct{}, 1), over: make(chan struct{})}
 	b.room.L = &b.mu
 	return b
 }
@@ -64,16 +66,13 @@ func (b *inbox) take(dst []*entry) (taken []*entry, over bool) {
 func (b *inbox) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.closed {
+		close(b.over)
+	}
 	b.closed = true
 	signal(b.some)
 	signal(b.many)
 	b.room.Broadcast()
-}
-
-func (b *inbox) isClosed() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.closed
 }
 
 // signal leaves a note in a channel that has room for one.

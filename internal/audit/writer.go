@@ -1,49 +1,28 @@
 package audit
 
 import (
-	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
-	"net"
-	"strconv"
 	"time"
-
-	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
-const (
-	// floodWindow is how long refusals of one source are counted into one record.
-	floodWindow = time.Second
-	// maxFloods is how many sources are told apart at once.
-	maxFloods = 1024
-)
+// portionBytes is how much is stored at once, so that a store of ordinary speed
+// does it within tryTimeout; a row that is larger goes alone.
+const portionBytes = 8 << 20
 
 // A writer stores records. It has one goroutine.
 type writer struct {
 	*Log
-	// rows wait to be stored; they lie in the memory of held, which is free once they are.
-	rows []Row
-	held []*entry
+	// rows wait to be stored, but for the first, which are; they lie in the memory of
+	// held, which is free once all are stored.
+	rows   []Row
+	stored int
+	held   []*entry
 	// taken came out of the inbox last.
 	taken []*entry
-	// floods counts refusals, by their source, that came after one on record.
-	floods map[string]*flood
-}
-
-// A flood is refusals of one source within a window after one that is on record.
-type flood struct {
-	until time.Time
-	count int
-	last  []byte // the newest one's record
-}
-
-// refusalSource is what refusals are counted by: why, and from where.
-func refusalSource(call *mcp.Call) string {
-	host, _, err := net.SplitHostPort(call.Remote)
-	if err != nil {
-		host = call.Remote
-	}
-	return string(call.Refused.Reason) + " " + host
+	// floods counts refusals.
+	floods floods
 }
 
 // run stores records until the log is closed and everything is stored.
@@ -55,12 +34,13 @@ func (w *writer) run(ctx context.Context) {
 		select {
 		case <-w.inbox.some:
 			w.gather()
-			if over := w.take(); over {
-				w.finish(ctx)
-				return
-			}
+			w.take()
 		case now := <-tick.C:
-			w.settle(now)
+			w.settle(now.Add(-2 * delay)) // a refusal may be on its way for so long
+		}
+		if w.closing() {
+			w.finish(ctx)
+			return
 		}
 		w.store(ctx)
 	}
@@ -76,7 +56,7 @@ func (w *writer) gather() {
 	}
 }
 
-// take makes rows of what waits. It reports whether nothing more will come.
+// take makes rows of a batch of what waits. It reports whether nothing more will come.
 func (w *writer) take() (over bool) {
 	w.taken, over = w.inbox.take(w.taken[:0])
 	for _, e := range w.taken {
@@ -86,24 +66,46 @@ func (w *writer) take() (over bool) {
 	return over
 }
 
+// closing reports whether the log is being closed.
+func (w *writer) closing() bool {
+	select {
+	case <-w.inbox.over:
+		return true
+	default:
+		return false
+	}
+}
+
 // add makes a row of an entry, or counts it into a flood.
 func (w *writer) add(e *entry) {
-	if e.source != "" && w.flooded(e) {
-		w.free(e)
-		return
+	if e.refusal != nil {
+		counted, before := w.floods.add(*e.refusal, e.started)
+		if before != nil {
+			w.addCount(before)
+		}
+		if counted {
+			w.free(e)
+			return
+		}
 	}
 	w.rows = append(w.rows, e.row())
 	w.held = append(w.held, e)
 }
 
-// stored frees what the rows have needed.
-func (w *writer) stored() {
+// addCount makes a row of the record of a flood.
+func (w *writer) addCount(record []byte) { w.rows = append(w.rows, Row{Body: record}) }
+
+// settle makes rows of the floods whose window is over at a time.
+func (w *writer) settle(at time.Time) { w.floods.end(at, w.addCount) }
+
+// freeAll frees what the rows have needed.
+func (w *writer) freeAll() {
 	for _, e := range w.held {
 		w.free(e)
 	}
 	clear(w.held)
 	clear(w.rows)
-	w.rows, w.held = w.rows[:0], w.held[:0]
+	w.rows, w.held, w.stored = w.rows[:0], w.held[:0], 0
 }
 
 // free keeps an entry for another record, unless it has grown large.
@@ -126,73 +128,84 @@ func (e *entry) row() Row {
 	return r
 }
 
-// flooded reports whether the refusal is one of many: then it is only counted.
-func (w *writer) flooded(e *entry) bool {
-	source := e.source
-	if _, known := w.floods[source]; !known && len(w.floods) >= maxFloods {
-		source = "others"
-	}
-	f := w.floods[source]
-	if f == nil {
-		w.floods[source] = &flood{until: e.started.Add(floodWindow)}
-		return false
-	}
-	f.count++
-	f.last = append(f.last[:0], e.body...)
-	return true
-}
-
-// settle writes one record for each flood whose window is over.
-func (w *writer) settle(now time.Time) {
-	for source, f := range w.floods {
-		if now.Before(f.until) {
-			continue
-		}
-		delete(w.floods, source)
-		if f.count > 0 {
-			body := bytes.TrimSuffix(f.last, []byte("}"))
-			body = strconv.AppendInt(append(body, `,"count":`...), int64(f.count), 10)
-			w.rows = append(w.rows, Row{Body: append(body, '}')})
-		}
-	}
-}
-
 // store stores the rows; it keeps them, and has calls refused, while that fails.
 func (w *writer) store(ctx context.Context) {
-	if len(w.rows) == 0 {
-		return
-	}
 	for {
-		err := w.sink.AppendRecords(ctx, w.rows)
+		err := w.storeAll(ctx)
 		if err == nil {
-			w.failing.Store(false)
-			w.stored()
 			return
 		}
-		w.failing.Store(true)
 		w.log.ErrorContext(ctx, "audit records cannot be stored; calls are refused until they can", slog.Any("error", err))
-		if w.wait() {
-			return // closing: finish tries once more
+		select {
+		case <-time.After(retry):
+		case <-w.inbox.over:
+			return // finish tries again
 		}
 	}
 }
 
-// wait waits before another try. It reports whether the log is closing.
-func (w *writer) wait() bool {
-	<-time.After(retry)
-	return w.inbox.isClosed()
+// storeAll stores the rows in portions, until one fails.
+func (w *writer) storeAll(ctx context.Context) error {
+	for w.stored < len(w.rows) {
+		rows := w.portion()
+		err := w.try(ctx, rows)
+		w.failing.Store(err != nil)
+		if err != nil {
+			return err
+		}
+		w.stored += len(rows)
+	}
+	w.freeAll()
+	return nil
+}
+
+// portion returns the next rows to store together.
+func (w *writer) portion() []Row {
+	rows := w.rows[w.stored:min(len(w.rows), w.stored+batch)]
+	size := 0
+	for i := range rows {
+		size += len(rows[i].Body) + len(rows[i].Arguments) + len(rows[i].Result)
+		if size > portionBytes && i > 0 {
+			return rows[:i]
+		}
+	}
+	return rows
+}
+
+// try stores rows within tryTimeout. Calls are refused from its end on even if the
+// sink does not return by then.
+func (w *writer) try(ctx context.Context, rows []Row) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	late := make(chan struct{})
+	inTime := context.AfterFunc(ctx, func() {
+		w.failing.Store(true)
+		close(late)
+	})
+	err := w.sink.AppendRecords(ctx, rows)
+	if !inTime() {
+		<-late
+	}
+	return err
 }
 
 // finish stores what is left, within bounds.
 func (w *writer) finish(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
+	for over := false; !over; {
+		over = w.take()
+	}
 	w.settle(time.Now().Add(2 * floodWindow))
-	if len(w.rows) == 0 {
+	err := w.storeAll(ctx)
+	if err != nil {
+		<-time.After(retry)
+		err = w.storeAll(ctx)
+	}
+	if err == nil {
 		return
 	}
-	if err := w.sink.AppendRecords(ctx, w.rows); err != nil {
-		w.log.ErrorContext(ctx, "audit records are lost", slog.Int("records", len(w.rows)), slog.Any("error", err))
-		w.err = errNotStored
-	}
+	lost := len(w.rows) - w.stored
+	w.log.ErrorContext(ctx, "audit records are lost", slog.Int("records", lost), slog.Any("error", err))
+	w.err = fmt.Errorf("%d audit records are lost: storing them before the gateway closed: %w", lost, err)
 }

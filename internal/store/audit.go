@@ -5,14 +5,20 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
-	"strings"
+	"slices"
 
 	"github.com/sumun-mcp/sumun/internal/audit"
 )
 
-// insertSizes are how many records one statement writes, from the most on: where
-// many wait, a statement for each would cost more than what it writes.
-var insertSizes = [...]int{32, 8, 1}
+// Statements that write so many records: where many wait, a statement for each
+// would cost more than what it writes.
+const (
+	insert1  = `INSERT INTO audit_record (seq, body, salt, arguments, result) VALUES (?, ?, ?, ?, ?)`
+	and1     = `, (?, ?, ?, ?, ?)`
+	and7     = and1 + and1 + and1 + and1 + and1 + and1 + and1
+	insert8  = insert1 + and7
+	insert32 = insert8 + and7 + and7 + and7 + and1 + and1 + and1
+)
 
 // An insert writes so many audit records at once.
 type insert struct {
@@ -22,41 +28,64 @@ type insert struct {
 
 // prepareInserts prepares what AppendRecords writes with.
 func (s *Store) prepareInserts(ctx context.Context) error {
-	for _, rows := range insertSizes {
-		values := strings.Repeat(", (?, ?, ?, ?, ?)", rows)[len(", "):]
-		stmt, err := s.db.PrepareContext(ctx, `INSERT INTO audit_record (seq, body, salt, arguments, result) VALUES `+values)
+	for _, in := range [...]struct {
+		rows  int
+		query string
+	}{{32, insert32}, {8, insert8}, {1, insert1}} {
+		stmt, err := s.db.PrepareContext(ctx, in.query)
 		if err != nil {
 			return fmt.Errorf("preparing audit records: %w", err)
 		}
-		s.inserts = append(s.inserts, insert{rows, stmt})
+		s.inserts = append(s.inserts, insert{in.rows, stmt})
 	}
 	return nil
 }
 
 // AppendRecords numbers and stores audit records, all or none. The transaction
-// holds the database for writing from its start, so that no number is given twice.
+// holds the database for writing from its start, so that no number is given twice;
+// it is rolled back when ctx ends before it does. What is stored survives a crash
+// of the process, not surely a power failure (synchronous=NORMAL).
 func (s *Store) AppendRecords(ctx context.Context, rows []audit.Row) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
+		// Beginning is what waits for others. The statements need no watch of their own
+		// on ctx, which would cost each a goroutine: its end is the transaction's.
+		ctx := context.WithoutCancel(ctx)
 		var last int64
 		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit_record`).Scan(&last); err != nil {
 			return fmt.Errorf("reading the newest audit record: %w", err)
 		}
-		var args []any
 		for _, in := range s.inserts {
-			stmt := tx.StmtContext(ctx, in.stmt) // which ends with its transaction
-			for ; len(rows) >= in.rows; rows = rows[in.rows:] {
-				args = args[:0]
-				for _, r := range rows[:in.rows] {
-					last++
-					args = append(args, last, string(r.Body), r.Salt, text(r.Arguments), text(r.Result))
-				}
-				if _, err := stmt.ExecContext(ctx, args...); err != nil {
-					return fmt.Errorf("writing the audit records up to %d: %w", last, err)
-				}
+			n := len(rows) - len(rows)%in.rows
+			if err := in.write(ctx, tx, last, rows[:n]); err != nil {
+				return err
 			}
+			last, rows = last+int64(n), rows[n:]
 		}
 		return nil
 	})
+}
+
+// write writes the rows, which are a multiple of those that it writes at once,
+// with the numbers after last.
+func (in insert) write(ctx context.Context, tx *sql.Tx, last int64, rows []audit.Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	stmt := tx.StmtContext(ctx, in.stmt)
+	defer func() { _ = stmt.Close() }() // the transaction's share in it; the statement stays
+	args := make([]any, 0, 5*in.rows)
+	for some := range slices.Chunk(rows, in.rows) {
+		args = args[:0]
+		for i := range some {
+			r := &some[i]
+			last++
+			args = append(args, last, string(r.Body), r.Salt, text(r.Arguments), text(r.Result))
+		}
+		if _, err := stmt.ExecContext(ctx, args...); err != nil {
+			return fmt.Errorf("writing the audit records up to %d: %w", last, err)
+		}
+	}
+	return nil
 }
 
 // text is what is stored for bytes that may be absent.

@@ -29,9 +29,10 @@ type Store struct {
 	inserts []insert
 }
 
-// pragmas set up a connection: a write-ahead log, so that a crash leaves what was
-// committed, and readers do not wait.
-var pragmas = []string{"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(10000)", "foreign_keys(1)"}
+// pragmas set up a connection: a write-ahead log, so that a crash of the process
+// leaves what was committed, and readers do not wait. Another's lock is waited for
+// 1.5 seconds, within the time that the audit gives a try.
+var pragmas = []string{"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(1500)", "foreign_keys(1)"}
 
 // Open opens the SQLite database at path, makes it and its directory where there
 // is none, and brings its tables up to date.
@@ -99,17 +100,22 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// inTx does something in one transaction: all of it, or nothing.
+// inTx does something in one transaction: all of it, or nothing. When ctx ends
+// before it is committed, nothing is done.
 func (s *Store) inTx(ctx context.Context, do func(tx *sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
-	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
+	if err = do(tx); err != nil {
+		if back := tx.Rollback(); !errors.Is(back, sql.ErrTxDone) {
+			err = errors.Join(err, back)
+		}
+	} else if err = tx.Commit(); err != nil {
+		err = fmt.Errorf("committing: %w", err)
 	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("committing: %w", err)
+	if errors.Is(err, sql.ErrTxDone) { // the end of ctx has rolled it back
+		return fmt.Errorf("a transaction did not end in time: %w", ctx.Err())
 	}
-	return nil
+	return err
 }

@@ -1,0 +1,148 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// lock has another connection hold the database for writing. It returns what ends that.
+func lock(t *testing.T, path string) (unlock func()) {
+	t.Helper()
+	other, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Close() })
+	conn, err := other.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// bodies returns the records in order, once their numbers are right.
+func bodies(t *testing.T, s *store.Store) []string {
+	t.Helper()
+	var all []string
+	for r, err := range s.Records(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(r.Body))
+		if r.Seq != int64(len(all)) {
+			t.Fatalf("record %d has number %d", len(all), r.Seq)
+		}
+	}
+	return all
+}
+
+// TestLockedElsewhere refuses calls soon after another process has locked the
+// database, goes on when it lets go, and has each call on record once.
+func TestLockedElsewhere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sumun.db")
+	s := open(t, path)
+	log := audit.New(t.Context(), audit.Options{Sink: s, Payloads: audit.Hash, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	handler := log.Middleware(mcp.HandlerFunc(func(context.Context, *mcp.Call, mcp.Reply) error { return nil }))
+	unlock := lock(t, path)
+	done := 0
+	call := func() error {
+		err := handler.Handle(t.Context(), &mcp.Call{ID: strconv.Itoa(done), Method: "ping"}, noReply{})
+		if err == nil {
+			done++
+		}
+		return err
+	}
+	start := time.Now()
+	for !log.Failing() && time.Since(start) < 6*time.Second {
+		if err := call(); err != nil && !log.Failing() {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("calls went on for %v", took)
+	}
+	if e := mcp.AsError(call()); e == nil || e.Reason != mcp.Unavailable {
+		t.Errorf("a call without a record ends with %v", e)
+	}
+	unlock()
+	for start = time.Now(); log.Failing() && time.Since(start) < 10*time.Second; {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if err := call(); err != nil {
+		t.Errorf("a call after the database is free: %v", err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := bodies(t, s); len(got) != done {
+		t.Errorf("%d records of %d calls", len(got), done)
+	}
+}
+
+// TestInterrupted ends writing at any moment and tries again: it is done once.
+func TestInterrupted(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "sumun.db"))
+	const batches, size = 30, 100
+	interrupted := 0
+	for batch := range batches {
+		rows := make([]audit.Row, size)
+		for i := range rows {
+			rows[i].Body = fmt.Appendf(nil, `{"batch":%d,"i":%d}`, batch, i)
+		}
+		for {
+			patience := time.Duration(rand.IntN(3000)) * time.Microsecond
+			if interrupted > 20*batches {
+				patience = time.Minute
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			err := s.AppendRecords(ctx, rows)
+			cancel()
+			if err == nil {
+				break
+			}
+			if errors.Is(err, sql.ErrTxDone) {
+				t.Fatalf("the error is about the way back: %v", err)
+			}
+			interrupted++
+		}
+	}
+	got := bodies(t, s)
+	if len(got) != batches*size {
+		t.Fatalf("%d records, want %d; %d tries were interrupted", len(got), batches*size, interrupted)
+	}
+	for i, body := range got {
+		if want := fmt.Sprintf(`{"batch":%d,"i":%d}`, i/size, i%size); body != want {
+			t.Fatalf("record %d is %s, want %s", i+1, body, want)
+		}
+	}
+	if interrupted == 0 {
+		t.Error("no try was interrupted")
+	}
+}
+
+type noReply struct{}
+
+func (noReply) Notify(context.Context, *wire.Message) error               { return nil }
+func (noReply) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) { return nil, nil }
+func (noReply) Done(context.Context, *mcp.Result) error                   { return nil }
