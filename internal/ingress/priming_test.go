@@ -31,5 +31,6 @@ func TestPriming(t *testing.T) {
 				t.Errorf("%s, %s: the first event is %q, primed %v, want %v", revision, name, first.Data, got, primed)
 			}
 		}
+		send(t, addr, "DELETE "+session).Body.Close() // ends the streams
 	}
 }

@@ -1,20 +1,22 @@
 package ingress
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// maxConcurrent is how many calls of one client on a pipe run at once; further
-// ones wait unread.
-const maxConcurrent = 256
+// closeGrace is how long calls may go on after the client has closed its end, where
+// the options do not say.
+const closeGrace = 10 * time.Second
 
 // StdioOptions configures the door for a client on a pipe.
 type StdioOptions struct {
@@ -29,6 +31,8 @@ type StdioOptions struct {
 	ServerInfo []byte
 	// LineBytes bounds one message.
 	LineBytes int
+	// Grace is how long calls may go on after the client has closed its end: 10 seconds unless it is set.
+	Grace time.Duration
 	// Log takes what goes wrong on the pipe.
 	Log *slog.Logger
 }
@@ -38,11 +42,14 @@ type pipe struct {
 	StdioOptions
 	// calls are the client's requests; notices is what it is told besides.
 	calls, notices *session.Calls
-	// running counts the goroutines that answer calls.
-	running sync.WaitGroup
-	slots   chan struct{}
-	// session is the legacy session; nil before initialize. Only the reading goroutine sets it.
+	// requests are answered a bounded number at once.
+	requests queue
+	// listening counts the goroutine that answers what listen began.
+	listening sync.WaitGroup
+	// session is the legacy session; nil before initialize. Only the reading goroutine
+	// sets it, and listens, which says that listen was called.
 	session *session.Session
+	listens bool
 
 	mu  sync.Mutex // orders messages on out
 	out io.Writer
@@ -52,15 +59,17 @@ type pipe struct {
 
 // ServeStdio answers one client on a pipe until it closes its end or ctx ends.
 // Calls in flight are finished when the client has closed its end, and cancelled
-// when ctx ends (basic/transports, "stdio").
+// when they take longer than the grace, or when ctx ends (basic/transports, "stdio").
 func ServeStdio(ctx context.Context, in io.Reader, out io.Writer, o StdioOptions) error {
 	p := &pipe{
-		StdioOptions: o, out: out, slots: make(chan struct{}, maxConcurrent),
-		calls: session.NewCalls(ctx), notices: session.NewCalls(ctx),
+		StdioOptions: o, out: out, calls: session.NewCalls(ctx), notices: session.NewCalls(ctx),
 	}
 	err := p.read(ctx, in)
 	p.notices.End()
-	p.running.Wait()
+	late := time.AfterFunc(cmp.Or(o.Grace, closeGrace), p.calls.End)
+	p.requests.wait()
+	p.listening.Wait()
+	late.Stop()
 	p.calls.End()
 	if p.session != nil {
 		p.session.Release()
@@ -85,7 +94,7 @@ func (p *pipe) read(ctx context.Context, in io.Reader) error {
 				p.refuse(nil, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "the message is longer than %d bytes", p.LineBytes))
 				continue
 			}
-			p.take(ctx, line)
+			p.take(line)
 		case err := <-failed:
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -117,7 +126,7 @@ func readLines(ctx context.Context, in io.Reader, limit int, lines chan<- []byte
 }
 
 // take scans one message and starts what it asks for.
-func (p *pipe) take(ctx context.Context, line []byte) {
+func (p *pipe) take(line []byte) {
 	m := new(wire.Message)
 	if err := scanner.Request(line, m); err != nil {
 		m.Raw, m.ID = line, idOf(err)
@@ -134,9 +143,9 @@ func (p *pipe) take(ctx context.Context, line []byte) {
 	case wire.Result, wire.Failure:
 		p.takeAnswer(m)
 	case wire.Notification:
-		p.takeNotice(ctx, call)
+		p.takeNotice(call)
 	default:
-		p.start(ctx, call)
+		p.start(call)
 	}
 }
 
@@ -160,7 +169,7 @@ func (p *pipe) takeAnswer(m *wire.Message) {
 	}
 }
 
-func (p *pipe) takeNotice(ctx context.Context, call *mcp.Call) {
+func (p *pipe) takeNotice(call *mcp.Call) {
 	if call.Method == mcp.NoticeCancelled {
 		p.calls.Cancel(call.Member("requestId"), errCancelled)
 		return
@@ -168,10 +177,12 @@ func (p *pipe) takeNotice(ctx context.Context, call *mcp.Call) {
 	if err := p.fill(call); err != nil || checkMethod(call) != nil {
 		return // a notification is never answered, not even a wrong one
 	}
-	if call.Method == mcp.NoticeInitialized && p.session != nil {
+	if call.Method == mcp.NoticeInitialized && p.session != nil && !p.listens {
+		p.listens = true
 		p.listen()
 	}
-	if err := p.Handler.Handle(p.calls.Context(), call, noReply{}); err != nil {
+	ctx := p.calls.Context()
+	if err := p.Handler.Handle(ctx, call, noReply{}); err != nil {
 		p.Log.DebugContext(ctx, "notification not handled", slog.String("method", call.Method), slog.Any("error", err))
 	}
 }
@@ -226,31 +237,38 @@ func (p *pipe) initialize(call *mcp.Call) *mcp.Error {
 	return nil
 }
 
-// start answers a request in a goroutine of its own.
-func (p *pipe) start(ctx context.Context, call *mcp.Call) {
+// start answers a request, at once or when those before it leave room: what the
+// client says meanwhile, such as its answers to what they ask, is heard.
+func (p *pipe) start(call *mcp.Call) {
 	if err := p.prepare(call); err != nil {
 		call.Refused = err
 	}
-	callCtx, done, err := p.calls.Begin(call.Request.Bytes(call.Request.ID))
+	ctx, done, err := p.calls.Begin(call.Request.Bytes(call.Request.ID))
 	if err != nil {
 		p.refuse(call.Request, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "%v", err))
 		return
 	}
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		done()
-		return
+	s := p.session
+	answer := func() {
+		defer done()
+		if ctx.Err() != nil { // cancelled while it waited
+			call.Refused = cmp.Or(call.Refused, mcp.AsError(context.Cause(ctx)), errTooLate)
+		}
+		r := &pipeReply{pipe: p, session: s, call: call}
+		r.finish(ctx, p.Handler.Handle(ctx, call, r))
 	}
-	p.running.Go(func() {
-		defer func() {
-			done()
-			<-p.slots
-		}()
-		r := &pipeReply{pipe: p, session: p.session, call: call}
-		r.finish(callCtx, p.Handler.Handle(callCtx, call, r))
-	})
+	switch {
+	case call.Method == mcp.MethodPing:
+		answer() // waits for nothing, and asks whether we still listen
+	case !p.requests.add(answer):
+		done()
+		p.refuse(call.Request, mcp.Errorf(mcp.CodeInternal, mcp.Unavailable,
+			"too many calls at once; wait for answers before asking for more"))
+	}
 }
+
+// errTooLate is why a call is not begun any more.
+var errTooLate = mcp.Errorf(mcp.CodeInternal, mcp.Cancelled, "the call was cancelled before it began")
 
 // listen tells the client of a legacy session what belongs to no call, until the pipe closes.
 func (p *pipe) listen() {
@@ -259,7 +277,7 @@ func (p *pipe) listen() {
 		Caller: s.Caller, Session: &s.Session, Revision: s.Revision, Method: mcp.MethodListen, Transport: "stdio",
 		Capabilities: s.Capabilities, ClientInfo: s.ClientInfo,
 	}
-	p.running.Go(func() {
+	p.listening.Go(func() {
 		err := p.Handler.Handle(ctx, call, &pipeReply{pipe: p, session: s, call: call})
 		if err != nil && ctx.Err() == nil {
 			p.Log.DebugContext(ctx, "listening ended", slog.Any("error", err))
