@@ -3,6 +3,7 @@ package ingress
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -19,6 +20,9 @@ const (
 	maxDepth = 512
 	// bodyTimeout is how long a client may take to send a body where the options do not say.
 	bodyTimeout = 30 * time.Second
+	// drainTimeout and drainBytes bound how much of a refused body is still taken.
+	drainTimeout = time.Second
+	drainBytes   = 8 << 20
 	// keptBuffer is the largest buffer that is kept for the next request.
 	keptBuffer = 64 << 10
 )
@@ -28,11 +32,13 @@ var scanner = wire.NewScanner(mcp.Vocabulary(), maxDepth)
 // An exchange is one HTTP request and what becomes of it. It is used again for
 // later requests, so nothing of it may be kept.
 type exchange struct {
-	door    *HTTP
-	w       http.ResponseWriter
-	r       *http.Request
-	body    []byte
-	out     []byte
+	door *HTTP
+	w    http.ResponseWriter
+	r    *http.Request
+	body []byte
+	out  []byte
+	// unread says that the client may still be sending the body.
+	unread  bool
 	message wire.Message
 	call    mcp.Call
 	modern  modernReply
@@ -53,7 +59,7 @@ func (x *exchange) end() {
 	if cap(x.out) > keptBuffer {
 		x.out = nil
 	}
-	x.w, x.r = nil, nil
+	x.w, x.r, x.unread = nil, nil, false
 	x.call = mcp.Call{}
 	x.modern.reset()
 	x.message = wire.Message{}
@@ -94,6 +100,7 @@ func (x *exchange) readBody() error {
 	case err != nil:
 		return err
 	}
+	x.unread = false
 	x.deadline(time.Time{})
 	return nil
 }
@@ -101,7 +108,8 @@ func (x *exchange) readBody() error {
 // hurry bounds how long the body may take, whether it is read here or, of a request
 // that is refused unread, by net/http. Without one nothing is read any more.
 func (x *exchange) hurry() {
-	if x.r.Body == http.NoBody {
+	x.unread = x.r.Body != http.NoBody
+	if !x.unread {
 		x.deadline(time.Time{})
 		return
 	}
@@ -155,10 +163,27 @@ func (x *exchange) refuse(status int, e *mcp.Error) {
 	if status == http.StatusUnauthorized {
 		x.w.Header().Set("WWW-Authenticate", `Bearer realm="sumun"`)
 	}
-	if status == http.StatusRequestEntityTooLarge || status == http.StatusRequestTimeout {
+	if x.unread && !x.drain(status) && x.r.ProtoMajor == 1 {
 		x.w.Header().Set("Connection", "close")
 	}
 	x.writeError(status, e)
+}
+
+// drain lets a client send what is left of a body that is refused, within bounds:
+// many read no answer before they have sent it, and would see only that the
+// connection broke. It reports whether that was all.
+func (x *exchange) drain(status int) bool {
+	// One that was too slow had its time, and one that expects 100-continue waits for the answer.
+	if x.r.ProtoMajor != 1 || status == http.StatusRequestTimeout || x.r.Header.Get("Expect") != "" {
+		return false
+	}
+	x.deadline(time.Now().Add(min(drainTimeout, x.door.BodyTimeout)))
+	n, err := io.CopyN(io.Discard, x.r.Body, drainBytes)
+	if x.unread = n == drainBytes || !errors.Is(err, io.EOF); x.unread {
+		return false
+	}
+	x.deadline(time.Time{})
+	return true
 }
 
 // id returns the client's id, or null where the message has none.

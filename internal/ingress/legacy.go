@@ -26,7 +26,7 @@ func (d *HTTP) initialize(x *exchange) {
 		Capabilities: cloneOf(x.call.Capabilities), ClientInfo: cloneOf(x.call.ClientInfo),
 	})
 	if err != nil {
-		x.refuse(http.StatusServiceUnavailable, mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "%v; try again later", err))
+		x.refuse(http.StatusServiceUnavailable, mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "%v", err))
 		return
 	}
 	x.call.Session = &s.Session

@@ -20,7 +20,7 @@ var (
 	// ErrForeign says that the session belongs to another caller.
 	ErrForeign = errors.New("another caller's session")
 	// ErrFull says that no further session can be opened now.
-	ErrFull = errors.New("too many sessions")
+	ErrFull = errors.New("too many sessions; try again later")
 	// ErrShare says that the caller has as many sessions as one may have.
 	ErrShare = errors.New("this caller has too many sessions; end some, or wait until idle ones expire")
 )
