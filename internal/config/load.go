@@ -29,14 +29,14 @@ func Find(dir string) string {
 
 // Load reads the configuration file at path, YAML or (when its name ends in .json or .jsonc) JSON, with env to look up variables in;
 // os.LookupEnv when env is nil. When path is empty it is the file that Find finds in the working directory, or else the defaults.
-//
-// An error about the content is a Faults, and names everything that is wrong with it.
+// An error about the content is a Faults, and names everything that is wrong with it. What could be read all the same comes with it,
+// for finding the gateway that runs; it is not to be run.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	l, err := load(path, env)
-	if err != nil {
+	if l == nil {
 		return nil, err
 	}
-	return l.config, nil
+	return l.config, err
 }
 
 // ListeningOn returns a copy of c that listens on address, in place of what the file says. It is refused where Load would refuse it.
@@ -99,7 +99,8 @@ func (l *loader) take(data []byte) error {
 	l.read(data)
 	if l.root != nil {
 		l.value(l.root, "", reflect.ValueOf(l.config).Elem(), attribute{})
-		l.finish()
+	}
+	if l.finish(); l.root != nil {
 		l.check()
 	}
 	if len(l.faults) > 0 {

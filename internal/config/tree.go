@@ -136,6 +136,8 @@ func (s *source) syntax(err error) Fault {
 		hint = "indent with spaces, not with tabs"
 	case strings.Contains(line, "${"):
 		hint = "put a text with ${…} in quotes"
+	case strings.Contains(e.GetMessage(), "'}' must be"):
+		hint = "within braces, a key with a colon in it needs quotes; or write each key on a line of its own"
 	}
 	return s.at(position{p.Line, p.Column}, "", "cannot be parsed: "+e.GetMessage(), hint)
 }
