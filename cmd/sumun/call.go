@@ -38,6 +38,13 @@ whole result is printed. The exit code is 5 when the tool says that it failed.`,
 }
 
 func (a *app) call(ctx context.Context, name string, pairs []string, object string) error {
+	values, err := keyValues(pairs)
+	if err == nil {
+		err = checkObject(object, pairs)
+	}
+	if err != nil {
+		return err
+	}
 	session, err := a.dial(ctx)
 	if err != nil {
 		return err
@@ -47,9 +54,11 @@ func (a *app) call(ctx context.Context, name string, pairs []string, object stri
 	if err != nil {
 		return err
 	}
-	arguments, err := toolArguments(schema, pairs, object)
-	if err != nil {
-		return err
+	arguments := []byte(object)
+	if object == "" {
+		if arguments, err = toolArguments(schema, values); err != nil {
+			return err
+		}
 	}
 	request := transport.Request{Method: mcp.MethodToolsCall, Name: name, Progress: true, Header: paramHeaders(schema, arguments)}
 	result, err := a.askOn(ctx, session, request, map[string]any{"name": name, "arguments": json.RawMessage(arguments)})
@@ -81,24 +90,38 @@ func (a *app) schemaOf(ctx context.Context, session *transport.Session, name str
 	return nil, nil
 }
 
-// toolArguments makes the arguments of what stands on the command line.
-func toolArguments(schema []byte, pairs []string, object string) ([]byte, error) {
-	if object != "" {
-		if len(pairs) > 0 {
-			return nil, &exitError{code: exitUsage, msg: "arguments come as key=value or with --args, not both"}
-		}
-		var fields map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(object), &fields); err != nil || fields == nil {
-			return nil, &exitError{code: exitUsage, msg: "--args is not a JSON object", err: err, hint: `write it as --args '{"key":"value"}'`}
-		}
-		return []byte(object), nil
+// checkObject refuses an --args that is not a JSON object, or comes beside key=value.
+func checkObject(object string, pairs []string) error {
+	if object == "" {
+		return nil
 	}
-	fields := map[string]json.RawMessage{}
+	if len(pairs) > 0 {
+		return &exitError{code: exitUsage, msg: "arguments come as key=value or with --args, not both"}
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(object), &fields); err != nil || fields == nil {
+		return &exitError{code: exitUsage, msg: "--args is not a JSON object", err: err, hint: `write it as --args '{"key":"value"}'`}
+	}
+	return nil
+}
+
+// keyValues reads arguments that stand on the command line as key=value.
+func keyValues(pairs []string) (map[string]string, error) {
+	values := map[string]string{}
 	for _, pair := range pairs {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
-			return nil, &exitError{code: exitUsage, msg: fmt.Sprintf("%q is not key=value", pair), hint: "or give all arguments with --args '{…}'"}
+			return nil, &exitError{code: exitUsage, msg: fmt.Sprintf("%q is not key=value", pair), target: pair, hint: "write each argument as key=value, in quotes where the shell needs them"}
 		}
+		values[key] = value
+	}
+	return values, nil
+}
+
+// toolArguments makes the arguments of a call as the tool's schema wants them.
+func toolArguments(schema []byte, values map[string]string) ([]byte, error) {
+	fields := map[string]json.RawMessage{}
+	for key, value := range values {
 		fields[key] = argument(wire.Get(wire.Get(schema, "properties"), key), value)
 	}
 	return json.Marshal(fields)

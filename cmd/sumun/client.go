@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -52,7 +53,7 @@ func hostHelp() string {
 }
 
 // hostVerb is a verb whose one argument is a host.
-func (c *client) hostVerb(verb, short string, run func(host.Host) error) *cobra.Command {
+func (c *client) hostVerb(verb, short string, run func(context.Context, host.Host) error) *cobra.Command {
 	var ids []string
 	for _, h := range host.All() {
 		ids = append(ids, h.ID)
@@ -78,7 +79,7 @@ func (c *client) hostVerb(verb, short string, run func(host.Host) error) *cobra.
 				}
 				return e
 			}
-			return run(h)
+			return run(cmd.Context(), h)
 		},
 	}
 }
@@ -129,12 +130,12 @@ func (c *client) scopeFlag(cmd *cobra.Command) {
 }
 
 // add writes the gateway into the file of h.
-func (c *client) add(h host.Host) error {
+func (c *client) add(ctx context.Context, h host.Host) error {
 	path, err := c.path(h)
 	if err != nil {
 		return err
 	}
-	entry, err := c.entry(h)
+	entry, err := c.entry(ctx, h)
 	if err != nil {
 		return err
 	}
@@ -162,7 +163,7 @@ func (c *client) add(h host.Host) error {
 }
 
 // remove takes the gateway out of the file of h.
-func (c *client) remove(h host.Host) error {
+func (c *client) remove(_ context.Context, h host.Host) error {
 	path, err := c.path(h)
 	if err != nil {
 		return err
@@ -180,8 +181,8 @@ func (c *client) remove(h host.Host) error {
 }
 
 // snippet prints what add would write into an empty file.
-func (c *client) snippet(h host.Host) error {
-	entry, err := c.entry(h)
+func (c *client) snippet(ctx context.Context, h host.Host) error {
+	entry, err := c.entry(ctx, h)
 	if err != nil {
 		return err
 	}

@@ -2,13 +2,15 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/host"
+	"github.com/sumun-mcp/sumun/internal/local"
 )
 
 // The transports between a host and the gateway.
@@ -17,11 +19,8 @@ const (
 	overHTTP  = "http"  // the host talks to a gateway that runs
 )
 
-// defaultEndpoint is where `sumun serve` listens when nothing else is said.
-const defaultEndpoint = "http://127.0.0.1:8080/mcp"
-
 // entry is how the flags want h to reach the gateway.
-func (c *client) entry(h host.Host) (host.Entry, error) {
+func (c *client) entry(ctx context.Context, h host.Host) (host.Entry, error) {
 	e := host.Entry{Name: c.name}
 	if c.name == "" {
 		return e, &exitError{code: exitUsage, msg: "--name is empty", hint: "--name sumun"}
@@ -33,7 +32,7 @@ func (c *client) entry(h host.Host) (host.Entry, error) {
 		}
 		return c.stdioEntry(e)
 	case overHTTP:
-		return c.httpEntry(h, e)
+		return c.httpEntry(ctx, h, e)
 	}
 	return e, &exitError{code: exitUsage, msg: fmt.Sprintf("unknown transport %q", c.transport), target: c.transport, hint: "--transport stdio, or http"}
 }
@@ -77,8 +76,8 @@ func (c *client) stdioEntry(e host.Entry) (host.Entry, error) {
 	return e, err
 }
 
-// httpEntry makes the host talk to the gateway at --url.
-func (c *client) httpEntry(h host.Host, e host.Entry) (host.Entry, error) {
+// httpEntry makes the host talk to the gateway itself.
+func (c *client) httpEntry(ctx context.Context, h host.Host, e host.Entry) (host.Entry, error) {
 	switch {
 	case !h.HTTP():
 		return e, &exitError{code: exitUsage, msg: h.Title + " only starts commands", target: h.ID, hint: "--transport stdio"}
@@ -88,7 +87,10 @@ func (c *client) httpEntry(h host.Host, e host.Entry) (host.Entry, error) {
 			hint: "--transport stdio, or --literal-key to write the key into the file",
 		}
 	}
-	e.URL = cmp.Or(c.url, c.getenv("SUMUN_URL"), defaultEndpoint)
+	var err error
+	if e.URL, err = c.endpoint(ctx); err != nil {
+		return e, err
+	}
 	if c.literal {
 		if e.Key = cmp.Or(c.key, c.getenv(host.KeyVariable)); e.Key == "" {
 			return e, &exitError{code: exitUsage, msg: "--literal-key needs the key", hint: "--key KEY, or " + host.KeyVariable + "=KEY"}
@@ -97,41 +99,37 @@ func (c *client) httpEntry(h host.Host, e host.Entry) (host.Entry, error) {
 	return e, nil
 }
 
-// program is the absolute path under which this program can be started later.
+// endpoint is the URL for a host that talks to the gateway itself: the one of --url or SUMUN_URL, of the gateway that
+// runs here, of the configuration, or the default.
+func (c *client) endpoint(ctx context.Context) (string, error) {
+	to, err := c.findGateway(ctx)
+	if to != nil {
+		return to.URL, nil // also if this machine does not trust it
+	}
+	if err != nil {
+		return "", err
+	}
+	cfg, err := config.Load(c.config, c.lookupEnv)
+	if cfg == nil {
+		return "", configError(err)
+	}
+	if address := local.Configured(cfg); address != "" {
+		return address, nil // the rest of the file may be faulty, or name variables that are not set here
+	}
+	return "", &exitError{
+		code: exitUsage, msg: "the configuration lets the gateway listen on any port, and none runs here",
+		hint: "start it with `sumun serve`, or name the address with --url",
+	}
+}
+
+// program is what a host starts.
 func (c *client) program() (string, error) {
 	if c.command != "" {
 		return c.command, nil
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("finding the path of this program: %w", err)
+	path, err := host.Program("sumun")
+	if errors.Is(err, host.ErrPassing) {
+		err = &exitError{code: exitUsage, err: err, hint: "go install github.com/sumun-mcp/sumun/cmd/sumun@latest, or --command PATH"}
 	}
-	found, err := exec.LookPath("sumun")
-	if err == nil {
-		if found, err = filepath.Abs(found); err == nil && (sameFile(found, self) || passing(self)) {
-			return found, nil
-		}
-	}
-	if passing(self) {
-		return "", &exitError{
-			code: exitUsage, msg: "this program was built by go run and will be gone: a host could not start it",
-			hint: "go install github.com/sumun-mcp/sumun/cmd/sumun@latest, or --command PATH",
-		}
-	}
-	return self, nil
-}
-
-// sameFile reports whether two paths lead to one file. A link on the PATH outlives the release that it leads to.
-func sameFile(a, b string) bool {
-	one, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	other, err := os.Stat(b)
-	return err == nil && os.SameFile(one, other)
-}
-
-// passing reports whether a program lies where `go run` and `go test` build.
-func passing(path string) bool {
-	return strings.Contains(filepath.ToSlash(path), "/go-build")
+	return path, err
 }

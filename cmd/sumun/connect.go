@@ -33,6 +33,12 @@ func (a *app) connect(ctx context.Context) error {
 		return err
 	}
 	if running != nil {
+		// A bridge that leads nowhere would look to the host like a gateway without tools.
+		probe, err := a.open(ctx, running)
+		if err != nil {
+			return err
+		}
+		probe.Close()
 		return a.servePipe(ctx, bridgeTo(running), gateway.Parts{Bridge: true, RootCAs: running.RootCAs()})
 	}
 	cfg, err := a.loadConfig()
@@ -60,7 +66,7 @@ func bridgeTo(to *local.Gateway) *config.Config {
 
 // servePipe serves standard input and output with a gateway in this process.
 func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.Parts) error {
-	parts.Log, parts.Version, parts.Reaper = a.logger(cfg, nil), version, a.reaper()
+	parts.Log, parts.Version, parts.Reaper = a.logger(cfg, nil, a.stderr), version, a.reaper()
 	g, err := gateway.Open(ctx, cfg, parts)
 	if err != nil {
 		return &exitError{code: exitUsage, msg: "opening the gateway", err: err}

@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -45,7 +43,7 @@ func (a *app) doctor(ctx context.Context) error {
 	if err := add(configRemark(cfg, err)); err != nil {
 		return err
 	}
-	if cfg != nil {
+	if err == nil {
 		if err := add(stateRemark(cfg)); err != nil {
 			return err
 		}
@@ -95,24 +93,13 @@ func configRemark(cfg *config.Config, err error) remark {
 	return remark{Check: "configuration", OK: true, Found: fmt.Sprintf("%s, %s", found, count(len(cfg.Servers), "server"))}
 }
 
-// stateRemark tries whether the gateway could keep its state.
+// stateRemark tells whether the gateway can keep its state.
 func stateRemark(cfg *config.Config) remark {
-	dir := filepath.Dir(cfg.StoreFile())
-	r := remark{Check: "state", Found: relative(dir)}
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		r.OK, r.Found = true, relative(dir)+" will be made"
-	case err != nil:
-		r.Found, r.Remedy = err.Error(), "make the directory readable for you"
-	case !info.IsDir():
-		r.Found, r.Remedy = dir+" is not a directory", "move it away, or set store in mcp.yaml"
-	case info.Mode().Perm()&0o077 != 0:
-		r.Found, r.Remedy = dir+" can be read by others", "chmod 700 "+dir
-	default:
-		r.OK = true
+	place := local.Of(cfg)
+	if fault, remedy := place.Fault(); fault != "" {
+		return remark{Check: "state", Found: fault, Remedy: remedy}
 	}
-	return r
+	return remark{Check: "state", OK: true, Found: relative(place.Dir)}
 }
 
 // serverRemark starts a server as the gateway would and asks what it speaks.

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -158,39 +156,19 @@ func flagNames(cmd *cobra.Command) []string {
 	return names
 }
 
-// nearest returns the candidate that word was probably meant to be, or "".
+// nearest returns the candidate that word was probably meant to be, or "". A candidate that begins with word is as near
+// as one that differs in a letter.
 func nearest(word string, candidates []string) string {
 	word = strings.ToLower(word)
-	limit := 1 + len(word)/4
-	best := slices.MinFunc(append([]string{""}, candidates...), func(a, b string) int {
-		return cmp.Compare(distance(word, a, limit), distance(word, b, limit))
-	})
-	return best
-}
-
-// distance is the number of insertions, deletions and replacements that make candidate of word;
-// a candidate that only begins with word counts as 1, and "" as just beyond limit.
-func distance(word, candidate string, limit int) int {
-	if candidate == "" {
-		return limit + 1
-	}
-	if len(word) > 1 && strings.HasPrefix(candidate, word) {
-		return 1
-	}
-	row := make([]int, len(candidate)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(word) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(candidate) {
-			cost := diagonal
-			if word[i] != candidate[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
+	best, least := "", 2+len(word)/4
+	for _, candidate := range candidates {
+		d := config.Distance(word, candidate)
+		if len(word) > 1 && strings.HasPrefix(candidate, word) {
+			d = min(d, 1)
+		}
+		if d < least {
+			best, least = candidate, d
 		}
 	}
-	return row[len(candidate)]
+	return best
 }

@@ -6,45 +6,33 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path/filepath"
+	"strings"
 
-	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/transport"
 )
 
 // findGateway finds the gateway that the user means: the one of --url or
-// SUMUN_URL, else the one that was started here. It returns nil if none runs here.
+// SUMUN_URL, else the one that was started here. It returns nil if none runs here,
+// and one that runs here but is not trusted with an error.
 func (a *app) findGateway(ctx context.Context) (*local.Gateway, error) {
 	key := cmp.Or(a.key, a.getenv("SUMUN_KEY"))
-	named := cmp.Or(a.url, a.getenv("SUMUN_URL"))
+	named, here := cmp.Or(a.url, a.getenv("SUMUN_URL")), local.Here(a.config, a.lookupEnv)
 	if named == "" {
-		return a.place().Find(ctx, key)
+		g, err := here.Find(ctx, key)
+		if err != nil && ctx.Err() == nil {
+			err = &exitError{code: exitUnreachable, err: err, hint: certificateHint}
+		}
+		return g, err
 	}
-	if u, err := url.Parse(named); err != nil || u.Host == "" {
-		return nil, &exitError{code: exitUsage, msg: fmt.Sprintf("%q is no URL", named), hint: "write it as http://127.0.0.1:8080/mcp"}
+	if u, err := url.Parse(named); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, &exitError{code: exitUsage, msg: fmt.Sprintf("%q is no URL of a gateway", named), target: named, hint: "write it as http://127.0.0.1:8080/mcp"}
 	}
-	return a.place().At(named, key), nil
+	return here.At(named, key), nil
 }
 
-// place is where a gateway of this directory keeps its state. A faulty
-// configuration, or one whose variables are not set here, leaves the default.
-func (a *app) place() local.Place {
-	cfg, err := config.Load(a.config, a.lookupEnv)
-	if err == nil {
-		return placeOf(cfg)
-	}
-	dir := "."
-	if a.config != "" {
-		dir = filepath.Dir(a.config)
-	}
-	return local.Place{Dir: filepath.Join(dir, ".sumun")}
-}
-
-func placeOf(cfg *config.Config) local.Place {
-	return local.Place{Dir: filepath.Dir(cfg.StoreFile()), CertFile: cfg.TLS.CertFile}
-}
+const certificateHint = "the certificate must name the host of the URL, be in force, and come from an authority that this system trusts; --url names another gateway"
 
 // dial opens a session with the gateway for a client verb.
 func (a *app) dial(ctx context.Context) (*transport.Session, error) {
@@ -58,6 +46,11 @@ func (a *app) dial(ctx context.Context) (*transport.Session, error) {
 			hint: "start one with `sumun serve`, or name one with --url",
 		}
 	}
+	return a.open(ctx, to)
+}
+
+// open opens a session with a gateway, which says whether it can be reached and takes the key.
+func (a *app) open(ctx context.Context, to *local.Gateway) (*transport.Session, error) {
 	header := http.Header{}
 	if to.Key != "" {
 		header.Set("Authorization", "Bearer "+to.Key)
@@ -86,6 +79,8 @@ func dialError(to *local.Gateway, err error) error {
 	switch {
 	case isDenied(mcp.AsError(err)):
 		e.code, e.hint = exitDenied, "show a key with --key or SUMUN_KEY; the key local lies in .sumun/local.key of the gateway's directory"
+	case strings.Contains(err.Error(), "x509: "):
+		e.hint = certificateHint
 	default:
 		e.hint = "is it running? `sumun serve` starts one"
 	}

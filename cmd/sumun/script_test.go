@@ -1,17 +1,26 @@
 package main
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sumun-mcp/sumun/internal/local"
 )
 
 // TestScript runs every testdata/script/*.txtar, in parallel, each in a directory of its own ($WORK,
@@ -57,6 +66,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"mode":       scriptMode,
 		"ready":      scriptReady,
 		"eventually": scriptEventually,
+		"certify":    scriptCertify,
 	}
 }
 
@@ -88,15 +98,16 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: ready")
 	}
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		b, err := os.ReadFile(ts.MkAbs(filepath.Join(".sumun", "endpoint")))
-		endpoint, parsed := url.Parse(strings.TrimSpace(string(b)))
-		if err != nil || parsed != nil || endpoint.Host == "" {
+		g, err := local.Place{Dir: ts.MkAbs(".sumun")}.Find(context.Background(), "")
+		if g == nil || err != nil {
 			continue
 		}
-		ts.Setenv("URL", endpoint.String())
+		endpoint, err := url.Parse(g.URL)
+		ts.Check(err)
+		ts.Setenv("URL", g.URL)
 		ts.Setenv("PORT", endpoint.Port())
 		endpoint.Path = "/readyz"
-		answer, err := http.Get(endpoint.String())
+		answer, err := (&http.Client{Transport: g.Carrier}).Get(endpoint.String())
 		if err != nil {
 			continue
 		}
@@ -119,6 +130,25 @@ func scriptEventually(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s does not succeed within 20 s", args[0])
+}
+
+// scriptCertify is `certify CERTFILE KEYFILE`: it makes a certificate of nobody's authority for 127.0.0.1.
+func scriptCertify(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: certify CERTFILE KEYFILE")
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	ts.Check(err)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
 }
 
 // scriptMode is `mode OCTAL FILE`: the file has these permission bits.

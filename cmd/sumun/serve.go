@@ -22,6 +22,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/gateway"
 	"github.com/sumun-mcp/sumun/internal/ingress"
+	"github.com/sumun-mcp/sumun/internal/local"
 )
 
 // serveCommand is the verb serve: it runs the gateway until it is told to end.
@@ -46,6 +47,9 @@ has it read again. SIGTERM ends the gateway when the calls in flight are done.`,
 // Its size is reserved, never touched, and so not resident.
 const ballast = 16 << 20
 
+// patience is how long the end of the gateway waits for calls, and its log for the banner.
+const patience = 5 * time.Second
+
 func (a *app) serve(ctx context.Context, listen string) error {
 	// A gate holds two or three megabytes, which are marked again whenever as many were
 	// allocated: thirty times a second under load. The ballast puts that off by a
@@ -56,8 +60,9 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	if err != nil {
 		return err
 	}
-	level := new(slog.LevelVar)
-	log := a.logger(cfg, level)
+	level, logged := new(slog.LevelVar), &latch{out: a.stderr}
+	defer logged.lift()
+	log := a.logger(cfg, level, logged)
 	listener, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -67,8 +72,8 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	if err != nil {
 		return &exitError{code: exitUsage, msg: "opening the gateway", err: err}
 	}
-	endpoint := endpointOf(cfg, listener)
-	forget, err := placeOf(cfg).Announce(endpoint)
+	endpoint := local.Endpoint(cfg, listener.Addr().String())
+	forget, err := local.Of(cfg).Announce(endpoint)
 	if err != nil {
 		return errors.Join(err, g.Close(ctx))
 	}
@@ -76,7 +81,10 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	var background sync.WaitGroup
 	ending, end := context.WithCancel(ctx)
 	background.Go(func() { a.watch(ending, g, load) })
-	background.Go(func() { a.banner(ending, g, endpoint) })
+	background.Go(func() {
+		defer logged.liftIn(patience)()
+		a.banner(ending, g, endpoint)
+	})
 	err = g.Serve(ctx, listener)
 	end()
 	background.Wait()
@@ -86,7 +94,6 @@ func (a *app) serve(ctx context.Context, listen string) error {
 // closeGateway closes a gateway whose clients have left or were sent away: what may
 // still be in flight is not waited for long.
 func closeGateway(ctx context.Context, g *gateway.Gateway) error {
-	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	return g.Close(ctx)
@@ -114,9 +121,9 @@ func (a *app) loadConfig() (*config.Config, error) {
 	return cfg, nil
 }
 
-// logger writes what the gateway tells people to stderr, from the configured level
+// logger writes what the gateway tells people to out, from the configured level
 // on, which is put into level if there is one.
-func (a *app) logger(cfg *config.Config, level *slog.LevelVar) *slog.Logger {
+func (a *app) logger(cfg *config.Config, level *slog.LevelVar, out io.Writer) *slog.Logger {
 	if level == nil {
 		level = new(slog.LevelVar)
 	}
@@ -127,9 +134,9 @@ func (a *app) logger(cfg *config.Config, level *slog.LevelVar) *slog.Logger {
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Log.Format == "json" {
-		return slog.New(slog.NewJSONHandler(a.stderr, options))
+		return slog.New(slog.NewJSONHandler(out, options))
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, options))
+	return slog.New(slog.NewTextHandler(out, options))
 }
 
 // open listens where the configuration says, with TLS if it says so.
@@ -157,22 +164,6 @@ func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (net.Listen
 	return tls.NewListener(listener, &tls.Config{
 		GetCertificate: certificate.Get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 	}), nil
-}
-
-// endpointOf is the URL under which clients on this machine reach the gateway.
-func endpointOf(cfg *config.Config, listener net.Listener) string {
-	scheme := "http"
-	if cfg.TLS.Enabled {
-		scheme = "https"
-	}
-	host, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		return scheme + "://" + cfg.Listen + "/mcp"
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return scheme + "://" + net.JoinHostPort(host, port) + "/mcp"
 }
 
 // watch takes over changes of the configuration.

@@ -144,13 +144,9 @@ func (a *app) show(ctx context.Context, kinds []listed, name string) error {
 }
 
 func (a *app) getPrompt(ctx context.Context, name string, pairs []string) error {
-	arguments := map[string]string{}
-	for _, pair := range pairs {
-		key, value, ok := strings.Cut(pair, "=")
-		if !ok || key == "" {
-			return &exitError{code: exitUsage, msg: fmt.Sprintf("%q is not key=value", pair)}
-		}
-		arguments[key] = value
+	arguments, err := keyValues(pairs)
+	if err != nil {
+		return err
 	}
 	result, err := a.ask(ctx, mcp.MethodPromptsGet, name, map[string]any{"name": name, "arguments": arguments})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 func suggest(word string, known []string) string {
 	best, least := "", max(1, len(word)/3)+1
 	for _, k := range known {
-		d := distance(strings.ToLower(word), strings.ToLower(k))
+		d := Distance(strings.ToLower(word), strings.ToLower(k))
 		if d < least {
 			best, least = k, d
 		}
@@ -21,8 +21,8 @@ func suggest(word string, known []string) string {
 	return "did you mean " + best + "?"
 }
 
-// distance returns how many letters must be added, removed, replaced, or exchanged with their neighbour to make b of a.
-func distance(a, b string) int {
+// Distance returns how many letters must be added, removed, replaced, or exchanged with their neighbour to make b of a.
+func Distance(a, b string) int {
 	const longest = 64
 	x, y := []rune(a), []rune(b)
 	if len(x) > longest || len(y) > longest {

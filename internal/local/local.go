@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/transport"
 )
 
@@ -35,31 +36,77 @@ type Place struct {
 	CertFile string
 }
 
-// Announce tells those who look for the gateway its address. The returned function
-// takes that back, unless another gateway has announced itself since.
+// Of returns the place of the gateway with this configuration.
+func Of(cfg *config.Config) Place {
+	p := Place{Dir: filepath.Dir(cfg.StoreFile())}
+	if cfg.TLS.Enabled {
+		p.CertFile = cfg.TLS.CertFile
+	}
+	return p
+}
+
+// Here returns the place of the gateway whose configuration is the file at path, or
+// the one that config.Find finds when path is empty. The file may be faulty, or name
+// variables that are not set here: a gateway that runs is found all the same.
+func Here(path string, env func(string) (string, bool)) Place {
+	cfg, err := config.Load(path, env)
+	if cfg == nil || (err != nil && cfg.StoreFile() == "") {
+		return Place{Dir: filepath.Join(filepath.Dir(path), ".sumun")}
+	}
+	return Of(cfg)
+}
+
+// An announcement is what a gateway says of itself in the file endpoint: a line with
+// its address and, with TLS, one with the path of its certificate.
+type announcement struct{ address, certFile string }
+
+// Announce tells those who look for the gateway its address and certificate. The
+// returned function takes that back, unless another gateway has announced itself since.
 func (p Place) Announce(endpoint string) (func(), error) {
 	file := filepath.Join(p.Dir, endpointName)
-	if err := os.WriteFile(file, []byte(endpoint+"\n"), 0o600); err != nil {
+	text := endpoint + "\n"
+	if p.CertFile != "" {
+		text += p.CertFile + "\n"
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("announcing the gateway: %w", err)
 	}
 	return func() {
-		if now, err := p.Announced(); err == nil && now == endpoint {
+		if now, err := p.announced(); err == nil && now.address == endpoint {
 			_ = os.Remove(file) // a stale one does no harm: it is tried before it is used
 		}
 	}, nil
 }
 
-// Announced returns the address that a gateway of this place announced last, or
-// nothing.
-func (p Place) Announced() (string, error) {
+// announced returns what a gateway of this place announced last, or nothing.
+func (p Place) announced() (announcement, error) {
 	b, err := os.ReadFile(filepath.Join(p.Dir, endpointName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return announcement{}, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("looking for a running gateway: %w", err)
+		return announcement{}, fmt.Errorf("looking for a running gateway: %w", err)
 	}
-	return strings.TrimSpace(string(b)), nil
+	address, rest, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	certFile, _, _ := strings.Cut(rest, "\n")
+	return announcement{strings.TrimSpace(address), strings.TrimSpace(certFile)}, nil
+}
+
+// Fault returns what keeps a gateway from keeping its state here, and what to do
+// about it; nothing if all is well, or there is no directory yet.
+func (p Place) Fault() (fault, remedy string) {
+	info, err := os.Stat(p.Dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", ""
+	case err != nil:
+		return err.Error(), "make the directory readable for you"
+	case !info.IsDir():
+		return p.Dir + " is not a directory", "move it away, or set store in mcp.yaml"
+	case info.Mode().Perm()&0o077 != 0:
+		return p.Dir + " can be read by others", "chmod 700 " + p.Dir
+	}
+	return "", ""
 }
 
 // Key returns the key named local, or nothing where it cannot be read.
@@ -82,38 +129,58 @@ type Gateway struct {
 // At returns the gateway at an address that the user named. Without a key of the
 // user's, the one of this place is shown only to the gateway of this place.
 func (p Place) At(address, key string) *Gateway {
-	if now, err := p.Announced(); key == "" && err == nil && now == address {
+	now, err := p.announced()
+	if err != nil {
+		now = announcement{}
+	}
+	if key == "" && now.address == address {
 		key = p.Key()
 	}
-	return &Gateway{URL: address, Key: key, Carrier: p.carrier(address)}
+	carrier := transport.NewRoundTripper(address)
+	for _, file := range []string{p.CertFile, now.certFile} {
+		trust(carrier, file)
+	}
+	return &Gateway{URL: address, Key: key, Carrier: carrier}
 }
 
-// Find returns the gateway that runs here, nil if there is none.
+// Find returns the gateway that runs here, nil if there is none. A gateway that runs
+// but cannot be trusted is returned with an error that says why.
 func (p Place) Find(ctx context.Context, key string) (*Gateway, error) {
-	address, err := p.Announced()
-	if address == "" || err != nil {
+	now, err := p.announced()
+	if now.address == "" || err != nil {
 		return nil, err
 	}
-	g := p.At(address, key)
-	if !g.lives(ctx) { // it ended without saying so
-		return nil, nil //nolint:nilnil // no gateway runs here, and that is no failure
+	g := p.At(now.address, key)
+	err = g.lives(ctx)
+	switch {
+	case err == nil:
+		return g, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case refusesTLS(err):
+		return g, fmt.Errorf("a gateway runs at %s, but TLS with it fails: %w", g.URL, err)
 	}
-	return g, nil
+	return nil, nil //nolint:nilnil // it ended without saying so; none runs here, and that is no failure
 }
 
-func (p Place) carrier(address string) *http.Transport {
-	carrier := transport.NewRoundTripper(address)
-	pem, err := os.ReadFile(p.CertFile)
-	if p.CertFile == "" || err != nil {
-		return carrier
+// trust adds the certificates in a file to those that carrier accepts. A file that
+// cannot be read adds none: the connection then says what is missing.
+func trust(carrier *http.Transport, file string) {
+	if file == "" {
+		return
 	}
-	pool, err := x509.SystemCertPool()
+	pem, err := os.ReadFile(file) //nolint:gosec // the certificate of this user's own gateway
 	if err != nil {
-		pool = x509.NewCertPool()
+		return
 	}
-	pool.AppendCertsFromPEM(pem)
-	carrier.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	return carrier
+	if carrier.TLSClientConfig == nil || carrier.TLSClientConfig.RootCAs == nil {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		carrier.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	carrier.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem)
 }
 
 // RootCAs returns the certificates that the gateway's own is checked against, nil
@@ -125,23 +192,34 @@ func (g *Gateway) RootCAs() *x509.CertPool {
 	return g.Carrier.TLSClientConfig.RootCAs
 }
 
-// lives asks the gateway whether it is there.
-func (g *Gateway) lives(ctx context.Context) bool {
+// lives asks the gateway whether it is there; nil says that it is.
+func (g *Gateway) lives(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	u, err := url.Parse(g.URL)
 	if err != nil {
-		return false
+		return err
 	}
 	u.Path = "/healthz"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
-		return false
+		return err
 	}
 	answer, err := g.Carrier.RoundTrip(request)
 	if err != nil {
-		return false
+		return err
 	}
 	_ = answer.Body.Close() // nothing is read of it
-	return answer.StatusCode == http.StatusOK
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answered HTTP %d", answer.StatusCode)
+	}
+	return nil
+}
+
+// refusesTLS reports whether the other end speaks TLS, but no trust came about. An
+// answer that is not TLS comes from another program, which got the port meanwhile.
+func refusesTLS(err error) bool {
+	_, theirs := errors.AsType[*tls.CertificateVerificationError](err)
+	_, ours := errors.AsType[tls.AlertError](err)
+	return theirs || ours
 }
