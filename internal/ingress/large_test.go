@@ -37,6 +37,7 @@ func TestLargeOwnResult(t *testing.T) {
 		} {
 			resp := send(t, server.Listener.Addr().String(), request)
 			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
 			want := `{"jsonrpc":"2.0","id":"a","result":` + value + `}`
 			if err != nil || string(body) != want || resp.ContentLength != int64(len(want)) {
 				t.Errorf("%s, %d bytes: %d of %d bytes, Content-Length %d, %v", era, size, len(body), len(want), resp.ContentLength, err)

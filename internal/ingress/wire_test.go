@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,6 +31,7 @@ import (
 // as it is, and what comes must be what stands under server: the status, the
 // headers that are named there, and the body. $SESSION is the last session id.
 func TestWire(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("testdata/*/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no conversations", err)
@@ -43,6 +45,7 @@ func TestWire(t *testing.T) {
 }
 
 func play(t *testing.T, file string) {
+	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +59,7 @@ func play(t *testing.T, file string) {
 			id = s
 		}
 		got := render(t, answer, archive.Files[i+1].Data)
+		answer.Body.Close()
 		if id != "" {
 			got = strings.ReplaceAll(got, id, "$SESSION")
 		}
@@ -125,7 +129,7 @@ func render(t *testing.T, answer *http.Response, want []byte) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%d\n", answer.StatusCode)
 	head, _, _ := strings.Cut(string(want), "\n\n")
-	for _, line := range strings.Split(head, "\n") {
+	for line := range strings.SplitSeq(head, "\n") {
 		if name, _, ok := strings.Cut(line, ": "); ok && !strings.HasPrefix(line, "{") && !strings.HasPrefix(line, "data") {
 			fmt.Fprintf(&out, "%s: %s\n", name, answer.Header.Get(name))
 		}
@@ -211,7 +215,7 @@ func callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	case "missing":
 		return &mcp.Error{Raw: []byte(`{"code":-32002,"message":"gone","data":{"uri":"x"}}`), Code: -32002, Message: "gone", Data: []byte(`{"uri":"x"}`), Revision: legacy}
 	case "broken":
-		return fmt.Errorf("a secret of ours")
+		return errors.New("a secret of ours")
 	}
 	return mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound, "unknown tool: %s", call.Name)
 }
@@ -244,6 +248,7 @@ func TestRevisionsAreServed(t *testing.T) {
 		answer := send(t, server.Listener.Addr().String(), "POST /mcp\n\n"+
 			`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"`+r.Name+`","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}`)
 		body, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
 		if !slices.Contains([]int{200}, answer.StatusCode) || !bytes.Contains(body, []byte(r.Name)) {
 			t.Errorf("%s: %d %s", r.Name, answer.StatusCode, body)
 		}

@@ -212,14 +212,14 @@ func (h *shelf) tidy(before time.Time) {
 
 // place puts a stream behind those that changed before it.
 func (h *shelf) place(s *Stream) {
-	list := &h.streams[s.rank]
+	peers := &h.streams[s.rank]
 	switch {
 	case len(s.events) == 0:
-	case s.list == list:
-		list.MoveToBack(s.element)
+	case s.list == peers:
+		peers.MoveToBack(s.element)
 	default:
 		h.unlist(s)
-		s.list, s.element = list, list.PushBack(s)
+		s.list, s.element = peers, peers.PushBack(s)
 	}
 }
 
