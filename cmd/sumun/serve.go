@@ -68,7 +68,11 @@ func (a *app) serve(ctx context.Context, listen string) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed by Serve, unless that was never reached
-	g, err := gateway.Open(ctx, cfg, gateway.Parts{Log: log, Level: level, Version: version, Reaper: a.reaper()})
+	parts := gateway.Parts{Log: log, Version: version, Reaper: a.reaper()}
+	if !a.quiet { // what the command line says outlasts a change of the file
+		parts.Level = level
+	}
+	g, err := gateway.Open(ctx, cfg, parts)
 	if err != nil {
 		return &exitError{code: exitUsage, msg: "opening the gateway", err: err}
 	}
