@@ -1,7 +1,7 @@
 -- +goose Up
 -- body is a record and is never changed; the other columns can be erased.
 CREATE TABLE audit_record (
-	seq       BIGINT PRIMARY KEY,
+	seq       INTEGER PRIMARY KEY,
 	body      TEXT NOT NULL,
 	salt      BLOB,
 	arguments TEXT,
