@@ -174,27 +174,33 @@ func (s *server) clientLink(key string, era transport.Era, call *mcp.Call) *link
 		if call.Session != nil && key == clientKey(call.Session.ID) {
 			session = call.Session.ID
 		}
-		l = &link{server: s, hello: s.introduce(call, era, ownSink{s, session})}
-		l.opened = l.refollow
+		l = s.ownLink(s.introduce(call, era), session)
 		s.clients[key] = l
 	}
 	return l
 }
 
+// ownLink returns a link of one client alone: of a client session, if that is not empty.
+func (s *server) ownLink(hello transport.Hello, session string) *link {
+	l := &link{server: s, hello: hello}
+	l.hello.Unsolicited, l.opened = ownSink{l, session}, l.refollow
+	return l
+}
+
 // introduce says what the client of a call says of itself.
-func (s *server) introduce(call *mcp.Call, era transport.Era, sink transport.Sink) transport.Hello {
+func (s *server) introduce(call *mcp.Call, era transport.Era) transport.Hello {
 	info := slices.Clone(call.ClientInfo)
 	if len(info) == 0 {
 		info = s.pool.info
 	}
-	return transport.Hello{Info: info, Capabilities: slices.Clone(call.Capabilities), Require: era, Unsolicited: sink}
+	return transport.Hello{Info: info, Capabilities: slices.Clone(call.Capabilities), Require: era}
 }
 
 // lease returns a session that no other call uses until this one has ended. Sessions of the same kind are used again.
 func (s *server) lease(ctx context.Context, kind string, call *mcp.Call) (place, error) {
 	l := s.takeLease(kind)
 	if l == nil {
-		l = &link{server: s, hello: s.introduce(call, transport.Legacy, ownSink{s, ""})}
+		l = s.ownLink(s.introduce(call, transport.Legacy), "")
 		s.mu.Lock()
 		s.busy[l] = struct{}{}
 		s.mu.Unlock()

@@ -98,7 +98,7 @@ func (p *Pool) Update(servers []config.Server, inProcess map[string]*sdk.Server)
 		}
 		changed[c.Name] = true
 		if !p.closed {
-			next[c.Name] = newServer(p, c, in).start()
+			next[c.Name] = newServer(p, c, in).inPlaceOf(p.servers[c.Name]).start()
 		}
 	}
 	for _, c := range servers {
@@ -124,7 +124,7 @@ func (p *Pool) Restart(name string) error {
 	if old == nil || p.closed {
 		return unknown(name)
 	}
-	s := newServer(p, old.config, old.inProcess)
+	s := newServer(p, old.config, old.inProcess).inPlaceOf(old)
 	s.restarted = true
 	p.servers[name] = s.start()
 	p.work.Go(old.retire)
@@ -149,9 +149,12 @@ func (p *Pool) Close(ctx context.Context) error {
 	return cut
 }
 
-// SessionEnded closes the sessions that servers had with that client session alone.
+// SessionEnded closes the sessions that servers had with that client session alone. No server is replaced meanwhile, so that
+// none inherits one.
 func (p *Pool) SessionEnded(id string) {
-	for _, s := range p.all() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.servers {
 		s.drop(clientKey(id))
 	}
 }

@@ -29,6 +29,7 @@ type link struct {
 	used    time.Time           // when the last of them ended
 	follows map[string]struct{} // resources that the link's one client is subscribed to
 	level   string              // the level of log messages that the session has been told
+	floor   string              // the level that the link's one client wants
 	closed  bool
 }
 
@@ -242,14 +243,30 @@ func severity(level string) int {
 	return len(severities)
 }
 
+// loud reports whether a log message is severe enough for the link's one client.
+func (l *link) loud(m *wire.Message) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.floor == "" || severe(m, l.floor)
+}
+
+// severe reports whether a log message is of the level or above it.
+func severe(m *wire.Message, level string) bool {
+	its, _ := wire.Unquote(m.Bytes(m.Member("level")))
+	return severity(its) >= severity(level)
+}
+
 // setLevel tells a legacy session how severe log messages must be: exactly so, or else at least that verbose, for sessions that
 // are shared.
 func (l *link) setLevel(ctx context.Context, s *transport.Session, level string, exactly bool) {
-	if s.Revision().Stateless || level == "" || wire.Get(s.Capabilities(), "logging") == nil {
+	if s.Revision().Stateless || level == "" {
 		return
 	}
 	l.mu.Lock()
-	known := l.level == level || !exactly && l.level != "" && severity(l.level) <= severity(level)
+	if exactly {
+		l.floor = level
+	}
+	known := wire.Get(s.Capabilities(), "logging") == nil || l.level == level || !exactly && l.level != "" && severity(l.level) <= severity(level)
 	if !known {
 		l.level = level
 	}

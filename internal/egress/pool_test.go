@@ -207,6 +207,35 @@ func TestLogging(t *testing.T) {
 	}
 }
 
+// TestLoggingOfNoCall has a server log while two calls are in flight on a pipe, so that nobody can say for which of them: on a
+// session of one client it is told what its level lets through, on a shared one nobody is, and the message is counted.
+func TestLoggingOfNoCall(t *testing.T) {
+	t.Parallel()
+	p, e := newPool(t, stdio("srv"))
+	two := func(newCall func(tool string) *mcp.Call) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var others sync.WaitGroup
+		never := newCall("never")
+		others.Go(func() { _ = p.Do(ctx, to(never), never, &reply{}) })
+		until(t, func() bool { return p.Status()[0].InFlight == 1 }, func() any { return p.Status() })
+		log := newCall("log")
+		log.LogLevel = "error"
+		do(t, p, log)
+		cancel()
+		others.Wait()
+	}
+	two(func(tool string) *mcp.Call { return asking(t, legacy, "s1", tool) })
+	e.waitFor(t, `tell s1 {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"error","data":"high"}}`, 1)
+	if n := e.count(`tell s1 {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"debug"`); n != 0 {
+		t.Errorf("the client was told %d messages below its level", n)
+	}
+	if n := p.Status()[0].Unheard; n != 0 {
+		t.Errorf("%d messages of a client's own session were dropped", n)
+	}
+	two(func(tool string) *mcp.Call { return toolCall(t, legacy, tool) })
+	until(t, func() bool { return p.Status()[0].Unheard >= 2 }, func() any { return p.Status() })
+}
+
 // TestTimeout ends calls that are silent or take too long; progress keeps them alive.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
@@ -383,7 +412,7 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// TestSubscribe subscribes through one session, counted, in both eras, and again when the session was lost.
+// TestSubscribe subscribes through one session, once, in both eras, and again when the session was lost.
 func TestSubscribe(t *testing.T) {
 	t.Parallel()
 	t.Run("legacy", func(t *testing.T) {
@@ -398,10 +427,8 @@ func TestSubscribe(t *testing.T) {
 		c := toolCall(t, legacy, "die")
 		_ = p.Do(t.Context(), to(c), c, &reply{})
 		e.waitFor(t, "updated srv x:1", 2)
-		for range 2 {
-			if err := p.Unsubscribe(t.Context(), "srv", "x:1"); err != nil {
-				t.Fatal(err)
-			}
+		if err := p.Unsubscribe(t.Context(), "x:1"); err != nil {
+			t.Fatal(err)
 		}
 		if n := e.count("updated"); n != 2 {
 			t.Errorf("%d updates, want 2", n)
@@ -431,7 +458,7 @@ func TestSubscribe(t *testing.T) {
 			update("x:2")
 			e.waitFor(t, "updated srv x:1", 1)
 			e.waitFor(t, "updated srv x:2", 1)
-			if err := p.Unsubscribe(t.Context(), "srv", "x:1"); err != nil {
+			if err := p.Unsubscribe(t.Context(), "x:1"); err != nil {
 				t.Fatal(err)
 			}
 			update("x:1")

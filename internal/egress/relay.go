@@ -186,8 +186,7 @@ func (f *flow) wants(m *wire.Message) bool {
 	if f.call.LogLevel == "" {
 		return !f.call.Revision.Stateless
 	}
-	level, _ := wire.Unquote(m.Bytes(m.Member("level")))
-	return severity(level) >= severity(f.call.LogLevel)
+	return severe(m, f.call.LogLevel)
 }
 
 // abilities are what a client must have declared to be asked.

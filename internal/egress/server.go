@@ -3,8 +3,11 @@ package egress
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,6 +55,7 @@ type server struct {
 
 	subs    subscriptions
 	refused atomic.Int64
+	unheard atomic.Int64 // log messages that belong to no single client
 
 	mu       sync.Mutex
 	now      Status
@@ -226,6 +230,7 @@ func (s *server) greeted(session *transport.Session) {
 	}
 	s.log.Log(s.root, level, "server ready", slog.String("revision", session.Revision().Name))
 	s.markTried()
+	s.revive()
 	if again || s.restarted {
 		s.changed()
 	}
@@ -234,14 +239,15 @@ func (s *server) greeted(session *transport.Session) {
 // failed notes that the home could not be opened, or was lost.
 func (s *server) failed(err error, spent bool) {
 	first := !isDone(s.tried)
+	why := strings.TrimPrefix(err.Error(), fmt.Sprintf("server %q: ", s.config.Name))
 	s.set(func(now *Status) {
-		now.Era, now.Revision, now.LastError = "", "", err.Error()
+		now.Era, now.Revision, now.LastError = "", "", why
 		now.State = Failing
 		if !first && !spent && now.State == Ready {
 			now.State = Starting
 		}
 	})
-	s.log.WarnContext(s.root, "server not ready", slog.Any("error", err), slog.Bool("seldom", spent))
+	s.log.WarnContext(s.root, "server not ready", slog.String("error", why), slog.Bool("seldom", spent))
 	s.markTried()
 }
 
@@ -335,15 +341,18 @@ func (s *server) ready(ctx context.Context) (*transport.Session, error) {
 	return session, err
 }
 
+// ErrUnavailable is in the errors that say that a server has no session now. Why is in the log already.
+var ErrUnavailable = errors.New("the server is not available")
+
 // unavailable tells why the server cannot be called now.
-func (s *server) unavailable() *mcp.Error {
+func (s *server) unavailable() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	why := s.now.LastError
 	if why == "" {
 		why = "it is being started"
 	}
-	return mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q is not available: %s", s.config.Name, why)
+	return errors.Join(mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q is not available: %s", s.config.Name, why), ErrUnavailable)
 }
 
 // begin notes a call in flight, unless the server is ending.

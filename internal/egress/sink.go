@@ -13,11 +13,13 @@ import (
 // homeSink is for the home session: it tells what has changed.
 type homeSink struct{ s *server }
 
-// Notice passes changes on. Everything else belongs to somebody who is not known, and is dropped.
+// Notice passes changes on. Everything else belongs to somebody who is not known, and is dropped; log messages are counted.
 func (h homeSink) Notice(m *wire.Message) {
 	switch string(m.MethodName()) {
 	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources:
 		h.s.changed()
+	case mcp.NoticeMessage:
+		h.s.unheard.Add(1)
 	case mcp.NoticeUpdated:
 		if uri, ok := wire.Unquote(m.Bytes(m.Member("uri"))); ok && h.s.pool.opts.Events != nil {
 			h.s.pool.opts.Events.Updated(h.s.config.Name, uri, m)
@@ -33,8 +35,12 @@ func (h homeSink) Question(_ context.Context, m *wire.Message) ([]byte, *mcp.Err
 // quietSink is for a second home: the first one tells what has changed.
 type quietSink struct{ s *server }
 
-// Notice drops the message.
-func (quietSink) Notice(*wire.Message) {}
+// Notice drops the message, and counts those of the log.
+func (q quietSink) Notice(m *wire.Message) {
+	if string(m.MethodName()) == mcp.NoticeMessage {
+		q.s.unheard.Add(1)
+	}
+}
 
 // Question refuses.
 func (q quietSink) Question(_ context.Context, m *wire.Message) ([]byte, *mcp.Error) {
@@ -43,7 +49,7 @@ func (q quietSink) Question(_ context.Context, m *wire.Message) ([]byte, *mcp.Er
 
 // ownSink is for a session that belongs to one client alone: to a client session if that is not empty.
 type ownSink struct {
-	s       *server
+	link    *link
 	session string
 }
 
@@ -53,20 +59,28 @@ func (o ownSink) Notice(m *wire.Message) {
 	switch string(m.MethodName()) {
 	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources, mcp.NoticeProgress:
 		return
+	case mcp.NoticeMessage:
+		if o.session == "" {
+			o.link.server.unheard.Add(1)
+		}
+		if !o.link.loud(m) {
+			return
+		}
 	}
-	if clients := o.s.pool.opts.Clients; clients != nil && o.session != "" {
+	if clients := o.link.server.pool.opts.Clients; clients != nil && o.session != "" {
 		clients.Tell(o.session, m)
 	}
 }
 
 // Question puts the question to the client through the stream on which it listens.
 func (o ownSink) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Error) {
-	clients := o.s.pool.opts.Clients
+	s := o.link.server
+	clients := s.pool.opts.Clients
 	if clients == nil || o.session == "" {
-		return o.s.refuse(m)
+		return s.refuse(m)
 	}
 	answers, err := clients.Ask(ctx, o.session, []mcp.Question{question(m)})
-	return o.s.answer(m, answers, err)
+	return s.answer(m, answers, err)
 }
 
 // question returns the question in a server's request.

@@ -42,6 +42,8 @@ type Status struct {
 	Faults transport.Faults `json:"faults"`
 	// Refused is how many questions of the server could be put to nobody.
 	Refused int64 `json:"refused"`
+	// Unheard is how many log messages were dropped since they may belong to any of several clients.
+	Unheard int64 `json:"unheard"`
 }
 
 // Status returns the state of every server, in the order of their names.
@@ -60,7 +62,7 @@ func (s *server) status() Status {
 	now := s.now
 	links := s.links()
 	s.mu.Unlock()
-	now.Refused = s.refused.Load()
+	now.Refused, now.Unheard = s.refused.Load(), s.unheard.Load()
 	for _, l := range links {
 		open := l.current()
 		if open == nil {

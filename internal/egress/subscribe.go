@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -13,32 +14,91 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// Subscribe asks the server to tell of changes of a resource, which go to Events. It is counted: as many calls of Unsubscribe
-// end it. A subscription outlives the session with the server.
+// askTimeout is how long a server may take to answer to a subscription.
+const askTimeout = 30 * time.Second
+
+// Subscribe asks the server to tell of changes of a resource, which go to Events; it asks once, however often it is called. The
+// subscription outlives the session with the server, and the server itself where one of the same name takes its place, unless
+// they refuse it. What is done for one resource must be done in turn.
 func (p *Pool) Subscribe(ctx context.Context, name, uri string) error {
-	return p.subscription(ctx, name, func(s *server, session *transport.Session) error {
-		return s.subs.add(ctx, session, uri)
-	})
+	return p.settled(ctx, name, func(s *server) error { return s.subscribe(ctx, uri) })
 }
 
-// Unsubscribe undoes one Subscribe.
-func (p *Pool) Unsubscribe(ctx context.Context, name, uri string) error {
-	return p.subscription(ctx, name, func(s *server, session *transport.Session) error {
-		return s.subs.remove(ctx, session, uri)
-	})
+// Unsubscribe undoes Subscribe at every server. Servers that have no session now are not told.
+func (p *Pool) Unsubscribe(ctx context.Context, uri string) error {
+	var errs []error
+	for _, s := range p.forget(uri) {
+		if session := s.home.current(); session != nil {
+			errs = append(errs, s.tell(ctx, session, mcp.MethodUnsubscribe, uri))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// forget takes a resource out of the subscriptions and returns the servers that had it there. No server is replaced meanwhile.
+func (p *Pool) forget(uri string) []*server {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var had []*server
+	for _, s := range p.servers {
+		if s.subs.remove(uri) {
+			had = append(had, s)
+		}
+	}
+	return had
 }
 
 // SubscribeOwn asks a server to tell the client of a call of changes of a resource, or no longer, if the server has a session for
 // that client alone: then updates come through that session, to Clients. It reports false if there is none.
 func (p *Pool) SubscribeOwn(ctx context.Context, d mcp.Destination, call *mcp.Call) (own bool, err error) {
-	s, err := p.server(d.Server)
+	err = p.settled(ctx, d.Server, func(s *server) error {
+		own, err = s.subscribeOwn(ctx, d.Name, call)
+		return err
+	})
+	return own, err
+}
+
+// settled does something at a server, and again at the one that has taken its place meanwhile.
+func (p *Pool) settled(ctx context.Context, name string, do func(*server) error) error {
+	for {
+		s, err := p.server(name)
+		if err != nil {
+			return err
+		}
+		if err = s.begin(); err == nil {
+			err = do(s)
+			s.calls.Done()
+		}
+		if now, _ := p.server(name); now == s || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (s *server) subscribe(ctx context.Context, uri string) error {
+	if s.subs.has(uri) {
+		return nil
+	}
+	session, err := s.ready(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if err := s.begin(); err != nil {
-		return false, err
+	s.subs.add(uri)
+	if err = s.tell(ctx, session, mcp.MethodSubscribe, uri); err != nil {
+		s.subs.remove(uri)
 	}
-	defer s.calls.Done()
+	return err
+}
+
+// tell tells the server of a change of the subscriptions.
+func (s *server) tell(ctx context.Context, session *transport.Session, method, uri string) error {
+	if session.Revision().Stateless {
+		return s.subs.listener().renew(ctx)
+	}
+	return ask(ctx, session, method, uri)
+}
+
+func (s *server) subscribeOwn(ctx context.Context, uri string, call *mcp.Call) (own bool, err error) {
 	if key, lease := s.owner(transport.Legacy, call); lease || call.Session == nil || key != clientKey(call.Session.ID) {
 		return false, nil
 	}
@@ -50,11 +110,52 @@ func (p *Pool) SubscribeOwn(ctx context.Context, d mcp.Destination, call *mcp.Ca
 	if at.link.shared || at.session.Revision().Stateless {
 		return false, nil
 	}
-	if err := ask(ctx, at.session, call.Method, d.Name); err != nil {
+	if err := ask(ctx, at.session, call.Method, uri); err != nil {
 		return true, err
 	}
-	at.link.follow(d.Name, call.Method == mcp.MethodSubscribe)
+	at.link.follow(uri, call.Method == mcp.MethodSubscribe)
 	return true, nil
+}
+
+// inPlaceOf takes over what clients are subscribed to at the server whose place this one takes, if there is one. The pool's lock
+// is held, and this server not started.
+func (s *server) inPlaceOf(old *server) *server {
+	if old == nil {
+		return s
+	}
+	s.subs.uris = old.subs.all()
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	for key, l := range old.clients {
+		own, _ := l.hello.Unsolicited.(ownSink)
+		l.mu.Lock()
+		if len(l.follows) > 0 && s.config.Isolation == old.config.Isolation {
+			next := s.ownLink(l.hello, own.session)
+			next.follows, next.floor = maps.Clone(l.follows), l.floor
+			s.clients[key] = next
+		}
+		l.mu.Unlock()
+	}
+	return s
+}
+
+// revive opens the sessions of clients that are subscribed to something and have lost theirs.
+func (s *server) revive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.clients {
+		l.mu.Lock()
+		fine := len(l.follows) == 0 || l.alive() != nil
+		l.mu.Unlock()
+		if fine {
+			continue
+		}
+		s.work.Go(func() {
+			if _, err := l.get(s.root); err != nil {
+				s.log.WarnContext(s.root, "subscriptions of a client lost", slog.Any("error", err))
+			}
+		})
+	}
 }
 
 // follow notes that the link's client is subscribed to a resource, or no longer, so that the session is kept and the
@@ -75,108 +176,77 @@ func (l *link) follow(uri string, on bool) {
 // refollow subscribes again on a new session.
 func (l *link) refollow(session *transport.Session) {
 	l.mu.Lock()
-	uris := slices.Collect(maps.Keys(l.follows))
+	uris := slices.Sorted(maps.Keys(l.follows))
 	l.mu.Unlock()
-	s := l.server
-	for _, uri := range uris {
-		s.work.Go(func() {
-			if err := ask(s.root, session, mcp.MethodSubscribe, uri); err != nil {
-				s.log.WarnContext(s.root, "subscription lost", slog.String("uri", uri), slog.Any("error", err))
-			}
-		})
-	}
+	l.server.resubscribe(session, uris, func(uri string) { l.follow(uri, false) })
 }
 
-func (p *Pool) subscription(ctx context.Context, name string, do func(*server, *transport.Session) error) error {
-	s, err := p.server(name)
-	if err != nil {
-		return err
-	}
-	if err := s.begin(); err != nil {
-		return err
-	}
-	defer s.calls.Done()
-	session, err := s.ready(ctx)
-	if err != nil {
-		return err
-	}
-	return do(s, session)
+// resubscribe subscribes on a new session of the legacy era and does not wait. What the server refuses is lost.
+func (s *server) resubscribe(session *transport.Session, uris []string, lost func(uri string)) {
+	s.work.Go(func() {
+		for _, uri := range uris {
+			err := ask(s.root, session, mcp.MethodSubscribe, uri)
+			if err == nil || isDone(session.Done()) || s.root.Err() != nil {
+				continue
+			}
+			lost(uri)
+			s.log.WarnContext(s.root, "subscription lost", slog.String("uri", uri), slog.Any("error", err))
+		}
+	})
 }
 
 // subscriptions are the resources of a server that somebody is subscribed to, all through the home session: each asked for in
 // the legacy era, all together on one stream in the modern one.
 type subscriptions struct {
 	mu     sync.Mutex
-	counts map[string]int
+	uris   map[string]struct{}
 	stream *listener // of the modern session in force
 }
 
-// add counts a subscription and asks the server, if it is the first.
-func (t *subscriptions) add(ctx context.Context, s *transport.Session, uri string) error {
-	t.mu.Lock()
-	if t.counts == nil {
-		t.counts = map[string]int{}
-	}
-	t.counts[uri]++
-	first, stream := t.counts[uri] == 1, t.stream
-	t.mu.Unlock()
-	if !first {
-		return nil
-	}
-	var err error
-	if s.Revision().Stateless {
-		err = stream.renew(ctx)
-	} else {
-		err = ask(ctx, s, mcp.MethodSubscribe, uri)
-	}
-	if err != nil {
-		t.forget(uri)
-	}
-	return err
-}
-
-// remove counts a subscription off and tells the server, if it was the last.
-func (t *subscriptions) remove(ctx context.Context, s *transport.Session, uri string) error {
-	if !t.forget(uri) {
-		return nil
-	}
-	if s.Revision().Stateless {
-		t.mu.Lock()
-		stream := t.stream
-		t.mu.Unlock()
-		return stream.renew(ctx)
-	}
-	return ask(ctx, s, mcp.MethodUnsubscribe, uri)
-}
-
-// forget counts off; it reports whether that was the last one.
-func (t *subscriptions) forget(uri string) bool {
+func (t *subscriptions) has(uri string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := t.counts[uri]
-	if n > 1 {
-		t.counts[uri]--
-		return false
-	}
-	delete(t.counts, uri)
-	return n == 1
+	_, ok := t.uris[uri]
+	return ok
 }
 
-// uris returns what is subscribed to, sorted.
-func (t *subscriptions) uris() []string {
+func (t *subscriptions) add(uri string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	uris := make([]string, 0, len(t.counts))
-	for uri := range t.counts {
-		uris = append(uris, uri)
+	if t.uris == nil {
+		t.uris = map[string]struct{}{}
 	}
-	slices.Sort(uris)
-	return uris
+	t.uris[uri] = struct{}{}
+}
+
+// remove reports whether there was one.
+func (t *subscriptions) remove(uri string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.uris[uri]
+	delete(t.uris, uri)
+	return ok
+}
+
+// all returns a copy.
+func (t *subscriptions) all() map[string]struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.uris)
+}
+
+func (t *subscriptions) listener() *listener {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stream
 }
 
 // ask subscribes or unsubscribes at a legacy server.
 func ask(ctx context.Context, s *transport.Session, method, uri string) error {
 	params := append(wire.AppendQuote([]byte(`{"uri":`), uri), '}')
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, mcp.Errorf(mcp.CodeInternal, mcp.Timeout,
+		"the server did not answer to %s within %s", method, askTimeout))
+	defer cancel()
 	a, err := s.Call(ctx, transport.Request{Method: method, Params: params}, nil)
 	if err != nil {
 		return err
@@ -198,14 +268,7 @@ func (t *subscriptions) attend(s *server, session *transport.Session) {
 		s.work.Go(l.run)
 		return
 	}
-	uris := t.uris()
-	s.work.Go(func() {
-		for _, uri := range uris {
-			if err := ask(s.root, session, mcp.MethodSubscribe, uri); err != nil {
-				s.log.WarnContext(s.root, "subscription lost", slog.String("uri", uri), slog.Any("error", err))
-			}
-		}
-	})
+	s.resubscribe(session, slices.Sorted(maps.Keys(t.all())), func(uri string) { t.remove(uri) })
 }
 
 // A listener keeps the stream of changes of a modern session open (subscriptions/listen).
@@ -342,7 +405,7 @@ func (l *listener) hangUp(st *stream, id int64) {
 // wanted returns the parameters of subscriptions/listen.
 func (l *listener) wanted() []byte {
 	dst := []byte(`{"notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true`)
-	for i, uri := range l.server.subs.uris() {
+	for i, uri := range slices.Sorted(maps.Keys(l.server.subs.all())) {
 		if i == 0 {
 			dst = append(dst, `,"resourceSubscriptions":[`...)
 		} else {

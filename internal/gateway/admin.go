@@ -3,9 +3,11 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -21,7 +23,9 @@ type serverState struct {
 	Processes int       `json:"processes"`
 	InFlight  int       `json:"inFlight"`
 	Restarts  int       `json:"restarts"`
-	Error     string    `json:"error,omitempty"`
+	// Unheard counts log messages that were dropped since they may belong to any of several clients.
+	Unheard int64  `json:"unheard,omitempty"`
+	Error   string `json:"error,omitempty"`
 }
 
 // servers tells how the servers are.
@@ -33,7 +37,7 @@ func (g *Gateway) servers(ctx context.Context, _ *mcp.Call, reply mcp.Reply) err
 		}
 		states = append(states, serverState{
 			Name: s.Server, State: string(s.State), Since: s.Since, Transport: s.Transport, Revision: s.Revision,
-			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Error: s.LastError,
+			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Unheard: s.Unheard, Error: g.trouble(&s),
 		})
 	}
 	value, err := json.Marshal(struct {
@@ -44,6 +48,17 @@ func (g *Gateway) servers(ctx context.Context, _ *mcp.Call, reply mcp.Reply) err
 		return fmt.Errorf("telling how the servers are: %w", err)
 	}
 	return reply.Done(ctx, mcp.Own(value))
+}
+
+// trouble tells why a server is not well: it is not there, or does not give its lists.
+func (g *Gateway) trouble(s *egress.Status) string {
+	if s.LastError != "" {
+		return s.LastError
+	}
+	if err := g.plain().keeper.trouble(s.Server); err != nil && !errors.Is(err, egress.ErrUnavailable) {
+		return "lists: " + err.Error()
+	}
+	return ""
 }
 
 // restart ends a server's sessions and processes and starts it again.

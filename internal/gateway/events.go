@@ -22,14 +22,9 @@ func (e events) Changed(server string) { e.refresh(server) }
 // Updated tells those who are subscribed to the resource.
 func (e events) Updated(_, uri string, m *wire.Message) { e.hub.Updated(uri, m) }
 
-// State logs how a server is now.
+// State logs how a server is now. Why it fails is in the log already.
 func (e events) State(server string, s egress.Status) {
-	level := slog.LevelDebug
-	if s.State == egress.Failing {
-		level = slog.LevelWarn
-	}
-	e.log.Log(e.draining, level, "a server's state changed", slog.String("server", server), slog.String("state", string(s.State)),
-		slog.String("error", s.LastError))
+	e.log.DebugContext(e.draining, "a server's state changed", slog.String("server", server), slog.String("state", string(s.State)))
 }
 
 // serverStates is what the instruments tell of the servers.

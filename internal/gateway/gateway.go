@@ -39,6 +39,8 @@ type Gateway struct {
 	sessions *session.Store
 	hub      *notice.Hub
 	pool     *egress.Pool
+	// watches asks servers for the updates that the hub hands out.
+	watches watches
 
 	// shelves hold the catalogues, by the egress.Audience that they are for.
 	shelves [egress.ModernClients + 1]shelf

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -56,6 +58,8 @@ type keeperOptions struct {
 // kept is what is known of one server.
 type kept struct {
 	source catalog.Source
+	// err is why the server gave no lists when it was last asked.
+	err error
 	// again asks for the lists once more; it holds at most one wish.
 	again chan struct{}
 	// tried is closed when the server has been asked once, with whatever outcome.
@@ -156,8 +160,11 @@ func (k *keeper) fetch(ctx context.Context, s *kept) error {
 	asking, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	listing, err := k.list(asking, s.source.Server)
+	k.mu.Lock()
+	s.err = err
+	k.mu.Unlock()
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, egress.ErrUnavailable) { // the log says already that it is not there
 			k.log.WarnContext(ctx, "a server gives no lists", slog.String("server", s.source.Server), slog.Any("error", err))
 		}
 		return err
@@ -237,6 +244,16 @@ func (k *keeper) triedAll() bool {
 		}
 	}
 	return true
+}
+
+// trouble returns why a server gave no lists when it was last asked, nil if it gave them.
+func (k *keeper) trouble(server string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s := k.kept[server]; s != nil {
+		return s.err
+	}
+	return nil
 }
 
 // listing returns what a server offers, nil if that is not known.

@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"context"
-	"log/slog"
+	"slices"
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/catalog"
@@ -25,11 +25,8 @@ func (g *Gateway) subscribe(ctx context.Context, call *mcp.Call, reply mcp.Reply
 	} else if own {
 		return g.empty(ctx, call, reply)
 	}
-	if g.hub.Subscribe(call.Session.ID, call.Name) {
-		if err := g.watch(ctx, call.Name); err != nil {
-			g.hub.Unsubscribe(call.Session.ID, call.Name)
-			return err
-		}
+	if err := g.watch(ctx, resource.Dest.Server, call); err != nil {
+		return err
 	}
 	return g.empty(ctx, call, reply)
 }
@@ -61,25 +58,6 @@ func (g *Gateway) subscribeOwn(ctx context.Context, resource *catalog.Entry, cal
 	return g.pool.SubscribeOwn(ctx, dest, call)
 }
 
-// watch subscribes to a resource at its server, for everyone who listens here.
-func (g *Gateway) watch(ctx context.Context, uri string) error {
-	resource, ok := g.plain().catalog.Load().Lookup(mcp.Resource, uri)
-	if !ok {
-		return mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound, "resource not found: %s", uri)
-	}
-	return g.pool.Subscribe(ctx, resource.Dest.Server, resource.Dest.Name)
-}
-
-func (g *Gateway) unwatch(ctx context.Context, uri string) {
-	resource, ok := g.plain().catalog.Load().Lookup(mcp.Resource, uri)
-	if !ok {
-		return
-	}
-	if err := g.pool.Unsubscribe(ctx, resource.Dest.Server, resource.Dest.Name); err != nil {
-		g.log.DebugContext(ctx, "not unsubscribed", slog.String("uri", uri), slog.Any("error", err))
-	}
-}
-
 // listen tells a client what changes until the client leaves or the gate closes.
 func (g *Gateway) listen(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -88,12 +66,12 @@ func (g *Gateway) listen(ctx context.Context, call *mcp.Call, reply mcp.Reply) e
 	if call.Session != nil {
 		return g.hub.Listen(ctx, call.Session.ID, nil, reply)
 	}
-	filter, err := g.filter(call)
+	filter, err := g.filter(ctx, call)
 	if err != nil {
 		return err
 	}
-	watched := g.watchAll(ctx, filter)
-	defer g.unwatchAll(context.WithoutCancel(ctx), watched)
+	g.watchAll(ctx, call, filter)
+	defer g.unwatchAll(context.WithoutCancel(ctx), filter.URIs)
 	filter.Hello = acknowledgement(filter)
 	if filter.Empty() {
 		err = reply.Notify(ctx, filter.Hello)
@@ -109,7 +87,7 @@ func (g *Gateway) listen(ctx context.Context, call *mcp.Call, reply mcp.Reply) e
 
 // filter reads what a modern client wants to be told of, cut to what it may see
 // and to what the servers can tell.
-func (g *Gateway) filter(call *mcp.Call) (*notice.Filter, error) {
+func (g *Gateway) filter(ctx context.Context, call *mcp.Call) (*notice.Filter, error) {
 	wanted := call.Member("notifications")
 	if len(wanted) == 0 || wanted[0] != '{' {
 		return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.notifications must be an object")
@@ -124,38 +102,19 @@ func (g *Gateway) filter(call *mcp.Call) (*notice.Filter, error) {
 	if len(uris) == 0 || uris[0] != '[' {
 		return f, nil
 	}
+	offered := g.settle(ctx, call)
 	for raw := range wire.Elements(uris) {
 		uri, ok := wire.Unquote(raw)
-		if _, known := g.plain().catalog.Load().Lookup(mcp.Resource, uri); ok && known && call.Caller.View.Sees(mcp.Resource, uri) {
-			f.URIs = append(f.URIs, uri)
+		_, known := offered.Lookup(mcp.Resource, uri)
+		if !ok || !known || !call.Caller.View.Sees(mcp.Resource, uri) || slices.Contains(f.URIs, uri) {
+			continue
 		}
+		if err := notice.Bound(len(f.URIs), uri); err != nil {
+			return nil, err
+		}
+		f.URIs = append(f.URIs, uri)
 	}
 	return f, nil
-}
-
-// watchAll subscribes to the filter's resources and leaves out of the filter
-// those that cannot be watched.
-func (g *Gateway) watchAll(ctx context.Context, f *notice.Filter) []string {
-	var watched []string
-	for _, uri := range f.URIs {
-		if g.hub.Watch(uri) {
-			if err := g.watch(ctx, uri); err != nil {
-				g.hub.Unwatch(uri)
-				continue
-			}
-		}
-		watched = append(watched, uri)
-	}
-	f.URIs = watched
-	return watched
-}
-
-func (g *Gateway) unwatchAll(ctx context.Context, uris []string) {
-	for _, uri := range uris {
-		if g.hub.Unwatch(uri) {
-			g.unwatch(ctx, uri)
-		}
-	}
 }
 
 // acknowledgement is the first message of a modern stream: what we agreed to tell.

@@ -28,6 +28,7 @@ type shelf struct {
 // the first.
 func (g *Gateway) openShelves() {
 	empty := catalog.Build(nil, g.catalogOptions())
+	g.watches.stale = make(chan struct{}, 1)
 	for i := range g.shelves {
 		to, s := egress.Audience(i), &g.shelves[i]
 		s.catalog.Store(empty)
@@ -40,6 +41,8 @@ func (g *Gateway) openShelves() {
 		})
 		s.keeper.asleep = s != g.plain()
 	}
+	plain := g.plain().keeper
+	plain.running.Go(func() { g.rewatch(plain.ctx) })
 }
 
 // plain is the shelf that is always kept.
@@ -59,6 +62,10 @@ func (g *Gateway) rebuild(s *shelf, sources []catalog.Source) {
 	}
 	next := catalog.Build(known, g.catalogOptions())
 	old := s.catalog.Swap(next)
+	select {
+	case g.watches.stale <- struct{}{}:
+	default:
+	}
 	if !s.shown.Load() {
 		return
 	}

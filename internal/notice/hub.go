@@ -9,6 +9,8 @@ package notice
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,19 +107,21 @@ func (h *Hub) Drop(session string) (uris []string) {
 	return uris
 }
 
-// Subscribe tells the session of a resource's updates from now on. First says
-// that nobody else was subscribed, so that the server has to be asked. A session
-// that is not open, or has more than enough subscriptions, gets none.
-func (h *Hub) Subscribe(session, uri string) (first bool) {
+// Subscribe tells the session of a resource's updates from now on. It is new unless
+// the session was subscribed before. A session that is not open, or has more than
+// enough subscriptions, gets none and an *mcp.Error.
+func (h *Hub) Subscribe(session, uri string) (isNew bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	box := h.sessions[session]
-	if box == nil || box.uris[uri] {
-		return false
+	switch {
+	case box == nil:
+		return false, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unsupported, "the session has ended")
+	case box.uris[uri]:
+		return false, nil
 	}
-	if len(box.uris) >= MaxURIs || len(uri) > maxURI {
-		h.log.Warn("a session has too many subscriptions", slog.Int("most", MaxURIs))
-		return false
+	if err := Bound(len(box.uris), uri); err != nil {
+		return false, err
 	}
 	if box.uris == nil {
 		box.uris = map[string]bool{}
@@ -125,7 +129,18 @@ func (h *Hub) Subscribe(session, uri string) (first bool) {
 	box.uris[uri] = true
 	h.attach(uri, box)
 	h.watched[uri]++
-	return h.watched[uri] == 1
+	return true, nil
+}
+
+// Bound refuses one more subscription to the URI where there are n, with an *mcp.Error.
+func Bound(n int, uri string) error {
+	switch {
+	case n >= MaxURIs:
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "a client may be subscribed to at most %d resources", MaxURIs)
+	case len(uri) > maxURI:
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "the URI of a subscription may have at most %d bytes", maxURI)
+	}
+	return nil
 }
 
 // Unsubscribe undoes Subscribe. Last says that nobody is subscribed any more.
@@ -142,12 +157,24 @@ func (h *Hub) Unsubscribe(session, uri string) (last bool) {
 }
 
 // Watch counts a modern stream among those who want to be told of a resource.
-// First says that nobody else was, so that the server has to be asked.
-func (h *Hub) Watch(uri string) (first bool) {
+func (h *Hub) Watch(uri string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.watched[uri]++
-	return h.watched[uri] == 1
+}
+
+// Watched returns the resources that somebody wants to be told of, in order.
+func (h *Hub) Watched() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Sorted(maps.Keys(h.watched))
+}
+
+// Wanted reports whether somebody wants to be told of the resource.
+func (h *Hub) Wanted(uri string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.watched[uri] > 0
 }
 
 // Unwatch undoes one Watch. Last says that nobody is subscribed any more.

@@ -135,16 +135,16 @@ func TestSubscriptions(t *testing.T) {
 		defer listen(t, h, "b", nil, &b)()
 		defer listen(t, h, "", &Filter{URIs: []string{"x:1"}}, &modern)()
 
+		h.Watch("x:1")
 		steps := []struct {
 			what string
 			got  bool
 			want bool
 		}{
-			{"a subscribes first", h.Subscribe("a", "x:1"), true},
-			{"a subscribes again", h.Subscribe("a", "x:1"), false},
-			{"b subscribes too", h.Subscribe("b", "x:1"), false},
-			{"a stream watches too", h.Watch("x:1"), false},
-			{"nobody subscribes", h.Subscribe("nobody", "x:2"), false},
+			{"a subscribes first", subscribed(h, "a", "x:1"), true},
+			{"a subscribes again", subscribed(h, "a", "x:1"), false},
+			{"b subscribes too", subscribed(h, "b", "x:1"), true},
+			{"nobody subscribes", subscribed(h, "nobody", "x:2"), false},
 			{"b leaves", h.Unsubscribe("b", "x:1"), false},
 			{"b leaves again", h.Unsubscribe("b", "x:1"), false},
 		}
@@ -170,7 +170,7 @@ func TestSubscriptions(t *testing.T) {
 		if h.Unwatch("x:1") {
 			t.Error("an Unwatch too many is the last")
 		}
-		h.Subscribe("b", "x:3")
+		_, _ = h.Subscribe("b", "x:3")
 		if diff := cmp.Diff([]string{"x:3"}, h.Drop("b")); diff != "" {
 			t.Errorf("Drop (-want +got):\n%s", diff)
 		}
@@ -184,7 +184,7 @@ func TestNoticesWaitForAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub()
 		h.Open("s")
-		h.Subscribe("s", "x:1")
+		_, _ = h.Subscribe("s", "x:1")
 		h.Tell("s", said("one"))
 		h.Updated("x:1", updated("x:1"))
 		h.Updated("x:1", updated("x:1"))
@@ -255,8 +255,8 @@ func TestASlowListenerLosesUpdatesFirst(t *testing.T) {
 		defer listen(t, h, "quick", nil, &quick)()
 		for i := range maxLetters {
 			uri := fmt.Sprint("x:", i)
-			h.Subscribe("slow", uri)
-			h.Subscribe("quick", uri)
+			_, _ = h.Subscribe("slow", uri)
+			_, _ = h.Subscribe("quick", uri)
 			h.Updated(uri, updated(uri))
 			synctest.Wait()
 		}
@@ -368,14 +368,27 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// subscribed reports whether that is a new subscription.
+func subscribed(h *Hub, session, uri string) bool {
+	isNew, err := h.Subscribe(session, uri)
+	return isNew && err == nil
+}
+
 func TestSubscriptionsAreBounded(t *testing.T) {
 	h := newHub()
 	h.Open("s")
 	for i := range MaxURIs {
-		h.Subscribe("s", strconv.Itoa(i))
+		_, _ = h.Subscribe("s", strconv.Itoa(i))
 	}
-	if h.Subscribe("s", "one more") || h.Subscribe("s", strings.Repeat("x", maxURI+1)) {
-		t.Error("a subscription too many was taken")
+	if _, err := h.Subscribe("s", "one more"); mcp.AsError(err) == nil || !strings.Contains(err.Error(), "at most 1024 resources") {
+		t.Errorf("a subscription too many: %v", err)
+	}
+	h.Unsubscribe("s", "0")
+	if _, err := h.Subscribe("s", strings.Repeat("x", maxURI+1)); mcp.AsError(err) == nil || !strings.Contains(err.Error(), "8192 bytes") {
+		t.Errorf("a URI that is too long: %v", err)
+	}
+	if _, err := h.Subscribe("s", "in its place"); err != nil {
+		t.Errorf("a subscription in the place of another: %v", err)
 	}
 	if n := len(h.Drop("s")); n != MaxURIs {
 		t.Errorf("%d subscriptions, want %d", n, MaxURIs)
@@ -403,7 +416,7 @@ func TestManyAtOnce(t *testing.T) {
 		}
 		all.Go(func() {
 			for ctx.Err() == nil {
-				h.Subscribe(session, "x:1")
+				_, _ = h.Subscribe(session, "x:1")
 				h.Updated("x:1", updated("x:1"))
 				h.Tell(session, said("hi"))
 				h.ListChanged(mcp.Tool)
@@ -425,7 +438,7 @@ func BenchmarkUpdatedTenThousandSessions(b *testing.B) {
 	for i := range 10_000 {
 		h.Open(strconv.Itoa(i))
 	}
-	h.Subscribe("5000", "x:1")
+	_, _ = h.Subscribe("5000", "x:1")
 	m := updated("x:1")
 	b.ReportAllocs()
 	for b.Loop() {
