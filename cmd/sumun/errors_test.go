@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sumun-mcp/sumun/internal/config"
-
 	"github.com/spf13/cobra"
+
+	"github.com/sumun-mcp/sumun/internal/config"
 )
 
 func TestFailure(t *testing.T) {

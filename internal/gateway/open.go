@@ -220,7 +220,7 @@ func (g *Gateway) retire(old *builtin.Builtin) {
 		case <-g.closed:
 		}
 		if err := old.Close(); err != nil {
-			g.log.Warn("the old server of our own tools is not closed", slog.Any("error", err)) //nolint:sloglint // it outlives every call
+			g.log.Warn("the old server of our own tools is not closed", slog.Any("error", err))
 		}
 	})
 }

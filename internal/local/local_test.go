@@ -3,9 +3,8 @@ package local_test
 import (
 	"encoding/pem"
 	"errors"
-	"io"
 	"io/fs"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -56,7 +55,7 @@ func TestFind(t *testing.T) {
 // TestFindTLS finds a gateway whose certificate no system trusts, by what it announces alone.
 func TestFindTLS(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.StartTLS()
 	defer server.Close()
 	dir := t.TempDir()
