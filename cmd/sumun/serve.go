@@ -155,6 +155,7 @@ func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (net.Listen
 	if err != nil {
 		return nil, &exitError{code: exitUsage, msg: "cannot listen on " + cfg.Listen, target: cfg.Listen, err: err}
 	}
+	listener = ingress.Patient(listener)
 	if !cfg.TLS.Enabled {
 		return listener, nil
 	}
