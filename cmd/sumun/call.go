@@ -157,7 +157,7 @@ func paramHeaders(schema, arguments []byte) http.Header {
 	header := http.Header{}
 	for _, p := range params {
 		if value, ok := p.Value(arguments); ok {
-			header.Set("Mcp-Param-"+p.Header, mcp.EncodeHeader(value))
+			header.Set(mcp.ParamHeader+p.Header, mcp.EncodeHeader(value))
 		}
 	}
 	return header

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -230,17 +231,12 @@ func (l *link) close() {
 	}
 }
 
-// severities are the levels of log messages, from the least severe on (RFC 5424).
-var severities = [...]string{"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
-
-// severity returns the rank of a level; unknown ones are the most severe.
+// severity returns the rank of a level; unknown ones are the most severe, so that nothing is lost.
 func severity(level string) int {
-	for i, l := range severities {
-		if l == level {
-			return i
-		}
+	if rank := mcp.Severity(level); rank >= 0 {
+		return rank
 	}
-	return len(severities)
+	return math.MaxInt
 }
 
 // loud reports whether a log message is severe enough for the link's one client.

@@ -116,7 +116,6 @@ const (
 	headerRevision  = "Mcp-Protocol-Version"
 	headerMethod    = "Mcp-Method"
 	headerName      = "Mcp-Name"
-	headerParam     = "Mcp-Param-"
 	headerLastEvent = "Last-Event-Id"
 )
 
