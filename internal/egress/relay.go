@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -150,6 +151,17 @@ func (f *flow) run() error {
 		return f.needsBridge()
 	}
 	return f.reply.Done(f.ctx, &mcp.Result{Value: result, Message: &a.Message, Revision: session.Revision()})
+}
+
+// request puts the call into the words of the server.
+func (f *flow) request(id int64) transport.Request {
+	out := translate.Request{
+		Call: f.call, Dest: f.dest, To: f.place.session.Revision(), Token: id, Info: f.server.pool.info,
+	}
+	r := transport.Request{ID: id, Method: f.call.Method, Enveloped: true}
+	r.Params, r.Patches = out.Params()
+	r.Name, r.Header = out.Header()
+	return r
 }
 
 // asks reports whether a result of the modern era is a question.

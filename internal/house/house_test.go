@@ -36,7 +36,7 @@ var floors = [][]string{
 	},
 	{"internal/mcp"},
 	{
-		"internal/transport", "internal/notice", "internal/inspect", "internal/source", "internal/report",
+		"internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature",
 	},
 	{

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -195,7 +196,7 @@ func (x *exchange) id() []byte {
 }
 
 func (x *exchange) writeError(status int, e *mcp.Error) {
-	x.out = appendError(x.out[:0], x.id(), e)
+	x.out = translate.AppendFailure(x.out[:0], x.id(), e)
 	x.write(status, x.out)
 }
 
@@ -203,11 +204,11 @@ func (x *exchange) writeError(status int, e *mcp.Error) {
 // house's own, which many calls share, is not copied.
 func (x *exchange) answer(result *mcp.Result) {
 	if own := result.Revision == nil && result.Message == nil; own && len(result.Value) > keptBuffer {
-		x.out = appendHead(x.out[:0], x.id())
+		x.out = translate.AppendHead(x.out[:0], x.id())
 		x.write(http.StatusOK, x.out, result.Value, []byte("}"))
 		return
 	}
-	x.out = appendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
+	x.out = translate.AppendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
 	x.write(http.StatusOK, x.out)
 }
 
@@ -233,38 +234,6 @@ func (x *exchange) write(status int, parts ...[]byte) {
 }
 
 var contentJSON = []string{"application/json"}
-
-// appendError appends a JSON-RPC error message.
-func appendError(dst, id []byte, e *mcp.Error) []byte {
-	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
-	dst = append(dst, id...)
-	dst = append(dst, `,"error":`...)
-	if e.Raw != nil {
-		dst = append(dst, e.Raw...)
-		return append(dst, '}')
-	}
-	dst = append(dst, `{"code":`...)
-	dst = strconv.AppendInt(dst, int64(e.Code), 10)
-	dst = append(dst, `,"message":`...)
-	dst = wire.AppendQuote(dst, e.Message)
-	if e.Data != nil {
-		dst = append(dst, `,"data":`...)
-		dst = append(dst, e.Data...)
-	}
-	return append(dst, "}}"...)
-}
-
-// appendResult appends a JSON-RPC answer with a result.
-func appendResult(dst, id, value []byte) []byte {
-	return append(append(appendHead(dst, id), value...), '}')
-}
-
-// appendHead appends a JSON-RPC answer up to its result.
-func appendHead(dst, id []byte) []byte {
-	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
-	dst = append(dst, id...)
-	return append(dst, `,"result":`...)
-}
 
 func isJSON(contentType string) bool {
 	if contentType == "application/json" {
@@ -302,8 +271,3 @@ func (noReply) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
 
 // Done drops the result.
 func (noReply) Done(context.Context, *mcp.Result) error { return nil }
-
-// internalError is what a client is told of an error that is none of its business.
-func internalError(call *mcp.Call) *mcp.Error {
-	return mcp.Errorf(mcp.CodeInternal, mcp.Internal, "internal error; the gateway's log tells more under %s", call.ID)
-}

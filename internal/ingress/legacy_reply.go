@@ -9,6 +9,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
+	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -64,7 +65,7 @@ func (r *legacyReply) Notify(_ context.Context, notice *wire.Message) error {
 		return errGone
 	}
 	r.open()
-	r.stream.Append(appendNotice(nil, notice, &r.x.call))
+	r.stream.Append(translate.AppendNotice(nil, notice, &r.x.call))
 	return nil
 }
 
@@ -133,7 +134,7 @@ func (r *legacyReply) Done(_ context.Context, result *mcp.Result) error {
 		x.answer(result)
 		return nil
 	}
-	x.out = appendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
+	x.out = translate.AppendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
 	r.say(x.out)
 	return nil
 }
@@ -155,7 +156,7 @@ func (r *legacyReply) finish(ctx context.Context, err error) {
 		r.x.w.WriteHeader(http.StatusAccepted)
 		return
 	}
-	r.say(appendError(nil, r.x.id(), forLegacy(&r.x.call, err)))
+	r.say(translate.AppendFailure(nil, r.x.id(), translate.Failure(&r.x.call, err)))
 }
 
 // say sends the last message of the call.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -37,7 +38,7 @@ func (r *modernReply) Notify(_ context.Context, notice *wire.Message) error {
 	if r.events == nil {
 		r.events = openEvents(r.x.w, true)
 	}
-	return r.events.event("", appendNotice(nil, notice, &r.x.call))
+	return r.events.event("", translate.AppendNotice(nil, notice, &r.x.call))
 }
 
 // Ask is not possible yet: a modern client is asked by the end of its call.
@@ -58,7 +59,7 @@ func (r *modernReply) Done(_ context.Context, result *mcp.Result) error {
 		x.answer(result)
 		return nil
 	}
-	x.out = appendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
+	x.out = translate.AppendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
 	return r.events.event("", x.out)
 }
 
@@ -103,9 +104,9 @@ func (r *modernReply) finish(ctx context.Context, err error) {
 		return
 	}
 	r.done = true
-	e := forModern(&r.x.call, err)
+	e := translate.Failure(&r.x.call, err)
 	if r.events != nil {
-		_ = r.events.event("", appendError(nil, r.x.id(), e)) // the client may be gone by now
+		_ = r.events.event("", translate.AppendFailure(nil, r.x.id(), e)) // the client may be gone by now
 		return
 	}
 	r.x.writeError(modernStatus(e), e)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
+	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -159,7 +160,7 @@ func (p *pipe) refuse(m *wire.Message, e *mcp.Error) {
 	if m != nil && m.ID.Ok() {
 		id = m.Bytes(m.ID)
 	}
-	p.write(func(dst []byte) []byte { return appendError(dst, id, e) })
+	p.write(func(dst []byte) []byte { return translate.AppendFailure(dst, id, e) })
 }
 
 func (p *pipe) takeAnswer(m *wire.Message) {

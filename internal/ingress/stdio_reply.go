@@ -7,6 +7,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
+	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -23,7 +24,7 @@ func (r *pipeReply) Notify(_ context.Context, notice *wire.Message) error {
 	if r.done.Load() {
 		return errGone
 	}
-	r.pipe.write(func(dst []byte) []byte { return appendNotice(dst, notice, r.call) })
+	r.pipe.write(func(dst []byte) []byte { return translate.AppendNotice(dst, notice, r.call) })
 	return nil
 }
 
@@ -44,7 +45,7 @@ func (r *pipeReply) Done(_ context.Context, result *mcp.Result) error {
 		return errGone
 	}
 	r.pipe.write(func(dst []byte) []byte {
-		return appendAnswer(dst, r.id(), r.call, result, r.pipe.ServerInfo)
+		return translate.AppendAnswer(dst, r.id(), r.call, result, r.pipe.ServerInfo)
 	})
 	return nil
 }
@@ -55,11 +56,8 @@ func (r *pipeReply) finish(ctx context.Context, err error) {
 	if r.done.Swap(true) || err == nil || errors.Is(context.Cause(ctx), errCancelled) {
 		return
 	}
-	e := forLegacy(r.call, err)
-	if r.call.Revision == nil || r.call.Revision.Stateless {
-		e = forModern(r.call, err)
-	}
-	r.pipe.write(func(dst []byte) []byte { return appendError(dst, r.id(), e) })
+	e := translate.Failure(r.call, err)
+	r.pipe.write(func(dst []byte) []byte { return translate.AppendFailure(dst, r.id(), e) })
 }
 
 func (r *pipeReply) id() []byte { return r.call.Request.Bytes(r.call.Request.ID) }

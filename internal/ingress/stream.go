@@ -9,6 +9,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
+	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -147,7 +148,7 @@ func (r *streamReply) comment() error {
 
 // Notify sends a notification on the stream.
 func (r *streamReply) Notify(_ context.Context, notice *wire.Message) error {
-	r.stream.Append(appendNotice(nil, notice, &r.x.call))
+	r.stream.Append(translate.AppendNotice(nil, notice, &r.x.call))
 	return nil
 }
 

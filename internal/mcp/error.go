@@ -1,8 +1,11 @@
 package mcp
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+
+	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // JSON-RPC error codes (JSON-RPC 2.0 section 5.1) and those of MCP.
@@ -56,6 +59,9 @@ type Error struct {
 	// Raw is the whole error object as a server sent it; it is relayed instead of
 	// the fields above where the client's revision allows.
 	Raw []byte
+	// Answer is the server's whole answer, in which Raw stands, so that it can be
+	// relayed byte for byte; nil where there is none.
+	Answer *wire.Message
 	// Revision is what the server that sent Raw speaks.
 	Revision *Revision
 	// Reason is the house's word for it.
@@ -76,4 +82,30 @@ func AsError(err error) *Error {
 		return e
 	}
 	return nil
+}
+
+// ParseError reads a JSON-RPC error object that has been scanned, from a peer of
+// that revision. The result shares no memory with it.
+func ParseError(object []byte, r *Revision) *Error {
+	raw := bytes.Clone(object)
+	e := &Error{Raw: raw, Revision: r, Reason: Upstream, Code: CodeInternal}
+	if code, ok := wire.ParseInt(wire.Get(raw, "code")); ok {
+		e.Code = int(code)
+	}
+	e.Message, _ = wire.Unquote(wire.Get(raw, "message"))
+	e.Data = wire.Get(raw, "data")
+	return e
+}
+
+// AppendError appends a JSON-RPC error object (JSON-RPC 2.0 section 5.1).
+func AppendError(dst []byte, e *Error) []byte {
+	if len(e.Raw) > 0 {
+		return append(dst, e.Raw...)
+	}
+	dst = wire.AppendInt(append(dst, `{"code":`...), int64(e.Code))
+	dst = wire.AppendQuote(append(dst, `,"message":`...), e.Message)
+	if len(e.Data) > 0 {
+		dst = append(append(dst, `,"data":`...), e.Data...)
+	}
+	return append(dst, '}')
 }

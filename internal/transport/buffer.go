@@ -76,18 +76,9 @@ func (a *Answer) Err(r *mcp.Revision) *mcp.Error {
 	if a.Message.Kind != wire.Failure {
 		return nil
 	}
-	return ParseError(a.Message.Bytes(a.Message.Error), r)
-}
-
-// ParseError reads a JSON-RPC error object that has been scanned. The result shares no memory with it.
-func ParseError(object []byte, r *mcp.Revision) *mcp.Error {
-	raw := append([]byte(nil), object...)
-	e := &mcp.Error{Raw: raw, Revision: r, Reason: mcp.Upstream, Code: mcp.CodeInternal}
-	if code, ok := wire.ParseInt(wire.Get(raw, "code")); ok {
-		e.Code = int(code)
-	}
-	e.Message, _ = wire.Unquote(wire.Get(raw, "message"))
-	e.Data = wire.Get(raw, "data")
+	m := &a.Message
+	e := mcp.ParseError(m.Bytes(m.Error), r)
+	e.Answer = &wire.Message{Kind: m.Kind, Raw: slices.Clone(m.Raw), ID: m.ID, Error: m.Error}
 	return e
 }
 

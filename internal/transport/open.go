@@ -139,7 +139,7 @@ func (s *Session) speak(ctx context.Context, e Era) error {
 // discover asks the server what it is, in a modern revision; when it speaks another modern one, once more in that.
 func (s *Session) discover(ctx context.Context, r *mcp.Revision, again bool) error {
 	s.conn.speak(r)
-	s.envelope = Envelope(r, s.hello.Info, s.hello.Capabilities, s.hello.LogLevel)
+	s.envelope = mcp.Envelope(r, s.hello.Info, s.hello.Capabilities, s.hello.LogLevel)
 	a, err := s.Call(ctx, Request{Method: mcp.MethodDiscover, Params: []byte("{}")}, nil)
 	if err != nil {
 		return s.judgeError(err)
@@ -161,7 +161,7 @@ func (s *Session) discover(ctx context.Context, r *mcp.Revision, again bool) err
 		return wrongEraError{fmt.Errorf("it speaks only %s, which this gateway does not", shorten(string(versions)))}
 	case chosen != r:
 		s.conn.speak(chosen)
-		s.envelope = Envelope(chosen, s.hello.Info, s.hello.Capabilities, s.hello.LogLevel)
+		s.envelope = mcp.Envelope(chosen, s.hello.Info, s.hello.Capabilities, s.hello.LogLevel)
 		s.revision = chosen
 	default:
 		s.revision = r

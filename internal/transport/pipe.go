@@ -279,7 +279,7 @@ func (p *pipe) tooLong() {
 func (p *pipe) fail(c *exchange, e *mcp.Error) {
 	a := newAnswer()
 	a.buf = wire.AppendInt(append(a.buf[:0], `{"jsonrpc":"2.0","id":`...), c.id)
-	a.buf = append(appendError(append(a.buf, `,"error":`...), e), '}')
+	a.buf = append(mcp.AppendError(append(a.buf, `,"error":`...), e), '}')
 	if err := a.scan(scanner); err != nil {
 		a.Release()
 		return

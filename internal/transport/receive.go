@@ -116,7 +116,7 @@ func (s *Session) answer(ctx context.Context, m *wire.Message, result []byte, er
 	b := newBuffer(envelope + len(result))
 	b.bytes = append(append(b.bytes, `{"jsonrpc":"2.0","id":`...), m.Bytes(m.ID)...)
 	if err != nil {
-		b.bytes = appendError(append(b.bytes, `,"error":`...), err)
+		b.bytes = mcp.AppendError(append(b.bytes, `,"error":`...), err)
 	} else {
 		b.bytes = append(append(b.bytes, `,"result":`...), result...)
 	}
@@ -126,18 +126,6 @@ func (s *Session) answer(ctx context.Context, m *wire.Message, result []byte, er
 	if err := s.conn.send(ctx, "", b); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelDebug, "answer to the server not sent", slog.Any("error", err))
 	}
-}
-
-func appendError(dst []byte, e *mcp.Error) []byte {
-	if len(e.Raw) > 0 {
-		return append(dst, e.Raw...)
-	}
-	dst = wire.AppendInt(append(dst, `{"code":`...), int64(e.Code))
-	dst = wire.AppendQuote(append(dst, `,"message":`...), e.Message)
-	if len(e.Data) > 0 {
-		dst = append(append(dst, `,"data":`...), e.Data...)
-	}
-	return append(dst, '}')
 }
 
 // foul counts and logs what is not a message of JSON-RPC, shortened.

@@ -147,7 +147,7 @@ func (s *Session) compose(r *Request, id int64) *buffer {
 		if len(params) == 0 {
 			params = []byte("{}")
 		}
-		patches = append([]wire.Patch{AddMeta(params, meta)}, patches...)
+		patches = append([]wire.Patch{mcp.AddMeta(params, meta)}, patches...)
 	}
 	const envelope = 128
 	size := envelope + len(params)
@@ -183,58 +183,4 @@ func (s *Session) meta(r *Request, id int64) []byte {
 		members = append(members, s.envelope...)
 	}
 	return members
-}
-
-// AddMeta returns the patch that adds members, which stand as in an object but without its braces, to the _meta of params,
-// which is made if it is not there. Params is a JSON object that has been scanned.
-func AddMeta(params, members []byte) wire.Patch {
-	for m := range wire.MemberSpans(params) {
-		if !wire.KeyEqual(params[m.Key.Start:m.Key.End], "_meta") {
-			continue
-		}
-		if params[m.Value.Start] != '{' {
-			return wire.Patch{Span: m.Value, With: braced(members)}
-		}
-		return insert(params, m.Value.Start+1, members)
-	}
-	at := 0
-	for params[at] != '{' {
-		at++
-	}
-	return insert(params, at+1, append([]byte(`"_meta":`), braced(members)...))
-}
-
-func braced(members []byte) []byte {
-	return append(append([]byte{'{'}, members...), '}')
-}
-
-// insert returns the patch that puts members at the beginning of the object whose inside begins at i.
-func insert(object []byte, i int, members []byte) wire.Patch {
-	with := append([]byte(nil), members...)
-	for j := i; j < len(object); j++ {
-		switch object[j] {
-		case ' ', '\t', '\r', '\n':
-			continue
-		case '}':
-		default:
-			with = append(with, ',')
-		}
-		break
-	}
-	return wire.Patch{Span: wire.Span{Start: i, End: i}, With: with}
-}
-
-// Envelope returns the members of _meta that every modern request must carry (basic/index, "_meta"). Info and capabilities are
-// JSON objects; nil info is left out.
-func Envelope(r *mcp.Revision, info, capabilities []byte, logLevel string) []byte {
-	dst := wire.AppendQuote([]byte(`"`+mcp.MetaRevision+`":`), r.Name)
-	dst = append(dst, `,"`+mcp.MetaCapabilities+`":`...)
-	dst = append(dst, orEmpty(capabilities)...)
-	if len(info) > 0 {
-		dst = append(append(dst, `,"`+mcp.MetaClientInfo+`":`...), info...)
-	}
-	if logLevel != "" {
-		dst = wire.AppendQuote(append(dst, `,"`+mcp.MetaLogLevel+`":`...), logLevel)
-	}
-	return dst
 }

@@ -1,4 +1,4 @@
-package egress
+package translate
 
 import (
 	"cmp"
@@ -8,50 +8,77 @@ import (
 	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
-	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// request puts the call into the words of the server: its own name of what is addressed, our progress token, and what the era
-// wants in _meta. Everything else goes out as it came.
-func (f *flow) request(id int64) transport.Request {
-	r := transport.Request{ID: id, Method: f.call.Method, Params: f.call.Params(), Enveloped: true}
-	to := f.place.session.Revision()
-	r.Name, r.Header = f.header(to)
-	if r.Params == nil {
-		r.Params = []byte("{}")
-		if to.Stateless {
-			r.Patches = []wire.Patch{transport.AddMeta(r.Params, f.envelope(to))}
+// A Request is a call on its way to a server: put into the words of the server it has the server's own name of what is
+// addressed, our progress token, and what the server's era wants in _meta. Everything else goes out as it came.
+type Request struct {
+	Call *mcp.Call
+	Dest *mcp.Destination
+	// To is what the server speaks.
+	To *mcp.Revision
+	// Token is our progress token.
+	Token int64
+	// Info is our clientInfo, for a client that does not say what it is.
+	Info []byte
+	// Responses and State bring a modern server the answers to its questions: JSON values, or nil.
+	Responses, State []byte
+}
+
+// Params returns the parameters as the client sent them, and the patches that put them into the server's words.
+func (r *Request) Params() ([]byte, []wire.Patch) {
+	params := r.Call.Params()
+	if params == nil {
+		params = []byte("{}")
+		if r.To.Stateless {
+			return params, []wire.Patch{mcp.AddMeta(params, r.envelope())}
 		}
-		return r
+		return params, nil
 	}
-	start := f.call.Request.Params.Start
-	for _, p := range []wire.Patch{f.namePatch(), f.metaPatch(to, id)} {
+	start := r.Call.Request.Params.Start
+	var patches []wire.Patch
+	for _, p := range [...]wire.Patch{r.namePatch(), r.metaPatch(), r.answerPatch("inputResponses", r.Responses), r.answerPatch("requestState", r.State)} {
 		if p.Ok() {
 			p.Start, p.End = p.Start-start, p.End-start
-			r.Patches = append(r.Patches, p)
+			patches = append(patches, p)
 		}
 	}
-	slices.SortFunc(r.Patches, func(a, b wire.Patch) int { return cmp.Compare(a.Start, b.Start) })
-	return r
+	slices.SortStableFunc(patches, func(a, b wire.Patch) int { return cmp.Compare(a.Start, b.Start) })
+	return params, patches
+}
+
+// same reports whether client and server are of one era.
+func (r *Request) same() bool { return r.To.Stateless == r.Call.Revision.Stateless }
+
+// answerPatch puts an answer to a server's question into the parameters; the zero Patch if there is none.
+func (r *Request) answerPatch(name string, value []byte) wire.Patch {
+	m := r.Call.Request
+	if value == nil {
+		return wire.Patch{}
+	}
+	if at := m.Member(name); at.Ok() {
+		return wire.Patch{Span: at, With: value}
+	}
+	return insertMember(m, m.Params, slices.Concat([]byte(`"`+name+`":`), value))
 }
 
 // namePatch puts the server's own name in the place of ours; the zero Patch if they are the same.
-func (f *flow) namePatch() wire.Patch {
-	m := f.call.Request
+func (r *Request) namePatch() wire.Patch {
+	m := r.Call.Request
 	at := wire.Span{}
-	if method, _ := mcp.MethodByName(f.call.Method); method.NameMember != "" {
+	if method, _ := mcp.MethodByName(r.Call.Method); method.NameMember != "" {
 		at = m.Member(method.NameMember)
-	} else if f.call.Method == mcp.MethodComplete {
+	} else if r.Call.Method == mcp.MethodComplete {
 		at = refName(m)
 	}
-	if !at.Ok() || f.dest.Name == "" {
+	if !at.Ok() || r.Dest.Name == "" {
 		return wire.Patch{}
 	}
-	if wire.IsString(m.Bytes(at), f.dest.Name) {
+	if wire.IsString(m.Bytes(at), r.Dest.Name) {
 		return wire.Patch{}
 	}
-	return wire.Patch{Span: at, With: wire.AppendQuote(nil, f.dest.Name)}
+	return wire.Patch{Span: at, With: wire.AppendQuote(nil, r.Dest.Name)}
 }
 
 // refName returns where the name or URI of a completion's reference stands.
@@ -72,24 +99,24 @@ func refName(m *wire.Message) wire.Span {
 }
 
 // metaPatch puts _meta into the era of the server, with our progress token; the zero Patch if nothing has to be changed.
-func (f *flow) metaPatch(to *mcp.Revision, id int64) wire.Patch {
-	m := f.call.Request
+func (r *Request) metaPatch() wire.Patch {
+	m := r.Call.Request
 	switch meta := m.MetaSpan(); {
-	case f.same:
+	case r.same():
 		if at := m.Meta("progressToken"); at.Ok() {
-			return wire.Patch{Span: at, With: wire.AppendInt(nil, id)}
+			return wire.Patch{Span: at, With: wire.AppendInt(nil, r.Token)}
 		}
 		return wire.Patch{}
-	case !meta.Ok() && to.Stateless:
-		p := transport.AddMeta(m.Bytes(m.Params), f.envelope(to))
+	case !meta.Ok() && r.To.Stateless:
+		p := mcp.AddMeta(m.Bytes(m.Params), r.envelope())
 		p.Start, p.End = p.Start+m.Params.Start, p.End+m.Params.Start
 		return p
 	case !meta.Ok():
 		return wire.Patch{}
 	default:
-		with := foreignMeta(m.Bytes(meta), wire.AppendInt(nil, id))
-		if to.Stateless {
-			with = joined(f.envelope(to), with)
+		with := foreignMeta(m.Bytes(meta), wire.AppendInt(nil, r.Token))
+		if r.To.Stateless {
+			with = joined(r.envelope(), with)
 		}
 		if len(with) == 0 {
 			return removal(m)
@@ -143,12 +170,12 @@ func removal(m *wire.Message) wire.Patch {
 func isBlank(b []byte) bool { return len(strings.TrimSpace(string(b))) == 0 }
 
 // envelope returns what a modern server must be told of a legacy client.
-func (f *flow) envelope(to *mcp.Revision) []byte {
-	info := f.call.ClientInfo
+func (r *Request) envelope() []byte {
+	info := r.Call.ClientInfo
 	if len(info) == 0 {
-		info = f.server.pool.info
+		info = r.Info
 	}
-	return transport.Envelope(to, info, declared(f.call.Capabilities, f.call.Revision), f.call.LogLevel)
+	return mcp.Envelope(r.To, info, declared(r.Call.Capabilities, r.Call.Revision), r.Call.LogLevel)
 }
 
 // declared returns the client's capabilities without those that its revision does not have.
@@ -179,36 +206,36 @@ func declared(capabilities []byte, r *mcp.Revision) []byte {
 // traceHeaders go out as they came (W3C Trace Context, Baggage).
 var traceHeaders = []string{"Traceparent", "Tracestate", "Baggage"}
 
-// header returns the headers of a request over HTTP: the trace, and for a modern server the value of Mcp-Name and what repeats
+// Header returns the headers of a request over HTTP: the trace, and for a modern server the value of Mcp-Name and what repeats
 // an argument, which is made of the arguments that go out; what else repeats one is passed on.
-func (f *flow) header(to *mcp.Revision) (name string, h http.Header) {
-	for key, values := range f.call.Header {
-		if to.HeaderRules && strings.HasPrefix(key, mcp.ParamHeader) || slices.Contains(traceHeaders, key) {
+func (r *Request) Header() (name string, h http.Header) {
+	for key, values := range r.Call.Header {
+		if r.To.HeaderRules && strings.HasPrefix(key, mcp.ParamHeader) || slices.Contains(traceHeaders, key) {
 			if h == nil {
 				h = http.Header{}
 			}
 			h[key] = values
 		}
 	}
-	if !to.HeaderRules {
+	if !r.To.HeaderRules {
 		return "", h
 	}
-	if method, _ := mcp.MethodByName(f.call.Method); method.NameMember != "" {
-		name = cmp.Or(f.dest.Name, f.call.Name)
+	if method, _ := mcp.MethodByName(r.Call.Method); method.NameMember != "" {
+		name = cmp.Or(r.Dest.Name, r.Call.Name)
 	}
-	if len(f.dest.Headers) == 0 {
+	if len(r.Dest.Headers) == 0 {
 		return name, h
 	}
 	if h == nil {
 		h = http.Header{}
 	}
-	arguments := f.call.Member("arguments")
+	arguments := r.Call.Member("arguments")
 	maps.DeleteFunc(h, func(key string, _ []string) bool {
-		return slices.ContainsFunc(f.dest.Headers, func(p mcp.HeaderParam) bool {
+		return slices.ContainsFunc(r.Dest.Headers, func(p mcp.HeaderParam) bool {
 			return strings.EqualFold(key, mcp.ParamHeader+p.Header)
 		})
 	})
-	for _, p := range f.dest.Headers {
+	for _, p := range r.Dest.Headers {
 		if value, ok := p.Value(arguments); ok {
 			h.Set(mcp.ParamHeader+p.Header, mcp.EncodeHeader(value))
 		}

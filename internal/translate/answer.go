@@ -1,4 +1,7 @@
-package ingress
+// Package translate puts messages into the words of the other era: what a client sends into those of the server, and what
+// comes back into those of the client. It is the bridging table of the two eras (research on the protocol, section 2.4) as pure
+// functions. Within one era messages pass as the bytes that came, with names, ids and progress tokens in place.
+package translate
 
 import (
 	"slices"
@@ -7,23 +10,19 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// This file is where results, notifications and errors are put into the era of
-// the client (research on the protocol, section 2.4). Within one era they pass
-// as the bytes that came, with the client's id and progress token in place.
-
-// appendAnswer appends the answer to a call. info is our serverInfo.
-func appendAnswer(dst, id []byte, call *mcp.Call, result *mcp.Result, info []byte) []byte {
+// AppendAnswer appends the answer to a call under the client's id. Info is our serverInfo.
+func AppendAnswer(dst, id []byte, call *mcp.Call, result *mcp.Result, info []byte) []byte {
 	switch from := result.Revision; {
 	case from == nil || from.ResultType == call.Revision.ResultType:
 		if result.Message == nil {
-			return appendResult(dst, id, result.Value)
+			return AppendResult(dst, id, result.Value)
 		}
 		return wire.AppendPatched(dst, result.Message.Raw, wire.Patch{Span: result.Message.ID, With: id})
 	case call.Revision.ResultType:
 		method, _ := mcp.MethodByName(call.Method)
-		return appendResult(dst, id, toModern(result.Value, method.Cacheable, info))
+		return AppendResult(dst, id, toModern(result.Value, method.Cacheable, info))
 	default:
-		return appendResult(dst, id, toLegacy(result.Value, call.Revision))
+		return AppendResult(dst, id, toLegacy(result.Value, call.Revision))
 	}
 }
 
@@ -112,9 +111,9 @@ func isOneOf(key []byte, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return wire.KeyEqual(key, name) })
 }
 
-// appendNotice appends a notification that belongs to a call, with the client's
+// AppendNotice appends a notification that belongs to a call, with the client's
 // progress token or the id of its subscription in place.
-func appendNotice(dst []byte, n *wire.Message, call *mcp.Call) []byte {
+func AppendNotice(dst []byte, n *wire.Message, call *mcp.Call) []byte {
 	switch {
 	case string(n.MethodName()) == mcp.NoticeProgress:
 		return wire.AppendPatched(dst, n.Raw, wire.Patch{Span: n.Member("progressToken"), With: call.Meta("progressToken")})
@@ -157,41 +156,14 @@ func insertMember(n *wire.Message, object wire.Span, member []byte) wire.Patch {
 	return wire.Patch{Span: wire.Span{Start: at, End: at}, With: member}
 }
 
-// forModern returns the error as a modern client is told it.
-func forModern(call *mcp.Call, err error) *mcp.Error {
-	e := mcp.AsError(err)
-	switch {
-	case e == nil:
-		return internalError(call)
-	case e.Raw == nil || e.Revision == nil || e.Revision.Stateless:
-		return e
-	case e.Code == mcp.CodeResourceNotFound:
-		return recode(e, mcp.CodeInvalidParams)
-	case e.Code == mcp.CodeURLElicitation:
-		return recode(e, mcp.CodeInternal)
-	}
-	return e
+// AppendResult appends a JSON-RPC answer with a result.
+func AppendResult(dst, id, value []byte) []byte {
+	return append(append(AppendHead(dst, id), value...), '}')
 }
 
-// forLegacy returns the error as a client of the legacy era is told it.
-func forLegacy(call *mcp.Call, err error) *mcp.Error {
-	e := mcp.AsError(err)
-	switch {
-	case e == nil:
-		return internalError(call)
-	case e.Raw == nil || e.Revision == nil || !e.Revision.Stateless:
-		return e
-	case e.Code == mcp.CodeInvalidParams && call.Method == mcp.MethodRead:
-		return recode(e, call.Revision.NotFound)
-	case e.Code == mcp.CodeMissingCapability:
-		return recode(e, mcp.CodeInvalidParams)
-	case e.Code == mcp.CodeHeaderMismatch || e.Code == mcp.CodeUnsupportedRevision:
-		return recode(e, mcp.CodeInternal)
-	}
-	return e
-}
-
-// recode returns a server's error under another code.
-func recode(e *mcp.Error, code int) *mcp.Error {
-	return &mcp.Error{Code: code, Message: e.Message, Data: e.Data, Reason: e.Reason}
+// AppendHead appends a JSON-RPC answer up to its result.
+func AppendHead(dst, id []byte) []byte {
+	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
+	dst = append(dst, id...)
+	return append(dst, `,"result":`...)
 }
