@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/document"
 )
 
 // The exit codes. Scripts rely on them; they mean the same for every verb.
@@ -36,7 +36,7 @@ type exitError struct {
 	err    error  // the cause; printed behind msg
 	shown  bool   // everything has been said already: only the code counts
 
-	faults config.Faults // of a configuration, one by one
+	faults document.Faults // of a configuration, one by one
 }
 
 // Error is what is wrong, with the cause.
@@ -98,7 +98,7 @@ func (a *app) reportJSON(e *exitError) {
 		Hint    string `json:"hint"`
 		Target  string `json:"target"`
 
-		Faults config.Faults `json:"faults,omitempty"`
+		Faults document.Faults `json:"faults,omitempty"`
 	}
 	line := json.NewEncoder(a.stderr)
 	line.SetEscapeHTML(false)
@@ -162,7 +162,7 @@ func nearest(word string, candidates []string) string {
 	word = strings.ToLower(word)
 	best, least := "", 2+len(word)/4
 	for _, candidate := range candidates {
-		d := config.Distance(word, candidate)
+		d := document.Distance(word, candidate)
 		if len(word) > 1 && strings.HasPrefix(candidate, word) {
 			d = min(d, 1)
 		}

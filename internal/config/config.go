@@ -1,22 +1,21 @@
 // Package config is mcp.yaml: the struct, its defaults, the expansion of environment variables, and validation.
 //
-// A file is read in four steps, each of which reports every fault it finds: bytes become a tree of values with their positions
-// (tree.go, json.go), variables in its strings are expanded (expand.go), the tree is laid over the defaults (decode.go), and the
-// result is checked as a whole (check.go). Nothing of the file's text is interpreted after it has been parsed.
+// Package document reads the file into the struct and notes what is wrong with each value; what follows from the values is filled in
+// (load.go), and the result is checked as a whole (check.go, checkserver.go). A fault names the line, and all faults are told at once.
 package config
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/document"
 )
 
 // A Config is one mcp.yaml with defaults filled in and variables expanded. Nobody changes it after Load: a new file is a new Config.
 //
-// The comment on each field is its description in the JSON Schema (see Schema). The tags: yaml names the key (a second name is also
-// accepted), min and max bound a number, enum lists the values of a text, form and key name what texts and keys look like (form.go),
-// secret hides a value from Explain (all of it, or what was expanded in it), and later lists the keys or values that are planned but
-// not built in this version, which are refused as such.
+// The comment on each field is its description in the JSON Schema (see Schema). Package document explains the tags; the forms that they
+// name stand in form.go.
 type Config struct {
 	// Listen is the address to listen on, as host:port. Port 0 takes a free one.
 	Listen string `yaml:"listen"`
@@ -109,13 +108,10 @@ type Log struct {
 // Limits bound what one client may send.
 type Limits struct {
 	// BodyBytes is how large one request may be, as a number of bytes or with a unit: 4MiB.
-	BodyBytes Size `yaml:"bodyBytes" min:"1024" max:"1073741824"`
+	BodyBytes document.Size `yaml:"bodyBytes" min:"1024" max:"1073741824"`
 
 	_ struct{} `later:"perKey burst"`
 }
-
-// A Size is a number of bytes. In a file it is a number, or a number with a unit: 512KiB, 4MiB, 10MB.
-type Size int64
 
 // The defaults of a Config.
 const (

@@ -87,24 +87,3 @@ func TestExplainBad(t *testing.T) {
 		t.Errorf("error = %v, explanation = %v", err, out)
 	}
 }
-
-// FuzzQuoted writes texts in such a way that they are read back.
-func FuzzQuoted(f *testing.F) {
-	for _, s := range []string{"", "a", "true", "1", "-", "- a", "a: b", "a #b", "${HOME}", "$$", "$${", "~", "null", "\n", "a\nb", "'", "\"", "\\", "&a", "*a", "!a", "%", "@", "`", "{}", "[]", ",", "?", "? a", "|", ">", "0x1", "1e3", ".inf", "<<", "=", "\t", " a ", "é", "\u2028", "2026-01-01"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if strings.ToValidUTF8(s, "") != s || strings.ContainsRune(s, 0) || len(s) > 1000 {
-			t.Skip("no text")
-		}
-		for _, form := range []string{"servers: {a: {command: x, args: [%]}}", "servers:\n  a:\n    command: x\n    args:\n      - %  # comment"} {
-			l := newLoader("mcp.yaml", "/", environment)
-			if err := l.take([]byte(strings.ReplaceAll(form, "%", quoted(s)))); err != nil {
-				t.Fatalf("%q is written %s: %v", s, quoted(s), err)
-			}
-			if got := l.config.Servers[0].Args; len(got) != 1 || got[0] != s {
-				t.Errorf("%q is written %s and read as %q", s, quoted(s), got)
-			}
-		}
-	})
-}

@@ -1,17 +1,22 @@
 package config
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/sumun-mcp/sumun/internal/document"
 )
+
+// Fault is one thing that is wrong with a configuration.
+type Fault = document.Fault //nolint:errname // see document.Fault
+
+// Faults is everything that is wrong with a configuration, in the order of the file.
+type Faults = document.Faults //nolint:errname // see Fault
 
 // HostVariable is the environment variable that names the address to listen on where the file names none: a container image sets it.
 const HostVariable = "SUMUN_HOST"
@@ -43,21 +48,19 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 func (c *Config) ListeningOn(address string) (*Config, error) {
 	changed := *c
 	changed.Listen = address
-	l := newLoader("", c.Dir, nil)
-	l.config = &changed
+	l := &loader{Document: grammar.Read(document.Source{Dir: c.Dir}, nil, &changed), config: &changed}
 	l.checkListen()
-	if len(l.faults) > 0 {
-		return nil, l.faults
+	if err := l.Err(); err != nil {
+		return nil, err
 	}
 	return &changed, nil
 }
 
-// A loader is one Load: the configuration in the making and where its values come from.
+// A loader is one Load: the document and the configuration in the making.
 type loader struct {
-	decoder
+	*document.Document
 
 	env    func(string) (string, bool)
-	root   *node // what the file says; nil when it could not be parsed
 	config *Config
 	// listenFrom is where Listen comes from when the file does not say: the default, or a variable.
 	listenFrom string
@@ -72,89 +75,43 @@ func load(path string, env func(string) (string, bool)) (*loader, error) {
 	}
 	var data []byte
 	if path != "" {
-		if data, err = readBounded(path, maxBytes); err != nil {
+		if data, err = document.ReadFile(path); err != nil {
 			return nil, Faults{{File: path, Message: "reading the configuration: " + err.Error()}}
 		}
 	}
 	if env == nil {
 		env = os.LookupEnv
 	}
-	l := newLoader(path, dir, env)
-	return l, l.take(data)
-}
-
-// newLoader returns a loader for the file at path, whose directory is dir.
-func newLoader(path, dir string, env func(string) (string, bool)) *loader {
-	l := &loader{
-		decoder: decoder{src: newSource(path, nil), origin: map[string]*node{}, keys: map[string]position{}, odd: map[string]bool{}},
-		env:     env,
-		config:  defaults(dir),
-	}
+	l := &loader{env: env, config: defaults(dir)}
 	l.config.Path = path
-	return l
+	return l, l.take(data)
 }
 
 // take makes the configuration of the file's content.
 func (l *loader) take(data []byte) error {
-	l.read(data)
-	if l.root != nil {
-		l.value(l.root, "", reflect.ValueOf(l.config).Elem(), attribute{})
-	}
-	if l.finish(); l.root != nil {
+	c := l.config
+	l.Document = grammar.Read(document.Source{Name: c.Path, Dir: c.Dir, Env: l.env}, data, c)
+	if l.finish(); l.Parsed() {
 		l.check()
 	}
-	if len(l.faults) > 0 {
-		l.faults.hide(l.root)
-		return l.faults.sorted()
-	}
-	return nil
+	return l.Err()
 }
-
-// read makes a tree of the file's content, with variables expanded; none when it cannot be parsed.
-func (l *loader) read(data []byte) {
-	data = bytes.TrimPrefix(data, []byte("\uFEFF")) // a byte order mark, which some editors write
-	l.src, l.root = newSource(l.config.Path, data), nil
-	if !utf8.Valid(data) {
-		l.faults = append(l.faults, Fault{File: l.config.Path, Message: "the file is not UTF-8 text"})
-		return
-	}
-	if at, why := tooMuch(data); why != "" {
-		l.faults = append(l.faults, l.src.at(at, "", why, ""))
-		return
-	}
-	parse := readYAML
-	switch strings.ToLower(filepath.Ext(l.config.Path)) {
-	case ".json", ".jsonc":
-		parse = readJSON
-	}
-	root, faults := parse(l.src, data)
-	l.root, l.faults = root, append(l.faults, faults...)
-	if root == nil {
-		return
-	}
-	x := &expander{src: l.src, env: l.env, dir: l.config.Dir}
-	x.tree(root, "")
-	l.faults = append(l.faults, x.faults...)
-}
-
-// written reports whether the file has a value at path.
-func (l *loader) written(path string) bool { return l.origin[path] != nil }
 
 // finish fills in what follows from what was written, and makes paths absolute.
 func (l *loader) finish() {
 	c := l.config
 	l.listen()
-	if !l.written("tls.enabled") {
+	if !l.Written("tls.enabled") {
 		c.TLS.Enabled = c.TLS.CertFile != "" && c.TLS.KeyFile != ""
 	}
 	for _, p := range []*string{&c.TLS.CertFile, &c.TLS.KeyFile} {
 		if *p != "" {
-			*p = absolute(c.Dir, *p)
+			*p = document.Absolute(c.Dir, *p)
 		}
 	}
 	if name, ok := strings.CutPrefix(c.Store, sqlite); ok && name != "" {
-		c.Store = sqlite + absolute(c.Dir, name)
-	} else if !l.written("store") {
+		c.Store = sqlite + document.Absolute(c.Dir, name)
+	} else if !l.Written("store") {
 		c.Store = sqlite + filepath.Join(project(c), stateDir, "sumun.db")
 	}
 	for i := range c.Servers {
@@ -162,7 +119,7 @@ func (l *loader) finish() {
 	}
 	for i := range c.Resources {
 		if r := &c.Resources[i]; r.Root != "" {
-			r.Root = absolute(c.Dir, r.Root)
+			r.Root = document.Absolute(c.Dir, r.Root)
 		}
 	}
 }
@@ -170,9 +127,9 @@ func (l *loader) finish() {
 // finishServer fills in what follows from what was written of s, the server at i.
 func (l *loader) finishServer(s *Server, i int) {
 	if s.Command != "" || s.Cwd != "" {
-		s.Cwd = absolute(l.config.Dir, s.Cwd)
+		s.Cwd = document.Absolute(l.config.Dir, s.Cwd)
 	}
-	if !l.written(l.serverPath(s.Name, i) + ".tools.timeout") {
+	if !l.Written(l.Element("servers", i) + ".tools.timeout") {
 		s.Tools.Timeout = min(s.Tools.Timeout, s.MaxRuntime)
 	}
 	switch {
@@ -194,7 +151,7 @@ func project(c *Config) string {
 // listen makes Listen of port and host, of which either may be missing.
 func (l *loader) listen() {
 	c := l.config
-	if l.written("listen") {
+	if l.Written("listen") {
 		return
 	}
 	host, set := l.env(HostVariable)

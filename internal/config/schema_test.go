@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/sumun-mcp/sumun/internal/document"
 )
 
 // beyondSchema lists the bad files that the schema accepts, and why it must: it sees one file, before variables are expanded.
@@ -89,32 +91,6 @@ func compiled(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// plainValue returns n as encoding/json would decode it.
-func (n *node) plainValue() any {
-	switch n.kind {
-	case boolean:
-		return n.raw == "true"
-	case number:
-		return json.Number(n.raw)
-	case text:
-		return n.raw
-	case list:
-		out := []any{}
-		for _, item := range n.items {
-			out = append(out, item.plainValue())
-		}
-		return out
-	case object:
-		out := map[string]any{}
-		for _, f := range n.fields {
-			out[f.key] = f.value.plainValue()
-		}
-		return out
-	case null:
-	}
-	return nil
-}
-
 // verdict returns what the schema says of the file at path; a file that is no tree of values is not for it.
 func verdict(t *testing.T, s *jsonschema.Schema, path string) (isTree bool, err error) {
 	t.Helper()
@@ -122,18 +98,11 @@ func verdict(t *testing.T, s *jsonschema.Schema, path string) (isTree bool, err 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, why := tooMuch(data); why != "" {
+	value, err := document.Values(path, data)
+	if err != nil {
 		return false, nil
 	}
-	parse := readYAML
-	if filepath.Ext(path) == ".json" {
-		parse = readJSON
-	}
-	root, faults := parse(newSource(path, data), data)
-	if root == nil || len(faults) > 0 {
-		return false, nil
-	}
-	return true, s.Validate(root.plainValue())
+	return true, s.Validate(value)
 }
 
 // TestSchema compares the schema's verdict with the loader's on every example and on every bad file.

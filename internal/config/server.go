@@ -84,8 +84,8 @@ func NewServer(name string) Server {
 // Equal reports whether s and o are configured alike, so that what runs for one can go on for the other.
 func (s Server) Equal(o Server) bool { return reflect.DeepEqual(s, o) }
 
-// named makes s the server of that name, with defaults. The decoder calls it for each entry before it reads what is written there.
-func (s *Server) named(name string) { *s = NewServer(name) }
+// Begin makes s the server of that name, with defaults. It is called for each entry of a file before what is written there is read.
+func (s *Server) Begin(name string) { *s = NewServer(name) }
 
-// named makes r the resource of that name.
-func (r *Resource) named(name string) { *r = Resource{Name: name} }
+// Begin makes r the resource of that name.
+func (r *Resource) Begin(name string) { *r = Resource{Name: name} }

@@ -31,10 +31,10 @@ const revisionTable = "internal/mcp/revision.go"
 // (gateway, scan), which hands one the other's small interface.
 var floors = [][]string{
 	{
-		"trust", "internal/wire", "internal/config", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
+		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
 		"internal/prompt",
 	},
-	{"internal/mcp"},
+	{"internal/mcp", "internal/config"},
 	{
 		"internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature",

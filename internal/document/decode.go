@@ -1,4 +1,4 @@
-package config
+package document
 
 import (
 	"fmt"
@@ -8,15 +8,6 @@ import (
 	"strings"
 	"time"
 )
-
-// A decoder lays a tree of values over a Config that already holds the defaults.
-type decoder struct {
-	src    *source
-	faults Faults
-	origin map[string]*node    // by path: where a value that was written comes from
-	keys   map[string]position // by path: where its key stands
-	odd    map[string]bool     // by path: mappings with keys that are not known, so that what they lack may be what was meant
-}
 
 // An attribute is a field of a struct as its tags describe it.
 type attribute struct {
@@ -53,13 +44,13 @@ func attributes(t reflect.Type) (attrs []attribute, later []string) {
 }
 
 // fault notes what is wrong with the value at path.
-func (d *decoder) fault(n *node, path, message, hint string) {
+func (d *Document) fault(n *node, path, message, hint string) {
 	d.faults = append(d.faults, d.src.at(n.at, path, message, hint))
 	n.broken = true
 }
 
 // value lays n over v, which a describes.
-func (d *decoder) value(n *node, path string, v reflect.Value, a attribute) {
+func (d *Document) value(n *node, path string, v reflect.Value, a attribute) {
 	d.origin[path] = n
 	if n.broken {
 		return
@@ -87,7 +78,7 @@ func (d *decoder) value(n *node, path string, v reflect.Value, a attribute) {
 }
 
 // want reports whether n is a k, or nothing, which is as good as an empty one.
-func (d *decoder) want(n *node, path string, k kind) bool {
+func (d *Document) want(n *node, path string, k kind) bool {
 	if n.kind != k && n.kind != null {
 		d.fault(n, path, fmt.Sprintf("wants %s, not %s", k, n.kind), "")
 		return false
@@ -96,10 +87,10 @@ func (d *decoder) want(n *node, path string, k kind) bool {
 }
 
 // fields lays the object n over the struct v. Every key must be one of the struct's.
-func (d *decoder) fields(n *node, path string, v reflect.Value) {
+func (d *Document) fields(n *node, path string, v reflect.Value) {
 	attrs, later := attributes(v.Type())
 	for _, f := range n.fields {
-		p := join(path, f.key)
+		p := Join(path, f.key)
 		i := slices.IndexFunc(attrs, func(a attribute) bool { return slices.Contains(a.keys, f.key) })
 		if i < 0 {
 			d.unknown(f, path, attrs, later)
@@ -110,29 +101,9 @@ func (d *decoder) fields(n *node, path string, v reflect.Value) {
 	}
 }
 
-// elsewhere says what the keys of other programs' files are called here.
-var elsewhere = map[string]string{
-	"serverUrl":       "write url",
-	"httpUrl":         "write url",
-	"transport":       "write type",
-	"cmd":             "write command, and args for its arguments",
-	"environment":     "write env",
-	"envs":            "write env",
-	"envFile":         "write each variable under env: ${VAR} takes it from the environment, ${file:PATH} from a file",
-	"enabled":         "write disabled: true for a server that is to stay out",
-	"timeout":         "write tools: {timeout: 30s}, startTimeout or maxRuntime",
-	"alwaysAllow":     "write tools: {allow: [...]} to say which tools are offered",
-	"autoApprove":     "write tools: {allow: [...]} to say which tools are offered",
-	"includeTools":    "write tools: {allow: [...]}",
-	"inputs":          "write ${VAR} where the value is needed, and set the variable",
-	"context_servers": "write servers",
-	"mcp_servers":     "write servers",
-	"server":          "write servers",
-}
-
 // unknown notes that f stands in a mapping that has no such key.
-func (d *decoder) unknown(f field, path string, attrs []attribute, later []string) {
-	p := join(path, f.key)
+func (d *Document) unknown(f field, path string, attrs []attribute, later []string) {
+	p := Join(path, f.key)
 	d.odd[path] = true
 	switch {
 	case len(d.faults) > maxFaults:
@@ -146,9 +117,9 @@ func (d *decoder) unknown(f field, path string, attrs []attribute, later []strin
 	for _, a := range attrs {
 		known = append(known, a.keys...)
 	}
-	hint := suggest(f.key, known)
+	hint := Suggest(f.key, known)
 	if hint == "" {
-		hint = elsewhere[f.key]
+		hint = d.grammar.Elsewhere[f.key]
 	}
 	if hint == "" {
 		hint = "known here: " + strings.Join(known[len(later):], ", ")
@@ -157,15 +128,16 @@ func (d *decoder) unknown(f field, path string, attrs []attribute, later []strin
 }
 
 // named lays the object n over a slice of structs, whose names are the keys.
-func (d *decoder) named(n *node, path string, v reflect.Value, a attribute) {
+func (d *Document) named(n *node, path string, v reflect.Value, a attribute) {
 	for _, f := range n.fields {
-		p := join(path, f.key)
+		p := Join(path, f.key)
 		d.key(f, p, a)
 		d.origin[p] = f.value
 		elem := reflect.New(v.Type().Elem())
-		if e, ok := reflect.TypeAssert[interface{ named(name string) }](elem); ok {
-			e.named(f.key)
+		if e, ok := reflect.TypeAssert[Entry](elem); ok {
+			e.Begin(f.key)
 		}
+		d.elements[a.keys[0]] = append(d.elements[a.keys[0]], p)
 		if !f.value.broken && d.want(f.value, p, object) {
 			d.fields(f.value, p, elem.Elem())
 		}
@@ -174,18 +146,18 @@ func (d *decoder) named(n *node, path string, v reflect.Value, a attribute) {
 }
 
 // key notes where the key of f stands, at path, and what is wrong with it.
-func (d *decoder) key(f field, path string, a attribute) {
+func (d *Document) key(f field, path string, a attribute) {
 	d.keys[path] = f.at
-	if form, bad := misses(f.key, a.keyForms); bad {
-		d.faults = append(d.faults, d.src.at(f.at, path, form.message, form.hint))
+	if form, bad := d.grammar.misses(f.key, a.keyForms); bad {
+		d.faults = append(d.faults, d.src.at(f.at, path, form.Message, form.Hint))
 	}
 }
 
 // entries lays the object n over a map.
-func (d *decoder) entries(n *node, path string, v reflect.Value, a attribute) {
+func (d *Document) entries(n *node, path string, v reflect.Value, a attribute) {
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(n.fields)))
 	for _, f := range n.fields {
-		p := join(path, f.key)
+		p := Join(path, f.key)
 		d.key(f, p, a)
 		elem := reflect.New(v.Type().Elem()).Elem()
 		d.value(f.value, p, elem, a)
@@ -194,7 +166,7 @@ func (d *decoder) entries(n *node, path string, v reflect.Value, a attribute) {
 }
 
 // items lays the list n over a slice of texts.
-func (d *decoder) items(n *node, path string, v reflect.Value, a attribute) {
+func (d *Document) items(n *node, path string, v reflect.Value, a attribute) {
 	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
 	for i, item := range n.items {
 		d.value(item, index(path, i), v.Index(i), a)
@@ -202,7 +174,7 @@ func (d *decoder) items(n *node, path string, v reflect.Value, a attribute) {
 }
 
 // scalar lays n over a text, a number, a boolean, a duration or a size.
-func (d *decoder) scalar(n *node, path string, v reflect.Value, a attribute) {
+func (d *Document) scalar(n *node, path string, v reflect.Value, a attribute) {
 	switch x := v.Addr().Interface().(type) {
 	case *string:
 		if d.wantScalar(n, path, text) && d.allowed(n, path, n.text, a) {
@@ -233,7 +205,7 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, a attribute) {
 }
 
 // wantScalar reports whether n is a k. A text that a variable stood in may be anything.
-func (d *decoder) wantScalar(n *node, path string, k kind) bool {
+func (d *Document) wantScalar(n *node, path string, k kind) bool {
 	switch {
 	case n.kind == k, n.kind == text && n.expanded():
 		return true
@@ -250,7 +222,7 @@ func (d *decoder) wantScalar(n *node, path string, k kind) bool {
 }
 
 // wantBool reports whether n, which may have come from a variable, is true or false.
-func (d *decoder) wantBool(n *node, path string) bool {
+func (d *Document) wantBool(n *node, path string) bool {
 	if looksLike(n.text, boolean) {
 		return true
 	}
@@ -265,7 +237,7 @@ func looksLike(s string, k kind) bool {
 }
 
 // wantDuration reports whether n is a duration.
-func (d *decoder) wantDuration(n *node, path string) bool {
+func (d *Document) wantDuration(n *node, path string) bool {
 	if n.kind == number {
 		d.fault(n, path, "a duration wants a unit", "write "+n.text+"s, or "+n.text+"ms, or "+n.text+"m")
 		return false
@@ -281,20 +253,20 @@ func (d *decoder) wantDuration(n *node, path string) bool {
 }
 
 // allowed reports whether value is among those that a lists, if it lists any, and has the forms that a wants.
-func (d *decoder) allowed(n *node, path, value string, a attribute) bool {
+func (d *Document) allowed(n *node, path, value string, a attribute) bool {
 	switch {
 	case slices.Contains(a.later, value):
 		d.fault(n, path, value+" is not built yet in this version", orList(a.enum))
 	case len(a.enum) > 0 && !slices.Contains(a.enum, value):
-		hint := suggest(value, a.enum)
+		hint := Suggest(value, a.enum)
 		if hint == "" {
 			hint = orList(a.enum)
 		}
 		d.fault(n, path, fmt.Sprintf("%q is not known here", value), hint)
 	default:
-		missed, bad := misses(value, a.forms)
+		missed, bad := d.grammar.misses(value, a.forms)
 		if bad {
-			d.fault(n, path, missed.message, missed.hint)
+			d.fault(n, path, missed.Message, missed.Hint)
 		}
 		return !bad
 	}
@@ -314,7 +286,7 @@ func orList(words []string) string {
 }
 
 // within checks the bounds of i, which n gave or failed to give.
-func (d *decoder) within(n *node, path string, a attribute, i int64, err error) {
+func (d *Document) within(n *node, path string, a attribute, i int64, err error) {
 	lo, noLo := strconv.ParseInt(a.min, 10, 64)
 	hi, noHi := strconv.ParseInt(a.max, 10, 64)
 	switch {

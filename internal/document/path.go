@@ -1,4 +1,4 @@
-package config
+package document
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ var errNotFile = errors.New("it is not a regular file")
 // plainKey matches a key that can stand in a path without quotes.
 var plainKey = regexp.MustCompile(`^[^.\[\]"\s]+$`)
 
-// join returns the path of the value under key in the mapping at path: servers.files, or tools.rename["a.b"].
-func join(path, key string) string {
+// Join returns the path of the value under key in the mapping at path: servers.files, or tools.rename["a.b"].
+func Join(path, key string) string {
 	switch {
 	case !plainKey.MatchString(key):
 		return path + "[" + strconv.Quote(key) + "]"
@@ -31,8 +31,8 @@ func join(path, key string) string {
 // index returns the path of element i of the list at path.
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
-// absolute returns name as an absolute path, relative ones from dir.
-func absolute(dir, name string) string {
+// Absolute returns name as an absolute path, relative ones from dir.
+func Absolute(dir, name string) string {
 	if filepath.IsAbs(name) {
 		return filepath.Clean(name)
 	}
@@ -47,8 +47,8 @@ func plain(err error) error {
 	return err
 }
 
-// isDir reports whether name is a directory, and if not, why.
-func isDir(name string) error {
+// Directory reports whether name is a directory, and if not, why.
+func Directory(name string) error {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
@@ -68,18 +68,21 @@ func openFile(name string) (*os.File, error) {
 	case !info.Mode().IsRegular():
 		return nil, errNotFile // opening a pipe might never return
 	}
-	f, err := os.Open(name) //nolint:gosec // the owner of the configuration names it
+	f, err := os.Open(name) //nolint:gosec // the owner of the document names it
 	return f, plain(err)
 }
 
-// isReadable reports whether name is a regular file that can be opened, and if not, why.
-func isReadable(name string) error {
+// Readable reports whether name is a regular file that can be opened, and if not, why.
+func Readable(name string) error {
 	f, err := openFile(name)
 	if err != nil {
 		return err
 	}
 	return f.Close()
 }
+
+// ReadFile returns the content of a regular file that is no larger than a document may be.
+func ReadFile(name string) ([]byte, error) { return readBounded(name, maxBytes) }
 
 // readBounded returns the content of a regular file of at most limit bytes.
 func readBounded(name string, limit int64) ([]byte, error) {

@@ -1,4 +1,4 @@
-package config
+package document
 
 import (
 	"fmt"
@@ -34,7 +34,7 @@ func (x *expander) tree(n *node, path string) {
 		}
 	case object:
 		for _, f := range n.fields {
-			x.tree(f.value, join(path, f.key))
+			x.tree(f.value, Join(path, f.key))
 		}
 	case null, boolean, number:
 	}
@@ -127,7 +127,7 @@ func howToSet(name string) string {
 // file returns the content of the file called name, without a newline at its end.
 func (x *expander) file(n *node, path, name string) string {
 	n.vars = append(n.vars, "file "+name)
-	full := absolute(x.dir, name)
+	full := Absolute(x.dir, name)
 	data, err := readBounded(full, maxFile)
 	if err != nil {
 		x.fault(n, path, "${file:", fmt.Sprintf("reading %s: %v", name, err), "")

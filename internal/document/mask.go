@@ -1,7 +1,8 @@
-package config
+package document
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,11 +14,11 @@ var secretKey = regexp.MustCompile(`(?i)api[-_]?key|token|secret|passw|authoriza
 var secretLine = regexp.MustCompile(`(?i)((?:api[-_]?key|token|secret|passw|authorization|cookie)[\w-]*["']?\s*:\s*)(\S.*)$`)
 
 // hide masks, in the source lines of faults, the secrets that stand literally in the file. Variables stay: ${TOKEN} tells nothing.
-// The masked text is as long as the secret, so that the caret stays where it belongs.
-func (fs Faults) hide(root *node) {
+// The masked text is as long as the secret, so that the caret stays where it belongs. keys are those below which all is secret.
+func (fs Faults) hide(root *node, keys []string) {
 	secrets := map[int][]*node{}
 	if root != nil {
-		root.secrets(false, secrets)
+		root.secrets(false, keys, secrets)
 	}
 	for i := range fs {
 		f := &fs[i]
@@ -36,16 +37,16 @@ func (fs Faults) hide(root *node) {
 	}
 }
 
-// secrets gathers, by line, the literal texts that are secret: those below env and headers, and those whose key says so.
-func (n *node) secrets(secret bool, into map[int][]*node) {
+// secrets gathers, by line, the literal texts that are secret: those below keys, and those whose key says so.
+func (n *node) secrets(secret bool, keys []string, into map[int][]*node) {
 	switch n.kind {
 	case object:
 		for _, f := range n.fields {
-			f.value.secrets(secret || f.key == "env" || f.key == "headers" || secretKey.MatchString(f.key), into)
+			f.value.secrets(secret || slices.Contains(keys, f.key) || secretKey.MatchString(f.key), keys, into)
 		}
 	case list:
 		for _, item := range n.items {
-			item.secrets(secret, into)
+			item.secrets(secret, keys, into)
 		}
 	case text, number, boolean, null:
 		if secret && n.text != "" {

@@ -1,18 +1,19 @@
-package config
+package document
 
 import (
 	"cmp"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// A Fault is one thing that is wrong with a configuration.
+// A Fault is one thing that is wrong with a document.
 type Fault struct { //nolint:errname // a fault is what a file has, whoever returns it
-	File    string `json:"file,omitempty"`   // as named to Load; empty when there is none
+	File    string `json:"file,omitempty"`   // as its Source names it; empty when there is none
 	Line    int    `json:"line,omitempty"`   // from 1; 0 when the fault has no place in the file
 	Column  int    `json:"column,omitempty"` // from 1, in characters
 	Path    string `json:"path,omitempty"`   // of the value: servers.files.tools.allow[0]
@@ -66,7 +67,7 @@ func blank(line string, n int) string {
 	return b.String()
 }
 
-// Faults is everything that is wrong with a configuration, in the order of the file.
+// Faults is everything that is wrong with a document, in the order of the file.
 type Faults []Fault //nolint:errname // see Fault
 
 // Error returns all faults, each with its source line, a caret under the place, and what to try.
@@ -128,6 +129,9 @@ func harmless(s string) string {
 		return r
 	}, s)
 }
+
+// place returns p as people write it: the file's last name and the line.
+func (s *source) place(p position) string { return fmt.Sprintf("%s:%d", filepath.Base(s.name), p.line) }
 
 // at returns a fault at p, with its source line.
 func (s *source) at(p position, path, message, hint string) Fault {

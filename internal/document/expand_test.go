@@ -1,13 +1,18 @@
-package config
+package document
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
 
 // TestExpansion expands variables in texts; what they hold is never read as YAML.
 func TestExpansion(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte("from a file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct{ text, want string }{
 		{"${TOKEN}", "t0ken"},
 		{"a${TOKEN}b${TOKEN}c", "at0kenbt0kenc"},
@@ -28,22 +33,12 @@ func TestExpansion(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {
-			t.Chdir(t.TempDir())
-			files := map[string]string{
-				"secret":   "from a file\n",
-				"mcp.yaml": "servers: {a: {command: x, args: ['" + tt.text + "']}}",
-			}
-			for name, content := range files {
-				if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			c, err := Load("", environment)
-			if err != nil {
+			s, d := read("shop.yaml", dir, "words: ['"+tt.text+"']")
+			if err := d.Err(); err != nil {
 				t.Fatal(err)
 			}
-			if got := c.Servers[0].Args[0]; got != tt.want {
-				t.Errorf("args[0] = %q, want %q", got, tt.want)
+			if got := s.Words[0]; got != tt.want {
+				t.Errorf("words[0] = %q, want %q", got, tt.want)
 			}
 		})
 	}
@@ -51,19 +46,17 @@ func TestExpansion(t *testing.T) {
 
 // TestExpandedTypes gives numbers, booleans, durations and sizes by variables.
 func TestExpandedTypes(t *testing.T) {
-	c, err := loadText(t, "mcp.yaml", `
-port: ${PORT}
-anonymous: "${YES}"
-limits: {bodyBytes: "${UNSET:-2MiB}"}
-log: {level: "${UNSET:-debug}"}
-servers: {a: {command: x, maxSessions: "${PORT}", idleStop: "${UNSET:-90s}"}}
+	s, d := read("shop.yaml", "", `
+count: ${PORT}
+open: "${YES}"
+room: "${UNSET:-2MiB}"
+mood: "${UNSET:-bad}"
+wait: "${UNSET:-90s}"
 `)
-	if err != nil {
+	if err := d.Err(); err != nil {
 		t.Fatal(err)
 	}
-	s := c.Servers[0]
-	if c.Port != 9090 || c.Listen != "127.0.0.1:9090" || !c.Anonymous || c.Limits.BodyBytes != 2<<20 || c.Log.Level != "debug" ||
-		s.MaxSessions != 9090 || s.IdleStop != 90*time.Second {
-		t.Errorf("config = %+v", c)
+	if s.Count != 9090 || !s.Open || s.Room != 2<<20 || s.Mood != "bad" || s.Wait != 90*time.Second {
+		t.Errorf("shop = %+v", s)
 	}
 }

@@ -1,4 +1,4 @@
-package config
+package document
 
 import (
 	"fmt"
@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 )
+
+// A Size is a number of bytes. In a document it is a number, or a number with a unit: 512KiB, 4MiB, 10MB.
+type Size int64
 
 // units are the units of a Size. The larger ones of each sort come first.
 var units = []struct {

@@ -1,4 +1,4 @@
-package config
+package document
 
 import (
 	"bytes"
@@ -230,7 +230,7 @@ func (r *yamlReader) alias(n *ast.AliasNode) *node {
 	target, ok := r.anchors[name]
 	switch {
 	case !ok:
-		return r.fault(n, "no anchor &"+name+" stands above this", suggest(name, sortedKeys(r.anchors)))
+		return r.fault(n, "no anchor &"+name+" stands above this", Suggest(name, sortedKeys(r.anchors)))
 	case r.open[name]:
 		return r.fault(n, "the alias *"+name+" stands inside its own anchor", "")
 	}

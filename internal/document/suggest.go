@@ -1,4 +1,4 @@
-package config
+package document
 
 import (
 	"maps"
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// suggest returns "did you mean …?" with the name among known that is nearest to word, or nothing when none is near.
-func suggest(word string, known []string) string {
+// Suggest returns "did you mean …?" with the name among known that is nearest to word, or nothing when none is near.
+func Suggest(word string, known []string) string {
 	best, least := "", max(1, len(word)/3)+1
 	for _, k := range known {
 		d := Distance(strings.ToLower(word), strings.ToLower(k))

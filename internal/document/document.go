@@ -1,0 +1,161 @@
+// Package document reads a YAML or JSON file into a struct and says exactly what is wrong with it: every fault at once, each with its
+// line, its column and what to try. It knows no key of any file. What a file may hold is said by the struct's types and tags, and by a
+// Grammar.
+//
+// A document is read in three steps, each of which notes every fault that it finds: bytes become a tree of values with their positions
+// (tree.go, json.go), variables in its texts are expanded (expand.go), and the tree is laid over the struct, which already holds the
+// defaults (decode.go). Nothing of the text is interpreted after it has been parsed. The owner of the struct then looks at it as a whole
+// and notes further faults with Wrong, WrongKey and Missing. The same struct is explained (explain.go) and described as a JSON Schema
+// (schema.go).
+//
+// The tags of a field: yaml names the key (further names, after commas, are also accepted; - leaves the field out), min and max bound a
+// number, enum lists the values of a text, form and key name what texts and keys look like (Grammar.Forms), secret hides a value from
+// Explain (all of it, or what was expanded in it), and later lists the values that are planned but not built. The tag later of a field
+// called _ lists the keys that are. Fields are texts, booleans, int, time.Duration, Size, structs, slices of texts, maps of texts or of
+// slices, and slices of structs, which a document writes as a mapping by name (see Entry).
+package document
+
+import (
+	"bytes"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Grammar is what documents of one sort have in common beyond the tags of their struct. It is not changed once it is in use.
+type Grammar struct {
+	// Forms are the forms that the tags form and key name.
+	Forms map[string]Form
+	// Elsewhere says what to write for keys of other programs' files.
+	Elsewhere map[string]string
+	// Secret lists keys below which all texts are secret: faults do not show them. Keys that speak of tokens, passwords and the like
+	// need not be listed.
+	Secret []string
+}
+
+// An Entry is an element of a slice of structs, under its name in the document. Its struct has a field called Name.
+type Entry interface {
+	// Begin makes it the entry of that name, with its defaults. It is called before what is written there is read.
+	Begin(name string)
+}
+
+// A Source is where a document comes from.
+type Source struct {
+	// Name is the file as faults name it. A document whose name ends in .json or .jsonc is JSON, any other YAML.
+	Name string
+	// Dir is the directory of relative paths in ${file:PATH}.
+	Dir string
+	// Env looks up the variables.
+	Env func(string) (string, bool)
+}
+
+// A Document is what was read: where each value stands and what is wrong so far. One goroutine at a time uses it.
+type Document struct {
+	grammar  *Grammar
+	src      *source
+	root     *node // nil when it could not be parsed
+	faults   Faults
+	origin   map[string]*node    // by path: where a value that was written comes from
+	keys     map[string]position // by path: where its key stands
+	odd      map[string]bool     // by path: mappings with keys that are not known, so that what they lack may be what was meant
+	elements map[string][]string // by the first name of a slice of structs: the paths of its elements, in their order
+}
+
+// Read reads data over into, a pointer to a struct that holds the defaults. What cannot be read leaves them as they are.
+func (g *Grammar) Read(from Source, data []byte, into any) *Document {
+	data = bytes.TrimPrefix(data, []byte("\uFEFF")) // a byte order mark, which some editors write
+	d := &Document{
+		grammar: g, src: newSource(from.Name, data),
+		origin: map[string]*node{}, keys: map[string]position{}, odd: map[string]bool{}, elements: map[string][]string{},
+	}
+	d.root, d.faults = parse(d.src, data)
+	if d.root == nil {
+		return d
+	}
+	x := &expander{src: d.src, env: from.Env, dir: from.Dir}
+	x.tree(d.root, "")
+	d.faults = append(d.faults, x.faults...)
+	d.value(d.root, "", reflect.ValueOf(into).Elem(), attribute{})
+	return d
+}
+
+// parse makes a tree of a document; none when it cannot be parsed.
+func parse(src *source, data []byte) (*node, Faults) {
+	if !utf8.Valid(data) {
+		return nil, Faults{{File: src.name, Message: "the file is not UTF-8 text"}}
+	}
+	if at, why := tooMuch(data); why != "" {
+		return nil, Faults{src.at(at, "", why, "")}
+	}
+	switch strings.ToLower(filepath.Ext(src.name)) {
+	case ".json", ".jsonc":
+		return readJSON(src, data)
+	}
+	return readYAML(src, data)
+}
+
+// Parsed reports whether the document is a tree of values at all.
+func (d *Document) Parsed() bool { return d.root != nil }
+
+// Err returns all faults that were noted, as Faults in the order of the document, or nil.
+func (d *Document) Err() error {
+	if len(d.faults) == 0 {
+		return nil
+	}
+	fs := slices.Clone(d.faults)
+	fs.hide(d.root, d.grammar.Secret)
+	return fs.sorted()
+}
+
+// Written reports whether the document has a value at a path.
+func (d *Document) Written(at string) bool { return d.origin[at] != nil }
+
+// OK reports whether none of the values at these paths has a fault.
+func (d *Document) OK(paths ...string) bool {
+	return !slices.ContainsFunc(paths, func(p string) bool { return d.origin[p] != nil && d.origin[p].broken })
+}
+
+// Odd reports whether the mapping at a path has keys that are not known. What it lacks may be what was meant by them.
+func (d *Document) Odd(at string) bool { return d.odd[at] }
+
+// Element returns the path of element i of the slice of structs whose first name is key: its own name may be another.
+func (d *Document) Element(key string, i int) string {
+	if i < len(d.elements[key]) {
+		return d.elements[key][i]
+	}
+	return index(key, i)
+}
+
+// Origin returns where the value at a path comes from, such as mcp.yaml:3, or nothing if it was not written.
+func (d *Document) Origin(at string) string {
+	n := d.origin[at]
+	if n == nil {
+		return ""
+	}
+	return strings.Join(append(slices.Clone(n.vars), d.src.place(n.at)), ", ")
+}
+
+// Wrong notes what is wrong with the value at a path, or with its key when the value is missing, and what to try. It is silent where a
+// fault has been noted already.
+func (d *Document) Wrong(at, message, hint string) {
+	switch n := d.origin[at]; {
+	case n == nil:
+		d.WrongKey(at, message, hint)
+	case !n.broken:
+		d.fault(n, at, message, hint)
+	}
+}
+
+// WrongKey notes what is wrong with the key at a path, and what to try.
+func (d *Document) WrongKey(at, message, hint string) {
+	d.faults = append(d.faults, d.src.at(d.keys[at], at, message, hint))
+}
+
+// Missing notes that the mapping at a path lacks a key, unless it has one that may be meant.
+func (d *Document) Missing(at, key, hint string) {
+	if !d.odd[at] {
+		d.WrongKey(at, key+" is missing", hint)
+	}
+}
