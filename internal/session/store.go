@@ -17,8 +17,8 @@ import (
 var (
 	// ErrUnknown says that there is no such session, or no longer.
 	ErrUnknown = errors.New("unknown session")
-	// ErrForeign says that the session belongs to another caller.
-	ErrForeign = errors.New("another caller's session")
+	// ErrForeign says that what is asked for belongs to another caller.
+	ErrForeign = errors.New("it belongs to another caller")
 	// ErrFull says that no further session can be opened now.
 	ErrFull = errors.New("too many sessions; try again later")
 	// ErrShare says that the caller has as many sessions as one may have.

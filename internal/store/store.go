@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver named sqlite
@@ -33,6 +34,9 @@ type Store struct {
 // leaves what was committed, and readers do not wait. Another's lock is waited for
 // 1.5 seconds, within the time that the audit gives a try.
 var pragmas = []string{"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(1500)", "foreign_keys(1)"}
+
+// migrating is how long bringing the tables up to date is tried again.
+const migrating = 3 * time.Second
 
 // Open opens the SQLite database at path, makes it and its directory where there
 // is none, and brings its tables up to date.
@@ -82,10 +86,24 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("bringing its tables up to date: %w", err)
+	// Of instances that start at once, one makes a table, and the others fail at it
+	// and find it at a later try.
+	again := time.NewTicker(migrating / 100)
+	defer again.Stop()
+	over := time.Now().Add(migrating)
+	for {
+		_, err := provider.Up(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil || time.Now().After(over) {
+			return fmt.Errorf("bringing its tables up to date: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-again.C:
+		}
 	}
-	return nil
 }
 
 // Close closes the database.
