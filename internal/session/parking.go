@@ -70,7 +70,8 @@ type Parking[T any] struct {
 	// waiting is how many calls wait, of each caller and in all.
 	waiting map[string]int
 	total   int
-	closed  bool
+	// draining says that nothing is parked any more, closed that nothing runs either.
+	draining, closed bool
 }
 
 type parkingID [16]byte
@@ -128,6 +129,16 @@ func (p *Parking[T]) Close() {
 	p.running.Wait()
 }
 
+// Drain lets every parked call expire and parks no further one.
+func (p *Parking[T]) Drain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.draining = true
+	for at := p.front(); at != nil; at = p.front() {
+		p.expire(at)
+	}
+}
+
 // Park holds a call for a caller. Digest says what the token is good for: the
 // method, the name and the arguments of the call. The error is ErrCrowded, or
 // ErrLost once the Parking is closed.
@@ -138,7 +149,7 @@ func (p *Parking[T]) Park(caller string, digest []byte, call T) (Slot, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.closed:
+	case p.closed || p.draining:
 		return Slot{}, ErrLost
 	case p.waiting[caller] >= p.PerCaller || len(p.places) >= p.Max:
 		return Slot{}, ErrCrowded
