@@ -3,6 +3,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"fmt"
@@ -24,6 +25,8 @@ type Key struct {
 	Scopes []string
 	// Admin lets the holder run the gate: see how its servers are and start them again.
 	Admin bool
+	// Naming is the form of names that the holder is shown; empty leaves it open.
+	Naming mcp.Naming
 }
 
 // Options are what New makes an Access of.
@@ -73,7 +76,7 @@ func New(o Options) (*Access, error) {
 			return nil, err
 		}
 		named[key.Name] = true
-		a.keys[key.Hash] = &holder{key.Hash, mcp.Caller{ID: key.Name, View: view, Admin: key.Admin}}
+		a.keys[key.Hash] = &holder{key.Hash, mcp.Caller{ID: key.Name, View: view, Admin: key.Admin, Naming: key.Naming}}
 	}
 	return a, nil
 }
@@ -174,17 +177,17 @@ func authorize(call *mcp.Call) error {
 		return nil
 	}
 	kind, name, ok := mcp.ParseRef(call.Member("ref"))
-	if ok && !view.Sees(kind, name) { // what is not a reference is refused where it is looked up
+	if ok && !view.Sees(kind, cmp.Or(call.Name, name)) { // what is not a reference is refused where it is looked up
 		return mcp.Absent(kind, name, call.Revision)
 	}
 	return nil
 }
 
 // Absent returns the error of a call for something that does not exist, or that
-// its caller may not see: there is no difference.
+// its caller may not see: there is no difference. It says the name as the client did.
 func Absent(call *mcp.Call) *mcp.Error {
 	method, _ := mcp.MethodByName(call.Method)
-	return mcp.Absent(method.Kind, call.Name, call.Revision)
+	return mcp.Absent(method.Kind, cmp.Or(call.Asked, call.Name), call.Revision)
 }
 
 // Unused returns the entries of scopes that name nothing, as "scope: entry", in

@@ -23,10 +23,10 @@ func TestListsShowExactlyWhatMayBeUsed(t *testing.T) {
 		view, listing := scopes(t, random, names)
 		for kind, list := range map[mcp.Kind]string{mcp.Tool: "tools", mcp.Prompt: "prompts", mcp.Resource: "resources", mcp.Template: "resourceTemplates"} {
 			for _, rev := range []*mcp.Revision{mcp.Latest(), mcp.LatestLegacy()} {
-				shown := shownIn(c.List(kind, view, rev).Value, list)
+				shown := shownIn(c.List(kind, view, rev, mcp.FullNames).Value, list)
 				for _, name := range slices.Concat(names, shown) {
 					e, found := c.Lookup(kind, name)
-					if kind == mcp.Resource && found && !slices.Contains(shownIn(c.List(kind, everything(), rev).Value, list), e.Name) {
+					if kind == mcp.Resource && found && !slices.Contains(shownIn(c.List(kind, everything(), rev, mcp.FullNames).Value, list), e.Name) {
 						continue // found by a template: nobody lists it
 					}
 					usable := found && view.Sees(kind, name)

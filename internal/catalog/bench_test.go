@@ -23,8 +23,8 @@ func many(n int) *mcp.Listing {
 func TestListAllocatesNothing(t *testing.T) {
 	c := Build([]Source{{Server: "s", Prefix: "s", Listing: many(1000)}}, Options{})
 	view := &mcp.View{ID: "v", Allow: func(mcp.Kind, string) bool { return true }}
-	c.List(mcp.Tool, view, mcp.Latest())
-	if n := testing.AllocsPerRun(100, func() { c.List(mcp.Tool, view, mcp.Latest()) }); n != 0 {
+	c.List(mcp.Tool, view, mcp.Latest(), mcp.FullNames)
+	if n := testing.AllocsPerRun(100, func() { c.List(mcp.Tool, view, mcp.Latest(), mcp.FullNames) }); n != 0 {
 		t.Errorf("%v allocations in the second list", n)
 	}
 	if n := testing.AllocsPerRun(100, func() { c.Lookup(mcp.Tool, "s.tool_500") }); n != 0 {
@@ -47,7 +47,7 @@ func BenchmarkListOfThousandAgain(b *testing.B) {
 	view := &mcp.View{ID: "v", Allow: func(mcp.Kind, string) bool { return true }}
 	b.ReportAllocs()
 	for b.Loop() {
-		c.List(mcp.Tool, view, mcp.Latest())
+		c.List(mcp.Tool, view, mcp.Latest(), mcp.FullNames)
 	}
 }
 
@@ -56,7 +56,7 @@ func BenchmarkListOfThousandFirst(b *testing.B) {
 	view := &mcp.View{Allow: func(mcp.Kind, string) bool { return true }} // without an ID nothing is kept
 	b.ReportAllocs()
 	for b.Loop() {
-		c.List(mcp.Tool, view, mcp.Latest())
+		c.List(mcp.Tool, view, mcp.Latest(), mcp.FullNames)
 	}
 }
 

@@ -9,7 +9,6 @@ package catalog
 import (
 	"bytes"
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,8 +48,11 @@ type Source struct {
 type Entry struct {
 	// Kind is what it is. An entry of kind Resource that was found by a template is a resource.
 	Kind mcp.Kind
-	// Name is what clients call it: a name, a URI, or a template of URIs.
+	// Name is what it is called: a full name, a URI, or a template of URIs.
 	Name string
+	// Short is the short form of a tool's or prompt's name, often the same. It is
+	// empty where there is none to be had, and for resources and templates.
+	Short string
 	// Dest is where a call of it goes.
 	Dest mcp.Destination
 	// Raw is the element as the server sent it but for the name.
@@ -77,9 +79,9 @@ type Warning struct {
 // A Catalog answers what there is and what each client may see of it. It is
 // immutable and safe for concurrent use.
 type Catalog struct {
-	entries   [kinds][]*Entry // in the order in which they are listed
-	names     [kinds]map[string]*Entry
-	templates []*template // the most specific first
+	entries   [kinds][]*Entry         // in the order in which they are listed
+	names     [kinds]map[string]named // by every form of their names
+	templates []*template             // the most specific first
 	summary   summary
 	warnings  []Warning
 	options   Options
@@ -102,18 +104,22 @@ func Build(sources []Source, o Options) *Catalog {
 			claims = c.read(claims, &sources[i], kind)
 		}
 		c.settle(kind, claims)
+		if kind == mcp.Tool || kind == mcp.Prompt {
+			c.shorten(kind)
+		}
 	}
 	c.compileTemplates()
 	return c
 }
 
-// Lookup returns the entry that clients know by that name. A URI that no server
-// lists belongs to the most specific template that it fits.
+// Lookup returns the entry with that full name or URI: it finds nothing by a short
+// name, so that what was authorized is what is found. A URI that no server lists
+// belongs to the most specific template that it fits.
 func (c *Catalog) Lookup(kind mcp.Kind, name string) (*Entry, bool) {
 	if kind >= kinds {
 		return nil, false
 	}
-	if e, ok := c.names[kind][name]; ok {
+	if e := c.names[kind][name].entry; e != nil && e.Name == name {
 		return e, true
 	}
 	if kind == mcp.Resource {
@@ -123,14 +129,15 @@ func (c *Catalog) Lookup(kind mcp.Kind, name string) (*Entry, bool) {
 }
 
 // Ref returns what a completion/complete refers to: a prompt by its name, or a
-// template or a resource by its URI. Ref is the request's "ref" as it came.
-func (c *Catalog) Ref(ref []byte) (*Entry, *mcp.Error) {
+// template or a resource by its URI. Ref is the request's "ref" as it came; full is
+// the prompt's full name if the ref may have another form of it, else empty.
+func (c *Catalog) Ref(ref []byte, full string) (*Entry, *mcp.Error) {
 	kind, name, ok := mcp.ParseRef(ref)
 	if !ok {
 		return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments,
 			"ref must be a prompt with a name or a resource with a uri")
 	}
-	e, ok := c.Lookup(kind, name)
+	e, ok := c.Lookup(kind, cmp.Or(full, name))
 	if !ok && kind == mcp.Template {
 		e, ok = c.Lookup(mcp.Resource, name)
 	}
@@ -140,20 +147,12 @@ func (c *Catalog) Ref(ref []byte) (*Entry, *mcp.Error) {
 	return e, nil
 }
 
-// Matches reports whether a name of that kind fits the pattern.
+// Matches reports whether a full name of that kind fits the pattern.
 func (c *Catalog) Matches(kind mcp.Kind, pattern string) bool {
 	if kind >= kinds {
 		return false
 	}
-	if !strings.Contains(pattern, "*") {
-		return c.names[kind][pattern] != nil
-	}
-	for name := range maps.Keys(c.names[kind]) {
-		if mcp.Match(pattern, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.entries[kind], func(e *Entry) bool { return mcp.Match(pattern, e.Name) })
 }
 
 // Same reports whether c and other, which may be nil, list the same things of
@@ -167,7 +166,7 @@ func (c *Catalog) Same(kind mcp.Kind, other *Catalog) bool {
 		return false
 	}
 	return slices.EqualFunc(c.entries[kind], other.entries[kind], func(a, b *Entry) bool {
-		return a.Name == b.Name && a.Dest.Server == b.Dest.Server && a.hidden == b.hidden && bytes.Equal(a.Raw, b.Raw)
+		return a.Name == b.Name && a.Short == b.Short && a.Dest.Server == b.Dest.Server && a.hidden == b.hidden && bytes.Equal(a.Raw, b.Raw)
 	})
 }
 

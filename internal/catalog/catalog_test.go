@@ -152,7 +152,7 @@ func TestOrderOfArrival(t *testing.T) {
 		if diff := cmp.Diff(where(whole, mcp.Tool), where(got, mcp.Tool)); diff != "" {
 			t.Fatalf("another order, another catalogue (-first +this):\n%s", diff)
 		}
-		if !got.Same(mcp.Tool, whole) || string(got.List(mcp.Tool, everything, mcp.Latest()).Value) != string(whole.List(mcp.Tool, everything, mcp.Latest()).Value) {
+		if !got.Same(mcp.Tool, whole) || string(got.List(mcp.Tool, everything, mcp.Latest(), mcp.FullNames).Value) != string(whole.List(mcp.Tool, everything, mcp.Latest(), mcp.FullNames).Value) {
 			t.Fatal("another order, another list")
 		}
 	}
@@ -221,17 +221,17 @@ func TestRelayOfElements(t *testing.T) {
 		t.Errorf("Raw = %s", got)
 	}
 	legacy := `{"tools":[{"title":"\u00e9","n\u0061me" : "s.x","big":9007199254740993.10,"x-vendor":{"a":[1,  2]},"inputSchema":{"type":"object"},"execution":{"taskSupport":"optional"}}]}`
-	if diff := cmp.Diff(legacy, string(c.List(mcp.Tool, everything, mcp.LatestLegacy()).Value)); diff != "" {
+	if diff := cmp.Diff(legacy, string(c.List(mcp.Tool, everything, mcp.LatestLegacy(), mcp.FullNames).Value)); diff != "" {
 		t.Errorf("legacy (-want +got):\n%s", diff)
 	}
 	modern := `{"resultType":"complete","tools":[{"title":"\u00e9","n\u0061me" : "s.x","big":9007199254740993.10,"x-vendor":{"a":[1,  2]},"inputSchema":{"type":"object"},"outputSchema":{"type":"array"}}],` +
 		`"ttlMs":0,"cacheScope":"public","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"sumun"}}}`
-	if diff := cmp.Diff(modern, string(c.List(mcp.Tool, everything, mcp.Latest()).Value)); diff != "" {
+	if diff := cmp.Diff(modern, string(c.List(mcp.Tool, everything, mcp.Latest(), mcp.FullNames).Value)); diff != "" {
 		t.Errorf("modern (-want +got):\n%s", diff)
 	}
 	// What a modern server says of execution is its own affair.
 	c = Build([]Source{{Server: "s", Listing: &mcp.Listing{Revision: mcp.Latest(), Tools: [][]byte{[]byte(raw)}}}}, Options{})
-	if got := string(c.List(mcp.Tool, everything, mcp.Latest()).Value); !strings.Contains(got, raw) {
+	if got := string(c.List(mcp.Tool, everything, mcp.Latest(), mcp.FullNames).Value); !strings.Contains(got, raw) {
 		t.Errorf("modern to modern = %s", got)
 	}
 }
@@ -260,7 +260,7 @@ func TestListsFollowTheView(t *testing.T) {
 		{mcp.Template + 1, everything, ``},
 	}
 	for _, tt := range tests {
-		if got := string(c.List(tt.kind, tt.view, mcp.Latest()).Value); got != tt.want {
+		if got := string(c.List(tt.kind, tt.view, mcp.Latest(), mcp.FullNames).Value); got != tt.want {
 			t.Errorf("List(%d) = %s\nwant %s", tt.kind, got, tt.want)
 		}
 	}
@@ -279,13 +279,13 @@ func TestPagesAreRenderedOnceAndBounded(t *testing.T) {
 						t.Errorf("view %s was rendered twice", id)
 					}
 					return true
-				}}, mcp.Latest())
+				}}, mcp.Latest(), mcp.FullNames)
 			}
 		})
 	}
 	all.Wait()
 	for i := range 2 * maxPages {
-		c.List(mcp.Tool, &mcp.View{ID: fmt.Sprint("n", i)}, mcp.Latest())
+		c.List(mcp.Tool, &mcp.View{ID: fmt.Sprint("n", i)}, mcp.Latest(), mcp.FullNames)
 	}
 	if n := len(c.pages.kept); n > maxPages {
 		t.Errorf("%d pages are kept, want at most %d", n, maxPages)
@@ -380,7 +380,7 @@ func TestRef(t *testing.T) {
 		{``, "", "ref must be"},
 	}
 	for _, tt := range tests {
-		e, err := c.Ref([]byte(tt.ref))
+		e, err := c.Ref([]byte(tt.ref), "")
 		switch {
 		case err != nil:
 			if tt.fail == "" || !strings.HasPrefix(err.Message, tt.fail) || err.Code != mcp.CodeInvalidParams {
@@ -485,14 +485,14 @@ func FuzzBuild(f *testing.F) {
 		c := Build([]Source{{Server: "a", Listing: l}, {Server: "b", Prefix: "b", HTTP: true, Listing: l}, {Server: "c", Own: true, Listing: l}}, Options{})
 		for kind := range kinds {
 			for _, rev := range mcp.Revisions() {
-				list := c.List(kind, everything, rev).Value
+				list := c.List(kind, everything, rev, mcp.FullNames).Value
 				if err := scanner.Value(list); err != nil {
 					t.Fatalf("List(%d) = %s: %v", kind, list, err)
 				}
 				n := 0
 				for element := range wire.Elements(wire.Get(list, shelves[kind].member)) {
 					n++
-					if name := text(element, shelves[kind].name); c.names[kind][name] == nil {
+					if name := text(element, shelves[kind].name); c.names[kind][name].entry == nil {
 						t.Errorf("%q is listed but not found", name)
 					}
 				}

@@ -25,6 +25,7 @@ type pages struct {
 type pageKey struct {
 	kind  mcp.Kind
 	form  form
+	short bool // with short names
 	whole bool
 	view  string
 }
@@ -47,13 +48,14 @@ func formOf(r *mcp.Revision) form {
 func (p *pages) init() { p.kept = map[pageKey]*page{} }
 
 // List returns the complete result of a list method: everything of that kind that
-// the view lists, in the form of the revision. The result is shared and must not
-// be changed.
-func (c *Catalog) List(kind mcp.Kind, view *mcp.View, rev *mcp.Revision) *mcp.Result {
+// the view lists, in the form of the revision and with names of that form. The view
+// judges by full names. The result is shared and must not be changed.
+func (c *Catalog) List(kind mcp.Kind, view *mcp.View, rev *mcp.Revision, naming mcp.Naming) *mcp.Result {
 	if kind >= kinds {
 		return mcp.Own(nil)
 	}
 	key := pageKey{kind: kind, form: formOf(rev)}
+	key.short = naming == mcp.ShortNames && (kind == mcp.Tool || kind == mcp.Prompt)
 	switch {
 	case view == nil || view.ID == "" && !view.Whole:
 		return c.render(key, view) // nothing to keep it under
@@ -125,7 +127,7 @@ func (c *Catalog) render(key pageKey, view *mcp.View) *mcp.Result {
 // write writes the list.
 func (c *Catalog) write(key pageKey, view *mcp.View) []byte {
 	f := key.form
-	shown, size := c.shown(key.kind, view)
+	shown, size := c.shown(key, view)
 	dst := make([]byte, 0, size+256+len(c.options.ServerInfo))
 	dst = append(dst, '{')
 	if f.resultType {
@@ -136,7 +138,7 @@ func (c *Catalog) write(key pageKey, view *mcp.View) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = e.appendIn(dst, f)
+		dst = e.appendIn(dst, e.raw(key.short), f)
 	}
 	dst = append(dst, ']')
 	if f.cacheHints {
@@ -149,10 +151,10 @@ func (c *Catalog) write(key pageKey, view *mcp.View) []byte {
 	return append(dst, '}')
 }
 
-// shown returns the entries that the view lists, and how many bytes they need.
-func (c *Catalog) shown(kind mcp.Kind, view *mcp.View) (shown []*Entry, size int) {
-	for _, e := range c.entries[kind] {
-		if view.Lists(e.Kind, e.Name) {
+// shown returns the entries that the view lists, and about how many bytes they need.
+func (c *Catalog) shown(key pageKey, view *mcp.View) (shown []*Entry, size int) {
+	for _, e := range c.entries[key.kind] {
+		if view.Lists(e.Kind, e.Name) && !(key.short && e.Short == "") {
 			shown = append(shown, e)
 			size += len(e.Raw) + len(",")
 		}
@@ -168,24 +170,32 @@ func cacheScope(view *mcp.View) string {
 	return "private"
 }
 
-// appendIn appends the element without what clients of that form must not get.
-func (e *Entry) appendIn(dst []byte, f form) []byte {
+// raw returns the element with its full or its short name.
+func (e *Entry) raw(short bool) []byte {
+	if !short || e.Short == e.Name {
+		return e.Raw
+	}
+	return renamed(e.Raw, shelves[e.Kind].name, e.Short)
+}
+
+// appendIn appends the element, given as raw, without what clients of that form must not get.
+func (e *Entry) appendIn(dst, raw []byte, f form) []byte {
 	output := e.hidden.output && !f.anyStructured
 	execution := e.hidden.execution && f.stateless
 	if !output && !execution {
-		return append(dst, e.Raw...)
+		return append(dst, raw...)
 	}
 	dst = append(dst, '{')
 	start := len(dst)
-	for m := range wire.MemberSpans(e.Raw) {
-		key := e.Raw[m.Key.Start:m.Key.End]
+	for m := range wire.MemberSpans(raw) {
+		key := raw[m.Key.Start:m.Key.End]
 		if output && wire.KeyEqual(key, "outputSchema") || execution && wire.KeyEqual(key, "execution") {
 			continue
 		}
 		if len(dst) > start {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, e.Raw[m.Key.Start-1:m.Value.End]...)
+		dst = append(dst, raw[m.Key.Start-1:m.Value.End]...)
 	}
 	return append(dst, '}')
 }

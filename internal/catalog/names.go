@@ -48,10 +48,10 @@ func newClaim(s *Source, e *Entry) *claim {
 	if s.Prefix != "" {
 		cl.plain = legal(s.Prefix + "." + cl.plain)
 		if len(cl.plain) > maxName {
-			cl.plain = withSuffix(cl.plain, suffix)
+			cl.plain = withSuffix(cl.plain, suffix, maxName)
 		}
 	}
-	cl.suffixed = withSuffix(cl.plain, suffix)
+	cl.suffixed = withSuffix(cl.plain, suffix, maxName)
 	return cl
 }
 
@@ -76,8 +76,9 @@ func looksSuffixed(name string) bool {
 	return strings.Trim(name[at+len(suffixMark):], "0123456789abcdef") == ""
 }
 
-func withSuffix(name, suffix string) string {
-	keep := min(len(name), maxName-len(suffix))
+// withSuffix returns the name with the suffix, cut before it to at most that many bytes in all.
+func withSuffix(name, suffix string, most int) string {
+	keep := min(len(name), most-len(suffix))
 	return strings.ToValidUTF8(name[:keep], "") + suffix
 }
 
@@ -98,7 +99,7 @@ func (c *Catalog) settle(kind mcp.Kind, claims []*claim) {
 	if kind == mcp.Tool || kind == mcp.Prompt {
 		contest(claims)
 	}
-	taken := make(map[string]*Entry, len(claims))
+	taken := make(map[string]named, len(claims))
 	for _, own := range [...]bool{true, false} {
 		for _, cl := range claims {
 			if cl.own == own {
@@ -109,7 +110,7 @@ func (c *Catalog) settle(kind mcp.Kind, claims []*claim) {
 	c.names[kind] = taken
 	c.entries[kind] = make([]*Entry, 0, len(taken))
 	for _, cl := range claims {
-		if taken[cl.entry.Name] == cl.entry {
+		if taken[cl.entry.Name].entry == cl.entry {
 			c.entries[kind] = append(c.entries[kind], cl.entry)
 		}
 	}
@@ -145,7 +146,7 @@ func contest(claims []*claim) {
 }
 
 // give gives the claim its name, unless that is taken.
-func (c *Catalog) give(taken map[string]*Entry, cl *claim) {
+func (c *Catalog) give(taken map[string]named, cl *claim) {
 	e, name := cl.entry, cl.plain
 	if cl.contested {
 		name = cl.suffixed
@@ -155,14 +156,14 @@ func (c *Catalog) give(taken map[string]*Entry, cl *claim) {
 		warn("left out: another one has the same name with the same suffix")
 		return
 	}
-	if other := taken[name]; other != nil {
+	if other := taken[name].entry; other != nil {
 		warn("left out: " + other.Dest.Server + " has that name or URI already")
 		return
 	}
 	if name != cl.plain {
 		warn(cl.plain + " is not its alone, so it is offered as " + name)
 	}
-	taken[name] = e
+	taken[name] = named{entry: e}
 	e.Name = name
 	if name != e.Dest.Name {
 		e.Raw = renamed(e.Raw, shelves[e.Kind].name, name)

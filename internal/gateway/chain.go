@@ -13,6 +13,7 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		g.record,             // so that refusals, panics and timeouts are on record too
 		g.recover,            // a bug in one call must not end the others
 		refuse,               // what the door refused goes no further
+		g.fullNames,          // scopes and the record know full names only
 		a.Middleware,         // who may do this?
 	)
 }

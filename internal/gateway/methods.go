@@ -96,7 +96,7 @@ func list(kind mcp.Kind) answerer {
 		if cursor := call.Member("cursor"); cursor != nil {
 			return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "unknown cursor: the list comes in one page")
 		}
-		return reply.Done(ctx, g.settle(ctx, call).List(kind, call.Caller.View, call.Revision))
+		return reply.Done(ctx, g.settle(ctx, call).List(kind, call.Caller.View, call.Revision, g.naming(call)))
 	}
 }
 

@@ -53,7 +53,7 @@ func (g *Gateway) readResource(ctx context.Context, call *mcp.Call, reply mcp.Re
 
 // complete sends the call to the server that has the prompt or template.
 func (g *Gateway) complete(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	entry, err := g.settle(ctx, call).Ref(call.Member("ref"))
+	entry, err := g.settle(ctx, call).Ref(call.Member("ref"), call.Name)
 	if err != nil {
 		return err
 	}

@@ -26,10 +26,13 @@ type Call struct {
 
 	// Method is the JSON-RPC method in the words of the standard.
 	Method string
-	// Name is the tool's or prompt's name or the resource's URI, as the client
-	// wrote it. It is decided on here and put back into the message on the way
-	// out, so that what was allowed and what is forwarded cannot differ.
+	// Name is the tool's or prompt's name or the resource's URI. The door fills in
+	// what the client wrote; the hall puts the full name in the place of a short one
+	// before anything is decided. It is decided on here and put back into the message
+	// on the way out, so that what was allowed and what is forwarded cannot differ.
 	Name string
+	// Asked is the name as the client wrote it, where Name has come to be another.
+	Asked string
 	// Request is the message as it came. It is valid until Handle returns.
 	Request *wire.Message
 	// Header holds the Mcp-Param-* and trace headers of an HTTP request.
@@ -90,8 +93,7 @@ func (c *Call) Asks() bool {
 // sessions of its own and its subscriptions are kept under its ID and dropped
 // when it ends.
 type Session struct {
-	// ID is unique among the sessions of this instance, and secret: who knows it
-	// and is its caller may use it.
+	// ID is unique, and no secret: what a client shows is a sealed token that holds it.
 	ID string
 }
 
@@ -101,6 +103,8 @@ type Caller struct {
 	ID string
 	// View is what the caller may see and use.
 	View *View
+	// Naming is the form of names that the caller's key asks for, or empty.
+	Naming Naming
 	// Admin says that the caller may run the gate itself (scope admin:gate).
 	Admin bool
 }
