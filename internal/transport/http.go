@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -206,6 +205,9 @@ func (h *httpConn) readJSON(c *exchange, resp *http.Response) (*Answer, error) {
 		a.Release()
 		return nil, h.unread(err)
 	}
+	if isBatch(h.revision, a.buf) {
+		return h.answerAmong(c, a)
+	}
 	if err := a.scan(scanner); err != nil {
 		defer a.Release()
 		h.s.foul(a.buf, err)
@@ -253,50 +255,12 @@ func (h *httpConn) refused(c *exchange, resp *http.Response) (*Answer, error) {
 		return a, h.sessionIn(a)
 	}
 	defer a.Release()
-	return nil, h.status(resp, a.buf)
-}
-
-// A statusError is an HTTP status that is not an answer.
-type statusError struct {
-	status int
-	err    *mcp.Error
-}
-
-// Error returns the message for the client.
-func (e *statusError) Error() string { return e.err.Error() }
-
-// Unwrap returns the error for the client.
-func (e *statusError) Unwrap() error { return e.err }
-
-func (h *httpConn) status(resp *http.Response, body []byte) error {
-	what := fmt.Sprintf("server %q answered HTTP %d %s", h.s.target.Name, resp.StatusCode, http.StatusText(resp.StatusCode))
-	switch code := resp.StatusCode; {
-	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		what += ": it refuses the credentials that are configured for it"
-	case code >= 300 && code < 400:
-		what += ": it redirects to " + shorten(resp.Header.Get("Location")) + ", which is not followed; configure that URL"
-	case code < 300:
-		what += " without an answer"
-	case len(body) > 0 && strings.HasPrefix(media(resp.Header.Get(headerContent)), "text/plain"):
-		what += ": " + shorten(string(body))
-	}
-	return &statusError{resp.StatusCode, upstream("%s", what)}
-}
-
-// shorten returns text of a server so that it fits into an error.
-func shorten(text string) string {
-	const most = 200
-	text = strings.ToValidUTF8(strings.TrimSpace(text), "\uFFFD")
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
+	return nil, h.s.status(resp, a.buf)
 }
 
 // broken tells that no response came. The session is lost with a server to which there is no connection.
 func (h *httpConn) broken(ctx context.Context, err error) error {
-	dial, ok := errors.AsType[*net.OpError](err)
-	sent := !ok || dial.Op != "dial"
+	sent := !isUnsent(err)
 	e := lost(sent, "server %q cannot be reached: %v", h.s.target.Name, err)
 	if !sent && ctx.Err() == nil {
 		return h.lost(e)
@@ -317,15 +281,7 @@ func (h *httpConn) cancelled(c *exchange) {
 	if h.revision == nil || h.revision.Stateless || h.ctx.Err() != nil {
 		return
 	}
-	h.s.table.forget(c.id)
-	body := h.s.cancellation(c.id)
-	h.s.calls.Go(func() { // this call is one of them, so that nobody has waited for them yet
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), courtesy)
-		defer cancel()
-		if err := h.send(ctx, mcp.NoticeCancelled, body); err != nil {
-			h.s.log.LogAttrs(ctx, slog.LevelDebug, "cancellation not sent", slog.Any("error", err))
-		}
-	})
+	h.s.tellCancelled(h.ctx, c)
 }
 
 func (h *httpConn) send(ctx context.Context, method string, body *buffer) error {
@@ -341,7 +297,7 @@ func (h *httpConn) send(ctx context.Context, method string, body *buffer) error 
 	if resp.StatusCode == http.StatusNotFound && h.session != "" {
 		return h.forgotten()
 	}
-	return h.status(resp, nil)
+	return h.s.status(resp, nil)
 }
 
 // header returns the headers of a request with a body. Requests share them, so they must not be changed.

@@ -30,7 +30,8 @@ func attach(ctx context.Context, s *Session) (conn, error) {
 	return newPipe(s, l), nil
 }
 
-func (l *inproc) read() ([]byte, error) {
+// Next returns what the server said.
+func (l *inproc) Next() ([]byte, error) {
 	select {
 	case m := <-l.out:
 		return jsonrpc.EncodeMessage(m)
@@ -39,7 +40,8 @@ func (l *inproc) read() ([]byte, error) {
 	}
 }
 
-func (l *inproc) write(message []byte) error {
+// Send hands a message to the server.
+func (l *inproc) Send(message []byte) error {
 	m, err := jsonrpc.DecodeMessage(message)
 	if err != nil {
 		return err
@@ -52,8 +54,8 @@ func (l *inproc) write(message []byte) error {
 	}
 }
 
-// close ends the line. The SDK cancels what its handlers do; for one that does not obey it does not wait.
-func (l *inproc) close() {
+// Close ends the line. The SDK cancels what its handlers do; for one that does not obey it does not wait.
+func (l *inproc) Close() {
 	l.shut()
 	gone := make(chan struct{})
 	go func() {
@@ -70,7 +72,8 @@ func (l *inproc) close() {
 
 func (l *inproc) shut() { l.end.Do(func() { close(l.ended) }) }
 
-func (l *inproc) epitaph() string { return "" }
+// Epitaph returns nothing: such a server ends with us.
+func (l *inproc) Epitaph() string { return "" }
 
 // insideEnd is the end of an inproc that the SDK holds: its transport and its connection.
 type insideEnd struct{ l *inproc }

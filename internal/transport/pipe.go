@@ -11,15 +11,20 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// A line carries whole messages both ways, one at a time: one goroutine reads, one writes.
-type line interface {
-	// read returns the next message, which is valid until the next read; wire.ErrTooLong for one that was skipped.
-	read() ([]byte, error)
-	write(message []byte) error
-	// close ends the line, which also ends read and write, and is bounded in time.
-	close()
-	// epitaph tells why the line has ended by itself. It may wait a moment to find out.
-	epitaph() string
+// An inlet brings the messages of a server, one after the other.
+type inlet interface {
+	// Next returns the next message, which is valid until the next call; wire.ErrTooLong for one that was skipped.
+	Next() ([]byte, error)
+	// Close ends the line, which also ends Next and Send, and is bounded in time.
+	Close()
+	// Epitaph tells why the line has ended by itself. It may wait a moment to find out.
+	Epitaph() string
+}
+
+// A duplex also takes messages, one after the other, which it does not keep.
+type duplex interface {
+	inlet
+	Send(message []byte) error
 }
 
 // mostQueued bounds what waits to be written, and what waits for who takes unasked messages.
@@ -28,12 +33,13 @@ const mostQueued = 256
 // A pipe carries many calls over one line, told apart by our ids.
 type pipe struct {
 	s        *Session
-	line     line
+	line     inlet
 	revision atomic.Pointer[mcp.Revision] // set while the reader reads
 
 	out     chan *buffer // to the writer, which owns the line's other end
 	unasked chan *Answer // to who takes notifications that belong to no call
 	work    sync.WaitGroup
+	after   func() // what is left to do when the line is closed
 
 	lose sync.Once
 	gone chan struct{}
@@ -41,13 +47,17 @@ type pipe struct {
 }
 
 // newPipe starts to read and write the line.
-func newPipe(s *Session, l line) *pipe {
-	p := &pipe{
-		s: s, line: l, gone: make(chan struct{}),
-		out: make(chan *buffer, mostQueued), unasked: make(chan *Answer, mostQueued),
-	}
+func newPipe(s *Session, l duplex) *pipe {
+	p := newReader(s, l)
+	p.out = make(chan *buffer, mostQueued)
+	p.work.Go(func() { p.write(l) })
+	return p
+}
+
+// newReader starts to read the line. How messages are sent is left to who embeds the pipe.
+func newReader(s *Session, l inlet) *pipe {
+	p := &pipe{s: s, line: l, gone: make(chan struct{}), unasked: make(chan *Answer, mostQueued), after: func() {}}
 	p.work.Go(p.read)
-	p.work.Go(p.write)
 	p.work.Go(p.tell)
 	return p
 }
@@ -75,27 +85,45 @@ func (p *pipe) lost(why error) {
 
 func (p *pipe) close(context.Context) {
 	p.lost(lost(false, "the session with server %q was closed", p.s.target.Name))
-	p.line.close()
+	p.line.Close()
 	p.s.calls.Wait()
 	p.work.Wait()
+	p.after()
 }
 
 // call writes a request and waits for the answer.
 func (p *pipe) call(ctx context.Context, c *exchange, body *buffer) (*Answer, error) {
-	c.wake = make(chan struct{}, 1)
-	p.s.table.add(c)
+	p.expect(c)
 	defer p.s.table.take(c.id)
 	if err := p.send(ctx, c.method, body); err != nil {
 		return nil, err
 	}
+	a, err := p.await(ctx, c, nil)
+	if err != nil && ctx.Err() != nil {
+		p.cancelled(c)
+	}
+	return a, err
+}
+
+// expect prepares for the messages that belong to a call. Who calls it takes the call from the table at the end.
+func (p *pipe) expect(c *exchange) {
+	c.wake = make(chan struct{}, 1)
+	p.s.table.add(c)
+}
+
+// await waits for the answer, or for an error of who sends the request meanwhile.
+func (p *pipe) await(ctx context.Context, c *exchange, sent <-chan error) (*Answer, error) {
 	for {
 		select {
 		case <-c.wake:
 			if a := p.deliver(c); a != nil {
 				return a, nil
 			}
+		case err := <-sent:
+			if sent = nil; err != nil {
+				return nil, err
+			}
 		case <-ctx.Done():
-			p.cancelled(c)
 			return nil, ctx.Err()
 		case <-p.gone:
 			if a := p.deliver(c); a != nil {
@@ -161,11 +189,11 @@ func (p *pipe) send(ctx context.Context, _ string, body *buffer) error {
 }
 
 // write is the goroutine that owns the writing end of the line.
-func (p *pipe) write() {
+func (p *pipe) write(l duplex) {
 	for {
 		select {
 		case b := <-p.out:
-			err := p.line.write(b.bytes)
+			err := l.Send(b.bytes)
 			b.release()
 			if err != nil {
 				p.lost(p.obituary(err))
@@ -180,7 +208,7 @@ func (p *pipe) write() {
 // read is the goroutine that owns the reading end of the line. It never waits for anyone.
 func (p *pipe) read() {
 	for {
-		data, err := p.line.read()
+		data, err := p.line.Next()
 		switch {
 		case err == nil:
 			p.s.split(p.revision.Load(), data, p.message)
@@ -195,7 +223,7 @@ func (p *pipe) read() {
 
 // obituary tells why the line has ended.
 func (p *pipe) obituary(err error) error {
-	if why := p.line.epitaph(); why != "" {
+	if why := p.line.Epitaph(); why != "" {
 		return lost(true, "server %q has ended: %s", p.s.target.Name, why)
 	}
 	return lost(true, "the line to server %q broke: %v", p.s.target.Name, err)

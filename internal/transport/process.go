@@ -24,9 +24,11 @@ func startProcess(s *Session) (conn, error) {
 	return newPipe(s, &process{child: child, lines: wire.NewLineReader(child, s.target.MaxMessage)}), nil
 }
 
-func (p *process) read() ([]byte, error) { return p.lines.Next() }
+// Next returns the next line.
+func (p *process) Next() ([]byte, error) { return p.lines.Next() }
 
-func (p *process) write(message []byte) error {
+// Send writes a line.
+func (p *process) Send(message []byte) error {
 	p.buf = wire.AppendLine(p.buf[:0], message)
 	_, err := p.child.Write(p.buf)
 	if cap(p.buf) > mostKept {
@@ -35,5 +37,8 @@ func (p *process) write(message []byte) error {
 	return err
 }
 
-func (p *process) close()          { p.child.Close() }
-func (p *process) epitaph() string { return p.child.Epitaph() }
+// Close ends the process.
+func (p *process) Close() { p.child.Close() }
+
+// Epitaph tells how the process has ended.
+func (p *process) Epitaph() string { return p.child.Epitaph() }

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 
@@ -47,18 +46,25 @@ func isChange(method string) bool {
 
 // split yields the messages in data: one, unless the revision allows several in an array.
 func (s *Session) split(r *mcp.Revision, data []byte, yield func([]byte)) {
-	if r == nil || !r.Batch || !bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
+	if !isBatch(r, data) {
 		yield(data)
 		return
 	}
-	if err := scanner.Value(data); err != nil {
+	messages, err := scanner.Batch(data, mostBatch)
+	if err != nil {
 		s.foul(data, err)
 		return
 	}
-	for one := range wire.Elements(data) {
+	for _, one := range messages {
 		yield(one)
 	}
 }
+
+// mostBatch bounds the messages in one array of a server, which may be as many as it was asked and some news.
+const mostBatch = 1000
+
+// isBatch reports whether data is an array of messages and the revision allows it.
+func isBatch(r *mcp.Revision, data []byte) bool { return r != nil && r.Batch && wire.IsBatch(data) }
 
 // question answers a request of the server, in a goroutine of its own unless it is a ping. It owns a.
 func (s *Session) question(c *exchange, a *Answer) {
@@ -126,6 +132,19 @@ func (s *Session) answer(ctx context.Context, m *wire.Message, result []byte, er
 	if err := s.conn.send(ctx, "", b); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelDebug, "answer to the server not sent", slog.Any("error", err))
 	}
+}
+
+// tellCancelled tells a legacy server that nobody waits for c any more, after the call has returned. It is called by the call.
+func (s *Session) tellCancelled(ctx context.Context, c *exchange) {
+	s.table.forget(c.id)
+	body := s.cancellation(c.id)
+	s.calls.Go(func() { // this call is one of them, so that nobody has waited for them yet
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), courtesy)
+		defer cancel()
+		if err := s.conn.send(ctx, mcp.NoticeCancelled, body); err != nil {
+			s.log.LogAttrs(ctx, slog.LevelDebug, "cancellation not sent", slog.Any("error", err))
+		}
+	})
 }
 
 // foul counts and logs what is not a message of JSON-RPC, shortened.

@@ -84,9 +84,9 @@ func (st *stream) resume(ctx context.Context) (io.ReadCloser, error) {
 	case resp.StatusCode == http.StatusNotFound && h.session != "":
 		return nil, errors.Join(errFinal, h.forgotten())
 	case resp.StatusCode/100 == 5 && resp.StatusCode != http.StatusNotImplemented || resp.StatusCode == http.StatusTooManyRequests:
-		return nil, h.status(resp, nil)
+		return nil, h.s.status(resp, nil)
 	}
-	return nil, fmt.Errorf("%w: %w", errFinal, h.status(resp, nil))
+	return nil, fmt.Errorf("%w: %w", errFinal, h.s.status(resp, nil))
 }
 
 // pause waits before the next attempt; it reports false if ctx ends first.
@@ -177,6 +177,15 @@ func (st *stream) message(data []byte) *Answer {
 		s.astray(a)
 	}
 	return nil
+}
+
+// answerAmong reads the answer to c from a body that is an array of messages. It owns a.
+func (h *httpConn) answerAmong(c *exchange, a *Answer) (*Answer, error) {
+	defer a.Release()
+	if found := (&stream{h: h, c: c}).take(a.buf); found != nil {
+		return found, h.sessionIn(found)
+	}
+	return nil, upstream("server %q answered with messages of which none is the answer", h.s.target.Name)
 }
 
 // stateless reports whether the server is of the modern era, whose streams cannot be resumed.
