@@ -2,7 +2,6 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -42,7 +42,7 @@ type server struct {
 	inProcess *sdk.Server
 	restarted bool // it takes the place of one with the same configuration
 	target    transport.Target
-	carrier   *http.Transport // what carries requests over HTTP; nil for other servers
+	carrier   *http1.Transport // what carries requests over HTTP; nil for other servers
 	log       *slog.Logger
 
 	root context.Context //nolint:containedctx // of everything that the server owns
@@ -139,8 +139,7 @@ func (s *server) newTarget() transport.Target {
 		for name, value := range c.Headers {
 			t.Header.Set(name, value)
 		}
-		s.carrier = transport.NewRoundTripper(c.URL)
-		s.carrier.TLSClientConfig = &tls.Config{RootCAs: s.pool.opts.RootCAs, MinVersion: tls.VersionTLS12}
+		s.carrier = transport.NewRoundTripper(c.URL, s.pool.opts.RootCAs)
 		t.RoundTripper = s.carrier
 	default:
 		t.Command = &sandbox.Command{Path: c.Command, Args: c.Args, Env: c.Env, Dir: c.Cwd, Reaper: s.pool.opts.Reaper}

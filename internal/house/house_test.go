@@ -32,7 +32,7 @@ const revisionTable = "internal/mcp/revision.go"
 var floors = [][]string{
 	{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
-		"internal/prompt",
+		"internal/prompt", "internal/http1",
 	},
 	{"internal/mcp", "internal/config"},
 	{

@@ -123,7 +123,8 @@ type Gateway struct {
 	// URL is its endpoint, and Key what is shown to it.
 	URL, Key string
 	// Carrier carries requests to it.
-	Carrier *http.Transport
+	Carrier http.RoundTripper
+	roots   *x509.CertPool // what its certificate is checked against
 }
 
 // At returns the gateway at an address that the user named. Without a key of the
@@ -136,11 +137,11 @@ func (p Place) At(address, key string) *Gateway {
 	if key == "" && now.address == address {
 		key = p.Key()
 	}
-	carrier := transport.NewRoundTripper(address)
+	var roots *x509.CertPool
 	for _, file := range []string{p.CertFile, now.certFile} {
-		trust(carrier, file)
+		roots = trust(roots, file)
 	}
-	return &Gateway{URL: address, Key: key, Carrier: carrier}
+	return &Gateway{URL: address, Key: key, Carrier: transport.NewRoundTripper(address, roots), roots: roots}
 }
 
 // Find returns the gateway that runs here, nil if there is none. A gateway that runs
@@ -163,34 +164,28 @@ func (p Place) Find(ctx context.Context, key string) (*Gateway, error) {
 	return nil, nil //nolint:nilnil // it ended without saying so; none runs here, and that is no failure
 }
 
-// trust adds the certificates in a file to those that carrier accepts. A file that
-// cannot be read adds none: the connection then says what is missing.
-func trust(carrier *http.Transport, file string) {
+// trust returns roots, where nil stands for those of the system, with the certificates
+// in a file. A file that cannot be read adds none: the connection then says what is missing.
+func trust(roots *x509.CertPool, file string) *x509.CertPool {
 	if file == "" {
-		return
+		return roots
 	}
 	pem, err := os.ReadFile(file) //nolint:gosec // the certificate of this user's own gateway
 	if err != nil {
-		return
+		return roots
 	}
-	if carrier.TLSClientConfig == nil || carrier.TLSClientConfig.RootCAs == nil {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
+	if roots == nil {
+		if roots, err = x509.SystemCertPool(); err != nil {
+			roots = x509.NewCertPool()
 		}
-		carrier.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	carrier.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem)
+	roots.AppendCertsFromPEM(pem)
+	return roots
 }
 
 // RootCAs returns the certificates that the gateway's own is checked against, nil
 // for those of the system.
-func (g *Gateway) RootCAs() *x509.CertPool {
-	if g.Carrier.TLSClientConfig == nil {
-		return nil
-	}
-	return g.Carrier.TLSClientConfig.RootCAs
-}
+func (g *Gateway) RootCAs() *x509.CertPool { return g.roots }
 
 // lives asks the gateway whether it is there; nil says that it is.
 func (g *Gateway) lives(ctx context.Context) error {

@@ -3,6 +3,8 @@ package transport
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -14,13 +16,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // NewRoundTripper returns what carries HTTP requests to the server at address, tuned for many small calls: connections are kept,
-// answers are not decompressed, and an answer may be long in coming.
-func NewRoundTripper(address string) *http.Transport {
+// answers are not decompressed, and an answer may be long in coming. A server's certificate is checked against roots, those of the
+// system if that is nil.
+func NewRoundTripper(address string, roots *x509.CertPool) *http1.Transport {
 	const (
 		readBuffer  = 8 << 10
 		writeBuffer = 32 << 10 // a call with a file's text in it goes out in one piece
@@ -32,9 +36,14 @@ func NewRoundTripper(address string) *http.Transport {
 		idle = 50 * time.Second
 	}
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
+	origin, err := url.Parse(address)
+	if err != nil {
+		origin = &url.URL{} // dialHTTP tells what is wrong
+	}
+	return http1.New(origin, &http.Transport{
 		Proxy:               http.ProxyFromEnvironment, // which leaves loopback alone
 		DialContext:         dialer.DialContext,
+		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: 10 * time.Second,
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: 512,
@@ -42,7 +51,7 @@ func NewRoundTripper(address string) *http.Transport {
 		WriteBufferSize:     writeBuffer,
 		ReadBufferSize:      readBuffer,
 		ForceAttemptHTTP2:   true,
-	}
+	})
 }
 
 // An httpConn is the Streamable HTTP transport of both eras.
@@ -50,9 +59,9 @@ type httpConn struct {
 	s    *Session
 	url  *url.URL
 	rt   http.RoundTripper
-	own  *http.Transport // rt if nobody else uses it
-	base http.Header     // what goes with each request; use replaces it
-	post http.Header     // base, for a request with a body
+	own  *http1.Transport // rt if nobody else uses it
+	base http.Header      // what goes with each request; use replaces it
+	post http.Header      // base, for a request with a body
 
 	revision *mcp.Revision
 	session  string // the server's session id
@@ -73,7 +82,7 @@ func dialHTTP(ctx context.Context, s *Session) (conn, error) {
 	}
 	h := &httpConn{s: s, url: u, rt: s.target.RoundTripper, gone: make(chan struct{})}
 	if h.rt == nil {
-		h.own = NewRoundTripper(s.target.URL)
+		h.own = NewRoundTripper(s.target.URL, nil)
 		h.rt = h.own
 	}
 	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
