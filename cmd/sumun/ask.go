@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -85,43 +86,13 @@ func (l *listener) Notice(m *wire.Message) {
 		text = m.Bytes(m.Member("data"))
 	}
 	if s, ok := wire.Unquote(text); ok {
-		l.app.note("  %s", printable(s))
+		l.app.note("  %s", terminal.Harmless(s))
 	}
 }
 
 // Question refuses: the verb was not started to be asked.
 func (l *listener) Question(context.Context, *wire.Message) ([]byte, *mcp.Error) {
 	return nil, mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "the command line answers no questions")
-}
-
-// printable takes control characters out of a server's text, so that it cannot
-// steer the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if (r < ' ' && r != '\n' && r != '\t') || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return -1
-		}
-		return r
-	}, s)
-}
-
-// elements returns the elements of a member of a result.
-func elements(result []byte, member string) [][]byte {
-	var all [][]byte
-	list := wire.Get(result, member)
-	if len(list) == 0 || list[0] != '[' {
-		return nil
-	}
-	for e := range wire.Elements(list) {
-		all = append(all, e)
-	}
-	return all
-}
-
-// text returns a string member of an object, empty where it has none.
-func text(object []byte, member string) string {
-	s, _ := wire.Unquote(wire.Get(object, member))
-	return printable(s)
 }
 
 // printRaw prints a JSON value that a server sent, indented.

@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -56,11 +54,11 @@ func (a *app) call(ctx context.Context, name string, pairs []string, object stri
 	}
 	arguments := []byte(object)
 	if object == "" {
-		if arguments, err = toolArguments(schema, values); err != nil {
+		if arguments, err = terminal.Arguments(schema, values); err != nil {
 			return err
 		}
 	}
-	request := transport.Request{Method: mcp.MethodToolsCall, Name: name, Progress: true, Header: paramHeaders(schema, arguments)}
+	request := transport.Request{Method: mcp.MethodToolsCall, Name: name, Progress: true, Header: terminal.Headers(schema, arguments)}
 	result, err := a.askOn(ctx, session, request, map[string]any{"name": name, "arguments": json.RawMessage(arguments)})
 	if err != nil {
 		return err
@@ -82,8 +80,8 @@ func (a *app) schemaOf(ctx context.Context, session *transport.Session, name str
 	if err != nil {
 		return nil, err
 	}
-	for _, tool := range elements(result, "tools") {
-		if text(tool, "name") == name {
+	for _, tool := range terminal.Elements(result, "tools") {
+		if terminal.Text(tool, "name") == name {
 			return wire.Get(tool, "inputSchema"), nil
 		}
 	}
@@ -118,51 +116,6 @@ func keyValues(pairs []string) (map[string]string, error) {
 	return values, nil
 }
 
-// toolArguments makes the arguments of a call as the tool's schema wants them.
-func toolArguments(schema []byte, values map[string]string) ([]byte, error) {
-	fields := map[string]json.RawMessage{}
-	for key, value := range values {
-		fields[key] = argument(wire.Get(wire.Get(schema, "properties"), key), value)
-	}
-	return json.Marshal(fields)
-}
-
-// argument reads one value: as JSON where the schema wants something else than
-// text and it is JSON, else as text.
-func argument(property []byte, value string) json.RawMessage {
-	var kinds []string
-	var kind string
-	raw := wire.Get(property, "type")
-	if json.Unmarshal(raw, &kind) == nil {
-		kinds = []string{kind}
-	} else {
-		// A list of types, or none: then anything goes that is JSON.
-		_ = json.Unmarshal(raw, &kinds)
-	}
-	if slices.Contains(kinds, "string") {
-		return wire.AppendQuote(nil, value)
-	}
-	if len(kinds) > 0 && json.Valid([]byte(value)) {
-		return json.RawMessage(value)
-	}
-	return wire.AppendQuote(nil, value)
-}
-
-// paramHeaders are the headers that repeat arguments for a gateway over HTTP.
-func paramHeaders(schema, arguments []byte) http.Header {
-	params, err := mcp.HeaderParams(schema)
-	if err != nil || len(params) == 0 {
-		return nil
-	}
-	header := http.Header{}
-	for _, p := range params {
-		if value, ok := p.Value(arguments); ok {
-			header.Set(mcp.ParamHeader+p.Header, mcp.EncodeHeader(value))
-		}
-	}
-	return header
-}
-
 // printResult prints a tool's answer: its text, or all of it with --json.
 func (a *app) printResult(result []byte, failed bool) error {
 	if a.json {
@@ -172,36 +125,14 @@ func (a *app) printResult(result []byte, failed bool) error {
 	if failed {
 		out = a.stderr
 	}
-	blocks := elements(result, "content")
+	blocks := terminal.Elements(result, "content")
 	if len(blocks) == 0 && wire.Get(result, "structuredContent") != nil {
 		return a.printRaw(wire.Get(result, "structuredContent"))
 	}
 	for _, block := range blocks {
-		if _, err := fmt.Fprintln(out, blockText(block)); err != nil {
+		if _, err := fmt.Fprintln(out, terminal.Block(block)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// blockText tells a content block in text.
-func blockText(block []byte) string {
-	switch kind := text(block, "type"); kind {
-	case "text":
-		return text(block, "text")
-	case "resource":
-		return contentText(wire.Get(block, "resource"))
-	case "resource_link":
-		return text(block, "uri")
-	default:
-		return fmt.Sprintf("[%s %s, %d bytes]", kind, text(block, "mimeType"), base64.StdEncoding.DecodedLen(len(wire.Get(block, "data"))))
-	}
-}
-
-// contentText tells the contents of a resource in text.
-func contentText(content []byte) string {
-	if blob := wire.Get(content, "blob"); blob != nil {
-		return fmt.Sprintf("[%s %s, %d bytes]", text(content, "uri"), text(content, "mimeType"), base64.StdEncoding.DecodedLen(len(blob)))
-	}
-	return strings.TrimSpace(text(content, "text"))
 }

@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/host"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
 // client is what the flags of the verbs below `sumun client` say.
@@ -73,7 +71,7 @@ func (c *client) hostVerb(verb, short string, run func(context.Context, host.Hos
 			h, ok := host.Lookup(args[0])
 			if !ok {
 				e := &exitError{code: exitUsage, msg: fmt.Sprintf("unknown host %q", args[0]), target: args[0], hint: "one of " + strings.Join(ids, ", ")}
-				if near := nearest(args[0], ids); near != "" {
+				if near := terminal.Nearest(args[0], ids); near != "" {
 					e.msg += fmt.Sprintf("; did you mean %q?", near)
 					e.hint = cmd.CommandPath() + " " + near
 				}
@@ -222,7 +220,7 @@ func (c *client) write(h host.Host, f *host.File, data []byte, action string) (d
 	case string(data) == string(f.Data):
 		ch.Action = "unchanged"
 	case c.dryRun:
-		ch.Diff = unified(f.Path, f.Data, data)
+		ch.Diff = f.Diff(data)
 	default:
 		ch.Backup, err = f.Write(data, c.scope == string(host.User) || c.literal)
 		if err != nil {
@@ -237,13 +235,6 @@ func (c *client) write(h host.Host, f *host.File, data []byte, action string) (d
 		return done, c.writeJSON(ch)
 	}
 	return done, c.tell(h, ch)
-}
-
-// unified is the difference between two contents of a file, as diff -u prints it.
-func unified(path string, old, data []byte) string {
-	text := string(diff.Diff(path, old, path, data))
-	_, body, _ := strings.Cut(text, "\n") // the first line names the program
-	return body
 }
 
 // tell says in words what was done.
@@ -276,7 +267,7 @@ func tryAgain(err error) string {
 
 // path is the file that --scope names.
 func (c *client) path(h host.Host) (string, error) {
-	env, err := c.hostEnv()
+	env, err := host.Here(c.getenv)
 	if err != nil {
 		return "", err
 	}
@@ -285,12 +276,6 @@ func (c *client) path(h host.Host) (string, error) {
 		return "", &exitError{code: exitUsage, err: err, target: h.ID, hint: "--scope user, or project where the host has one"}
 	}
 	return path, nil
-}
-
-// hostEnv is the environment in which hosts look for their files.
-func (a *app) hostEnv() (host.Env, error) {
-	dir, err := os.Getwd()
-	return host.Env{GOOS: runtime.GOOS, Getenv: a.getenv, Dir: dir}, err
 }
 
 // openHostFile reads the file of h.

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/sumun-mcp/sumun/internal/document"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
 // The exit codes. Scripts rely on them; they mean the same for every verb.
@@ -121,7 +121,7 @@ func unknownVerb(cmd *cobra.Command, verb string) *exitError {
 			names = append(names, c.Name())
 		}
 	}
-	if near := nearest(verb, names); near != "" {
+	if near := terminal.Nearest(verb, names); near != "" {
 		e.msg += fmt.Sprintf("; did you mean %q?", near)
 		e.hint = cmd.CommandPath() + " " + near
 	}
@@ -137,7 +137,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	name := unknown.GetSpecifiedName()
 	e.target = "--" + name
-	if near := nearest(name, flagNames(cmd)); near != "" {
+	if near := terminal.Nearest(name, flagNames(cmd)); near != "" {
 		e.msg += fmt.Sprintf("; did you mean --%s?", near)
 	}
 	return e
@@ -154,21 +154,4 @@ func flagNames(cmd *cobra.Command) []string {
 	cmd.Flags().VisitAll(add)
 	cmd.InheritedFlags().VisitAll(add)
 	return names
-}
-
-// nearest returns the candidate that word was probably meant to be, or "". A candidate that begins with word is as near
-// as one that differs in a letter.
-func nearest(word string, candidates []string) string {
-	word = strings.ToLower(word)
-	best, least := "", 2+len(word)/4
-	for _, candidate := range candidates {
-		d := document.Distance(word, candidate)
-		if len(word) > 1 && strings.HasPrefix(candidate, word) {
-			d = min(d, 1)
-		}
-		if d < least {
-			best, least = candidate, d
-		}
-	}
-	return best
 }

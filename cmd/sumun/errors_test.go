@@ -40,26 +40,6 @@ func TestFailure(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	verbs := []string{"call", "client", "completion", "config", "connect", "version"}
-	tests := []struct{ word, want string }{
-		{"verion", "version"},
-		{"Verson", "version"},
-		{"conect", "connect"},
-		{"comp", "completion"},
-		{"cal", "call"},
-		{"frobnicate", ""},
-		{"x", ""},
-		{"", ""},
-	}
-	for _, tt := range tests {
-		if got := nearest(tt.word, verbs); got != tt.want {
-			t.Errorf("nearest(%q) = %q, want %q", tt.word, got, tt.want)
-		}
-	}
-}
-
-// TestRun starts the program in this process, as main does.
 func TestRun(t *testing.T) {
 	var stdout, stderr strings.Builder
 	code := run([]string{"version", "--json"}, strings.NewReader(""), &stdout, &stderr, func(string) string { return "" })

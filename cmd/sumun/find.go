@@ -10,6 +10,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/transport"
 )
 
@@ -69,7 +70,7 @@ func isDenied(told *mcp.Error) bool {
 	if told == nil {
 		return false
 	}
-	reason := mcp.Reason(text(told.Data, "reason"))
+	reason := mcp.Reason(terminal.Text(told.Data, "reason"))
 	return reason == mcp.Unauthenticated || reason == mcp.Forbidden
 }
 

@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -23,6 +22,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/gateway"
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/local"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
 // serveCommand is the verb serve: it runs the gateway until it is told to end.
@@ -60,8 +60,8 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	if err != nil {
 		return err
 	}
-	level, logged := new(slog.LevelVar), &latch{out: a.stderr}
-	defer logged.lift()
+	level, logged := new(slog.LevelVar), &terminal.Latch{Out: a.stderr}
+	defer logged.Lift()
 	log := a.logger(cfg, level, logged)
 	listener, err := open(ctx, cfg, log)
 	if err != nil {
@@ -86,7 +86,7 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	ending, end := context.WithCancel(ctx)
 	background.Go(func() { a.watch(ending, g, load) })
 	background.Go(func() {
-		defer logged.liftIn(patience)()
+		defer logged.LiftIn(patience)()
 		a.banner(ending, g, endpoint)
 	})
 	err = g.Serve(ctx, listener)
@@ -185,7 +185,7 @@ func (a *app) banner(ctx context.Context, g *gateway.Gateway, endpoint string) {
 		return
 	}
 	cfg := g.Config()
-	key := "key: " + relative(gateway.LocalKeyFile(cfg))
+	key := "key: " + terminal.Relative(gateway.LocalKeyFile(cfg))
 	if cfg.Anonymous {
 		key = "NO KEY IS ASKED (anonymous: true)"
 	}
@@ -197,8 +197,8 @@ func (a *app) banner(ctx context.Context, g *gateway.Gateway, endpoint string) {
 	if ctx.Err() != nil {
 		return
 	}
-	fmt.Fprintf(a.stderr, "  %s, %s, %s from %s %s\n", count(offer.Tools, "tool"), count(offer.Resources, "resource"),
-		count(offer.Prompts, "prompt"), count(len(offer.Servers), "server"), "("+strings.Join(offer.Servers, ", ")+")")
+	fmt.Fprintf(a.stderr, "  %s, %s, %s from %s %s\n", terminal.Count(offer.Tools, "tool"), terminal.Count(offer.Resources, "resource"),
+		terminal.Count(offer.Prompts, "prompt"), terminal.Count(len(offer.Servers), "server"), "("+strings.Join(offer.Servers, ", ")+")")
 	for _, warning := range offer.Warnings {
 		fmt.Fprintf(a.stderr, "  warning: %s\n", warning)
 	}
@@ -213,23 +213,4 @@ func tour(w io.Writer, cfg *config.Config) {
 		fmt.Fprintln(w, "  try   sumun tool list")
 	}
 	fmt.Fprintln(w, "        sumun client add claude-code | cursor | vscode")
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// relative is a path as it is shortest to read from here.
-func relative(path string) string {
-	dir, err := os.Getwd()
-	if err != nil {
-		return path
-	}
-	if short, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(short, "..") {
-		return short
-	}
-	return path
 }

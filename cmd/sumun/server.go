@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -39,8 +40,8 @@ func (a *app) listServers(cmd *cobra.Command) error {
 		return a.printRaw(wire.Get(result, "servers"))
 	}
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	for _, s := range elements(result, "servers") {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", text(s, "name"), text(s, "state"), text(s, "revision"), text(s, "error"))
+	for _, s := range terminal.Elements(result, "servers") {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", terminal.Text(s, "name"), terminal.Text(s, "state"), terminal.Text(s, "revision"), terminal.Text(s, "error"))
 	}
 	return table.Flush()
 }
@@ -50,8 +51,8 @@ func (a *app) showServer(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range elements(result, "servers") {
-		if text(s, "name") == name {
+	for _, s := range terminal.Elements(result, "servers") {
+		if terminal.Text(s, "name") == name {
 			return a.printRaw(s)
 		}
 	}

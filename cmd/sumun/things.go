@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -72,7 +71,7 @@ func (a *app) list(ctx context.Context, kinds []listed) ([][][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		all[i] = elements(result, kind.member)
+		all[i] = terminal.Elements(result, kind.member)
 	}
 	return all, nil
 }
@@ -84,38 +83,18 @@ func (a *app) printList(kinds []listed, all [][][]byte) error {
 			if i > 0 {
 				out = append(out, ',')
 			}
-			out = append(wire.AppendQuote(out, kind.member), ":["...)
-			for j, e := range all[i] {
-				if j > 0 {
-					out = append(out, ',')
-				}
-				out = append(out, e...)
-			}
-			out = append(out, ']')
+			out = append(wire.AppendQuote(out, kind.member), ':')
+			out = terminal.AppendArray(out, all[i])
 		}
 		return a.printRaw(append(out, '}'))
 	}
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for i, kind := range kinds {
 		for _, e := range all[i] {
-			fmt.Fprintf(table, "%s\t%s\n", text(e, kind.key), summary(e))
+			fmt.Fprintf(table, "%s\t%s\n", terminal.Text(e, kind.key), terminal.Summary(e))
 		}
 	}
 	return table.Flush()
-}
-
-// summary is the first line of what a thing says of itself.
-func summary(e []byte) string {
-	s := text(e, "description")
-	if s == "" {
-		s = text(e, "title")
-	}
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	const longest = 90
-	if runes := []rune(s); len(runes) > longest {
-		s = string(runes[:longest]) + "…"
-	}
-	return s
 }
 
 func (a *app) showCommand(kinds ...listed) *cobra.Command {
@@ -132,7 +111,7 @@ func (a *app) show(ctx context.Context, kinds []listed, name string) error {
 	}
 	for i, kind := range kinds {
 		for _, e := range all[i] {
-			if text(e, kind.key) == name {
+			if terminal.Text(e, kind.key) == name {
 				return a.printRaw(e)
 			}
 		}
@@ -155,8 +134,8 @@ func (a *app) getPrompt(ctx context.Context, name string, pairs []string) error 
 	if a.json {
 		return a.printRaw(result)
 	}
-	for _, message := range elements(result, "messages") {
-		fmt.Fprintf(a.stdout, "%s: %s\n", text(message, "role"), blockText(wire.Get(message, "content")))
+	for _, message := range terminal.Elements(result, "messages") {
+		fmt.Fprintf(a.stdout, "%s: %s\n", terminal.Text(message, "role"), terminal.Block(wire.Get(message, "content")))
 	}
 	return nil
 }
@@ -169,26 +148,14 @@ func (a *app) readResource(ctx context.Context, uri string) error {
 	if a.json {
 		return a.printRaw(result)
 	}
-	for _, content := range elements(result, "contents") {
-		if err := a.printContent(content); err != nil {
+	for _, contents := range terminal.Elements(result, "contents") {
+		data, err := terminal.Contents(contents)
+		if err == nil {
+			_, err = a.stdout.Write(data)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// printContent prints a resource as it is: text with its line breaks, a blob as its bytes.
-func (a *app) printContent(content []byte) error {
-	blob, ok := wire.Unquote(wire.Get(content, "blob"))
-	if !ok {
-		s, _ := wire.Unquote(wire.Get(content, "text"))
-		_, err := fmt.Fprint(a.stdout, s)
-		return err
-	}
-	data, err := base64.StdEncoding.DecodeString(blob)
-	if err != nil {
-		return fmt.Errorf("reading a blob: %w", err)
-	}
-	_, err = a.stdout.Write(data)
-	return err
 }

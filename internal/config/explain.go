@@ -31,7 +31,7 @@ func Explain(path string, env func(string) (string, bool)) (*Explanation, error)
 		return nil, err
 	}
 	c := l.config
-	yaml, values := l.Document.Explain(c, document.Telling{
+	yaml, values := l.Explain(c, document.Telling{
 		Without: []string{"port", "host"},
 		From:    map[string]string{"listen": cmp.Or(l.Origin("port"), l.Origin("host"), l.listenFrom)},
 	})

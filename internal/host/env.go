@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Env is what the place of a configuration file depends on.
@@ -11,6 +12,12 @@ type Env struct {
 	GOOS   string                   // "linux", "darwin" or "windows", as runtime.GOOS; others are like linux
 	Getenv func(name string) string // the environment: HOME, USERPROFILE, APPDATA, XDG_CONFIG_HOME, …
 	Dir    string                   // the absolute directory of the project
+}
+
+// Here returns the Env of this program, which runs in the directory of the project.
+func Here(getenv func(name string) string) (Env, error) {
+	dir, err := os.Getwd()
+	return Env{GOOS: runtime.GOOS, Getenv: getenv, Dir: dir}, err
 }
 
 // home is the user's home directory, or "".

@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
 )
 
 // maxSize is how large a configuration file may be, in bytes.
@@ -85,6 +88,13 @@ func (f *File) Write(data []byte, private bool) (backup string, err error) {
 		return "", err
 	}
 	return backup, f.replace(data, mode)
+}
+
+// Diff returns what Write would change, as diff -u prints it; nothing if that is nothing.
+func (f *File) Diff(data []byte) string {
+	text := string(diff.Diff(f.Path, f.Data, f.Path, data))
+	_, body, _ := strings.Cut(text, "\n") // the first line names the program
+	return body
 }
 
 // replace puts a new file in the place of the old one.

@@ -37,7 +37,7 @@ var floors = [][]string{
 	{"internal/mcp", "internal/config"},
 	{
 		"internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
-		"internal/signature",
+		"internal/signature", "internal/terminal",
 	},
 	{
 		"internal/egress", "internal/session", "internal/access", "internal/limit", "internal/guard",
@@ -45,7 +45,7 @@ var floors = [][]string{
 		"internal/alert", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics",
 	},
-	{"internal/store", "internal/ingress", "internal/probe", "client"},
+	{"internal/store", "internal/ingress", "internal/probe", "internal/doctor", "client"},
 	{"internal/gateway", "internal/scan", "internal/console"},
 	{"server"},
 	{"cmd/sumun"},

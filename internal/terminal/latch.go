@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"io"
@@ -9,11 +9,12 @@ import (
 // maxHeld is how many bytes of the log a latch holds back.
 const maxHeld = 64 << 10
 
-// A latch is where the log of a gateway goes that starts: what is logged before the
+// A Latch is where the log of a gateway goes that starts: what is logged before the
 // banner is out follows it, so that people can read the banner. Nothing is lost: a log
 // of more than maxHeld bytes lifts the latch. Any number of goroutines may write.
-type latch struct {
-	out io.Writer
+type Latch struct {
+	// Out is where it leads.
+	Out io.Writer
 
 	mu     sync.Mutex
 	held   []byte
@@ -21,7 +22,7 @@ type latch struct {
 }
 
 // Write holds p back, or passes it on.
-func (l *latch) Write(p []byte) (int, error) {
+func (l *Latch) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.lifted && len(l.held)+len(p) <= maxHeld {
@@ -29,29 +30,29 @@ func (l *latch) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	l.pass()
-	return l.out.Write(p)
+	return l.Out.Write(p)
 }
 
-// lift passes on what was held back, and holds nothing back from then on.
-func (l *latch) lift() {
+// Lift passes on what was held back, and holds nothing back from then on.
+func (l *Latch) Lift() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pass()
 }
 
-// liftIn lifts the latch after some time, or when the returned function is called.
-func (l *latch) liftIn(d time.Duration) func() {
-	timer := time.AfterFunc(d, l.lift)
+// LiftIn lifts the latch after some time, or when the returned function is called.
+func (l *Latch) LiftIn(d time.Duration) func() {
+	timer := time.AfterFunc(d, l.Lift)
 	return func() {
 		timer.Stop()
-		l.lift()
+		l.Lift()
 	}
 }
 
-func (l *latch) pass() {
+func (l *Latch) pass() {
 	if l.lifted {
 		return
 	}
-	_, _ = l.out.Write(l.held) // to stderr: there is nobody to tell
+	_, _ = l.Out.Write(l.held) // to stderr: there is nobody to tell
 	l.held, l.lifted = nil, true
 }

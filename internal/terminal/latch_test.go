@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"fmt"
@@ -10,11 +10,11 @@ import (
 
 func TestLatch(t *testing.T) {
 	var out strings.Builder
-	l := &latch{out: &out}
+	l := &Latch{Out: &out}
 	fmt.Fprintln(l, "early")
 	fmt.Fprintln(&out, "banner")
-	l.lift()
-	l.lift()
+	l.Lift()
+	l.Lift()
 	fmt.Fprintln(l, "late")
 	if got := out.String(); got != "banner\nearly\nlate\n" {
 		t.Errorf("out came %q", got)
@@ -23,7 +23,7 @@ func TestLatch(t *testing.T) {
 
 func TestLatchFull(t *testing.T) {
 	var out strings.Builder
-	l := &latch{out: &out}
+	l := &Latch{Out: &out}
 	line := strings.Repeat("x", 1023) + "\n"
 	for range maxHeld / len(line) {
 		fmt.Fprint(l, line)
@@ -40,13 +40,13 @@ func TestLatchFull(t *testing.T) {
 func TestLatchInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
-		l := &latch{out: &out}
+		l := &Latch{Out: &out}
 		said := func() string {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			return out.String()
 		}
-		stop := l.liftIn(time.Second)
+		stop := l.LiftIn(time.Second)
 		defer stop()
 		fmt.Fprint(l, "early")
 		time.Sleep(999 * time.Millisecond)

@@ -1,0 +1,88 @@
+// Package doctor looks for faults: in the configuration, in the state beside it, and in the servers, which it starts as the gateway would.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"os/exec"
+
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/local"
+	"github.com/sumun-mcp/sumun/internal/sandbox"
+	"github.com/sumun-mcp/sumun/internal/terminal"
+	"github.com/sumun-mcp/sumun/internal/transport"
+)
+
+// A Remark is what was found: fine, or not, and what to do then.
+type Remark struct {
+	Check  string `json:"check"`            // what was looked at
+	OK     bool   `json:"ok"`               // whether it is fine
+	Found  string `json:"found"`            // how it is; may hold text of a server
+	Remedy string `json:"remedy,omitempty"` // what to try
+}
+
+// Look looks at all that can be looked at without a running gateway: the configuration, as config.Load returned it with its error,
+// and if there was none the state and each server, started under the command line of reaper. It looks as the remarks are taken.
+func Look(ctx context.Context, cfg *config.Config, err error, reaper []string) iter.Seq[Remark] {
+	return func(yield func(Remark) bool) {
+		if !yield(configuration(cfg, err)) || err != nil || !yield(state(cfg)) {
+			return
+		}
+		for _, s := range cfg.Servers {
+			if !yield(server(ctx, s, reaper)) {
+				return
+			}
+		}
+	}
+}
+
+// configuration tells whether the file could be loaded.
+func configuration(cfg *config.Config, err error) Remark {
+	if err != nil {
+		return Remark{Check: "configuration", Found: err.Error(), Remedy: "mend the file; `sumun config check` tells when it is right"}
+	}
+	found := "none; built-in defaults are used"
+	if cfg.Path != "" {
+		found = cfg.Path
+	}
+	return Remark{Check: "configuration", OK: true, Found: fmt.Sprintf("%s, %s", found, terminal.Count(len(cfg.Servers), "server"))}
+}
+
+// state tells whether the gateway can keep its state.
+func state(cfg *config.Config) Remark {
+	place := local.Of(cfg)
+	if fault, remedy := place.Fault(); fault != "" {
+		return Remark{Check: "state", Found: fault, Remedy: remedy}
+	}
+	return Remark{Check: "state", OK: true, Found: terminal.Relative(place.Dir)}
+}
+
+// server starts a server as the gateway would, under the command line of reaper, and tells what it speaks.
+func server(ctx context.Context, s config.Server, reaper []string) Remark {
+	r := Remark{Check: "server " + s.Name}
+	if s.Disabled {
+		r.OK, r.Found = true, "disabled"
+		return r
+	}
+	target := transport.Target{Name: s.Name, URL: s.URL, Header: http.Header{}, StartTimeout: s.StartTimeout}
+	for name, value := range s.Headers {
+		target.Header.Set(name, value)
+	}
+	if s.Command != "" {
+		if _, err := exec.LookPath(s.Command); err != nil {
+			r.Found, r.Remedy = err.Error(), "install it, or write its whole path"
+			return r
+		}
+		target.Command = &sandbox.Command{Path: s.Command, Args: s.Args, Env: s.Env, Dir: s.Cwd, Reaper: reaper}
+	}
+	session, err := transport.Open(ctx, target, transport.Hello{})
+	if err != nil {
+		r.Found = err.Error()
+		return r
+	}
+	defer session.Close()
+	r.OK, r.Found = true, "speaks "+session.Revision().Name
+	return r
+}
