@@ -89,6 +89,9 @@ func (e *entry) finish(call *mcp.Call, err error) {
 	b := e.body
 	b = appendTime(append(b, `{"v":1,"time":`...), e.started)
 	b = appendString(b, "id", call.ID)
+	if call.Resume != nil {
+		b = appendString(b, "parent", call.Resume.Parent)
+	}
 	if call.Caller != nil {
 		b = appendString(b, "caller", call.Caller.ID)
 	}

@@ -20,6 +20,8 @@ type link struct {
 	shared bool                     // by calls of several clients
 	opened func(*transport.Session) // is told of a session before anybody can use it; may be nil
 
+	serving serving // the calls that it serves, unless it is shared
+
 	mu      sync.Mutex
 	session *transport.Session  // open, or lost and to be closed
 	opening chan struct{}       // closed when the attempt under way is over; nil if there is none
@@ -32,6 +34,65 @@ type link struct {
 	level   string              // the level of log messages that the session has been told
 	floor   string              // the level that the link's one client wants
 	closed  bool
+}
+
+// serving is the calls that a session of one client serves. What the server says outside of a call belongs to a call if that is
+// the only one.
+type serving struct {
+	mu    sync.Mutex
+	flows map[*flow]struct{}
+}
+
+// serve notes a call. The function takes it out again; the call is told nothing more then.
+func (s *serving) serve(f *flow) func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flows == nil {
+		s.flows = map[*flow]struct{}{}
+	}
+	s.flows[f] = struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.flows, f)
+	}
+}
+
+// tell hands a notification to the only call; it reports false if there is none.
+func (s *serving) tell(m *wire.Message) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.only()
+	if f != nil {
+		f.Notice(m)
+	}
+	return f != nil
+}
+
+// only returns the only call, nil if there is none. It is called with the lock held.
+func (s *serving) only() *flow {
+	if len(s.flows) != 1 {
+		return nil
+	}
+	for f := range s.flows {
+		return f
+	}
+	return nil
+}
+
+// ask puts a question to the client of the only call; it reports false if there is none. The call may end meanwhile.
+func (s *serving) ask(ctx context.Context, m *wire.Message) (result []byte, e *mcp.Error, ok bool) {
+	s.mu.Lock()
+	f := s.only()
+	s.mu.Unlock()
+	if f == nil {
+		return nil, nil, false
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
+	result, e = f.Question(ctx, m)
+	return result, e, true
 }
 
 // errNotReady says that a session was not opened in time.

@@ -141,32 +141,74 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
-// TestBridge has a legacy server ask a modern client: the call ends, and the server is told.
+// TestBridge has a legacy server ask a modern client.
 func TestBridge(t *testing.T) {
 	t.Parallel()
 	p, _ := newPool(t, stdio("srv"))
+	for _, method := range []string{mcp.MethodElicit, mcp.MethodSample, mcp.MethodRoots} {
+		r := &reply{answer: func(q mcp.Question) ([]byte, error) { return []byte(`{"to":"` + q.Method + `"}`), nil }}
+		c := asking(t, modern, "", method)
+		if err := p.Do(t.Context(), to(c), c, r); err != nil || !strings.Contains(r.text(), `"result":{"to":"`+method+`"}`) {
+			t.Errorf("the server was answered %s, %v", r.text(), err)
+		}
+	}
+	r := &reply{answer: func(mcp.Question) ([]byte, error) { return nil, mcp.ErrExpired }}
 	c := asking(t, modern, "", mcp.MethodElicit)
-	e := mcp.AsError(p.Do(t.Context(), to(c), c, &reply{}))
-	if e == nil || e.Code != mcp.CodeInternal || e.Reason != mcp.Unsupported || !strings.Contains(e.Message, "needs the bridge") {
-		t.Errorf("error = %v", e)
+	if e := mcp.AsError(p.Do(t.Context(), to(c), c, r)); e == nil || e.Reason != mcp.Timeout {
+		t.Errorf("a question that nobody answered: %v", e)
 	}
 }
 
-// TestInputRequired relays a modern server's question to a modern client, and ends a legacy client's call.
+// TestInputRequired relays a modern server's question to a modern client, and puts it to a legacy one as requests.
 func TestInputRequired(t *testing.T) {
 	t.Parallel()
-	f := &recorder{t: t, modern: true, tool: func(w http.ResponseWriter, id string) {
-		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"resultType":"input_required","requestState":"x"}}`, id)
-	}}
-	p, _ := newPool(t, atURL("srv", f.serve()))
-	r := &reply{}
-	c := asking(t, modern, "", "ask")
-	if err := p.Do(t.Context(), to(c), c, r); err != nil || !strings.Contains(r.result, `"requestState":"x"`) {
-		t.Errorf("result = %s, %v", r.result, err)
+	accept := func(mcp.Question) ([]byte, error) { return []byte(`{"action":"accept"}`), nil }
+	tests := []struct {
+		name, result string
+		answer       func(mcp.Question) ([]byte, error)
+		rounds       int // after which the server answers
+		want         string
+	}{
+		{"answered", `"inputRequests":{"k\u0031":{"method":"elicitation/create","params":{"n":1.10}}},"requestState":"x"`, accept, 1, "done"},
+		{"asked ten times", `"inputRequests":{"k":{"method":"elicitation/create"}}`, accept, 9, "done"},
+		{"asked too often", `"inputRequests":{"k":{"method":"elicitation/create"}}`, accept, 100, "more than 10 times"},
+		{"patience", `"requestState":"x"`, nil, 2, "done"},
+		{
+			"declined", `"inputRequests":{"k":{"method":"elicitation/create"}}`,
+			func(mcp.Question) ([]byte, error) { return nil, mcp.ErrDeclined }, 1, "declined",
+		},
+		{"what it cannot", `"inputRequests":{"k":{"method":"elicitation/create","params":{"mode":"url","url":"https://a"}}}`, accept, 1, "not declared"},
+		{"unknown", `"inputRequests":{"k":{"method":"future/ask"}}`, accept, 1, "not declared"},
 	}
-	c = asking(t, legacy, "s1", "ask")
-	if err := p.Do(t.Context(), to(c), c, r); err == nil || !strings.Contains(err.Error(), "needs the bridge") {
-		t.Errorf("error = %v", err)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			rounds := 0
+			f := &recorder{t: t, modern: true, tool: func(w http.ResponseWriter, id string) {
+				result := `"resultType":"input_required",` + tt.result
+				if rounds++; rounds > tt.rounds {
+					result = `"resultType":"complete","content":[{"type":"text","text":"done"}]`
+				}
+				fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{%s}}`, id, result)
+			}}
+			p, _ := newPool(t, atURL("srv", f.serve()))
+			r := &reply{}
+			c := asking(t, modern, "", "ask")
+			if err := p.Do(t.Context(), to(c), c, r); err != nil || !strings.Contains(r.result, tt.result) {
+				t.Errorf("a modern client gets %s, %v", r.result, err)
+			}
+			rounds = 0
+			c, r = asking(t, legacy, "s1", "ask"), &reply{answer: tt.answer}
+			got := fmt.Sprint(p.Do(t.Context(), to(c), c, r)) + r.text()
+			if !strings.Contains(got, tt.want) {
+				t.Errorf("a legacy client gets %s, want %s", got, tt.want)
+			}
+			if tt.name == "answered" {
+				if retry := f.body; !strings.Contains(retry, `"inputResponses":{"k\u0031":{"action":"accept"}}`) || !strings.Contains(retry, `"requestState":"x"`) {
+					t.Errorf("the retry is %s", retry)
+				}
+			}
+		})
 	}
 }
 

@@ -46,6 +46,13 @@ type flow struct {
 	same     bool // client and server are of one era
 	progress bool // the client wants to be told of progress
 
+	// Of calls that cross the eras: how often a request was made, what the next one brings the server, the visits of URLs that
+	// the client was asked for, and those that the server is to say the end of.
+	round            int
+	responses, state []byte
+	visits           []string
+	waiter           waiter
+
 	mu    sync.Mutex
 	timer *time.Timer // ends the call when it has been silent for too long, or takes too long at all
 	last  time.Time   // when it has taken too long at all
@@ -124,7 +131,7 @@ func (f *flow) expire() {
 	f.cancel(mcp.Errorf(mcp.CodeInternal, mcp.Timeout, "the call of server %q %s and was cancelled", f.server.config.Name, what))
 }
 
-// run makes the call once.
+// run makes the call once: with as many requests as it takes where the server asks something by the end of one.
 func (f *flow) run() error {
 	at, err := f.server.choose(f.ctx, f.call)
 	if err != nil {
@@ -133,47 +140,54 @@ func (f *flow) run() error {
 	answered := false
 	defer func() { at.back(answered) }()
 	f.place = at
-	session := at.session
-	f.same = session.Revision().Stateless == f.call.Revision.Stateless
-	at.link.setLevel(f.ctx, session, f.call.LogLevel, !at.link.shared)
-	id := session.NextID()
-	a, err := session.Call(f.ctx, f.request(id), f)
-	if err != nil {
-		return err
+	f.same = at.session.Revision().Stateless == f.call.Revision.Stateless
+	at.link.setLevel(f.ctx, at.session, f.call.LogLevel, !at.link.shared)
+	if !at.link.shared {
+		defer at.link.serving.serve(f)()
 	}
-	answered = true
+	for f.round = 0; f.round < maxRounds; f.round++ {
+		var again bool
+		again, answered, err = f.once(at.session)
+		if !again || err != nil {
+			return err
+		}
+	}
+	return mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q asked more than %d times in one call", f.server.config.Name, maxRounds)
+}
+
+// once makes one request and passes its answer on, unless that is a question for a client of the other era: then it asks the
+// client, and the request is to be made again. Answered says that the server has done with the request.
+func (f *flow) once(session *transport.Session) (again, answered bool, err error) {
+	a, err := session.Call(f.ctx, f.request(session.NextID()), f)
+	if err != nil {
+		return false, false, err
+	}
 	defer a.Release()
-	if e := a.Err(session.Revision()); e != nil {
-		return e
+	revision := session.Revision()
+	if e := a.Err(revision); e != nil {
+		if f.same || e.Code != mcp.CodeURLElicitation || revision.Stateless {
+			return false, true, e
+		}
+		return true, true, f.visitURLs(e)
 	}
 	result := a.Result()
-	if !f.same && session.Revision().InputRequired && asks(result) {
-		return f.needsBridge()
+	if !f.same && revision.InputRequired && isQuestion(result) {
+		return true, true, f.consult(result)
 	}
-	return f.reply.Done(f.ctx, &mcp.Result{Value: result, Message: &a.Message, Revision: session.Revision()})
+	f.visited()
+	return false, true, f.reply.Done(f.ctx, &mcp.Result{Value: result, Message: &a.Message, Revision: revision})
 }
 
 // request puts the call into the words of the server.
 func (f *flow) request(id int64) transport.Request {
 	out := translate.Request{
 		Call: f.call, Dest: f.dest, To: f.place.session.Revision(), Token: id, Info: f.server.pool.info,
+		Responses: f.responses, State: f.state,
 	}
 	r := transport.Request{ID: id, Method: f.call.Method, Enveloped: true}
 	r.Params, r.Patches = out.Params()
 	r.Name, r.Header = out.Header()
 	return r
-}
-
-// asks reports whether a result of the modern era is a question.
-func asks(result []byte) bool {
-	return wire.IsString(wire.Get(result, "resultType"), "input_required")
-}
-
-// needsBridge tells that a server's question cannot be carried to a client of the other era.
-func (f *flow) needsBridge() error {
-	return mcp.Errorf(mcp.CodeInternal, mcp.Unsupported,
-		"server %q asks the client something in mid-call, in another era than the client's; that needs the bridge between the eras",
-		f.server.config.Name)
 }
 
 // Notice passes on a notification that belongs to the call.
@@ -186,6 +200,11 @@ func (f *flow) Notice(m *wire.Message) {
 		}
 	case mcp.NoticeMessage:
 		if !f.wants(m) {
+			return
+		}
+	case mcp.NoticeElicited:
+		if !f.same {
+			f.elicited(m)
 			return
 		}
 	}
@@ -209,15 +228,24 @@ var abilities = map[string]string{
 // Question puts a server's question to the client of the call. On a session that clients share the server was told that nobody
 // can be asked.
 func (f *flow) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Error) {
-	if f.place.link.shared || wire.Get(f.call.Capabilities, abilities[string(m.MethodName())]) == nil {
+	q := question(m)
+	if f.place.link.shared || !f.can(q) {
 		return f.server.refuse(m)
 	}
 	if !f.same {
-		f.cancel(f.needsBridge())
+		q = translate.ModernQuestion(q)
+	}
+	answers, err := f.ask(ctx, []mcp.Question{q})
+	if !f.same && (errors.Is(err, mcp.ErrExpired) || mcp.AsError(err) != nil) {
+		f.cancel(f.unanswered(err)) // nobody waits for the call any more, or it may ask no more
 		return nil, nil
 	}
+	return f.server.answer(m, answers, err)
+}
+
+// ask puts questions to the client. The call is not silent meanwhile.
+func (f *flow) ask(ctx context.Context, questions []mcp.Question) ([]mcp.Answer, error) {
 	f.touch(1)
 	defer f.touch(-1)
-	answers, err := f.reply.Ask(ctx, []mcp.Question{question(m)})
-	return f.server.answer(m, answers, err)
+	return f.reply.Ask(ctx, questions)
 }

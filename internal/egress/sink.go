@@ -59,8 +59,8 @@ func (o ownSink) Notice(m *wire.Message) {
 	switch string(m.MethodName()) {
 	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources, mcp.NoticeProgress:
 		return
-	case mcp.NoticeMessage:
-		if o.session == "" {
+	case mcp.NoticeMessage, mcp.NoticeElicited:
+		if o.session == "" && !o.link.serving.tell(m) {
 			o.link.server.unheard.Add(1)
 		}
 		if !o.link.loud(m) {
@@ -72,10 +72,16 @@ func (o ownSink) Notice(m *wire.Message) {
 	}
 }
 
-// Question puts the question to the client through the stream on which it listens.
+// Question puts the question to the client through the stream on which it listens; to one without a session in the call that it
+// has made.
 func (o ownSink) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Error) {
 	s := o.link.server
 	clients := s.pool.opts.Clients
+	if o.session == "" {
+		if result, err, ok := o.link.serving.ask(ctx, m); ok {
+			return result, err
+		}
+	}
 	if clients == nil || o.session == "" {
 		return s.refuse(m)
 	}

@@ -18,7 +18,7 @@ import (
 // newDoor makes the HTTP door of a setup.
 func (g *Gateway) newDoor(s *setup) http.Handler {
 	door := ingress.NewHTTP(ingress.HTTPOptions{
-		Handler: s.handler, Authenticate: s.access.Authenticate, Sessions: g.sessions, ServerInfo: g.info,
+		Handler: s.handler, Authenticate: s.access.Authenticate, Sessions: g.sessions, Parking: g.parking, ServerInfo: g.info,
 		Hosts: hosts(s.config), Origins: s.config.Origins, BodyBytes: int64(s.config.Limits.BodyBytes), Log: g.log,
 	})
 	mux := http.NewServeMux()
@@ -122,7 +122,7 @@ func (g *Gateway) ServePipe(ctx context.Context, key string, p Pipe) error {
 		return err
 	}
 	return ingress.ServeStdio(ctx, p.In, p.Out, ingress.StdioOptions{
-		Handler: g, Caller: who, Sessions: g.sessions, ServerInfo: g.info,
+		Handler: g, Caller: who, Sessions: g.sessions, Parking: g.parking, ServerInfo: g.info,
 		LineBytes: int(g.Config().Limits.BodyBytes), Log: g.log,
 	})
 }

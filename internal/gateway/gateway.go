@@ -17,6 +17,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/builtin"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
@@ -37,6 +38,8 @@ type Gateway struct {
 	audit    *audit.Log
 	metrics  *metrics.Metrics
 	sessions *session.Store
+	sealer   *session.Sealer
+	parking  *ingress.Parking
 	hub      *notice.Hub
 	pool     *egress.Pool
 	// watches asks servers for the updates that the hub hands out.

@@ -37,6 +37,9 @@ var methods = map[string]answerer{
 
 // dispatch is the innermost handler.
 func (g *Gateway) dispatch(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	if call.Resume != nil {
+		return call.Resume.Continue(ctx, reply)
+	}
 	answer, ok := methods[call.Method]
 	if !ok {
 		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known", call.Method)

@@ -17,6 +17,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/builtin"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
@@ -30,6 +31,9 @@ const (
 	sessionIdle = time.Hour
 	maxSessions = 100_000
 )
+
+// parkingPatience is how long a call waits for the answers of a modern client.
+const parkingPatience = 5 * time.Minute
 
 // retireGrace is how long our own tools' old server stays: calls of a server that
 // is taken away may go on for a while (see egress).
@@ -79,6 +83,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	}
 	g.hub = notice.NewHub(g.log)
 	g.sessions = session.NewStore(session.Options{Idle: sessionIdle, Max: maxSessions, Ended: g.sessionEnded})
+	if err := g.openParking(ctx); err != nil {
+		return err
+	}
 	g.pool = egress.New(ctx, egress.Options{
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
 		Clients: g.hub, Events: events{g}, Reaper: g.parts.Reaper, RootCAs: g.parts.RootCAs,
@@ -88,6 +95,24 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	}
 	g.openShelves()
 	return g.apply(cfg)
+}
+
+// openParking makes the place of calls that wait for the answers of modern clients.
+// Without a store, tokens are good for as long as the gate runs.
+func (g *Gateway) openParking(ctx context.Context) error {
+	var err error
+	if g.store != nil {
+		g.sealer, err = session.OpenSealer(ctx, g.store, g.log)
+	} else {
+		g.sealer, err = session.NewSealer(session.NewKey())
+	}
+	if err != nil {
+		return err
+	}
+	g.parking = ingress.NewParking(context.WithoutCancel(ctx), session.ParkingOptions{
+		Sealer: g.sealer, Instance: g.instance, Patience: parkingPatience,
+	})
+	return nil
 }
 
 // serverInfo is our name and version, as both eras tell it.
@@ -254,8 +279,14 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.sessions != nil {
 		g.sessions.Close()
 	}
+	if g.parking != nil {
+		g.parking.Drain()
+	}
 	if g.pool != nil {
 		errs = append(errs, g.pool.Close(ctx))
+	}
+	if g.parking != nil {
+		g.parking.Close()
 	}
 	close(g.closed)
 	g.retiring.Wait()
@@ -267,6 +298,9 @@ func (g *Gateway) Close(ctx context.Context) error {
 	}
 	if g.metrics != nil {
 		errs = append(errs, g.metrics.Close(ctx))
+	}
+	if g.sealer != nil {
+		g.sealer.Close()
 	}
 	if g.store != nil {
 		errs = append(errs, g.store.Close())

@@ -25,6 +25,8 @@ type HTTPOptions struct {
 	Authenticate func(*http.Request) (*mcp.Caller, *mcp.Error)
 	// Sessions holds the sessions of the legacy era.
 	Sessions *session.Store
+	// Parking holds calls of modern clients that wait for answers.
+	Parking *Parking
 	// ServerInfo is our name and version: a JSON object.
 	ServerInfo []byte
 	// Hosts are the values of Host that are answered; none means all.

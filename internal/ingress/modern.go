@@ -32,6 +32,10 @@ func (d *HTTP) modern(x *exchange, header string) {
 	if x.call.Method == mcp.MethodListen {
 		defer x.modern.keepAlive(ctx)()
 	}
+	if parkable(&x.call) {
+		x.modern.finish(ctx, converse(ctx, d.Parking, d.Handler, &x.call, &x.modern))
+		return
+	}
 	x.modern.finish(ctx, d.Handler.Handle(ctx, &x.call, &x.modern))
 }
 
@@ -67,6 +71,9 @@ func (x *exchange) checkModern(header string) (int, *mcp.Error) {
 		}
 	}
 	x.call.Header = x.r.Header
+	if err := resume(x.door.Parking, &x.call); err != nil {
+		return http.StatusBadRequest, err
+	}
 	return 0, nil
 }
 

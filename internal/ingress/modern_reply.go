@@ -41,7 +41,7 @@ func (r *modernReply) Notify(_ context.Context, notice *wire.Message) error {
 	return r.events.event("", translate.AppendNotice(nil, notice, &r.x.call))
 }
 
-// Ask is not possible yet: a modern client is asked by the end of its call.
+// Ask refuses: a modern client is asked in a conversation, or not at all.
 func (r *modernReply) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
 	return nil, mcp.ErrUnsupported
 }

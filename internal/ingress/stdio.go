@@ -28,6 +28,8 @@ type StdioOptions struct {
 	Caller func() (*mcp.Caller, *mcp.Error)
 	// Sessions holds the client's session of the legacy era.
 	Sessions *session.Store
+	// Parking holds calls that wait for answers, in the modern era.
+	Parking *Parking
 	// ServerInfo is our name and version: a JSON object.
 	ServerInfo []byte
 	// LineBytes bounds one message.
@@ -74,7 +76,7 @@ func ServeStdio(ctx context.Context, in io.Reader, out io.Writer, o StdioOptions
 	p.calls.End()
 	if p.session != nil {
 		p.session.Release()
-		p.Sessions.End(p.session.ID)
+		p.Sessions.End(p.session)
 	}
 	return err
 }
@@ -212,7 +214,10 @@ func (p *pipe) prepare(call *mcp.Call) *mcp.Error {
 		if err := checkMethod(call); err != nil {
 			return err
 		}
-		return takeName(call)
+		if err := takeName(call); err != nil {
+			return err
+		}
+		return resume(p.Parking, call)
 	}
 	if call.Method == mcp.MethodInitialize {
 		return p.initialize(call)
@@ -229,7 +234,7 @@ func (p *pipe) initialize(call *mcp.Call) *mcp.Error {
 	})
 	if err == nil {
 		// Held until the pipe closes, so that it does not expire.
-		s, err = p.Sessions.Get(s.ID, call.Caller)
+		s, err = p.Sessions.Get(s.Token, call.Caller)
 	}
 	if err != nil {
 		return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "%v", err)
@@ -256,6 +261,10 @@ func (p *pipe) start(call *mcp.Call) {
 			call.Refused = cmp.Or(call.Refused, mcp.AsError(context.Cause(ctx)), errTooLate)
 		}
 		r := &pipeReply{pipe: p, session: s, call: call}
+		if parkable(call) {
+			r.finish(ctx, converse(ctx, p.Parking, p.Handler, call, r))
+			return
+		}
 		r.finish(ctx, p.Handler.Handle(ctx, call, r))
 	}
 	switch {

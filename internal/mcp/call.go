@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -41,6 +42,10 @@ type Call struct {
 	Transport string
 	// Remote is the client's network address, empty on a pipe.
 	Remote string
+
+	// Resume continues a parked call with the client's answers; nil for a call that
+	// begins.
+	Resume *Resume
 
 	// Refused is why the door refused the message. Such a call is only recorded;
 	// nothing behind the audit sees it.
@@ -87,6 +92,16 @@ func (c *Call) Asks() bool {
 		}
 	}
 	return false
+}
+
+// A Resume is what a client's retry continues: a call that was parked when its
+// server asked something.
+type Resume struct {
+	// Parent is the id of the parked call; empty if that is not known any more.
+	Parent string
+	// Continue hands the answers to the parked call and speaks through reply until
+	// that call ends or asks again. It ends as a Handler does.
+	Continue func(ctx context.Context, reply Reply) error
 }
 
 // A Session is one client of the legacy era for as long as it stays. Upstream

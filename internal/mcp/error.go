@@ -45,6 +45,11 @@ const (
 	Unsupported      Reason = "unsupported"
 	Cancelled        Reason = "cancelled"
 	Unavailable      Reason = "unavailable"
+	// Forged, Stolen and Replayed say that a retry brought state that is not ours, not
+	// the caller's, or was used before. Honest clients do none of it.
+	Forged   Reason = "forged-state"
+	Stolen   Reason = "stolen-state"
+	Replayed Reason = "replayed-state"
 )
 
 // An Error is the only error that crosses the wire. Any other error becomes
