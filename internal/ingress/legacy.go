@@ -30,9 +30,9 @@ func (d *HTTP) initialize(x *exchange) {
 		return
 	}
 	x.call.Session = &s.Session
-	x.w.Header().Set(headerSession, s.ID)
+	x.w.Header().Set(headerSession, s.Token)
 	if !d.answerLegacy(x, s) {
-		d.Sessions.End(s.ID)
+		d.Sessions.End(s)
 	}
 }
 
@@ -57,12 +57,12 @@ func (d *HTTP) legacy(x *exchange, header string) {
 			"the header %s names %q, which is not supported", headerRevision, header))
 		return
 	}
-	id := x.r.Header.Get(headerSession)
-	if id == "" {
+	token := x.r.Header.Get(headerSession)
+	if token == "" {
 		d.sessionless(x, header)
 		return
 	}
-	s, ok := d.session(x, id)
+	s, ok := d.session(x, token)
 	if !ok {
 		return
 	}
@@ -78,8 +78,8 @@ func (d *HTTP) legacy(x *exchange, header string) {
 }
 
 // session finds the session of a request, or refuses the request.
-func (d *HTTP) session(x *exchange, id string) (*session.Session, bool) {
-	s, err := d.Sessions.Get(id, x.call.Caller)
+func (d *HTTP) session(x *exchange, token string) (*session.Session, bool) {
+	s, err := d.Sessions.Get(token, x.call.Caller)
 	switch {
 	case err == nil:
 		x.call.Session, x.call.Revision = &s.Session, s.Revision
@@ -89,7 +89,7 @@ func (d *HTTP) session(x *exchange, id string) (*session.Session, bool) {
 	case errors.Is(err, session.ErrForeign):
 		x.refuse(http.StatusForbidden, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Forbidden, "the session belongs to another caller"))
 	default:
-		x.refuse(http.StatusNotFound, mcp.Errorf(mcp.CodeInvalidRequest, mcp.NotFound, "unknown session; initialize again"))
+		x.refuse(http.StatusNotFound, mcp.Errorf(mcp.CodeInvalidRequest, mcp.NotFound, "%v; initialize again", err))
 	}
 	return nil, false
 }
@@ -214,6 +214,6 @@ func (d *HTTP) endSession(x *exchange) {
 		return
 	}
 	s.Release()
-	d.Sessions.End(s.ID)
+	d.Sessions.End(s)
 	x.w.WriteHeader(http.StatusNoContent)
 }

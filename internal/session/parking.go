@@ -5,7 +5,6 @@ import (
 	"container/list"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"sync"
@@ -194,9 +193,9 @@ func (p *Parking[T]) Take(token, caller string, digest []byte) (T, error) {
 	switch {
 	case err != nil:
 		return none, err
-	case t.caller != fingerprint([]byte(caller)):
+	case t.caller != fingerprintOf(caller):
 		return none, ErrForeign
-	case t.digest != fingerprint(digest):
+	case t.digest != fingerprintOf(digest):
 		return none, ErrChanged
 	}
 	p.mu.Lock()
@@ -214,7 +213,7 @@ func (p *Parking[T]) Take(token, caller string, digest []byte) (T, error) {
 		return at.call, nil
 	case !now.Before(t.until):
 		return none, ErrExpired
-	case t.instance != p.Instance:
+	case t.instance != p.Instance || p.draining:
 		return none, ErrLost
 	}
 	return none, ErrUsed
@@ -292,27 +291,20 @@ func (p *Parking[T]) disarm() {
 type ticket struct {
 	id       parkingID
 	until    time.Time
-	caller   [16]byte
-	digest   [16]byte
+	caller   fingerprint
+	digest   fingerprint
 	instance string
 }
 
 // forCall keeps the tokens of calls apart from all others.
 var forCall = []byte("parked call")
 
-func fingerprint(b []byte) [16]byte {
-	sum := sha256.Sum256(b)
-	return [16]byte(sum[:])
-}
-
 func (p *Parking[T]) seal(at *place[T], digest []byte) string {
 	plain := make([]byte, 0, 96)
 	plain = binary.BigEndian.AppendUint64(plain, uint64(at.until.UnixMilli())) //nolint:gosec // after 1970
 	plain = append(plain, at.id[:]...)
-	for _, b := range [...][]byte{[]byte(at.caller), digest} {
-		sum := fingerprint(b)
-		plain = append(plain, sum[:]...)
-	}
+	caller, bound := fingerprintOf(at.caller), fingerprintOf(digest)
+	plain = append(append(plain, caller[:]...), bound[:]...)
 	return p.Sealer.Seal(append(plain, p.Instance...), forCall)
 }
 
@@ -324,7 +316,7 @@ func (p *Parking[T]) open(token string) (ticket, error) {
 	}
 	t.until, plain = time.UnixMilli(int64(binary.BigEndian.Uint64(plain))), plain[8:] //nolint:gosec // sealed by us
 	t.id, plain = parkingID(plain), plain[16:]
-	t.caller, plain = [16]byte(plain), plain[16:]
-	t.digest, t.instance = [16]byte(plain), string(plain[16:])
+	t.caller, plain = fingerprint(plain), plain[16:]
+	t.digest, t.instance = fingerprint(plain), string(plain[16:])
 	return t, nil
 }

@@ -266,3 +266,18 @@ func FuzzTake(f *testing.F) {
 		}
 	})
 }
+
+// TestParkingDrains lets all that is parked go.
+func TestParkingDrains(t *testing.T) {
+	p := openParking(t, newSealer(t, session.NewKey()), "one")
+	defer p.Close()
+	slot := park(t, p, "alice", "a")
+	p.Drain()
+	<-slot.Expired
+	if _, err := p.Take(slot.Token, "alice", digest); !errors.Is(err, session.ErrLost) {
+		t.Errorf("taken after that: %v, want %v", err, session.ErrLost)
+	}
+	if _, err := p.Park("alice", digest, "b"); !errors.Is(err, session.ErrLost) {
+		t.Errorf("parked after that: %v, want %v", err, session.ErrLost)
+	}
+}

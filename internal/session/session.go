@@ -13,6 +13,9 @@ type Session struct {
 	mcp.Session
 	Hello
 
+	// Token is what the client shows to use the session: visible ASCII, and secret.
+	Token string
+
 	// Calls ends with the session.
 	*Calls
 

@@ -32,17 +32,17 @@ func TestStore(t *testing.T) {
 		if _, err := store.Create(session.Hello{Caller: alice}); !errors.Is(err, session.ErrFull) {
 			t.Errorf("a third session: error = %v, want %v", err, session.ErrFull)
 		}
-		if _, err := store.Get(a.ID, bob); !errors.Is(err, session.ErrForeign) {
+		if _, err := store.Get(a.Token, bob); !errors.Is(err, session.ErrForeign) {
 			t.Errorf("another caller's: error = %v, want %v", err, session.ErrForeign)
 		}
 		if _, err := store.Get("nope", bob); !errors.Is(err, session.ErrUnknown) {
 			t.Errorf("unknown: error = %v, want %v", err, session.ErrUnknown)
 		}
-		if _, err := store.Get(b.ID, alice); err != nil {
+		if _, err := store.Get(b.Token, alice); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(3 * time.Hour) // b is in use, a is not
-		if _, err := store.Get(a.ID, alice); !errors.Is(err, session.ErrUnknown) {
+		if _, err := store.Get(a.Token, alice); !errors.Is(err, session.ErrUnknown) {
 			t.Errorf("idle session: error = %v, want %v", err, session.ErrUnknown)
 		}
 		if a.Context().Err() == nil || b.Context().Err() != nil {
@@ -77,8 +77,8 @@ func TestShare(t *testing.T) {
 	if _, err := store.Create(session.Hello{Caller: bob}); err != nil {
 		t.Errorf("another caller: %v", err)
 	}
-	store.End(mine.ID)
-	store.End(mine.ID)
+	store.End(mine)
+	store.End(mine)
 	for _, want := range []error{nil, session.ErrShare} {
 		if _, err := store.Create(session.Hello{Caller: alice}); !errors.Is(err, want) {
 			t.Errorf("after one has ended: error = %v, want %v", err, want)

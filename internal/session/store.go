@@ -36,6 +36,11 @@ type Options struct {
 	MaxPerCaller int
 	// KeepBytes bounds what is kept of all streams for resumption: 256 MiB unless it is set.
 	KeepBytes int
+	// Sealer makes and checks the tokens of sessions. Without one, only this store
+	// knows its tokens.
+	Sealer *Sealer
+	// Instance tells this instance's sessions from those of others.
+	Instance string
 	// Ended is told of each session that ended, once, outside of any lock.
 	Ended func(id string)
 }
@@ -51,7 +56,7 @@ type Store struct {
 	swept sync.WaitGroup
 
 	mu sync.Mutex
-	// sessions holds every open session by its ID; nil once the store is closed.
+	// sessions holds every open session by its token; nil once the store is closed.
 	sessions map[string]*Session
 	// callers counts them by the caller's ID.
 	callers map[string]int
@@ -59,6 +64,9 @@ type Store struct {
 
 // NewStore returns an empty store. Close ends it.
 func NewStore(o Options) *Store {
+	if o.Sealer == nil {
+		o.Sealer, _ = NewSealer(NewKey()) // such a key is good
+	}
 	o.MaxPerCaller = cmp.Or(o.MaxPerCaller, max(o.Max/10, 1000))
 	s := &Store{
 		options: o, stop: make(chan struct{}), sessions: map[string]*Session{}, callers: map[string]int{},
@@ -76,9 +84,18 @@ type Hello struct {
 	Capabilities, ClientInfo []byte
 }
 
+// revision is the name of the revision; empty where none is said.
+func (h *Hello) revision() string {
+	if h.Revision == nil {
+		return ""
+	}
+	return h.Revision.Name
+}
+
 // Create opens a session for a client.
 func (s *Store) Create(h Hello) (*Session, error) {
 	session := newSession(rand.Text(), h, &s.shelf)
+	session.Token = s.issue(session)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -87,39 +104,40 @@ func (s *Store) Create(h Hello) (*Session, error) {
 	case s.callers[h.Caller.ID] >= s.options.MaxPerCaller:
 		return nil, ErrShare
 	}
-	s.sessions[session.ID] = session
+	s.sessions[session.Token] = session
 	s.callers[h.Caller.ID]++
 	return session, nil
 }
 
-// Get returns the session of that ID if caller opened it. The session does not
-// expire until Release is called.
-func (s *Store) Get(id string, caller *mcp.Caller) (*Session, error) {
+// Get returns the session of that token if caller opened it. The session does not
+// expire until Release is called. The error is ErrForeign or ErrUnknown, of which
+// ErrEnded and ErrElsewhere say more.
+func (s *Store) Get(token string, caller *mcp.Caller) (*Session, error) {
 	s.mu.Lock()
-	session := s.sessions[id]
+	session := s.sessions[token]
 	s.mu.Unlock()
 	switch {
 	case session == nil:
-		return nil, ErrUnknown
+		return nil, s.explain(token, caller)
 	case session.Caller.ID != caller.ID:
 		return nil, ErrForeign
 	case !session.acquire():
-		return nil, ErrUnknown
+		return nil, ErrEnded
 	}
 	return session, nil
 }
 
-// End ends a session: its calls are cancelled and its streams closed. Ending an
-// unknown session does nothing.
-func (s *Store) End(id string) {
+// End ends a session: its calls are cancelled and its streams closed. Ending it
+// again does nothing.
+func (s *Store) End(session *Session) {
 	s.mu.Lock()
-	session := s.sessions[id]
-	if session != nil {
-		delete(s.sessions, id)
+	_, open := s.sessions[session.Token]
+	if open {
+		delete(s.sessions, session.Token)
 		s.release(session.Caller.ID)
 	}
 	s.mu.Unlock()
-	if session != nil {
+	if open {
 		s.finish(session)
 	}
 }
@@ -172,21 +190,21 @@ func (s *Store) sweep() {
 		case now := <-tidy.C:
 			s.shelf.tidy(now.Add(-linger))
 		case now := <-tick.C:
-			for _, id := range s.idle(now) {
-				s.End(id)
+			for _, session := range s.idle(now) {
+				s.End(session)
 			}
 		}
 	}
 }
 
-func (s *Store) idle(now time.Time) []string {
+func (s *Store) idle(now time.Time) []*Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var ids []string
-	for id, session := range s.sessions {
+	var idle []*Session
+	for _, session := range s.sessions {
 		if session.expire(now.Add(-s.options.Idle)) {
-			ids = append(ids, id)
+			idle = append(idle, session)
 		}
 	}
-	return ids
+	return idle
 }
