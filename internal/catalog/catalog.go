@@ -105,7 +105,7 @@ func Build(sources []Source, o Options) *Catalog {
 		}
 		c.settle(kind, claims)
 		if kind == mcp.Tool || kind == mcp.Prompt {
-			c.shorten(kind)
+			c.shorten(kind, claims)
 		}
 	}
 	c.compileTemplates()

@@ -71,17 +71,22 @@ func (c *Catalog) Resolve(kind mcp.Kind, name string, naming mcp.Naming) (full s
 }
 
 // shorten gives the entries of a kind their short names; all have their full ones.
-func (c *Catalog) shorten(kind mcp.Kind) {
+// What a claim asked for in vain counts too: its short form must not come to mean
+// something else either.
+func (c *Catalog) shorten(kind mcp.Kind, claims []*claim) {
 	names, entries := c.names[kind], c.entries[kind]
-	wanted := make(map[string]int, len(entries))
-	for _, e := range entries {
-		e.Short = shortOf(e.Name)
-		wanted[e.Short]++
+	full := make(map[string]bool, len(claims))
+	for _, cl := range claims {
+		full[cl.plain], full[cl.entry.Name] = true, true
+	}
+	wanted := make(map[string]int, len(full))
+	for name := range full {
+		wanted[shortOf(name)]++
 	}
 	given := make(map[string]int, len(entries))
 	for _, e := range entries {
-		if plain := e.Short; wanted[plain] > 1 {
-			names[plain] = named{names[plain].entry, true}
+		if e.Short = shortOf(e.Name); wanted[e.Short] > 1 {
+			names[e.Short] = named{names[e.Short].entry, true}
 			e.Short = shortSuffixed(e.Name)
 		}
 		given[e.Short]++
