@@ -82,10 +82,12 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		g.audit = audit.New(ctx, audit.Options{Sink: g.store, Payloads: audit.Payloads(cfg.Audit.Payloads), Log: g.log})
 	}
 	g.hub = notice.NewHub(g.log)
-	g.sessions = session.NewStore(session.Options{Idle: sessionIdle, Max: maxSessions, Ended: g.sessionEnded})
 	if err := g.openParking(ctx); err != nil {
 		return err
 	}
+	g.sessions = session.NewStore(session.Options{
+		Idle: sessionIdle, Max: maxSessions, Sealer: g.sealer, Instance: g.instance, Ended: g.sessionEnded,
+	})
 	g.pool = egress.New(ctx, egress.Options{
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
 		Clients: g.hub, Events: events{g}, Reaper: g.parts.Reaper, RootCAs: g.parts.RootCAs,
