@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -24,6 +25,8 @@ type client struct {
 	// capabilities are what a modern client says of itself with each request.
 	capabilities string
 	logLevel     string
+	// host is what a modern client calls itself; "test" if empty.
+	host string
 }
 
 // legacy opens a session of a client with those capabilities.
@@ -157,8 +160,8 @@ func (c *client) params(params string) string {
 		}
 		params = `{"_meta":{$META}` + comma + strings.TrimPrefix(params, "{")
 	}
-	meta := fmt.Sprintf(`"%[1]sprotocolVersion":%[2]q,"%[1]sclientInfo":{"name":"test","version":"1"},"%[1]sclientCapabilities":%[3]s`,
-		metaPrefix, modernRevision, c.capabilities)
+	meta := fmt.Sprintf(`"%[1]sprotocolVersion":%[2]q,"%[1]sclientInfo":{"name":%[4]q,"version":"1"},"%[1]sclientCapabilities":%[3]s`,
+		metaPrefix, modernRevision, c.capabilities, cmp.Or(c.host, "test"))
 	if c.logLevel != "" {
 		meta += fmt.Sprintf(`,"%slogLevel":%q`, metaPrefix, c.logLevel)
 	}
