@@ -22,6 +22,7 @@ func (l *loader) check() {
 	l.checkTLS()
 	l.checkStore()
 	l.checkPublic()
+	l.checkKeys()
 	l.checkServers()
 	l.checkResources()
 }
@@ -94,6 +95,15 @@ func (l *loader) checkKey() {
 	case n < shortKey:
 		l.config.Warnings = append(l.config.Warnings,
 			fmt.Sprintf("apiKey has only %d characters and can be guessed; make one with openssl rand -hex 32", n))
+	}
+}
+
+// checkKeys wants keys that are there.
+func (l *loader) checkKeys() {
+	for _, k := range l.config.Keys {
+		if k.Name == "apiKey" && !l.Written("apiKey") && !l.Odd("") {
+			l.WrongKey("keys.apiKey", "there is no apiKey", "give apiKey a value, or remove this")
+		}
 	}
 }
 

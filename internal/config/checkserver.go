@@ -46,8 +46,12 @@ func (l *loader) checkWay(p string, s *Server) {
 		l.Wrong(p+".url", "stands beside command", "a server has either a command or a url")
 	case local && s.Type != "stdio":
 		l.Wrong(p+".type", "a server with a command is of type stdio", "")
-	case remote && s.Type != "http":
-		l.Wrong(p+".type", "a server with a url is of type http", "")
+	case remote && s.Type == "stdio":
+		l.Wrong(p+".type", "a server with a url is of type http, sse or websocket", "")
+	case remote && isSocket(s.URL) && s.Type != websocket:
+		l.Wrong(p+".type", "a server with a ws or wss URL is of type websocket", "")
+	case remote && !isSocket(s.URL) && s.Type == websocket:
+		l.Wrong(p+".type", "a server of type websocket has a ws or wss URL", "")
 	case remote:
 		if _, err := url.Parse(s.URL); err != nil {
 			l.Wrong(p+".url", forms["url"].Message, forms["url"].Hint)

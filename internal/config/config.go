@@ -48,6 +48,11 @@ type Config struct {
 	PublicURL string `yaml:"publicURL" form:"public"`
 	// Anonymous lets everyone in without a key. It is refused unless the gateway listens on loopback only.
 	Anonymous bool `yaml:"anonymous"`
+	// Naming is the form in which clients are shown the names of tools and prompts: full is SERVER.TOOL, short has no dots and at most 64
+	// characters together with what a host puts before it. When absent it is full but for hosts that are known to lose such names.
+	Naming string `yaml:"naming" enum:"full short"`
+	// Keys says what holds for single keys, by their name: apiKey, and local, which the gateway makes itself.
+	Keys []Key `yaml:"keys" key:"own"`
 	// Builtin offers the gateway's own tools and prompts beside those of the servers.
 	Builtin bool `yaml:"builtin"`
 
@@ -73,6 +78,14 @@ type TLS struct {
 	Terminated bool `yaml:"terminated"`
 
 	_ struct{} `later:"clientCAFile"`
+}
+
+// A Key is what holds for one key alone.
+type Key struct {
+	// Name is the key's name, as the audit record has it: local or apiKey.
+	Name string `yaml:"-"`
+	// Naming is the form in which the key's holder is shown the names of tools and prompts, in place of the endpoint's.
+	Naming string `yaml:"naming" enum:"full short"`
 }
 
 // A Resource is something the gateway itself offers to read, such as a folder.
@@ -143,6 +156,17 @@ func defaults(dir string) *Config {
 		Builtin: true,
 		Dir:     dir,
 	}
+}
+
+// NamingOf returns the form of names that the holder of the key of that name is shown, full or short: the key's own, or the endpoint's.
+// It is empty where the file leaves that to what the client says of itself. No name stands for a caller without a key.
+func (c *Config) NamingOf(key string) string {
+	for _, k := range c.Keys {
+		if k.Name == key && k.Naming != "" {
+			return k.Naming
+		}
+	}
+	return c.Naming
 }
 
 // StoreFile returns the path of the SQLite database that Store names. The directory it lies in holds everything else that the gateway

@@ -15,6 +15,7 @@ var forms = map[string]document.Form{
 
 	"name":   {Pattern: regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`), Message: "cannot be a name here", Hint: "use letters, digits, _ and -, at most 64"},
 	"prefix": {Pattern: regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}$`), Message: "cannot stand before the names of tools", Hint: "use letters, digits, _, - and dots, at most 64"},
+	"own":    {Pattern: regexp.MustCompile(`^(apiKey|local)$`), Message: "is not the name of a key", Hint: "use apiKey, or local for the one that the gateway makes itself"},
 	"tool":   {Pattern: regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`), Message: "cannot be the name of a tool", Hint: "use letters, digits, _, - and dots, at most 128"},
 	"env":    {Pattern: regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`), Message: "cannot be the name of an environment variable", Hint: "use letters, digits and _"},
 
@@ -26,7 +27,7 @@ var forms = map[string]document.Form{
 	"header": {Pattern: regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), Message: "cannot be the name of a header"},                                  // RFC 9110 section 5.6.2
 	"line":   {Pattern: regexp.MustCompile(`^[^\x00-\x08\x0a-\x1f\x7f]*$`), Message: "has a line break or another character that a header cannot carry"}, // RFC 9110 section 5.5
 
-	"url":     {Pattern: regexp.MustCompile(`^https?://[^/?#\s]+[^\s]*$`), Message: "is not an http or https URL", Hint: "write it like https://issues.example.com/mcp"},
+	"url":     {Pattern: regexp.MustCompile(`^(https?|wss?)://[^/?#\s]+[^\s]*$`), Message: "is not an http, https, ws or wss URL", Hint: "write it like https://issues.example.com/mcp"},
 	"keyless": {Pattern: regexp.MustCompile(`^[^@]*$|^[a-z]+://[^/?#@]*[/?#]`), Message: "has credentials in it", Hint: "put them under headers: {Authorization: …}"},
 	"whole":   {Pattern: regexp.MustCompile(`^[^#]*$`), Message: "has a fragment (#), which is never sent", Hint: "remove it"},
 	"public":  {Pattern: regexp.MustCompile(`^https?://[^/?#@\s]+[^?#\s]*$`), Message: "is not an address for clients", Hint: "write it like https://mcp.example.com"},

@@ -133,11 +133,21 @@ func (l *loader) finishServer(s *Server, i int) {
 		s.Tools.Timeout = min(s.Tools.Timeout, s.MaxRuntime)
 	}
 	switch {
+	case s.Type == "ws", s.Type == "" && isSocket(s.URL):
+		s.Type = websocket
 	case s.Type == "streamable-http", s.Type == "" && s.URL != "":
 		s.Type = "http"
 	case s.Type == "":
 		s.Type = "stdio"
 	}
+}
+
+// websocket is the type of servers at the end of a WebSocket.
+const websocket = "websocket"
+
+// isSocket reports whether a URL is that of a WebSocket.
+func isSocket(url string) bool {
+	return strings.HasPrefix(url, "ws:") || strings.HasPrefix(url, "wss:")
 }
 
 // project returns the directory that state is kept below by default: that of the file, or the one above it for config/mcp.yaml.

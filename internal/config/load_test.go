@@ -158,6 +158,47 @@ mcpServers:
 	}
 }
 
+// TestTypes finds the type of a server in its URL, under any of its names.
+func TestTypes(t *testing.T) {
+	tests := []struct{ server, want string }{
+		{"url: https://a.example/mcp", "http"},
+		{"type: http, url: https://a.example/mcp", "http"},
+		{"type: sse, url: http://a.example/sse", "sse"},
+		{"url: ws://a.example/mcp", "websocket"},
+		{"url: wss://a.example/mcp, headers: {A: b}", "websocket"},
+		{"type: ws, url: wss://a.example/mcp", "websocket"},
+		{"type: websocket, url: 'wss://${HOST}/mcp'", "websocket"},
+		{"command: x", "stdio"},
+	}
+	for _, tt := range tests {
+		c, err := loadText(t, "mcp.yaml", "servers: {a: {"+tt.server+"}}")
+		if err != nil {
+			t.Errorf("%s: %v", tt.server, err)
+		} else if got := c.Servers[0].Type; got != tt.want {
+			t.Errorf("%s: type %q, want %q", tt.server, got, tt.want)
+		}
+	}
+}
+
+// TestNaming takes a key's naming before the endpoint's.
+func TestNaming(t *testing.T) {
+	tests := []struct{ text, local, apiKey, nobody string }{
+		{"port: 1", "", "", ""},
+		{"naming: short", "short", "short", "short"},
+		{"naming: full\nkeys: {local: {naming: short}}", "short", "full", "full"},
+		{"apiKey: 0123456789abcdef\nkeys: {apiKey: {naming: full}, local: {}}", "", "full", ""},
+	}
+	for _, tt := range tests {
+		c, err := loadText(t, "mcp.yaml", tt.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l, a, n := c.NamingOf("local"), c.NamingOf("apiKey"), c.NamingOf(""); l != tt.local || a != tt.apiKey || n != tt.nobody {
+			t.Errorf("%s: naming of local %q, of apiKey %q, of nobody %q", tt.text, l, a, n)
+		}
+	}
+}
+
 // TestListen makes the address of listen, or of host and port, or of SUMUN_HOST.
 func TestListen(t *testing.T) {
 	tests := []struct{ name, text, host, want string }{

@@ -36,7 +36,7 @@ var rules = map[string]document.Schema{
 	"Config.Store":  {"pattern": `^sqlite:.+$`},
 	"TLS":           {"if": encrypts, "then": document.Schema{"required": []string{"certFile", "keyFile"}, "properties": document.Schema{"terminated": document.OrVariable(document.Schema{"const": false})}}},
 	"Resource":      {"type": "object", "required": []string{"type", "root"}},
-	"Server":        {"type": "object", "oneOf": []document.Schema{stdioServer, httpServer}},
+	"Server":        {"type": "object", "oneOf": []document.Schema{stdioServer, remoteServer}},
 }
 
 // encrypts is the schema of a tls that the gateway is to do itself.
@@ -46,14 +46,22 @@ var encrypts = document.Schema{"anyOf": []document.Schema{
 	{"required": []string{"keyFile"}, "not": document.Schema{"required": []string{"enabled"}}},
 }}
 
-// The two sorts of servers.
+// The sorts of servers.
 var (
 	stdioServer = document.Schema{
 		"required": []string{"command"}, "not": document.HasAny("headers", "url"),
 		"properties": document.Schema{"type": document.OrVariable(document.Schema{"const": "stdio"})},
 	}
-	httpServer = document.Schema{
+	remoteServer = document.Schema{
 		"required": []string{"url"}, "not": document.HasAny("command", "args", "env", "cwd"),
-		"properties": document.Schema{"type": document.OrVariable(document.Schema{"enum": []string{"http", "streamable-http"}})},
+		"anyOf": []document.Schema{at("^http", "http", "streamable-http", "sse"), at("^ws", "websocket", "ws")},
 	}
 )
+
+// at is the schema of servers at URLs of that pattern, which are of one of the types.
+func at(pattern string, types ...string) document.Schema {
+	return document.Schema{"properties": document.Schema{
+		"url":  document.OrVariable(document.Schema{"pattern": pattern}),
+		"type": document.OrVariable(document.Schema{"enum": types}),
+	}}
+}

@@ -36,6 +36,7 @@ var beyondSchema = map[string]string{
 	"key-list":                          "not a tree of values",
 	"key-odd":                           "not a tree of values",
 	"key-unset":                         "depends on the environment",
+	"keys-absent":                       "compares keys with apiKey",
 	"limits-large":                      "a text has no largest value",
 	"listen-large-port":                 "a text has no largest value",
 	"listen-open":                       "compares listen with tls",

@@ -10,8 +10,9 @@ import (
 type Server struct {
 	// Name is the server's key in the file: letters, digits, _ and -.
 	Name string `yaml:"-"`
-	// Type is how the server is reached, as hosts write it. It follows from command or url when absent.
-	Type string `yaml:"type" enum:"stdio http streamable-http" later:"sse ws websocket"`
+	// Type is how the server is reached, as hosts write it: stdio, http (also streamable-http), sse (HTTP+SSE, which 2024-11-05 had) or
+	// websocket (also ws). It follows from command or url when absent.
+	Type string `yaml:"type" enum:"stdio http streamable-http sse websocket ws"`
 	// Command is the program to start. A relative path with a slash is looked up from cwd.
 	Command string `yaml:"command" secret:"expanded" form:"some"`
 	// Args are the program's arguments. No shell sees them.
@@ -20,7 +21,7 @@ type Server struct {
 	Env map[string]string `yaml:"env" secret:"all" key:"env"`
 	// Cwd is the program's working directory: the directory of the configuration file when absent.
 	Cwd string `yaml:"cwd"`
-	// URL is the endpoint of a server that speaks Streamable HTTP.
+	// URL is the endpoint of a server that speaks Streamable HTTP, HTTP+SSE, or with ws or wss over a WebSocket.
 	URL string `yaml:"url" secret:"expanded" form:"url keyless whole"`
 	// Headers are sent with each request to url.
 	Headers map[string]string `yaml:"headers" secret:"all" form:"line" key:"header"`
@@ -86,6 +87,9 @@ func (s Server) Equal(o Server) bool { return reflect.DeepEqual(s, o) }
 
 // Begin makes s the server of that name, with defaults. It is called for each entry of a file before what is written there is read.
 func (s *Server) Begin(name string) { *s = NewServer(name) }
+
+// Begin makes k the key of that name.
+func (k *Key) Begin(name string) { *k = Key{Name: name} }
 
 // Begin makes r the resource of that name.
 func (r *Resource) Begin(name string) { *r = Resource{Name: name} }
