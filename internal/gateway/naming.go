@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -30,16 +31,17 @@ var shortNamed = map[string]bool{
 // relayed begins what mcp-remote appends to the name of the host that it speaks for.
 const relayed = " (via "
 
-// naming returns the form of names that the client of a call is shown.
+// naming returns the form of names that the client of a call is shown: what its key
+// says, or else the configuration, or else what the client says it is.
 func (g *Gateway) naming(call *mcp.Call) mcp.Naming {
-	if call.Caller != nil && call.Caller.Naming != "" {
-		return call.Caller.Naming
+	if said := cmp.Or(call.Caller.Naming, mcp.Naming(g.Config().Naming)); said != "" {
+		return said
 	}
-	return namingOf(call.ClientInfo)
+	return namingOfHost(call.ClientInfo)
 }
 
-// namingOf returns the form of names for a client that says this of itself.
-func namingOf(clientInfo []byte) mcp.Naming {
+// namingOfHost returns the form of names for a client that says this of itself.
+func namingOfHost(clientInfo []byte) mcp.Naming {
 	var buf [64]byte
 	name := wire.AppendUnquoted(buf[:0], wire.Get(clientInfo, "name"))
 	host, _, _ := strings.Cut(string(name), relayed)

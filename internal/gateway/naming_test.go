@@ -147,8 +147,8 @@ func TestHeadersOfShortNames(t *testing.T) {
 	if text := textOf(in.last(t)); !strings.Contains(text, `"region":"eu"`) {
 		t.Errorf("with the right headers: %s", text)
 	}
-	sent := peers["lab"].got("tools/call")[0].header
-	if sent.Get("Mcp-Name") != "region" || sent.Get("Mcp-Param-Region") != "eu" {
+	peers["lab"].heard(t, 0, "region")
+	if sent := peers["lab"].got("tools/call")[0].header; sent.Get("Mcp-Param-Region") != "eu" {
 		t.Errorf("the server was sent %v", sent)
 	}
 	for _, wrong := range []map[string]string{
@@ -199,5 +199,60 @@ func TestScopesKnowFullNames(t *testing.T) {
 		if got := strings.Count(records, part); got != want {
 			t.Errorf("%d records with %s, want %d", got, part, want)
 		}
+	}
+}
+
+// TestWhoseNaming has key, configuration and host ask for one form or the other.
+func TestWhoseNaming(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t, true)
+	tests := []struct {
+		endpoint, key string
+		host          string
+		short         bool
+	}{
+		{"", "", dotted, false},
+		{"", "", cursor, true},
+		{"", "", "claude-ai (via mcp-remote 0.1.37)", true},
+		{"", "", "Claude-AI", false},
+		{"short", "", dotted, true},
+		{"full", "", cursor, false},
+		{"short", "full", cursor, false},
+		{"full", "short", dotted, true},
+		{"", "short", dotted, true},
+	}
+	s := p.server("up")
+	s.Prefix = "up"
+	cfg := configured(t, s)
+	cfg.Anonymous, cfg.APIKey = false, "a-key-of-the-configuration"
+	g := openWith(t, cfg)
+	session := map[string]*client{} // legacy sessions outlive configurations
+	for _, tt := range tests {
+		next := *cfg
+		next.Naming, next.Keys = tt.endpoint, []config.Key{{Name: "apiKey", Naming: tt.key}}
+		if err := g.Reload(&next); err != nil {
+			t.Fatal(err)
+		}
+		if session[tt.host] == nil {
+			session[tt.host] = g.as(t, false, tt.host, cfg.APIKey)
+		}
+		want := "up.echo"
+		if tt.short {
+			want = "up__echo"
+		}
+		for _, c := range []*client{g.as(t, true, tt.host, cfg.APIKey), session[tt.host]} {
+			if got := names(c.ask(t, "tools/list", "{}")); !slices.Contains(got, want) {
+				t.Errorf("%+v, modern %v: %q", tt, c.modern, got)
+			}
+		}
+	}
+}
+
+// TestAnonymousNaming asks without a key.
+func TestAnonymousNaming(t *testing.T) {
+	t.Parallel()
+	g, _ := longNamed(t, func(cfg *config.Config) { cfg.Naming = "short" })
+	if got := names(g.as(t, true, dotted, "").ask(t, "tools/list", "{}")); !slices.Contains(got, "lab__echo") {
+		t.Errorf("%q", got)
 	}
 }

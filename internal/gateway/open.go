@@ -19,6 +19,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/local"
+	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -184,9 +185,11 @@ func (g *Gateway) openAccess(cfg *config.Config, s *setup) error {
 			return err
 		}
 	}
-	keys := []access.Key{{Name: "local", Hash: access.HashKey(key), Admin: true}}
+	keys := []access.Key{{Name: "local", Hash: access.HashKey(key), Admin: true, Naming: mcp.Naming(cfg.NamingOf("local"))}}
 	if cfg.APIKey != "" {
-		keys = append(keys, access.Key{Name: "apiKey", Hash: access.HashKey(cfg.APIKey), Scopes: scopesOf(cfg)})
+		keys = append(keys, access.Key{
+			Name: "apiKey", Hash: access.HashKey(cfg.APIKey), Scopes: scopesOf(cfg), Naming: mcp.Naming(cfg.NamingOf("apiKey")),
+		})
 	}
 	a, err := access.New(access.Options{Keys: keys, Scopes: cfg.Scopes, Anonymous: cfg.Anonymous})
 	if err != nil {
