@@ -12,6 +12,7 @@ import (
 // An attribute is a field of a struct as its tags describe it.
 type attribute struct {
 	index    int
+	at       string   // the path of the value under the key's name, however it is written
 	keys     []string // the first is the key's name, the others are accepted too
 	enum     []string // the values of a text that are built
 	forms    []string // of a text
@@ -97,7 +98,9 @@ func (d *Document) fields(n *node, path string, v reflect.Value) {
 			continue
 		}
 		d.keys[p] = f.at
-		d.value(f.value, p, v.Field(attrs[i].index), attrs[i])
+		a := attrs[i]
+		a.at = Join(path, a.keys[0])
+		d.value(f.value, p, v.Field(a.index), a)
 	}
 }
 
@@ -137,7 +140,7 @@ func (d *Document) named(n *node, path string, v reflect.Value, a attribute) {
 		if e, ok := reflect.TypeAssert[Entry](elem); ok {
 			e.Begin(f.key)
 		}
-		d.elements[a.keys[0]] = append(d.elements[a.keys[0]], p)
+		d.elements[a.at] = append(d.elements[a.at], p)
 		if !f.value.broken && d.want(f.value, p, object) {
 			d.fields(f.value, p, elem.Elem())
 		}

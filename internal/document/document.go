@@ -60,7 +60,7 @@ type Document struct {
 	origin   map[string]*node    // by path: where a value that was written comes from
 	keys     map[string]position // by path: where its key stands
 	odd      map[string]bool     // by path: mappings with keys that are not known, so that what they lack may be what was meant
-	elements map[string][]string // by the first name of a slice of structs: the paths of its elements, in their order
+	elements map[string][]string // by the path of a slice of structs under the first of its names: the paths of its elements, in their order
 }
 
 // Read reads data over into, a pointer to a struct that holds the defaults. What cannot be read leaves them as they are.
@@ -120,12 +120,13 @@ func (d *Document) OK(paths ...string) bool {
 // Odd reports whether the mapping at a path has keys that are not known. What it lacks may be what was meant by them.
 func (d *Document) Odd(at string) bool { return d.odd[at] }
 
-// Element returns the path of element i of the slice of structs whose first name is key: its own name may be another.
-func (d *Document) Element(key string, i int) string {
-	if i < len(d.elements[key]) {
-		return d.elements[key][i]
+// Element returns the path of element i of the slice of structs at a path, whose last key is the first of the slice's names: the
+// document may have written it under another.
+func (d *Document) Element(at string, i int) string {
+	if i < len(d.elements[at]) {
+		return d.elements[at][i]
 	}
-	return index(key, i)
+	return index(at, i)
 }
 
 // Origin returns where the value at a path comes from, such as mcp.yaml:3, or nothing if it was not written.

@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 		{"key form", "stands: {A: {}}", "shop.yaml:1:10: stands.A: cannot be a name here\n    stands: {A: {}}\n             ^\n    use small letters"},
 		{"unset", "title: ${UNSET}", "shop.yaml:1:8: title: the environment variable UNSET is not set\n    title: ${UNSET}\n           ^\n    set it, for example: export UNSET=…, or give it a default: ${UNSET:-…}"},
 		{"two", "open: 1\ncount: x", "shop.yaml:1:7: open: wants true or false, not a number\n    open: 1\n          ^\nshop.yaml:2:8: count: wants a number, not a text\n    count: x\n           ^"},
-		{"secret", "stands: {a: {env: {A: hidden}, x: 1}}", "shop.yaml:1:32: stands.a.x: this key is not known\n    stands: {a: {env: {A: ******}, x: 1}}\n                                   ^\n    known here: owner, env"},
+		{"secret", "stands: {a: {env: {A: hidden}, x: 1}}", "shop.yaml:1:32: stands.a.x: this key is not known\n    stands: {a: {env: {A: ******}, x: 1}}\n                                   ^\n    known here: owner, env, shelves, racks"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestOwner(t *testing.T) {
 
 // TestExplain writes what was read, and where it comes from.
 func TestExplain(t *testing.T) {
-	s, d := read("dir/shop.yaml", "", "count: ${PORT}\nopen: true\nwait: 10m\nwords: ['${TOKEN}', b]\ninner: {password: hidden}\nbooths: {b: {env: {A: hidden}}}\n")
+	s, d := read("dir/shop.yaml", "", "count: ${PORT}\nopen: true\nwait: 10m\nwords: ['${TOKEN}', b]\ninner: {password: hidden}\nbooths: {b: {env: {A: hidden}, racks: {low: {width: 3}}}, c: {shelves: {high: {width: 4}}}}\n")
 	if err := d.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -87,13 +87,21 @@ stands:
     owner: "owner of b"  # default
     env:
       A: "****"  # shop.yaml:6
+    shelves:
+      low:
+        width: 3  # shop.yaml:6
+  c:
+    owner: "owner of c"  # default
+    shelves:
+      high:
+        width: 4  # shop.yaml:6
 inner:
   password: "****"  # shop.yaml:5
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if first := (Value{Path: "count", Value: 9090, From: "environment PORT, shop.yaml:1"}); len(values) != 8 || values[0] != first {
+	if first := (Value{Path: "count", Value: 9090, From: "environment PORT, shop.yaml:1"}); len(values) != 11 || values[0] != first {
 		t.Errorf("values = %+v", values)
 	}
 }

@@ -91,18 +91,17 @@ func (e *explainer) elements(v reflect.Value, path string, depth int, a attribut
 	}
 	for i := range v.Len() {
 		if p, elem := index(path, i), v.Index(i); elem.Kind() == reflect.Struct {
-			e.named(elem, i, depth, a)
+			e.named(elem, e.Element(path, i), depth)
 		} else {
 			e.line(depth, "- "+e.scalar(elem, p, a), e.from(p))
 		}
 	}
 }
 
-// named writes v, element i of a slice of structs, under its name.
-func (e *explainer) named(v reflect.Value, i, depth int, a attribute) {
-	name := v.FieldByName("Name").String()
-	e.line(depth, quoted(name)+":", "")
-	e.fields(v, e.Element(a.keys[0], i), depth+1)
+// named writes v, an element of a slice of structs, under its name. It stands at path.
+func (e *explainer) named(v reflect.Value, path string, depth int) {
+	e.line(depth, quoted(v.FieldByName("Name").String())+":", "")
+	e.fields(v, path, depth+1)
 }
 
 // scalar notes v, masked where a or its origin wants that, and returns it as YAML.

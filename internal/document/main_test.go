@@ -40,7 +40,19 @@ type stand struct {
 	Owner string `yaml:"owner"`
 	// Env is secret.
 	Env map[string]string `yaml:"env" secret:"all"`
+	// Shelves are structs in a struct, under either key.
+	Shelves []shelf `yaml:"shelves,racks" key:"name"`
 }
+
+// A shelf is an entry of a stand.
+type shelf struct {
+	// Name is the key.
+	Name string `yaml:"-"`
+	// Width is a number.
+	Width int `yaml:"width"`
+}
+
+func (s *shelf) Begin(name string) { *s = shelf{Name: name} }
 
 func (s *stand) Begin(name string) { *s = stand{Name: name, Owner: "owner of " + name} }
 
