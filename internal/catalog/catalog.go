@@ -26,6 +26,9 @@ type Source struct {
 	Prefix string
 	// Own marks our own server: its names win over any other's.
 	Own bool
+	// Gateway marks another gateway of ours, the only server, to which this one is a
+	// bridge: the suffixes of its names are no guesses, so they get no further ones.
+	Gateway bool
 	// Order is the server's place in the configuration file.
 	Order int
 	// Listing is what the server offers. Its elements have been scanned; they are

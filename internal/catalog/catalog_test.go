@@ -86,6 +86,8 @@ func TestNames(t *testing.T) {
 			[]Source{{Server: "a", Order: -1, Listing: offering("x")}, {Server: "own", Own: true, Listing: offering("x")}},
 			[]string{"x" + suffixOf("a", "x") + " = a:x", "x = own:x"},
 		},
+		{"a suffix that may be a guess", []Source{{Server: "a", Listing: offering("x_01a2b3c4d")}}, []string{"x_01a2b3c4d" + suffixOf("a", "x_01a2b3c4d") + " = a:x_01a2b3c4d"}},
+		{"across a bridge", []Source{{Server: "a", Gateway: true, Listing: offering("x_01a2b3c4d")}}, []string{"x_01a2b3c4d = a:x_01a2b3c4d"}},
 		{"no server yet", []Source{{Server: "a"}}, nil},
 	}
 	for _, tt := range tests {

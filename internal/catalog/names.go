@@ -30,6 +30,7 @@ const maxName = 128
 type claim struct {
 	entry     *Entry
 	own       bool
+	vouched   bool   // its suffix, if it has one, is no guess
 	plain     string // the name it asks for
 	suffixed  string // the name it gets when others ask for that one too
 	contested bool
@@ -37,7 +38,7 @@ type claim struct {
 }
 
 func newClaim(s *Source, e *Entry) *claim {
-	cl := &claim{entry: e, own: s.Own, plain: e.Name}
+	cl := &claim{entry: e, own: s.Own, vouched: s.Own || s.Gateway, plain: e.Name}
 	if e.Kind != mcp.Tool && e.Kind != mcp.Prompt {
 		return cl
 	}
@@ -120,7 +121,7 @@ func (c *Catalog) settle(kind mcp.Kind, claims []*claim) {
 func contest(claims []*claim) {
 	first := make(map[string]*claim, len(claims))
 	for _, cl := range claims {
-		cl.contested = !cl.own && looksSuffixed(cl.plain)
+		cl.contested = !cl.vouched && looksSuffixed(cl.plain)
 		switch other := first[cl.plain]; {
 		case other == nil:
 			first[cl.plain] = cl

@@ -100,6 +100,36 @@ func TestShortNames(t *testing.T) {
 	}
 }
 
+// TestShortNamesAcrossABridge shows names through two gateways, of which either may shorten.
+func TestShortNamesAcrossABridge(t *testing.T) {
+	first := Build([]Source{
+		{Server: "files", Prefix: "files", Listing: offering("read", "read.all", "a__b", strings.Repeat("long", 15))},
+		{Server: "b", Order: 1, Listing: offering("x", "files.read")},
+		{Server: "c", Order: 1, Listing: offering("x")},
+	}, Options{})
+	want := make([]string, 0, 8)
+	for _, e := range first.entries[mcp.Tool] {
+		want = append(want, e.Short)
+	}
+	for _, naming := range []mcp.Naming{mcp.FullNames, mcp.ShortNames} {
+		l := &mcp.Listing{}
+		for raw := range wire.Elements(wire.Get(first.List(mcp.Tool, everything, mcp.Latest(), naming).Value, "tools")) {
+			l.Tools = append(l.Tools, raw)
+		}
+		second := Build([]Source{{Server: "gateway", Gateway: true, Listing: l}}, Options{})
+		var got []string
+		for _, e := range second.entries[mcp.Tool] {
+			got = append(got, e.Short)
+			if naming == mcp.ShortNames && e.Name != e.Short {
+				t.Errorf("%s is shown as %s", e.Short, e.Name)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("given %s names (-want +got):\n%s", naming, diff)
+		}
+	}
+}
+
 // TestFullNamesWin calls a name that is the short one of a tool and the full one of another.
 func TestFullNamesWin(t *testing.T) {
 	victim := Source{Server: "a", Prefix: "a", Listing: offering("x")}

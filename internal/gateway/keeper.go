@@ -298,8 +298,9 @@ func (k *keeper) close() {
 	k.running.Wait()
 }
 
-// sources tells how the servers of a configuration appear in the catalogue.
-func sources(c *config.Config) []catalog.Source {
+// sources tells how the servers of a configuration appear in the catalogue; across a
+// bridge they are another gateway.
+func sources(c *config.Config, bridge bool) []catalog.Source {
 	var all []catalog.Source
 	if c.Builtin {
 		all = append(all, catalog.Source{Server: builtinServer, Own: true})
@@ -309,7 +310,7 @@ func sources(c *config.Config) []catalog.Source {
 			continue
 		}
 		all = append(all, catalog.Source{
-			Server: s.Name, Prefix: s.Prefix, Order: i + 1, Allow: s.Tools.Allow, Rename: s.Tools.Rename,
+			Server: s.Name, Prefix: s.Prefix, Order: i + 1, Gateway: bridge, Allow: s.Tools.Allow, Rename: s.Tools.Rename,
 			HTTP: s.URL != "", Timeout: s.Tools.Timeout, TrustAnnotations: s.Trust.Annotations,
 		})
 	}

@@ -112,7 +112,7 @@ func (g *Gateway) openParking(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.parking = ingress.NewParking(context.WithoutCancel(ctx), session.ParkingOptions{
+	g.parking = dialogue.NewParking(context.WithoutCancel(ctx), session.ParkingOptions{
 		Sealer: g.sealer, Instance: g.instance, Patience: parkingPatience,
 	})
 	return nil
@@ -160,7 +160,7 @@ func (g *Gateway) apply(cfg *config.Config) error {
 		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
 	}
 	for i := range g.shelves {
-		g.shelves[i].keeper.update(sources(cfg), func(server string) bool { return changed[server] })
+		g.shelves[i].keeper.update(sources(cfg, g.parts.Bridge), func(server string) bool { return changed[server] })
 	}
 	return nil
 }
