@@ -33,11 +33,12 @@ type Session struct {
 	streams folder
 }
 
-func newSession(id string, h Hello, keep *shelf) *Session {
+func newSession(id string, h Hello, keep *shelf, spool *spool) *Session {
 	// A session is no part of the request that opened it.
 	calls := NewCalls(context.Background()) //nolint:forbidigo // ends with the session
 	return &Session{
-		Session: mcp.Session{ID: id}, Hello: h, Calls: calls, used: time.Now(), streams: folder{shelf: keep},
+		Session: mcp.Session{ID: id}, Hello: h, Calls: calls, used: time.Now(),
+		streams: folder{shelf: keep, spool: spool, session: id},
 	}
 }
 

@@ -45,7 +45,13 @@ type shelf struct {
 
 // A folder is a session's part of the shelf.
 type folder struct {
-	shelf  *shelf
+	shelf *shelf
+	// spool and session are for the archive; spool is nil where there is none.
+	spool   *spool
+	session string
+	// archived says that the archive has a stream of the folder.
+	archived bool
+
 	size   int
 	opened int
 	// streams are those that can be resumed, oldest first.
@@ -75,8 +81,9 @@ func (f *folder) find(number int) *Stream {
 }
 
 // keep keeps an event, which has the number after the last one. One that is larger
-// than a session's budget takes what is before it along.
-func (f *folder) keep(s *Stream, data []byte) {
+// than a session's budget takes what is before it along. It returns its copy of the
+// event; nil of one that is too large.
+func (f *folder) keep(s *Stream, data []byte) []byte {
 	var event []byte
 	fits := len(data)+eventBytes <= sessionBytes
 	if fits {
@@ -88,7 +95,7 @@ func (f *folder) keep(s *Stream, data []byte) {
 	if !fits || !s.filed {
 		h.strip(s)
 		s.first++
-		return
+		return event
 	}
 	s.events = append(s.events, event)
 	h.resize(s, len(event)+eventBytes)
@@ -98,6 +105,19 @@ func (f *folder) keep(s *Stream, data []byte) {
 	}
 	f.shrink()
 	h.shrink()
+	return event
+}
+
+// kept returns the events of a stream for the archive, and how large they are.
+func (f *folder) kept(s *Stream) ([]Event, int) {
+	f.shelf.mu.Lock()
+	defer f.shelf.mu.Unlock()
+	f.archived = true
+	events := make([]Event, len(s.events))
+	for i, data := range s.events {
+		events[i] = Event{StreamID{f.session, s.number}, s.first + i, data}
+	}
+	return events, s.size
 }
 
 // event returns the event of that number; false if it is forgotten or not there yet.
@@ -170,6 +190,15 @@ func (f *folder) expendable() *Stream {
 		}
 	}
 	return cmp.Or(largest, oldest)
+}
+
+// drop takes the folder's streams out of the archive, if they are there.
+func (f *folder) drop() {
+	f.shelf.mu.Lock()
+	defer f.shelf.mu.Unlock()
+	if f.archived {
+		f.spool.drop(f.session)
+	}
 }
 
 // clear forgets every stream of the folder and returns them.

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -41,6 +42,10 @@ type Options struct {
 	Sealer *Sealer
 	// Instance tells this instance's sessions from those of others.
 	Instance string
+	// Archive keeps events beyond this instance's life; nil where memory is enough.
+	Archive Archive
+	// Log takes what goes wrong with the archive.
+	Log *slog.Logger
 	// Ended is told of each session that ended, once, outside of any lock.
 	Ended func(id string)
 }
@@ -50,6 +55,8 @@ type Options struct {
 type Store struct {
 	options Options
 	shelf   shelf
+	// spool writes to the archive; nil without one.
+	spool *spool
 	// halt closes stop, which ends the sweeping.
 	halt  func()
 	stop  chan struct{}
@@ -71,6 +78,9 @@ func NewStore(o Options) *Store {
 	s := &Store{
 		options: o, stop: make(chan struct{}), sessions: map[string]*Session{}, callers: map[string]int{},
 		shelf: shelf{max: cmp.Or(o.KeepBytes, storeBytes)},
+	}
+	if o.Archive != nil {
+		s.spool = openSpool(o.Archive, o.Instance, o.Log)
 	}
 	s.halt = sync.OnceFunc(func() { close(s.stop) })
 	s.swept.Go(s.sweep)
@@ -94,7 +104,7 @@ func (h *Hello) revision() string {
 
 // Create opens a session for a client.
 func (s *Store) Create(h Hello) (*Session, error) {
-	session := newSession(rand.Text(), h, &s.shelf)
+	session := newSession(rand.Text(), h, &s.shelf, s.spool)
 	session.Token = s.issue(session)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,6 +149,7 @@ func (s *Store) End(session *Session) {
 	s.mu.Unlock()
 	if open {
 		s.finish(session)
+		session.streams.drop()
 	}
 }
 
@@ -174,6 +185,9 @@ func (s *Store) Close() {
 	s.mu.Unlock()
 	for _, session := range sessions {
 		s.finish(session)
+	}
+	if s.spool != nil {
+		s.spool.close()
 	}
 }
 

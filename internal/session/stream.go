@@ -49,6 +49,10 @@ type Stream struct {
 	closed bool
 	// general marks the stream for what belongs to no call.
 	general bool
+	// archived says that the client has left while the call went on, so that the
+	// archive has the events; size is how much it has.
+	archived     bool
+	archivedSize int
 }
 
 // Append adds an event and writes it to the connection that reads, if there is
@@ -60,12 +64,38 @@ func (s *Stream) Append(data []byte) {
 		return
 	}
 	s.last++
+	var event []byte
 	if s.folder != nil {
-		s.folder.keep(s, data)
+		event = s.folder.keep(s, data)
+	}
+	if s.archived {
+		s.archive(event)
 	}
 	if s.sink != nil {
 		s.tell(s.last, data)
 	}
+}
+
+// archive adds the newest event to the archive. One that is too large is missing
+// there, and so is all that follows.
+func (s *Stream) archive(event []byte) {
+	s.archivedSize += len(event) + eventBytes
+	if event == nil || s.archivedSize > sessionBytes {
+		s.archivedSize = sessionBytes
+		return
+	}
+	s.folder.spool.add(&Event{StreamID{s.folder.session, s.number}, s.last, event})
+}
+
+// leave gives the archive what is kept of a stream whose client has left while the
+// call goes on.
+func (s *Stream) leave() {
+	if s.archived || s.closed || s.general || s.folder == nil || s.folder.spool == nil {
+		return
+	}
+	events, size := s.folder.kept(s)
+	s.archived, s.archivedSize = true, size
+	s.folder.spool.begin(events)
 }
 
 // tell writes an event to the connection that reads.
@@ -148,6 +178,7 @@ func (s *Stream) detach() {
 		s.sink = nil
 		close(s.left)
 		s.settle()
+		s.leave()
 	}
 }
 
@@ -155,6 +186,9 @@ func (s *Stream) detach() {
 func (s *Stream) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.archived && !s.closed {
+		s.folder.spool.finish(StreamID{s.folder.session, s.number})
+	}
 	s.closed = true
 	s.detach()
 	s.settle()
@@ -165,7 +199,11 @@ func (s *Stream) eventID(number int) string {
 	if s.folder == nil {
 		return ""
 	}
-	return strconv.FormatInt(int64(s.number), 36) + "-" + strconv.Itoa(number)
+	return eventID(s.number, number)
+}
+
+func eventID(stream, event int) string {
+	return strconv.FormatInt(int64(stream), 36) + "-" + strconv.Itoa(event)
 }
 
 // parseEventID takes an event id apart into the numbers of the stream and of the event.
