@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
 
@@ -83,6 +82,8 @@ type Archive interface {
 type Replay struct {
 	archive Archive
 	id      StreamID
+	// stop is closed when the store of sessions is.
+	stop <-chan struct{}
 	// seen is the number of the last event that was returned.
 	seen int
 	// events are read and not yet returned.
@@ -103,7 +104,7 @@ func (s *Store) Replay(ctx context.Context, token string, caller *mcp.Caller, la
 	if s.spool == nil || !ok {
 		return nil, ErrForgotten
 	}
-	r := &Replay{archive: s.options.Archive, id: StreamID{t.id, number}, seen: seq}
+	r := &Replay{archive: s.options.Archive, id: StreamID{t.id, number}, stop: s.stop, seen: seq}
 	if err := r.read(ctx); err != nil {
 		return nil, err
 	}
@@ -114,7 +115,8 @@ func (s *Store) Replay(ctx context.Context, token string, caller *mcp.Caller, la
 }
 
 // Next returns the events that come next, or none when there are none for that
-// long. The error is io.EOF when nothing follows, that of ctx, or the archive's.
+// long. The error is io.EOF when nothing follows or the store of sessions is closed,
+// that of ctx, or the archive's.
 func (r *Replay) Next(ctx context.Context, patience time.Duration) ([]Event, error) {
 	tick := time.NewTicker(polling)
 	defer tick.Stop()
@@ -137,6 +139,8 @@ func (r *Replay) Next(ctx context.Context, patience time.Duration) ([]Event, err
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
+		case <-r.stop:
+			return nil, io.EOF
 		case <-enough.C:
 			return nil, nil
 		case <-tick.C:
@@ -163,7 +167,3 @@ func (r *Replay) read(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Resumable reports whether a stream may be in the archive although there is no
-// session for its token, for the reason that Get gave.
-func Resumable(err error) bool { return errors.Is(err, ErrElsewhere) }

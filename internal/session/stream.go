@@ -87,6 +87,14 @@ func (s *Stream) archive(event []byte) {
 	s.folder.spool.add(&Event{StreamID{s.folder.session, s.number}, s.last, event})
 }
 
+// Leave says that the client has left, as far as is known: what it does not read can
+// be had from the archive, if the call goes on.
+func (s *Stream) Leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leave()
+}
+
 // leave gives the archive what is kept of a stream whose client has left while the
 // call goes on.
 func (s *Stream) leave() {
