@@ -14,6 +14,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/sumun-mcp/sumun/internal/changes"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -53,7 +54,7 @@ type server struct {
 	tried chan struct{} // closed when the home was tried once
 	wish  chan struct{} // somebody wants a server that is failing
 
-	subs    subscriptions
+	subs    *changes.Set // resources that somebody is subscribed to, through the home
 	refused atomic.Int64
 	unheard atomic.Int64 // log messages that belong to no single client
 
@@ -93,8 +94,11 @@ func newServer(p *Pool, c config.Server, in *sdk.Server) *server {
 	s.target = s.newTarget()
 	s.home = &link{
 		server: s, shared: true, hello: transport.Hello{Info: p.info, Unsolicited: homeSink{s}},
-		opened: func(session *transport.Session) { s.subs.attend(s, session) },
+		opened: func(session *transport.Session) { s.subs.Attend(session) },
 	}
+	s.subs = changes.NewSet(changes.Server{
+		Name: c.Name, Pipe: c.URL == "" && in == nil, Sink: homeSink{s}, Missed: s.changed, Log: s.log, Root: s.root, Work: &s.work,
+	})
 	s.now = Status{Server: c.Name, State: Starting, Transport: s.transport(), Since: time.Now()}
 	if c.Disabled {
 		s.now.State = Disabled

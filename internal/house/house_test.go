@@ -32,7 +32,7 @@ const revisionTable = "internal/mcp/revision.go"
 var floors = [][]string{
 	{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
-		"internal/prompt", "internal/http1",
+		"internal/prompt", "internal/http1", "internal/listener",
 	},
 	{"internal/mcp", "internal/config"},
 	{
@@ -40,12 +40,12 @@ var floors = [][]string{
 		"internal/signature", "internal/terminal",
 	},
 	{
-		"internal/egress", "internal/session", "internal/access", "internal/limit", "internal/guard",
+		"internal/changes", "internal/session", "internal/access", "internal/limit", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
 		"internal/alert", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics",
 	},
-	{"internal/store", "internal/ingress", "internal/probe", "internal/doctor", "client"},
+	{"internal/store", "internal/egress", "internal/ingress", "internal/probe", "internal/doctor", "client"},
 	{"internal/gateway", "internal/scan", "internal/console"},
 	{"server"},
 	{"cmd/sumun"},
@@ -197,7 +197,7 @@ func TestRules(t *testing.T) {
 	}{
 		"fine":             {"internal/ingress", ok + `import _ "github.com/sumun-mcp/sumun/internal/mcp"`, ""},
 		"no floor":         {"internal/util", ok, "stands on no floor"},
-		"neighbour":        {"internal/egress", ok + `import _ "github.com/sumun-mcp/sumun/internal/session"`, "lower floor"},
+		"neighbour":        {"internal/access", ok + `import _ "github.com/sumun-mcp/sumun/internal/session"`, "lower floor"},
 		"upstairs":         {"internal/wire", ok + `import _ "github.com/sumun-mcp/sumun/internal/mcp"`, "lower floor"},
 		"unknown import":   {"cmd/sumun", ok + `import _ "github.com/sumun-mcp/sumun/internal/util"`, "lower floor"},
 		"init":             {"internal/mcp", ok + "func init() {}", "func init"},
