@@ -112,7 +112,7 @@ func (g *Gateway) openParking(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.parking = dialogue.NewParking(context.WithoutCancel(ctx), session.ParkingOptions{
+	g.parking = ingress.NewParking(context.WithoutCancel(ctx), session.ParkingOptions{
 		Sealer: g.sealer, Instance: g.instance, Patience: parkingPatience,
 	})
 	return nil
