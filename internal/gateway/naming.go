@@ -1,9 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -44,8 +44,8 @@ func (g *Gateway) naming(call *mcp.Call) mcp.Naming {
 func namingOfHost(clientInfo []byte) mcp.Naming {
 	var buf [64]byte
 	name := wire.AppendUnquoted(buf[:0], wire.Get(clientInfo, "name"))
-	host, _, _ := strings.Cut(string(name), relayed)
-	if shortNamed[host] {
+	host, _, _ := bytes.Cut(name, []byte(relayed))
+	if shortNamed[string(host)] {
 		return mcp.ShortNames
 	}
 	return mcp.FullNames
