@@ -169,7 +169,7 @@ func TestLarge(t *testing.T) {
 	tests := map[string]struct {
 		serve func(c net.Conn, in *bufio.Reader)
 		want  string
-		conns int64 // for two calls
+		conns int64 // for two calls; 0 for one or two
 	}{
 		"read": {func(c net.Conn, in *bufio.Reader) {
 			for {
@@ -191,11 +191,16 @@ func TestLarge(t *testing.T) {
 			_, _ = io.Copy(io.Discard, io.LimitReader(in, 1<<20))
 		}, "large", 2},
 		"while reading": {func(c net.Conn, in *bufio.Reader) {
-			_, _ = io.ReadFull(in, make([]byte, 100))
-			_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(large))
-			_, _ = c.Write(large) // before the request is read
-			_, _ = io.Copy(io.Discard, in)
-		}, string(large), 2},
+			for {
+				req, err := http.ReadRequest(in)
+				if err != nil {
+					return
+				}
+				_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(large))
+				_, _ = c.Write(large) // before the body is read
+				_, _ = io.Copy(io.Discard, req.Body)
+			}
+		}, string(large), 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -208,7 +213,7 @@ func TestLarge(t *testing.T) {
 					t.Fatalf("%d bytes, %v", len(body), err)
 				}
 			}
-			if l.conns.Load() != tt.conns {
+			if tt.conns != 0 && l.conns.Load() != tt.conns {
 				t.Errorf("%d connections, want %d", l.conns.Load(), tt.conns)
 			}
 		})
@@ -249,7 +254,7 @@ func TestCancel(t *testing.T) {
 				time.AfterFunc(30*time.Millisecond, func() { cancel(why) })
 				start := time.Now()
 				_, _, err := call(t, c, newRequest(t, http.MethodPost, at, tt.body).WithContext(ctx))
-				if !errors.Is(err, why) || time.Since(start) > 2*time.Second {
+				if !errors.Is(err, why) || time.Since(start) > 5*time.Second {
 					t.Errorf("error %v after %s", err, time.Since(start))
 				}
 				if c.pool.count() != 0 {
@@ -481,7 +486,6 @@ func TestMany(t *testing.T) {
 	})
 	settled(t, before)
 }
-
 
 func BenchmarkRoundTrip(b *testing.B) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
