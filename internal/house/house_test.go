@@ -34,7 +34,7 @@ var floors = [][]string{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
 		"internal/prompt", "internal/http1", "internal/listener",
 	},
-	{"internal/mcp", "internal/config"},
+	{"internal/mcp", "internal/config", "internal/line"},
 	{
 		"internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature", "internal/terminal",

@@ -39,6 +39,9 @@ func Open(ctx context.Context, target Target, hello Hello) (*Session, error) {
 	s := newSession(ctx, target, hello)
 	if err := s.dial(ctx); err != nil {
 		s.end()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, err
 	}
 	err := s.greet(ctx)
@@ -69,7 +72,12 @@ func (s *Session) dial(ctx context.Context) (err error) {
 
 // greet tries the eras that may be tried, in order.
 func (s *Session) greet(ctx context.Context) error {
-	if s.hello.Require != AnyEra {
+	switch {
+	case s.target.Events && s.hello.Require == Modern:
+		return wrongEraError{errors.New("it speaks HTTP+SSE, which is of the legacy era")}
+	case s.target.Events:
+		return s.speak(ctx, Legacy)
+	case s.hello.Require != AnyEra:
 		return s.speak(ctx, s.hello.Require)
 	}
 	first := s.hello.Prefer
@@ -96,7 +104,7 @@ func (s *Session) greet(ctx context.Context) error {
 // try speaks an era, for a bounded time if it is the modern one and the server is on a pipe: legacy servers may leave unanswered
 // what they do not know.
 func (s *Session) try(ctx context.Context, e Era) error {
-	if e == Modern && s.target.URL == "" && s.target.Era != Modern {
+	if e == Modern && s.target.isPiped() && s.target.Era != Modern {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, probeTime, errSilent)
 		defer cancel()
@@ -133,7 +141,11 @@ func (s *Session) speak(ctx context.Context, e Era) error {
 	if e == Modern {
 		return s.discover(ctx, mcp.Latest(), true)
 	}
-	return s.initialize(ctx)
+	err := s.initialize(ctx)
+	if s.isOlder(err) && s.turn(ctx) {
+		return s.initialize(ctx)
+	}
+	return err
 }
 
 // discover asks the server what it is, in a modern revision; when it speaks another modern one, once more in that.
@@ -214,7 +226,7 @@ func (s *Session) judgeError(err error) error {
 		}
 		return wrongEraError{err}
 	}
-	if e, ok := errors.AsType[*LostError](err); ok && (s.target.URL != "" || !e.Sent) {
+	if e, ok := errors.AsType[*LostError](err); ok && (!s.target.isPiped() || !e.Sent) {
 		return err
 	}
 	return wrongEraError{err}

@@ -34,6 +34,7 @@ const mostQueued = 256
 type pipe struct {
 	s        *Session
 	line     inlet
+	start    func()                       // the goroutines, once there is a conn for what they answer
 	revision atomic.Pointer[mcp.Revision] // set while the reader reads
 
 	out     chan *buffer // to the writer, which owns the line's other end
@@ -46,23 +47,33 @@ type pipe struct {
 	why  error // set before gone is closed
 }
 
-// newPipe starts to read and write the line.
+// newPipe returns a pipe that reads and writes the line as soon as the handshake begins.
 func newPipe(s *Session, l duplex) *pipe {
 	p := newReader(s, l)
 	p.out = make(chan *buffer, mostQueued)
-	p.work.Go(func() { p.write(l) })
+	reads := p.start
+	p.start = sync.OnceFunc(func() {
+		reads()
+		p.work.Go(func() { p.write(l) })
+	})
 	return p
 }
 
-// newReader starts to read the line. How messages are sent is left to who embeds the pipe.
+// newReader returns a pipe that reads the line. How messages are sent is left to who embeds the pipe.
 func newReader(s *Session, l inlet) *pipe {
 	p := &pipe{s: s, line: l, gone: make(chan struct{}), unasked: make(chan *Answer, mostQueued), after: func() {}}
-	p.work.Go(p.read)
-	p.work.Go(p.tell)
+	p.start = sync.OnceFunc(func() {
+		p.work.Go(p.read)
+		p.work.Go(p.tell)
+	})
 	return p
 }
 
-func (p *pipe) speak(r *mcp.Revision) { p.revision.Store(r) }
+func (p *pipe) speak(r *mcp.Revision) {
+	p.revision.Store(r)
+	p.start()
+}
+
 func (p *pipe) opened()               {}
 func (p *pipe) done() <-chan struct{} { return p.gone }
 
@@ -128,6 +139,13 @@ func (p *pipe) await(ctx context.Context, c *exchange, sent <-chan error) (*Answ
 		case <-p.gone:
 			if a := p.deliver(c); a != nil {
 				return a, nil
+			}
+			select {
+			case err := <-sent:
+				if err != nil {
+					return nil, err
+				}
+			default:
 			}
 			return nil, p.lostIn(true)
 		}

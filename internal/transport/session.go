@@ -48,6 +48,9 @@ type Session struct {
 // Revision returns what the server speaks with this session.
 func (s *Session) Revision() *mcp.Revision { return s.revision }
 
+// Events reports whether the server is spoken to over HTTP+SSE, so that Target.Events can be set the next time.
+func (s *Session) Events() bool { return s.target.Events }
+
 // Info returns what the server calls itself: a JSON object, or nil.
 func (s *Session) Info() []byte { return s.info }
 

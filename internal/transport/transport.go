@@ -1,5 +1,5 @@
-// Package transport speaks raw JSON-RPC with one MCP server, in both eras, over Streamable HTTP, over the standard input and
-// output of a child process, or in this process.
+// Package transport speaks raw JSON-RPC with one MCP server, in both eras, over Streamable HTTP, a WebSocket, the standard input
+// and output of a child process, or in this process, and over the HTTP+SSE of the first revision.
 //
 // A [Session] is opened once the era of the server is found, carries any number of concurrent calls, and hands answers over as
 // the bytes that came. It numbers its own requests, answers a server's pings, and says to which call a server's notification or
@@ -57,11 +57,15 @@ func (e Era) other() Era {
 type Target struct {
 	// Name is what errors and the log call the server.
 	Name string
-	// URL is the endpoint of a server that speaks Streamable HTTP. Header goes with each request to it.
+	// URL is the endpoint of a server that speaks Streamable HTTP, or listens on a WebSocket if the scheme is ws or wss. Header
+	// goes with each request to it.
 	URL    string
 	Header http.Header
 	// RoundTripper carries the HTTP requests; sessions with one server should share it (see NewRoundTripper). Nil makes one.
 	RoundTripper http.RoundTripper
+	// Events says that the server at an http or https URL speaks HTTP+SSE. Where it does not say so, HTTP+SSE is tried when the
+	// server refuses initialize in the way of those that know nothing else; see Session.Events.
+	Events bool
 	// Command is the program that speaks on its standard input and output.
 	Command *sandbox.Command
 	// InProcess is a server of the official SDK in this process.
@@ -193,6 +197,10 @@ type conn interface {
 func dial(ctx context.Context, s *Session) (conn, error) {
 	t := &s.target
 	switch {
+	case t.isSocket():
+		return dialSocket(ctx, s)
+	case t.URL != "" && t.Events:
+		return dialEvents(ctx, s)
 	case t.URL != "":
 		return dialHTTP(ctx, s)
 	case t.Command != nil:

@@ -1,8 +1,7 @@
-package transport
+package line
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -11,27 +10,28 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// An inproc is the line to a server of the official SDK in this process. It is one end of it; insideEnd is the other.
-type inproc struct {
+// An InProcess is the line to a server of the official SDK in this process. It is one end of it; insideEnd is the other.
+type InProcess struct {
 	server  *sdk.ServerSession
 	in, out chan jsonrpc.Message // to the server, from the server
 	ended   chan struct{}
 	end     sync.Once
 }
 
-// attach connects the server to a line of its own. The server may have many.
-func attach(ctx context.Context, s *Session) (conn, error) {
-	l := &inproc{in: make(chan jsonrpc.Message), out: make(chan jsonrpc.Message, mostQueued), ended: make(chan struct{})}
-	server, err := s.target.InProcess.Connect(context.WithoutCancel(ctx), insideEnd{l}, nil)
+// Attach connects to a server, over a line of its own. The server may have many. The line outlives ctx.
+func Attach(ctx context.Context, server *sdk.Server) (*InProcess, error) {
+	const mostQueued = 256 // messages that the server may be ahead of us
+	l := &InProcess{in: make(chan jsonrpc.Message), out: make(chan jsonrpc.Message, mostQueued), ended: make(chan struct{})}
+	session, err := server.Connect(context.WithoutCancel(ctx), insideEnd{l}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("attaching server %q: %w", s.target.Name, err)
+		return nil, err
 	}
-	l.server = server
-	return newPipe(s, l), nil
+	l.server = session
+	return l, nil
 }
 
 // Next returns what the server said.
-func (l *inproc) Next() ([]byte, error) {
+func (l *InProcess) Next() ([]byte, error) {
 	select {
 	case m := <-l.out:
 		return jsonrpc.EncodeMessage(m)
@@ -41,7 +41,7 @@ func (l *inproc) Next() ([]byte, error) {
 }
 
 // Send hands a message to the server.
-func (l *inproc) Send(message []byte) error {
+func (l *InProcess) Send(message []byte) error {
 	m, err := jsonrpc.DecodeMessage(message)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (l *inproc) Send(message []byte) error {
 }
 
 // Close ends the line. The SDK cancels what its handlers do; for one that does not obey it does not wait.
-func (l *inproc) Close() {
+func (l *InProcess) Close() {
 	l.shut()
 	gone := make(chan struct{})
 	go func() {
@@ -70,13 +70,13 @@ func (l *inproc) Close() {
 	}
 }
 
-func (l *inproc) shut() { l.end.Do(func() { close(l.ended) }) }
+func (l *InProcess) shut() { l.end.Do(func() { close(l.ended) }) }
 
 // Epitaph returns nothing: such a server ends with us.
-func (l *inproc) Epitaph() string { return "" }
+func (l *InProcess) Epitaph() string { return "" }
 
 // insideEnd is the end of an inproc that the SDK holds: its transport and its connection.
-type insideEnd struct{ l *inproc }
+type insideEnd struct{ l *InProcess }
 
 // Connect returns the end itself.
 func (e insideEnd) Connect(context.Context) (sdk.Connection, error) { return e, nil }

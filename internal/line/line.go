@@ -1,0 +1,64 @@
+// Package line has the lines that carry whole messages between us and one server: the standard input and output of a child
+// ([Process]), a server in this process ([InProcess]), a WebSocket with one message in each frame ([Socket], RFC 6455), and the
+// older HTTP+SSE ([Events]), where the server speaks in the events of one long answer and each message of ours is a request of its
+// own (MCP 2024-11-05, basic/transports, "HTTP with SSE").
+//
+// A line knows nothing of what its messages say. It is one conversation: when it is lost it stays lost, and tells why.
+package line
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Options say where a line over HTTP leads.
+type Options struct {
+	// URL is where the server listens: ws or wss for a Socket, http or https for Events.
+	URL *url.URL
+	// Header goes with each request of ours: the handshake of a Socket, the stream and the messages of Events. It is not changed.
+	Header http.Header
+	// RoundTripper carries the requests. For a Socket it must hand over a connection that was upgraded as a body that can be
+	// written, as net/http's Transport does.
+	RoundTripper http.RoundTripper
+	// MaxMessage bounds one message of the server, in bytes.
+	MaxMessage int
+	// KeepAlive is how long a Socket may be silent before the server has to show that it is there; 0 means 30 seconds.
+	KeepAlive time.Duration
+}
+
+// courtesy bounds what is done for politeness only.
+const courtesy = 2 * time.Second
+
+// mostKept is the size above which a buffer is left to the garbage collector, so that one large message does not stay for ever.
+const mostKept = 256 << 10
+
+// A StatusError is an answer of HTTP that is not what was asked for: no line, or a message that was not taken.
+type StatusError struct {
+	// Response is the answer. Its body has been closed.
+	Response *http.Response
+	// Body is the beginning of the body.
+	Body []byte
+}
+
+// Error tells the status.
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("HTTP %d %s", e.Response.StatusCode, http.StatusText(e.Response.StatusCode))
+}
+
+// refusal returns the answer as an error, and closes its body.
+func refusal(resp *http.Response) error {
+	const most = 64 << 10
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, most))
+	_ = resp.Body.Close()
+	return &StatusError{Response: resp, Body: body}
+}
+
+// media returns the media type of an answer, without its parameters.
+func media(resp *http.Response) string {
+	m, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(m))
+}

@@ -1,0 +1,236 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/line"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/sandbox"
+)
+
+// startProcess starts the server's program.
+func startProcess(s *Session) (conn, error) {
+	child, err := sandbox.Start(s.root, *s.target.Command, s.log.With(slog.String("server", s.target.Name)))
+	if err != nil {
+		return nil, fmt.Errorf("server %q: %w", s.target.Name, err)
+	}
+	return newPipe(s, line.NewProcess(child, s.target.MaxMessage)), nil
+}
+
+// attach connects to a server in this process.
+func attach(ctx context.Context, s *Session) (conn, error) {
+	l, err := line.Attach(ctx, s.target.InProcess)
+	if err != nil {
+		return nil, fmt.Errorf("attaching server %q: %w", s.target.Name, err)
+	}
+	return newPipe(s, l), nil
+}
+
+// isSocket reports whether the server listens on a WebSocket.
+func (t *Target) isSocket() bool {
+	scheme, _, _ := strings.Cut(t.URL, "://")
+	return strings.EqualFold(scheme, "ws") || strings.EqualFold(scheme, "wss")
+}
+
+// isPiped reports whether all that is said to the server goes through one line, whose end may be an answer too.
+func (t *Target) isPiped() bool { return t.URL == "" || t.isSocket() }
+
+// way returns where a line leads, and what is left to do when the line is closed.
+func (s *Session) way() (line.Options, func(), error) {
+	t := &s.target
+	u, err := url.Parse(t.URL)
+	if err != nil || u.Host == "" || !t.isSocket() && u.Scheme != "http" && u.Scheme != "https" {
+		return line.Options{}, nil, fmt.Errorf("server %q: %q is not a URL of http, https, ws or wss", t.Name, t.URL)
+	}
+	o := line.Options{URL: u, Header: t.Header, RoundTripper: t.RoundTripper, MaxMessage: t.MaxMessage}
+	if o.RoundTripper != nil {
+		return o, func() {}, nil
+	}
+	own := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	o.RoundTripper = own
+	return o, own.CloseIdleConnections, nil
+}
+
+// dialSocket connects to a server that listens on a WebSocket.
+func dialSocket(ctx context.Context, s *Session) (conn, error) {
+	o, after, err := s.way()
+	if err != nil {
+		return nil, err
+	}
+	l, err := line.DialSocket(ctx, o)
+	if err != nil {
+		after()
+		return nil, s.unmet(ctx, err, "a WebSocket")
+	}
+	p := newPipe(s, l)
+	p.after = after
+	return p, nil
+}
+
+// dialEvents opens the stream of a server that speaks HTTP+SSE.
+func dialEvents(ctx context.Context, s *Session) (conn, error) {
+	o, after, err := s.way()
+	if err != nil {
+		return nil, err
+	}
+	l, err := line.DialEvents(ctx, o)
+	if err != nil {
+		after()
+		return nil, s.unmet(ctx, err, "HTTP+SSE")
+	}
+	p := &posted{pipe: newReader(s, l), up: l}
+	p.after = after
+	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
+	return p, nil
+}
+
+// unmet tells why there is no line.
+func (s *Session) unmet(ctx context.Context, err error, what string) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	e, ok := errors.AsType[*line.StatusError](err)
+	switch {
+	case ok && e.Response.StatusCode/100 == 2:
+		return upstream("server %q answered %v instead of %s", s.target.Name, e, what)
+	case ok:
+		return s.status(e.Response, e.Body)
+	case errors.Is(err, line.ErrNoEvents), errors.Is(err, line.ErrBadEndpoint):
+		return upstream("server %q does not speak %s: %v", s.target.Name, what, err)
+	}
+	return lost(false, "server %q cannot be reached: %v", s.target.Name, err)
+}
+
+// A posted conn is a pipe of which only the server's end is a line: each message of ours is a request of its own.
+type posted struct {
+	*pipe
+	up     *line.Events
+	header http.Header // that a message has besides the configured ones; set by the handshake
+
+	ctx  context.Context //nolint:containedctx // of the requests, which may outlive their calls a little
+	stop context.CancelFunc
+}
+
+func (p *posted) speak(r *mcp.Revision) {
+	p.header = nil
+	if r != nil && r.VersionHeader {
+		p.header = http.Header{headerVersion: {r.Name}}
+	}
+	p.pipe.speak(r)
+}
+
+func (p *posted) close(ctx context.Context) {
+	p.lost(lost(false, "the session with server %q was closed", p.s.target.Name))
+	p.s.calls.Wait() // which may yet have to tell the server that they were cancelled
+	p.stop()
+	p.pipe.close(ctx)
+}
+
+// call posts a request and waits for the answer, which may come before the server says that it has taken the request.
+func (p *posted) call(ctx context.Context, c *exchange, body *buffer) (*Answer, error) {
+	if p.err() != nil {
+		body.release()
+		return nil, p.lostIn(false)
+	}
+	p.expect(c)
+	defer p.s.table.take(c.id)
+	header := p.header
+	if len(c.header) > 0 {
+		header = maps.Clone(c.header)
+		maps.Copy(header, p.header)
+	}
+	post, abort := context.WithCancel(p.ctx)
+	sent := make(chan error, 1)
+	p.work.Go(func() {
+		defer abort()
+		err := p.post(post, header, body)
+		sent <- err
+		p.judge(err)
+	})
+	a, err := p.await(ctx, c, sent)
+	if err == nil {
+		time.AfterFunc(courtesy, abort) // for a server that takes a request only when it is done with it
+		return a, nil
+	}
+	abort()
+	if ctx.Err() != nil && c.method != mcp.MethodInitialize && p.err() == nil {
+		p.s.tellCancelled(p.ctx, c)
+	}
+	return nil, err
+}
+
+func (p *posted) send(ctx context.Context, method string, body *buffer) error {
+	if p.err() != nil && method != mcp.NoticeCancelled {
+		body.release()
+		return p.lostIn(false)
+	}
+	err := p.post(ctx, p.header, body)
+	p.judge(err)
+	return err
+}
+
+// judge ends the session if an error says that the server cannot be told anything.
+func (p *posted) judge(err error) {
+	if e, ok := errors.AsType[*LostError](err); ok && !e.Sent {
+		p.lost(e)
+	}
+}
+
+// post posts a message. It owns body.
+func (p *posted) post(ctx context.Context, header http.Header, body *buffer) error {
+	defer body.leave()
+	err := p.up.Post(ctx, body.bytes, header)
+	if e, ok := errors.AsType[*line.StatusError](err); ok {
+		return p.refused(e)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case p.err() != nil:
+		return p.lostIn(true)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return lost(!isUnsent(err), "server %q cannot be reached: %v", p.s.target.Name, err)
+}
+
+// refused tells why a message was not taken: the session is lost if the server does not know it.
+func (p *posted) refused(e *line.StatusError) error {
+	switch status := e.Response.StatusCode; {
+	case status == http.StatusNotFound, status == http.StatusGone, status == http.StatusBadRequest && namesSession(e.Body):
+		return lost(false, "server %q has forgotten the session", p.s.target.Name)
+	}
+	return p.s.status(e.Response, e.Body)
+}
+
+// isOlder reports whether an error of initialize may come from a server that speaks HTTP+SSE only (basic/transports, "Backwards
+// Compatibility").
+func (s *Session) isOlder(err error) bool {
+	if s.target.isPiped() || s.target.Events {
+		return false
+	}
+	e, ok := errors.AsType[*statusError](err)
+	return ok && (e.status == http.StatusBadRequest || e.status == http.StatusNotFound || e.status == http.StatusMethodNotAllowed)
+}
+
+// turn tries whether the server speaks HTTP+SSE, for a bounded time, and goes on in that if it does.
+func (s *Session) turn(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	c, err := dialEvents(ctx, s)
+	if err != nil {
+		s.log.LogAttrs(ctx, slog.LevelDebug, "no HTTP+SSE either", slog.String("server", s.target.Name), slog.Any("reason", err))
+		return false
+	}
+	s.conn.close(ctx)
+	s.conn, s.target.Events = c, true
+	return true
+}
