@@ -125,6 +125,8 @@ func (s *server) transport() string {
 	switch {
 	case s.inProcess != nil:
 		return "inproc"
+	case s.config.Type == "sse", s.config.Type == "websocket":
+		return s.config.Type
 	case s.config.URL != "":
 		return "http"
 	default:
@@ -139,7 +141,7 @@ func (s *server) newTarget() transport.Target {
 	switch {
 	case s.inProcess != nil:
 	case c.URL != "":
-		t.URL, t.Header = c.URL, http.Header{}
+		t.URL, t.Header, t.Events = c.URL, http.Header{}, c.Type == "sse"
 		for name, value := range c.Headers {
 			t.Header.Set(name, value)
 		}
@@ -218,11 +220,15 @@ func (s *server) greeted(session *transport.Session) {
 	if era == transport.Legacy && s.target.Era == transport.AnyEra {
 		s.spoken[transport.Modern] = no // it was tried first
 	}
-	s.target.Era = era
+	s.target.Era, s.target.Events = era, session.Events()
 	again := isDone(s.tried)
 	s.mu.Unlock()
 	s.set(func(now *Status) {
 		now.State, now.Era, now.Revision, now.LastError = Ready, era.String(), session.Revision().Name, ""
+		now.Transport = s.transport()
+		if session.Events() {
+			now.Transport = "sse"
+		}
 		if again {
 			now.Restarts++
 		}
@@ -243,6 +249,9 @@ func (s *server) greeted(session *transport.Session) {
 func (s *server) failed(err error, spent bool) {
 	first := !isDone(s.tried)
 	why := strings.TrimPrefix(err.Error(), fmt.Sprintf("server %q: ", s.config.Name))
+	s.mu.Lock()
+	s.target.Events = s.config.Type == "sse" // it may come back as another
+	s.mu.Unlock()
 	s.set(func(now *Status) {
 		now.Era, now.Revision, now.LastError = "", "", why
 		now.State = Failing

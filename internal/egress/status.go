@@ -24,7 +24,7 @@ const (
 type Status struct {
 	Server string `json:"server"`
 	State  State  `json:"state"`
-	// Transport is stdio, http or inproc.
+	// Transport is stdio, http, sse, websocket or inproc.
 	Transport string `json:"transport"`
 	// Era and Revision are those of the home session: legacy or modern, and the revision's name; empty if it is not open.
 	Era      string `json:"era,omitempty"`
