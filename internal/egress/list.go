@@ -24,10 +24,12 @@ const everything = `{"sampling":{"tools":{},"context":{}},"elicitation":{"form":
 // An Audience is a kind of clients. A server may offer each something else.
 type Audience uint8
 
-// The kinds of clients: those of the legacy era that can be asked nothing, those of the legacy era that can, and those of the
-// modern era, where lists do not depend on what the client can do.
+// The kinds of clients: whoever comes, those of the legacy era that can be asked nothing, those of the legacy era that can, and
+// those of the modern era, where lists do not depend on what the client can do. For the first a server is asked as it is watched,
+// so that one of the modern era hears no legacy word before a client speaks so.
 const (
-	LegacyPlain Audience = iota
+	Anyone Audience = iota
+	LegacyPlain
 	LegacyAsking
 	ModernClients
 )
@@ -83,7 +85,7 @@ func (s *server) lister(ctx context.Context, to Audience) (*transport.Session, f
 		return nil, nil, err
 	}
 	modern := home.Revision().Stateless
-	if modern == (to == ModernClients) && to != LegacyAsking || modern && s.knows(transport.Legacy) == no {
+	if to == Anyone || modern == (to == ModernClients) && to != LegacyAsking || modern && s.knows(transport.Legacy) == no {
 		return home, func() {}, nil
 	}
 	hello := transport.Hello{Info: s.pool.info, Require: transport.Legacy, Unsolicited: quietSink{s}}

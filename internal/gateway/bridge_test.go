@@ -232,3 +232,20 @@ func TestLeaveInTurn(t *testing.T) {
 	c.abandon(t, c.request(c.next, "tools/call", `{"name":"forever","arguments":{}}`), func() bool { return p.count("tools/call") == 1 })
 	eventually(t, "the server hears of the cancellation", func() bool { return p.count("notifications/cancelled") == 1 })
 }
+
+// TestNoLegacyWord has modern clients only call a modern server: it hears nothing of the other era.
+func TestNoLegacyWord(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t, true)
+	g := open(t, p.server("up"))
+	if text := g.modernClient("{}").call(t, "echo"); !strings.Contains(text, "echo") {
+		t.Errorf("the call: %s", text)
+	}
+	g.modernClient("{}").ask(t, "tools/list", "{}")
+	if n := p.count("initialize"); n != 0 {
+		t.Errorf("the server was asked to initialize %d times", n)
+	}
+	if answer := g.legacy(t, "{}").ask(t, "tools/list", "{}"); !strings.Contains(answer, `"echo"`) {
+		t.Errorf("a legacy client then: %s", answer)
+	}
+}

@@ -46,7 +46,7 @@ func (g *Gateway) openShelves() {
 }
 
 // plain is the shelf that is always kept.
-func (g *Gateway) plain() *shelf { return &g.shelves[egress.LegacyPlain] }
+func (g *Gateway) plain() *shelf { return &g.shelves[egress.Anyone] }
 
 // rebuild makes a shelf's catalogue of what the servers offer now and announces
 // what has really changed.
