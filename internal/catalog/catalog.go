@@ -112,6 +112,7 @@ func Build(sources []Source, o Options) *Catalog {
 		}
 	}
 	c.compileTemplates()
+	c.hideExecution()
 	return c
 }
 

@@ -28,7 +28,9 @@ var shelves = [kinds]shelf{
 // hidden says what of an element must not be shown to clients of some revisions.
 type hidden struct {
 	output    bool // an outputSchema for something else than an object
-	execution bool // a legacy server's execution
+	execution bool // execution, from clients of the era that the server does not speak
+	task      bool // execution, from everybody: it speaks of tasks, which the server does not have
+	modern    bool // no part: the server speaks the modern era
 }
 
 // read appends what the source offers of that kind, each with the name it claims.
@@ -104,7 +106,8 @@ func (s *Source) entry(kind mcp.Kind, name string, raw []byte) (e *Entry, fault 
 	}
 	e.inputs = &inputs{schema: schema}
 	e.Dest.Repeatable = s.TrustAnnotations && isRepeatable(wire.Get(raw, "annotations"))
-	e.hidden.execution = !speaksModern(s.Listing) && wire.Get(raw, "execution") != nil
+	e.hidden.execution = wire.Get(raw, "execution") != nil
+	e.hidden.modern = speaksModern(s.Listing)
 	if output := wire.Get(raw, "outputSchema"); output != nil {
 		e.hidden.output = text(output, "type") != "object"
 	}

@@ -181,7 +181,7 @@ func (e *Entry) raw(short bool) []byte {
 // appendIn appends the element, given as raw, without what clients of that form must not get.
 func (e *Entry) appendIn(dst, raw []byte, f form) []byte {
 	output := e.hidden.output && !f.anyStructured
-	execution := e.hidden.execution && f.stateless
+	execution := e.hidden.execution && (e.hidden.task || f.stateless != e.hidden.modern)
 	if !output && !execution {
 		return append(dst, raw...)
 	}

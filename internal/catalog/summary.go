@@ -17,6 +17,7 @@ const (
 // A summary is what the servers say of themselves, as one.
 type summary struct {
 	capabilities    []byte
+	tasks           tasks
 	instructions    string
 	resourceServers []string // without our own
 }
@@ -50,6 +51,7 @@ func summarize(sources []Source) summary {
 		merged = append(merged, `,"completions":{}`...)
 	}
 	sum.capabilities = append(merged, '}') //nolint:gocritic // merged ends here
+	sum.tasks = tasksOf(sources, sum.capabilities)
 	sum.instructions = instructions(sources)
 	return sum
 }
@@ -65,9 +67,17 @@ func (c *Catalog) OnlyResourceServer() (string, bool) {
 
 // Capabilities returns what we can do, as a server's capabilities: a JSON object.
 // Tools, prompts and resources are always there, since a server that has some may
-// join while a client stays; the rest is there if a server has it. Both eras
-// write them alike. The bytes are shared and must not be changed.
-func (c *Catalog) Capabilities(*mcp.Revision) []byte { return c.summary.capabilities }
+// join while a client stays; the rest is there if a server has it. But for tasks, both
+// eras write them alike. The bytes are shared and must not be changed.
+func (c *Catalog) Capabilities(r *mcp.Revision) []byte {
+	switch {
+	case r.Stateless && c.summary.tasks.extension:
+		return c.summary.tasks.modern
+	case r.Tasks && c.summary.tasks.all.Call:
+		return c.summary.tasks.legacy
+	}
+	return c.summary.capabilities
+}
 
 // Instructions returns the advice of all servers, each under its name; of a
 // single server without a prefix as it is. Long advice is cut.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -193,7 +194,7 @@ func (s *server) introduce(call *mcp.Call, era transport.Era) transport.Hello {
 	if len(info) == 0 {
 		info = s.pool.info
 	}
-	return transport.Hello{Info: info, Capabilities: slices.Clone(call.Capabilities), Require: era}
+	return transport.Hello{Info: info, Capabilities: translate.Introduction(call.Capabilities), Require: era}
 }
 
 // lease returns a session that no other call uses until this one has ended. Sessions of the same kind are used again.

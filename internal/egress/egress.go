@@ -27,10 +27,10 @@ type Implementation struct{ Name, Version string }
 
 // Clients reaches the clients of this instance outside of a call.
 type Clients interface {
-	// Tell hands a notification to one client session. The message is valid during the call only.
-	Tell(session string, m *wire.Message)
-	// Ask puts questions to one client session, as mcp.Reply's Ask does.
-	Ask(ctx context.Context, session string, questions []mcp.Question) ([]mcp.Answer, error)
+	// Tell hands a server's notification to one client session. The message is valid during the call only.
+	Tell(server, session string, m *wire.Message)
+	// Ask puts a server's questions to one client session, as mcp.Reply's Ask does.
+	Ask(ctx context.Context, server, session string, questions []mcp.Question) ([]mcp.Answer, error)
 }
 
 // Events is told what happens at the servers. Its methods must not block for long and must not call the Pool.
@@ -40,6 +40,9 @@ type Events interface {
 	// Updated says that a resource of the server has changed that somebody is subscribed to. The message is valid during the
 	// call only.
 	Updated(server, uri string, m *wire.Message)
+	// Task says how a task of the legacy era is now, on the session that belongs to one client session, or on one that clients
+	// share if that is empty. The message is valid during the call only.
+	Task(server, session string, m *wire.Message)
 	// State says that the server's state has changed.
 	State(server string, s Status)
 }

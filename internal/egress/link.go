@@ -31,6 +31,7 @@ type link struct {
 	uses    int                 // calls that use it now
 	used    time.Time           // when the last of them ended
 	follows map[string]struct{} // resources that the link's one client is subscribed to
+	tasks   time.Time           // until when tasks of the link's one client may run
 	level   string              // the level of log messages that the session has been told
 	floor   string              // the level that the link's one client wants
 	closed  bool
@@ -276,7 +277,14 @@ func (l *link) release() {
 func (l *link) idle() (since time.Time, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.used, l.uses == 0 && l.opening == nil && len(l.follows) == 0
+	return l.used, l.uses == 0 && l.opening == nil && len(l.follows) == 0 && !time.Now().Before(l.tasks)
+}
+
+// keep keeps the session of a client that has begun a task, which may run as long as a call, and its answer be fetched.
+func (l *link) keep() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tasks = time.Now().Add(l.server.config.MaxRuntime)
 }
 
 // close ends the session for good.

@@ -190,9 +190,13 @@ func (e *events) Changed(server string)                       { e.add("changed",
 func (e *events) Updated(server, uri string, _ *wire.Message) { e.add("updated", server, uri) }
 func (e *events) State(server string, s Status)               { e.add("state", server, string(s.State)) }
 
-func (e *events) Tell(session string, m *wire.Message) { e.add("tell", session, string(m.Raw)) }
+func (e *events) Task(server, session string, m *wire.Message) {
+	e.add("task", server, session, string(m.Raw))
+}
 
-func (e *events) Ask(_ context.Context, session string, q []mcp.Question) ([]mcp.Answer, error) {
+func (e *events) Tell(_, session string, m *wire.Message) { e.add("tell", session, string(m.Raw)) }
+
+func (e *events) Ask(_ context.Context, _, session string, q []mcp.Question) ([]mcp.Answer, error) {
 	e.add("ask", session, q[0].Method)
 	return []mcp.Answer{{Result: []byte(`{"roots":[]}`)}}, nil
 }

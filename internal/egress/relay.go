@@ -171,6 +171,9 @@ func (f *flow) once(session *transport.Session) (again, answered bool, err error
 		return true, true, f.visitURLs(e)
 	}
 	result := a.Result()
+	if f.dest.Task {
+		f.place.link.keep()
+	}
 	if !f.same && revision.InputRequired && isQuestion(result) {
 		return true, true, f.consult(result)
 	}
@@ -195,7 +198,7 @@ func (f *flow) Notice(m *wire.Message) {
 	switch string(m.MethodName()) {
 	case mcp.NoticeProgress:
 		f.touch(0)
-		if !f.progress {
+		if !f.progress && f.call.Method != mcp.MethodTaskResult { // which tells of the progress of another call
 			return
 		}
 	case mcp.NoticeMessage:

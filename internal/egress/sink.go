@@ -24,6 +24,8 @@ func (h homeSink) Notice(m *wire.Message) {
 		if uri, ok := wire.Unquote(m.Bytes(m.Member("uri"))); ok && h.s.pool.opts.Events != nil {
 			h.s.pool.opts.Events.Updated(h.s.config.Name, uri, m)
 		}
+	case mcp.NoticeTaskStatus:
+		h.s.task("", m)
 	}
 }
 
@@ -35,10 +37,13 @@ func (h homeSink) Question(_ context.Context, m *wire.Message) ([]byte, *mcp.Err
 // quietSink is for a second home: the first one tells what has changed.
 type quietSink struct{ s *server }
 
-// Notice drops the message, and counts those of the log.
+// Notice tells of tasks, drops everything else, and counts what is of the log.
 func (q quietSink) Notice(m *wire.Message) {
-	if string(m.MethodName()) == mcp.NoticeMessage {
+	switch string(m.MethodName()) {
+	case mcp.NoticeMessage:
 		q.s.unheard.Add(1)
+	case mcp.NoticeTaskStatus:
+		q.s.task("", m)
 	}
 }
 
@@ -59,6 +64,11 @@ func (o ownSink) Notice(m *wire.Message) {
 	switch string(m.MethodName()) {
 	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources, mcp.NoticeProgress:
 		return
+	case mcp.NoticeTaskStatus:
+		if o.session != "" {
+			o.link.server.task(o.session, m)
+		}
+		return
 	case mcp.NoticeMessage, mcp.NoticeElicited:
 		if o.session == "" && !o.link.serving.tell(m) {
 			o.link.server.unheard.Add(1)
@@ -68,7 +78,7 @@ func (o ownSink) Notice(m *wire.Message) {
 		}
 	}
 	if clients := o.link.server.pool.opts.Clients; clients != nil && o.session != "" {
-		clients.Tell(o.session, m)
+		clients.Tell(o.link.server.config.Name, o.session, m)
 	}
 }
 
@@ -85,8 +95,15 @@ func (o ownSink) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Er
 	if clients == nil || o.session == "" {
 		return s.refuse(m)
 	}
-	answers, err := clients.Ask(ctx, o.session, []mcp.Question{question(m)})
+	answers, err := clients.Ask(ctx, s.config.Name, o.session, []mcp.Question{question(m)})
 	return s.answer(m, answers, err)
+}
+
+// task tells how a task is now.
+func (s *server) task(session string, m *wire.Message) {
+	if events := s.pool.opts.Events; events != nil {
+		events.Task(s.config.Name, session, m)
+	}
 }
 
 // question returns the question in a server's request.

@@ -23,6 +23,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/task"
 )
 
 // A Gateway is one running gate. What depends on the configuration is a setup,
@@ -41,6 +42,7 @@ type Gateway struct {
 	sealer   *session.Sealer
 	parking  *ingress.Parking
 	hub      *notice.Hub
+	tasks    *task.Tasks
 	pool     *egress.Pool
 	// watches asks servers for the updates that the hub hands out.
 	watches watches

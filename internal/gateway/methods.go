@@ -31,6 +31,11 @@ var methods = map[string]answerer{
 	mcp.NoticeCancelled:   (*Gateway).nothing,
 	mcp.NoticeProgress:    (*Gateway).nothing,
 	mcp.NoticeRoots:       (*Gateway).rootsChanged,
+	mcp.MethodTaskGet:     (*Gateway).followTask,
+	mcp.MethodTaskResult:  (*Gateway).followTask,
+	mcp.MethodTaskUpdate:  (*Gateway).followTask,
+	mcp.MethodTaskCancel:  (*Gateway).followTask,
+	mcp.MethodTaskList:    (*Gateway).listTasks,
 	mcp.MethodServers:     (*Gateway).servers,
 	mcp.MethodRestart:     (*Gateway).restart,
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/task"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -86,12 +87,13 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	if err := g.openParking(ctx); err != nil {
 		return err
 	}
+	g.tasks = &task.Tasks{Sealer: g.sealer}
 	g.sessions = session.NewStore(session.Options{
 		Idle: sessionIdle, Max: maxSessions, Sealer: g.sealer, Instance: g.instance, Ended: g.sessionEnded,
 	})
 	g.pool = egress.New(ctx, egress.Options{
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
-		Clients: g.hub, Events: events{g}, Reaper: g.parts.Reaper, RootCAs: g.parts.RootCAs,
+		Clients: clients{g}, Events: events{g}, Reaper: g.parts.Reaper, RootCAs: g.parts.RootCAs,
 	})
 	if err := g.metrics.Watch(g.serverStates, g.sessions.Len); err != nil {
 		return err
@@ -268,6 +270,7 @@ func (g *Gateway) sessionEnded(id string) {
 	for _, uri := range g.hub.Drop(id) {
 		g.unwatch(g.draining, uri)
 	}
+	g.tasks.Book.Drop(id)
 	g.pool.SessionEnded(id)
 }
 

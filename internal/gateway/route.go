@@ -24,7 +24,7 @@ func (g *Gateway) callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply)
 			return err
 		}
 	}
-	return g.forward(ctx, tool, call, reply)
+	return g.run(ctx, tool, call, reply)
 }
 
 // getPrompt sends the call to the server that has the prompt.

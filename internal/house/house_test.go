@@ -43,7 +43,7 @@ var floors = [][]string{
 		"internal/changes", "internal/session", "internal/access", "internal/limit", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
 		"internal/alert", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
-		"internal/registry", "internal/integrity", "internal/local", "internal/metrics",
+		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 	},
 	{"internal/store", "internal/egress", "internal/ingress", "internal/probe", "internal/doctor", "client"},
 	{"internal/gateway", "internal/scan", "internal/console"},

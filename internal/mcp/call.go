@@ -34,6 +34,9 @@ type Call struct {
 	Name string
 	// Asked is the name as the client wrote it, where Name has come to be another.
 	Asked string
+	// Task is the server's own id of the task that the call addresses, once the hall has
+	// opened the one that the client wrote; Name is the tool's then.
+	Task string
 	// Request is the message as it came. It is valid until Handle returns.
 	Request *wire.Message
 	// Header holds the Mcp-Param-* and trace headers of an HTTP request.

@@ -26,6 +26,8 @@ type Destination struct {
 	// Timeout is how long the call may stay silent; each progress notification starts it anew. 0 leaves only the server's own
 	// bound, which stands above it.
 	Timeout time.Duration
+	// Task says that the call asks a server of the legacy era to be run as a task, so that its session is kept for the answer.
+	Task bool
 	// Repeatable says that the call may be made twice: the server says so of the tool, and is believed.
 	Repeatable bool
 }

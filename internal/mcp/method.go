@@ -26,6 +26,11 @@ const (
 	MethodElicit       = "elicitation/create"
 	MethodSample       = "sampling/createMessage"
 	MethodRoots        = "roots/list"
+	MethodTaskGet      = "tasks/get"
+	MethodTaskResult   = "tasks/result"
+	MethodTaskUpdate   = "tasks/update"
+	MethodTaskCancel   = "tasks/cancel"
+	MethodTaskList     = "tasks/list"
 	NoticeInitialized  = "notifications/initialized"
 	NoticeCancelled    = "notifications/cancelled"
 	NoticeProgress     = "notifications/progress"
@@ -37,6 +42,8 @@ const (
 	NoticeRoots        = "notifications/roots/list_changed"
 	NoticeAcknowledged = "notifications/subscriptions/acknowledged"
 	NoticeElicited     = "notifications/elicitation/complete"
+	NoticeTaskStatus   = "notifications/tasks/status" // legacy era
+	NoticeTask         = "notifications/tasks"        // modern era
 )
 
 // Methods of our own, for those who run the gate (design/dialect.md).
@@ -54,14 +61,20 @@ const (
 	MetaLogLevel     = "io.modelcontextprotocol/logLevel"
 	MetaSubscription = "io.modelcontextprotocol/subscriptionId"
 	MetaReserved     = "io.modelcontextprotocol/"
+	// MetaRelatedTask names the task that a message of the legacy era belongs to (basic/utilities/tasks).
+	MetaRelatedTask = "io.modelcontextprotocol/related-task"
 )
+
+// TasksExtension is the extension by which the modern era has tasks.
+const TasksExtension = "io.modelcontextprotocol/tasks"
 
 // A Method is what the house must know of a method to carry it.
 type Method struct {
 	// NameMember is the member of the parameters that names the thing addressed:
 	// "name", "uri" or "taskId"; empty where there is none.
 	NameMember string
-	// Kind is the kind of the thing that NameMember names.
+	// Kind is the kind of the thing that NameMember names. Of a task, which is addressed by
+	// its id, it is that of the tool that the task runs.
 	Kind Kind
 	// Questions says that a server may ask by an input_required result.
 	Questions bool
@@ -69,6 +82,8 @@ type Method struct {
 	Cacheable bool
 	// Legacy and Modern tell in which eras a client may send it.
 	Legacy, Modern bool
+	// Task says that revisions of the legacy era have it only if they have tasks.
+	Task bool
 	// Notice says that it is a notification.
 	Notice bool
 	// Admin says that it is for those who run the gate.
@@ -96,6 +111,12 @@ var methods = map[string]Method{
 	NoticeCancelled:   {Legacy: true, Modern: true, Notice: true},
 	NoticeProgress:    {Legacy: true, Notice: true},
 	NoticeRoots:       {Legacy: true, Notice: true},
+
+	MethodTaskGet:    {Legacy: true, Modern: true, Task: true, NameMember: "taskId", Kind: Tool},
+	MethodTaskCancel: {Legacy: true, Modern: true, Task: true, NameMember: "taskId", Kind: Tool},
+	MethodTaskUpdate: {Modern: true, Task: true, NameMember: "taskId", Kind: Tool},
+	MethodTaskResult: {Legacy: true, Task: true, NameMember: "taskId", Kind: Tool},
+	MethodTaskList:   {Legacy: true, Task: true},
 
 	MethodServers: {Modern: true, Admin: true},
 	MethodRestart: {Modern: true, Admin: true},
@@ -129,7 +150,7 @@ func (m Method) In(r *Revision) bool {
 	if r.Stateless {
 		return m.Modern
 	}
-	return m.Legacy
+	return m.Legacy && (r.Tasks || !m.Task)
 }
 
 // Vocabulary names the members of params and _meta that the house reads, so

@@ -35,6 +35,9 @@ type Revision struct {
 	// SamplingTools says that a sampling request may carry tools.
 	SamplingTools bool
 
+	// Tasks says that a request may ask to be run as a task, in the legacy era's way.
+	Tasks bool
+
 	// ResultType says that every result names its type.
 	ResultType bool
 	// CacheHints says that lists, discoveries and reads carry ttlMs and cacheScope.
@@ -64,7 +67,7 @@ var revisions = [...]*Revision{
 	{
 		Name: "2025-11-25", Sessions: true, VersionHeader: true, Priming: true,
 		ServerRequests: true, Elicitation: true, ElicitationURL: true, SamplingTools: true,
-		Structured: true, NotFound: CodeResourceNotFound,
+		Tasks: true, Structured: true, NotFound: CodeResourceNotFound,
 	},
 	{
 		Name: "2026-07-28", Stateless: true, VersionHeader: true, HeaderRules: true,

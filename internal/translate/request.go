@@ -194,6 +194,8 @@ func declared(capabilities []byte, r *mcp.Revision) []byte {
 			value = []byte("{}")
 		case wire.KeyEqual(key, "tasks"):
 			continue // the modern era has them in another form
+		case wire.KeyEqual(key, "extensions"):
+			value = withoutTasks(value)
 		}
 		if len(dst) > 1 {
 			dst = append(dst, ',')
@@ -201,6 +203,21 @@ func declared(capabilities []byte, r *mcp.Revision) []byte {
 		dst = append(append(append(append(dst, '"'), key...), `":`...), value...)
 	}
 	return append(dst, '}')
+}
+
+// withoutTasks returns the extensions that a client has declared without that of tasks, which no legacy client can follow.
+func withoutTasks(extensions []byte) []byte {
+	return without(extensions, func(key, value []byte) ([]byte, bool) { return value, !wire.KeyEqual(key, mcp.TasksExtension) })
+}
+
+// Introduction returns a client's capabilities as a server of the legacy era is told them: without tasks, since a server must
+// not ask a client to run one. Its tasks of a session, and those of the client, would have to be kept apart by who made them.
+// The result shares no memory with the argument.
+func Introduction(capabilities []byte) []byte {
+	if wire.Get(capabilities, "tasks") == nil {
+		return slices.Clone(capabilities)
+	}
+	return without(capabilities, func(key, value []byte) ([]byte, bool) { return value, !wire.KeyEqual(key, "tasks") })
 }
 
 // traceHeaders go out as they came (W3C Trace Context, Baggage).

@@ -38,7 +38,7 @@ func (s *Session) receive(c *exchange, a *Answer) {
 // isChange reports whether a notification tells that something of the server has changed.
 func isChange(method string) bool {
 	switch method {
-	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources, mcp.NoticeUpdated, mcp.NoticeElicited:
+	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources, mcp.NoticeUpdated, mcp.NoticeElicited, mcp.NoticeTaskStatus:
 		return true
 	}
 	return false

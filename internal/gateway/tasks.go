@@ -1,0 +1,202 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/session"
+	"github.com/sumun-mcp/sumun/internal/task"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// This file is about calls that run as tasks, of both eras: each stays within its era
+// (docs/tasks.md), and clients know a task by a sealed id only.
+
+// The bounds of one server's list of tasks.
+const (
+	mostTaskPages   = 32
+	taskListTimeout = 30 * time.Second
+)
+
+// run sends a tool call to its server: to be run as a task where the client asks for
+// that and the server has tasks. Who was told that there are none is not heeded; who
+// was told that there are some may not ask for one of a tool that has none
+// (basic/utilities/tasks, "Tool-Level Negotiation", "Task Support and Handling").
+func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, reply mcp.Reply) error {
+	dest := tool.Dest
+	call.Server = dest.Server
+	c := g.shelf(call).catalog.Load()
+	its, able := c.Tasks(dest.Server), call.Revision.Tasks && call.Session != nil
+	if call.Member("task") != nil {
+		switch {
+		case able && its.Call:
+			dest.Task = true
+		case able && c.RunsTasks(call.Revision):
+			return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported,
+				"tool %q cannot be run as a task; call it without params.task", call.Name)
+		case !call.Revision.Stateless || !tool.SpeaksModern():
+			ordinary, err := task.Ordinary(call)
+			if err != nil {
+				return err
+			}
+			call = ordinary
+		}
+	}
+	if call.Revision.Stateless || able && its.Call {
+		reply = g.tasks.Reply(call, reply)
+	}
+	return g.pool.Do(ctx, dest, call, reply)
+}
+
+// openTasks finds the task that a call addresses by the id that the client was given,
+// before anything is decided on it: the call is then one of the tool that the task runs.
+func (g *Gateway) openTasks(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if method, _ := mcp.MethodByName(call.Method); method.NameMember == "taskId" && call.Caller != nil {
+			if err := g.openTask(ctx, call); err != nil {
+				return err
+			}
+		}
+		return next.Handle(ctx, call, reply)
+	})
+}
+
+func (g *Gateway) openTask(ctx context.Context, call *mcp.Call) error {
+	token := call.Name
+	call.Name = "" // the record shows no id that opens something
+	if err := g.mayAddress(ctx, call); err != nil {
+		return err
+	}
+	ref, err := task.Open(g.sealer, call.Caller.ID, token)
+	switch {
+	case errors.Is(err, task.ErrForeign):
+		return task.Unknown(mcp.Stolen, token)
+	case err != nil && session.IsOurs(token):
+		return task.Unknown(mcp.Forged, token)
+	case err != nil || ref.Modern != call.Revision.Stateless || !call.Caller.View.Sees(mcp.Tool, ref.Tool):
+		return task.Unknown(mcp.NotFound, token)
+	}
+	call.Asked, call.Name, call.Task, call.Server = token, ref.Tool, ref.ID, ref.Server
+	return nil
+}
+
+// mayAddress refuses calls about tasks of clients that cannot have any.
+func (g *Gateway) mayAddress(ctx context.Context, call *mcp.Call) error {
+	if !g.settle(ctx, call).RunsTasks(call.Revision) || !call.Revision.Stateless && call.Session == nil {
+		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known: no server here has tasks", call.Method)
+	}
+	if call.Revision.Stateless && !task.Declares(call.Capabilities) {
+		return task.ErrUndeclared()
+	}
+	return nil
+}
+
+// followTask sends a call to the server that runs the task. Who waits for the result
+// waits as long as a call may take.
+func (g *Gateway) followTask(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	dest := mcp.Destination{Server: call.Server, Name: call.Task}
+	if tool, ok := g.shelf(call).catalog.Load().Lookup(mcp.Tool, call.Name); ok && call.Method != mcp.MethodTaskResult {
+		dest.Timeout = tool.Dest.Timeout
+	}
+	return g.pool.Do(ctx, dest, call, g.tasks.Reply(call, reply))
+}
+
+// listTasks answers with the tasks that the client has begun in its session. Servers
+// that it shares with others may list theirs too: what the session has not begun is
+// left out.
+func (g *Gateway) listTasks(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	c := g.settle(ctx, call)
+	if call.Session == nil || !c.ListsTasks() {
+		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known: no server here lists tasks", call.Method)
+	}
+	if call.Member("cursor") != nil {
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "unknown cursor: the list comes in one page")
+	}
+	servers := slices.DeleteFunc(g.tasks.Book.Servers(call.Session.ID), func(server string) bool { return !c.Tasks(server).List })
+	lists := make([][][]byte, len(servers))
+	var all sync.WaitGroup
+	for i, server := range servers {
+		all.Go(func() { lists[i] = g.tasksOf(ctx, call, server) })
+	}
+	all.Wait()
+	value := []byte(`{"tasks":[`)
+	for _, list := range lists {
+		for _, one := range list {
+			value = append(separated(value), one...)
+		}
+	}
+	return reply.Done(ctx, mcp.Own(append(value, "]}"...)))
+}
+
+// tasksOf asks one server for the tasks of a session. A server that fails has none.
+func (g *Gateway) tasksOf(ctx context.Context, call *mcp.Call, server string) [][]byte {
+	ctx, cancel := context.WithTimeout(ctx, taskListTimeout)
+	defer cancel()
+	var all [][]byte
+	params := []byte("{}")
+	for range mostTaskPages {
+		next, err := task.Request(call, mcp.MethodTaskList, params)
+		if err != nil {
+			return all
+		}
+		next.Server = server
+		var page collector
+		if err := g.pool.Do(ctx, mcp.Destination{Server: server}, next, &page); err != nil {
+			g.log.DebugContext(ctx, "tasks not listed", slog.String("server", server), slog.Any("error", err))
+			return all
+		}
+		all = append(all, g.tasks.Listed(server, call.Session.ID, page.value)...)
+		cursor := wire.Get(page.value, "nextCursor")
+		if len(cursor) == 0 || cursor[0] != '"' {
+			return all
+		}
+		params = slices.Concat([]byte(`{"cursor":`), cursor, []byte("}"))
+	}
+	return all
+}
+
+// A collector is the Reply of a call of our own: it keeps the result.
+type collector struct{ value []byte }
+
+// Notify drops what is said meanwhile.
+func (c *collector) Notify(context.Context, *wire.Message) error { return nil }
+
+// Ask refuses: there is nobody to ask.
+func (c *collector) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
+	return nil, mcp.ErrUnsupported
+}
+
+// Done keeps the result.
+func (c *collector) Done(_ context.Context, result *mcp.Result) error {
+	c.value = slices.Clone(result.Value)
+	return nil
+}
+
+// clients reaches the clients of this instance: what servers say to them of tasks
+// names the tasks as the clients know them.
+type clients struct{ *Gateway }
+
+// Tell hands a notification to one session.
+func (c clients) Tell(server, session string, m *wire.Message) {
+	if told, ok := c.tasks.Notice(server, session, m); ok {
+		c.hub.Tell(session, told)
+	}
+}
+
+// Ask puts questions to one session.
+func (c clients) Ask(ctx context.Context, server, session string, questions []mcp.Question) ([]mcp.Answer, error) {
+	return c.tasks.Ask(ctx, server, session, questions, c.hub.Ask)
+}
+
+// Task tells the owner of a task how it is now.
+func (e events) Task(server, session string, m *wire.Message) {
+	if owner, told, ok := e.tasks.Status(server, session, m); ok {
+		e.hub.Tell(owner, told)
+	}
+}

@@ -1,0 +1,140 @@
+package task
+
+import (
+	"container/list"
+	"slices"
+	"sync"
+)
+
+// Bounds of a Book. Beyond them the oldest task is forgotten: it can still be
+// addressed, but is not listed and tells nothing by itself any more.
+const (
+	maxPerSession = 256
+	maxTasks      = 1 << 16
+)
+
+// A Book remembers the tasks of clients of the legacy era, each of one session. What
+// it does not know is nobody's. The zero value is ready; its methods may be called
+// concurrently.
+type Book struct {
+	// mu guards what follows.
+	mu sync.Mutex
+	// sessions holds the tasks of each session, the oldest first.
+	sessions map[string][]*entry
+	// tasks holds them by the server and its id, which sessions with servers of their own may share.
+	tasks map[key][]*entry
+	// order holds all of them, the oldest first.
+	order list.List
+}
+
+// A key is a task as its server names it.
+type key struct{ server, id string }
+
+func (e *entry) key() key { return key{e.ref.Server, e.ref.ID} }
+
+// An entry is one task. It is not changed once it is in the book.
+type entry struct {
+	session, token string
+	ref            Ref
+	// progress is the token under which the client wants to be told of progress, as
+	// JSON; nil if it does not.
+	progress []byte
+	element  *list.Element
+}
+
+// note enters a task of a session under the token that is made by seal, unless it is
+// known there, and returns its token.
+func (b *Book) note(session string, ref Ref, progress []byte, seal func() string) (token string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.find(session, ref.Server, ref.ID); e != nil {
+		return e.token
+	}
+	e := &entry{session: session, token: seal(), ref: ref, progress: slices.Clone(progress)}
+	if b.sessions == nil {
+		b.sessions, b.tasks = map[string][]*entry{}, map[key][]*entry{}
+	}
+	b.sessions[session] = append(b.sessions[session], e)
+	b.tasks[e.key()] = append(b.tasks[e.key()], e)
+	e.element = b.order.PushBack(e)
+	if len(b.sessions[session]) > maxPerSession {
+		b.forget(b.sessions[session][0])
+	}
+	if b.order.Len() > maxTasks {
+		b.forget(b.order.Front().Value.(*entry)) //nolint:errcheck,forcetypeassert // the list holds nothing else
+	}
+	return e.token
+}
+
+// find returns a session's entry of a task, nil if there is none. The lock is held.
+func (b *Book) find(session, server, id string) *entry {
+	for _, e := range b.tasks[key{server, id}] {
+		if e.session == session {
+			return e
+		}
+	}
+	return nil
+}
+
+// forget takes an entry out. The lock is held.
+func (b *Book) forget(e *entry) {
+	b.order.Remove(e.element)
+	strike(b.sessions, e.session, e)
+	strike(b.tasks, e.key(), e)
+}
+
+// strike takes an entry out of one of the lists of a map.
+func strike[K comparable](lists map[K][]*entry, at K, e *entry) {
+	left := slices.DeleteFunc(lists[at], func(other *entry) bool { return other == e })
+	if len(left) == 0 {
+		delete(lists, at)
+		return
+	}
+	lists[at] = left
+}
+
+// entry returns a session's entry of a task, nil if there is none.
+func (b *Book) entry(session, server, id string) *entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.find(session, server, id)
+}
+
+// owner returns the only entry of a task of a server, whoever's it is; nil if there is none, or more than one.
+func (b *Book) owner(server, id string) *entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if all := b.tasks[key{server, id}]; len(all) == 1 {
+		return all[0]
+	}
+	return nil
+}
+
+// Servers returns the servers of which a session has tasks, in the order of the first of each.
+func (b *Book) Servers(session string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var names []string
+	for _, e := range b.sessions[session] {
+		if !slices.Contains(names, e.ref.Server) {
+			names = append(names, e.ref.Server)
+		}
+	}
+	return names
+}
+
+// Drop forgets the tasks of a session that has ended.
+func (b *Book) Drop(session string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range slices.Clone(b.sessions[session]) {
+		b.forget(e)
+	}
+}
+
+// Len returns how many tasks the book knows.
+func (b *Book) Len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.order.Len()
+}
