@@ -64,15 +64,14 @@ func TestSocket(t *testing.T) {
 	c := atURL("srv", "ws"+web.URL[len("http"):])
 	c.Type = "websocket"
 	p, e := newPool(t, c)
-	for range 3 {
-		before := e.count("state srv ready")
+	for n := range 3 {
+		e.waitFor(t, "state srv ready", n+1)
 		if got := do(t, p, toolCall(t, legacy, "echo")); got != "heard" {
 			t.Errorf("echo = %q", got)
 		}
 		if now := p.Status()[0]; now.Transport != "websocket" {
 			t.Errorf("status = %+v", now)
 		}
-		until(t, func() bool { return e.count("state srv ready") > before }, func() any { return p.Status() })
 	}
 }
 
