@@ -4,8 +4,10 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -36,25 +38,29 @@ type Metrics struct {
 	provider *sdk.MeterProvider
 	registry *prometheus.Registry
 	meter    metric.Meter
-	duration metric.Float64Histogram
-	other    []metric.RecordOption
-
-	mu sync.RWMutex
-	// series holds the attributes of each combination, made once.
-	series map[series][]metric.RecordOption
+	calls    *durations
 }
 
-// A series is what the durations of calls are told apart by.
+// durations is how long calls took, one histogram a series. It is a collector of
+// its own, since a measurement then costs a twentieth of one through the meter.
+type durations struct {
+	mu     sync.RWMutex
+	series map[series]prometheus.Histogram
+}
+
+// A series is what the durations of calls are told apart by. Two that differ have
+// different labels.
 type series struct {
-	method, name, server, revision, transport string
-	kind                                      mcp.Kind
-	outcome                                   string
+	method, name, server, revision, network string
+	kind                                    mcp.Kind
+	outcome                                 string
 }
 
 // New returns instruments that nobody has used yet.
 func New() (*Metrics, error) {
-	m := &Metrics{registry: prometheus.NewRegistry(), series: map[series][]metric.RecordOption{}}
+	m := &Metrics{registry: prometheus.NewRegistry(), calls: &durations{series: map[series]prometheus.Histogram{}}}
 	m.registry.MustRegister(
+		m.calls,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -64,13 +70,6 @@ func New() (*Metrics, error) {
 	}
 	m.provider = sdk.NewMeterProvider(sdk.WithReader(reader))
 	m.meter = m.provider.Meter("github.com/sumun-mcp/sumun")
-	m.duration, err = m.meter.Float64Histogram("mcp.server.operation.duration",
-		metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(buckets...),
-		metric.WithDescription("How long a request or notification took, from the door's point of view."))
-	if err != nil {
-		return nil, fmt.Errorf("making the instruments: %w", err)
-	}
-	m.other = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("mcp.method.name", "_OTHER")))}
 	return m, nil
 }
 
@@ -87,21 +86,25 @@ func (m *Metrics) Middleware(next mcp.Handler) mcp.Handler {
 	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 		start := time.Now()
 		err := next.Handle(ctx, call, reply)
-		m.duration.Record(ctx, time.Since(start).Seconds(), m.options(seriesOf(call, err))...)
+		m.calls.of(seriesOf(call, err)).Observe(time.Since(start).Seconds())
 		return err
 	})
 }
 
+// networks are the transports of clients as the semantic conventions call them.
+var networks = map[string]string{"http": "tcp", "stdio": "pipe"}
+
 func seriesOf(call *mcp.Call, err error) series {
-	s := series{transport: call.Transport}
-	if method, known := mcp.MethodByName(call.Method); known {
+	s := series{network: networks[call.Transport]}
+	method, known := mcp.MethodByName(call.Method)
+	if known {
 		s.method, s.kind = call.Method, method.Kind
 	}
 	if call.Revision != nil {
 		s.revision = call.Revision.Name
 	}
-	// Only names that exist become attributes, and URIs never do: clients choose them.
-	if s.server = call.Server; s.server != "" && s.kind != mcp.Resource {
+	// Only names that exist become attributes, and URIs and ids never do: clients choose them.
+	if s.server = call.Server; s.server != "" && method.NameMember == "name" {
 		s.name = call.Name
 	}
 	switch e := mcp.AsError(err); {
@@ -113,49 +116,64 @@ func seriesOf(call *mcp.Call, err error) series {
 	return s
 }
 
-// options returns the attributes of a series.
-func (m *Metrics) options(s series) []metric.RecordOption {
-	m.mu.RLock()
-	options, ok := m.series[s]
-	full := len(m.series) >= maxSeries
-	m.mu.RUnlock()
-	switch {
-	case ok:
-		return options
-	case full:
-		return m.other
-	}
-	options = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(s.attributes()...))}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.series[s] = options
-	return options
+func newHistogram(s series) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:        "mcp_server_operation_duration_seconds",
+		Help:        "How long a request or notification took, from the door's point of view.",
+		ConstLabels: s.labels(),
+		Buckets:     buckets,
+	})
 }
 
-func (s series) attributes() []attribute.KeyValue {
-	var all []attribute.KeyValue
-	add := func(key, value string) {
-		if value != "" {
-			all = append(all, attribute.String(key, value))
-		}
+// of returns the histogram of a series.
+func (d *durations) of(s series) prometheus.Histogram {
+	d.mu.RLock()
+	h := d.series[s]
+	d.mu.RUnlock()
+	if h != nil {
+		return h
 	}
-	method := s.method
-	if method == "" {
-		method = "_OTHER"
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.series) >= maxSeries && d.series[s] == nil {
+		s = series{} // of what is not told apart
 	}
-	add("mcp.method.name", method)
-	add("mcp.protocol.version", s.revision)
-	add("network.transport", map[string]string{"http": "tcp", "stdio": "pipe"}[s.transport])
-	add("error.type", s.outcome)
-	add("sumun.server.name", s.server)
+	if d.series[s] == nil {
+		d.series[s] = newHistogram(s)
+	}
+	return d.series[s]
+}
+
+// Describe tells nothing beforehand: the labels of a series are those that it has values for.
+func (d *durations) Describe(chan<- *prometheus.Desc) {}
+
+// Collect hands the histograms over that something was measured with.
+func (d *durations) Collect(to chan<- prometheus.Metric) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, h := range d.series {
+		to <- h
+	}
+}
+
+// labels returns the attributes of a series as Prometheus spells them.
+func (s series) labels() prometheus.Labels {
+	labels := prometheus.Labels{
+		"mcp_method_name":      cmp.Or(s.method, "_OTHER"),
+		"mcp_protocol_version": s.revision,
+		"network_transport":    s.network,
+		"error_type":           s.outcome,
+		"sumun_server_name":    s.server,
+	}
 	switch s.kind {
 	case mcp.Tool:
-		add("gen_ai.tool.name", s.name)
+		labels["gen_ai_tool_name"] = s.name
 	case mcp.Prompt:
-		add("gen_ai.prompt.name", s.name)
+		labels["gen_ai_prompt_name"] = s.name
 	default: // a URI is no attribute
 	}
-	return all
+	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
+	return labels
 }
 
 // A ServerState is what a gauge tells of one server.

@@ -53,6 +53,8 @@ func TestMiddleware(t *testing.T) {
 		{&mcp.Call{Method: "resources/read", Name: "secret:///path", Server: "files", Transport: "stdio"}, nil},
 		{&mcp.Call{Method: "tools/call", Name: "made-up-by-the-client", Transport: "http"}, mcp.Errorf(-32602, mcp.NotFound, "unknown")},
 		{&mcp.Call{Method: "made/up", Transport: "http"}, mcp.Errorf(-32601, mcp.Unsupported, "unknown")},
+		{&mcp.Call{Method: "completion/complete", Name: "a", Server: "files"}, nil},
+		{&mcp.Call{Method: "completion/complete", Name: "b", Server: "files", Transport: "carrier pigeon"}, nil},
 	}
 	for _, c := range calls {
 		_ = m.Middleware(ends(c.err)).Handle(t.Context(), c.call, nil)
@@ -63,6 +65,7 @@ func TestMiddleware(t *testing.T) {
 		`error_type="timeout",gen_ai_tool_name="files.read"`,
 		`mcp_method_name="resources/read",network_transport="pipe"`,
 		`error_type="unsupported",mcp_method_name="_OTHER"`,
+		`mcp_server_operation_duration_seconds_count{mcp_method_name="completion/complete",sumun_server_name="files"} 2`,
 		`error_type="not-found",mcp_method_name="tools/call",network_transport="tcp"`,
 		"go_memstats_mallocs_total",
 		"process_cpu_seconds_total",
