@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -34,7 +35,8 @@ const (
 	maxSessions = 100_000
 )
 
-// parkingPatience is how long a call waits for the answers of a modern client.
+// parkingPatience is how long a call waits for the answers of a modern client,
+// unless the parts say otherwise.
 const parkingPatience = 5 * time.Minute
 
 // retireGrace is how long our own tools' old server stays: calls of a server that
@@ -57,6 +59,9 @@ type Parts struct {
 	// Bridge says that the gate stands in front of another one, which asks for
 	// keys and keeps the record: this one then does neither, and has no store.
 	Bridge bool
+	// Patience is how long a call waits for the answers of a modern client: five
+	// minutes unless it is set.
+	Patience time.Duration
 }
 
 // Open puts a gate together and starts its servers. The only assembly: Close
@@ -115,7 +120,7 @@ func (g *Gateway) openParking(ctx context.Context) error {
 		return err
 	}
 	g.parking = ingress.NewParking(context.WithoutCancel(ctx), session.ParkingOptions{
-		Sealer: g.sealer, Instance: g.instance, Patience: parkingPatience,
+		Sealer: g.sealer, Instance: g.instance, Patience: cmp.Or(g.parts.Patience, parkingPatience),
 	})
 	return nil
 }
