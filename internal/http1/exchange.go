@@ -273,6 +273,10 @@ func (x *exchange) Ended() bool {
 	}
 }
 
+// Detach lets the answer outlive the request's context: from now on only Close ends it early. It reports false if the context has
+// ended already.
+func (x *exchange) Detach() bool { return x.stop == nil || x.stop() }
+
 // Close ends the answer. Its connection is kept if the rest has come already. Close may be called while another goroutine reads,
 // which then ends with an error.
 func (x *exchange) Close() error {

@@ -509,3 +509,34 @@ func BenchmarkRoundTrip(b *testing.B) {
 		})
 	}
 }
+
+// TestDetach lets an answer outlive the context of its request.
+func TestDetach(t *testing.T) {
+	t.Parallel()
+	more := make(chan struct{})
+	l := serve(t, func(_ int, c net.Conn, in *bufio.Reader) {
+		_, _, _ = request(in)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+		<-more
+		_, _ = io.WriteString(c, "0\r\n\r\n")
+		_, _ = in.ReadByte()
+	})
+	c, at := client(t, l)
+	ctx, cancel := context.WithCancel(t.Context())
+	resp, err := c.RoundTrip(newRequest(t, http.MethodPost, at, []byte(`{}`)).WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := resp.Body.(*exchange)
+	if _, err := io.ReadFull(body, make([]byte, 5)); err != nil || body.Ended() || !body.Detach() {
+		t.Fatalf("error %v, ended %t, or not detached", err, body.Ended())
+	}
+	cancel()
+	close(more)
+	if rest, err := io.ReadAll(body); err != nil || len(rest) > 0 || !body.Ended() || c.pool.count() != 1 {
+		t.Errorf("rest %q, error %v, ended %t, %d connections kept", rest, err, body.Ended(), c.pool.count())
+	}
+	if _, err := c.RoundTrip(newRequest(t, http.MethodPost, at, []byte(`{}`)).WithContext(ctx)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a request that was cancelled before: %v", err)
+	}
+}

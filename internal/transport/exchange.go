@@ -28,6 +28,8 @@ type exchange struct {
 
 	ctx context.Context //nolint:containedctx // of the call
 
+	abort context.CancelFunc // ends the request; for HTTP only
+
 	wake chan struct{} // something is in the queue; for pipes only
 
 	mu     sync.Mutex
@@ -131,6 +133,17 @@ func (t *table) add(c *exchange) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.calls[c.id] = c
+}
+
+// abort ends the requests of all calls.
+func (t *table) abort() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.calls {
+		if c.abort != nil {
+			c.abort()
+		}
+	}
 }
 
 // take removes a call and returns it, nil if it is not there.

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/http1"
@@ -146,6 +147,7 @@ func (h *httpConn) close(ctx context.Context) {
 	open := h.err() == nil
 	_ = h.lost(lost(false, "the session with server %q was closed", h.s.target.Name))
 	h.stop()
+	h.s.table.abort()
 	h.s.calls.Wait() // which start work, and may yet have to tell the server that they were cancelled
 	if h.session != "" && open {
 		ctx, cancel := context.WithTimeout(ctx, courtesy)
@@ -162,16 +164,17 @@ func (h *httpConn) close(ctx context.Context) {
 
 // call posts a request and reads the answer, from JSON or from a stream of events.
 func (h *httpConn) call(ctx context.Context, c *exchange, body *buffer) (*Answer, error) {
+	post, abort := context.WithCancel(ctx)
+	defer abort()
+	c.abort = abort
 	h.s.table.add(c)
 	defer h.s.table.take(c.id)
-	// The request outlives ctx by the drain of its stream, and ends early when the session is closed.
-	post, abort := context.WithCancel(h.ctx)
-	defer context.AfterFunc(ctx, abort)()
+	if h.ctx.Err() != nil {
+		abort() // close has looked at the table already
+	}
 	a, rest, err := h.exchange(post, c, body)
 	if rest != nil {
-		h.work.Go(func() { drain(rest, abort) })
-	} else {
-		abort()
+		h.leave(rest)
 	}
 	if err != nil && ctx.Err() != nil {
 		h.cancelled(c)
@@ -333,15 +336,17 @@ func (h *httpConn) header(c *exchange) http.Header {
 var contentJSON = []string{mediaJSON}
 
 // do makes an HTTP request and follows redirects that stay at the same origin and keep the method. It owns body, which may be
-// nil. The bytes of it are not used again, since net/http may go on reading them after the response.
+// nil.
 func (h *httpConn) do(ctx context.Context, method string, header http.Header, body *buffer) (*http.Response, error) {
 	const mostRedirects = 3
+	var p *posting
 	if body != nil {
-		defer body.leave()
+		p = &posting{message: body.bytes}
+		defer p.end(body)
 	}
 	at := h.url
 	for n := 0; ; n++ {
-		resp, err := h.rt.RoundTrip(newRequest(ctx, method, at, header, body))
+		resp, err := h.rt.RoundTrip(newRequest(ctx, method, at, header, p))
 		if err != nil {
 			return nil, err
 		}
@@ -369,17 +374,52 @@ func (h *httpConn) redirect(resp *http.Response, from *url.URL) *url.URL {
 // discard closes a response of which nothing more is read.
 func discard(resp *http.Response) { _ = resp.Body.Close() }
 
-func newRequest(ctx context.Context, method string, u *url.URL, header http.Header, body *buffer) *http.Request {
+func newRequest(ctx context.Context, method string, u *url.URL, header http.Header, p *posting) *http.Request {
 	req := (&http.Request{
 		Method: method, URL: u, Host: u.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
-	if body != nil {
-		// In this form net/http sees that the body is in memory, and writes it together with the headers.
-		message := body.bytes
-		req.ContentLength = int64(len(message))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(message)), nil }
-		req.Body, _ = req.GetBody()
+	if p != nil {
+		req.ContentLength, req.GetBody = int64(len(p.message)), p.again
+		req.Body, _ = p.again()
 	}
 	return req
+}
+
+// A posting is a message on its way out, as the body of one request or, after a redirect, of several.
+type posting struct {
+	message []byte
+	open    atomic.Int32 // readers that are not closed
+}
+
+// A reader is the body of one request.
+type reader struct {
+	bytes.Reader
+	of     *posting
+	closed atomic.Bool
+}
+
+// again returns the body of another request.
+func (p *posting) again() (io.ReadCloser, error) {
+	p.open.Add(1)
+	r := &reader{of: p}
+	r.Reset(p.message)
+	return r, nil
+}
+
+// Close notes that the body is not read any more.
+func (r *reader) Close() error {
+	if r.closed.CompareAndSwap(false, true) {
+		r.of.open.Add(-1)
+	}
+	return nil
+}
+
+// end gives back the buffer that the message lies in, without its bytes if a carrier goes on reading them.
+func (p *posting) end(b *buffer) {
+	if p.open.Load() == 0 {
+		b.release()
+	} else {
+		b.leave()
+	}
 }

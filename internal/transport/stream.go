@@ -215,14 +215,28 @@ func (h *httpConn) listen() {
 	}
 }
 
-// drain reads the rest of a stream whose answer has come, so that its connection can be used again, but not for long.
-func drain(rest io.ReadCloser, abort context.CancelFunc) {
+// leave ends a stream whose answer has come, once it has ended by itself, so that its connection can be used again. Where that may
+// yet take a while, another goroutine waits for it. A stream that cannot outlive its call is cut off.
+func (h *httpConn) leave(rest io.ReadCloser) {
+	own, ok := rest.(interface {
+		Ended() bool
+		Detach() bool
+	})
+	if !ok || own.Ended() || !own.Detach() {
+		_ = rest.Close()
+		return
+	}
+	h.work.Go(func() { h.drain(rest) })
+}
+
+// drain reads the rest of a stream, but not for long, and not when the session ends.
+func (h *httpConn) drain(rest io.ReadCloser) {
 	const most = 64 << 10
-	timer := time.AfterFunc(drainTime, abort)
+	cut := func() { _ = rest.Close() }
+	defer cut()
+	defer time.AfterFunc(drainTime, cut).Stop()
+	defer context.AfterFunc(h.ctx, cut)()
 	a := newAnswer() // for its memory only
 	a.buf, _ = wire.AppendAll(a.buf[:0], rest, -1, most)
 	a.Release()
-	timer.Stop()
-	_ = rest.Close()
-	abort()
 }
