@@ -11,8 +11,9 @@ import (
 // endpoint is where a client finds a server, as the clients' plan names it.
 type endpoint struct {
 	command
-	URL string `json:"url,omitempty"`
-	Key string `json:"key,omitempty"`
+	URL  string `json:"url,omitempty"`
+	Type string `json:"type,omitempty"`
+	Key  string `json:"key,omitempty"`
 }
 
 // plan tells a client program what to talk to.
