@@ -26,10 +26,11 @@ var (
 	ErrCrowded = errors.New("too many calls wait for answers")
 )
 
-// How many calls may wait where the options do not say.
 const (
-	maxPerCaller = 64
-	maxParked    = 4096
+	// maxPerCaller and maxParked are how many calls may wait where the options do not say.
+	maxPerCaller, maxParked = 64, 4096
+	// maxGone is of how many calls it is known that they ended while they were parked.
+	maxGone = 1024
 )
 
 // ParkingOptions configures a Parking.
@@ -59,11 +60,12 @@ type Parking[T any] struct {
 	running sync.WaitGroup
 
 	mu sync.Mutex
-	// places are those of calls that wait, and of those that ended instead: these
-	// stay until they would have expired, so that who comes for one is told.
+	// places are those of calls that wait, and of those that ended instead, so that
+	// who comes for one is told.
 	places map[parkingID]*place[T]
-	// order holds the same places, the one that expires first in front.
-	order list.List
+	// order holds those that wait, the one that expires first in front, and gone the
+	// others, oldest first.
+	order, gone list.List
 	// timer is set for the front while there is one, nil otherwise.
 	timer *time.Timer
 	// waiting is how many calls wait, of each caller and in all.
@@ -91,7 +93,7 @@ type place[T any] struct {
 type Slot struct {
 	// Token is what the client brings back.
 	Token string
-	// Expired is closed when nobody came for the call in time.
+	// Expired is closed when nobody came for the call in time, or it has left.
 	Expired <-chan struct{}
 
 	id parkingID
@@ -150,7 +152,7 @@ func (p *Parking[T]) Park(caller string, digest []byte, call T) (Slot, error) {
 	switch {
 	case p.closed || p.draining:
 		return Slot{}, ErrLost
-	case p.waiting[caller] >= p.PerCaller || len(p.places) >= p.Max:
+	case p.waiting[caller] >= p.PerCaller || p.total >= p.Max:
 		return Slot{}, ErrCrowded
 	}
 	p.places[at.id] = at
@@ -169,7 +171,7 @@ func (p *Parking[T]) Leave(s Slot) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := p.places[s.id]
-	if at == nil {
+	if at == nil || at.left {
 		select {
 		case <-s.Expired:
 			return true
@@ -177,10 +179,13 @@ func (p *Parking[T]) Leave(s Slot) bool {
 			return false
 		}
 	}
-	if !at.left {
-		p.release(at)
-		var none T
-		at.call, at.left = none, true
+	p.expire(at)
+	var none T
+	at.call, at.left = none, true
+	p.places[at.id] = at
+	at.element = p.gone.PushBack(at)
+	if p.gone.Len() > maxGone {
+		p.forget(p.gone.Front().Value.(*place[T])) //nolint:errcheck // the list holds nothing else
 	}
 	return true
 }
@@ -202,13 +207,15 @@ func (p *Parking[T]) Take(token, caller string, digest []byte) (T, error) {
 	defer p.mu.Unlock()
 	at, now := p.places[t.id], time.Now()
 	switch {
+	case at != nil && at.left && now.Before(at.until):
+		return none, ErrLost
+	case at != nil && at.left:
+		p.forget(at)
+		return none, ErrExpired
 	case at != nil && !now.Before(at.until):
 		p.expire(at)
 		return none, ErrExpired
-	case at != nil && at.left:
-		return none, ErrLost
 	case at != nil:
-		p.release(at)
 		p.remove(at)
 		return at.call, nil
 	case !now.Before(t.until):
@@ -228,16 +235,12 @@ func (p *Parking[T]) Len() int {
 
 // What follows is called with the lock held.
 
-// release counts a call as no longer waiting.
-func (p *Parking[T]) release(at *place[T]) {
+// remove takes the place of a call away that waits, and with the last one the timer.
+func (p *Parking[T]) remove(at *place[T]) {
 	p.total--
 	if p.waiting[at.caller]--; p.waiting[at.caller] == 0 {
 		delete(p.waiting, at.caller)
 	}
-}
-
-// remove takes a place away, and with the last one the timer.
-func (p *Parking[T]) remove(at *place[T]) {
 	delete(p.places, at.id)
 	p.order.Remove(at.element)
 	if p.order.Len() == 0 {
@@ -245,13 +248,16 @@ func (p *Parking[T]) remove(at *place[T]) {
 	}
 }
 
-// expire takes a place away whose time is over, and tells the owner of its call.
+// expire takes the place of a call away for which nobody came, and tells its owner.
 func (p *Parking[T]) expire(at *place[T]) {
-	if !at.left {
-		p.release(at)
-	}
 	p.remove(at)
 	close(at.expired)
+}
+
+// forget takes the place of a call away that has left.
+func (p *Parking[T]) forget(at *place[T]) {
+	delete(p.places, at.id)
+	p.gone.Remove(at.element)
 }
 
 func (p *Parking[T]) front() *place[T] {

@@ -119,6 +119,33 @@ func TestParkingIsBounded(t *testing.T) {
 	})
 }
 
+// TestParkingForgets lets many more calls end while they are parked than are remembered: they crowd nobody out.
+func TestParkingForgets(t *testing.T) {
+	p := openParking(t, newSealer(t, session.NewKey()), "one")
+	defer p.Close()
+	var first, last session.Slot
+	for i := range 5000 {
+		last = park(t, p, "alice", "a")
+		if i == 0 {
+			first = last
+		}
+		if !p.Leave(last) {
+			t.Fatal("a call for which nobody came did not leave")
+		}
+	}
+	for _, w := range []struct {
+		slot session.Slot
+		want error
+	}{{last, session.ErrLost}, {first, session.ErrUsed}} {
+		if _, err := p.Take(w.slot.Token, "alice", digest); !errors.Is(err, w.want) {
+			t.Errorf("%v, want %v", err, w.want)
+		}
+		if !p.Leave(w.slot) {
+			t.Error("a call that has left was taken")
+		}
+	}
+}
+
 // TestParkingDefaults bounds one caller and all where nothing is said.
 func TestParkingDefaults(t *testing.T) {
 	p := session.NewParking[int](t.Context(), session.ParkingOptions{Sealer: newSealer(t, session.NewKey()), Patience: time.Hour})
