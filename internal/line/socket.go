@@ -54,7 +54,7 @@ func DialSocket(ctx context.Context, o Options) (*Socket, error) {
 	if every <= 0 {
 		every = 30 * time.Second
 	}
-	watch, stop := context.WithCancel(s.ctx)
+	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.work.Go(func() { s.keepAlive(watch, every) })
 	return s, nil

@@ -411,6 +411,7 @@ func TestLost(t *testing.T) {
 		"forgotten":            {Target{URL: inner, Events: true}, "forgotten", "forgotten the session", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			tt.target.Header = secret()
 			s := open(t, tt.target, Hello{Require: Legacy})
 			_, err := s.Call(t.Context(), toolCall(tt.tool), nil)

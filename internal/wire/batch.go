@@ -9,7 +9,7 @@ func IsBatch(data []byte) bool {
 	return i < len(data) && data[i] == '['
 }
 
-// Batch splits an array of messages (JSON-RPC 2.0, section 6) into at most most of them; none is scanned yet, so that a fault
+// Batch splits an array of messages (JSON-RPC 2.0, section 6), which may be as many as most. None is scanned yet, so that a fault
 // within one is a fault of that one alone. Each then goes to [Scanner.Request] or [Scanner.Answer], for which it may be as deep
 // as if it stood alone. The slices alias data.
 //
