@@ -11,6 +11,7 @@ package http1
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -70,6 +71,38 @@ func New(u *url.URL, other *http.Transport) *Transport {
 		t.own = proxy == nil && err == nil
 	}
 	return t
+}
+
+// For returns a Transport for the server at address, tuned for many small calls: connections are kept, answers are not decompressed,
+// and an answer may be long in coming. The server's certificate is checked against roots, those of the system if that is nil.
+func For(address string, roots *x509.CertPool) *Transport {
+	const (
+		bufferSize = 32 << 10 // a call with a file's text in it goes out in one piece
+		timeout    = 10 * time.Second
+	)
+	// Node and Python close a connection that was idle for five seconds. A call that meets the end of its connection may have
+	// been begun and cannot be repeated, so ours has to be the earlier end. What ends TLS keeps connections for a minute.
+	idle := 4 * time.Second
+	if strings.HasPrefix(address, "https:") {
+		idle = 50 * time.Second
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		u = nil // who makes a request to it is told
+	}
+	dialer := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}
+	return New(u, &http.Transport{
+		Proxy:               http.ProxyFromEnvironment, // which leaves loopback alone
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout: timeout,
+		DisableCompression:  true,
+		MaxIdleConnsPerHost: 512,
+		IdleConnTimeout:     idle,
+		WriteBufferSize:     bufferSize,
+		ReadBufferSize:      readBuffer,
+		ForceAttemptHTTP2:   true,
+	})
 }
 
 // plainHost reports whether a host can be written into a request as it is.

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/config"
-	"github.com/sumun-mcp/sumun/internal/transport"
+	"github.com/sumun-mcp/sumun/internal/http1"
 )
 
 const (
@@ -141,7 +141,7 @@ func (p Place) At(address, key string) *Gateway {
 	for _, file := range []string{p.CertFile, now.certFile} {
 		roots = trust(roots, file)
 	}
-	return &Gateway{URL: address, Key: key, Carrier: transport.NewRoundTripper(address, roots), roots: roots}
+	return &Gateway{URL: address, Key: key, Carrier: http1.For(address, roots), roots: roots}
 }
 
 // Find returns the gateway that runs here, nil if there is none. A gateway that runs

@@ -37,8 +37,12 @@ func (b *buffer) release() {
 	}
 }
 
-// leave gives the buffer back without its bytes, which somebody may still read.
-func (b *buffer) leave() {
+// end gives the buffer back, without its bytes unless these are free.
+func (b *buffer) end(free bool) {
+	if free {
+		b.release()
+		return
+	}
 	b.bytes = nil
 	buffers.Put(b)
 }

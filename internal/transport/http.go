@@ -3,57 +3,18 @@ package transport
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
-
-// NewRoundTripper returns what carries HTTP requests to the server at address, tuned for many small calls: connections are kept,
-// answers are not decompressed, and an answer may be long in coming. A server's certificate is checked against roots, those of the
-// system if that is nil.
-func NewRoundTripper(address string, roots *x509.CertPool) *http1.Transport {
-	const (
-		readBuffer  = 8 << 10
-		writeBuffer = 32 << 10 // a call with a file's text in it goes out in one piece
-	)
-	// Node and Python close a connection that was idle for five seconds. A call that meets the end of its connection may have
-	// been begun and cannot be repeated, so ours has to be the earlier end. What ends TLS keeps connections for a minute.
-	idle := 4 * time.Second
-	if strings.HasPrefix(address, "https:") {
-		idle = 50 * time.Second
-	}
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	origin, err := url.Parse(address)
-	if err != nil {
-		origin = &url.URL{} // dialHTTP tells what is wrong
-	}
-	return http1.New(origin, &http.Transport{
-		Proxy:               http.ProxyFromEnvironment, // which leaves loopback alone
-		DialContext:         dialer.DialContext,
-		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout: 10 * time.Second,
-		DisableCompression:  true,
-		MaxIdleConnsPerHost: 512,
-		IdleConnTimeout:     idle,
-		WriteBufferSize:     writeBuffer,
-		ReadBufferSize:      readBuffer,
-		ForceAttemptHTTP2:   true,
-	})
-}
 
 // An httpConn is the Streamable HTTP transport of both eras.
 type httpConn struct {
@@ -83,7 +44,7 @@ func dialHTTP(ctx context.Context, s *Session) (conn, error) {
 	}
 	h := &httpConn{s: s, url: u, rt: s.target.RoundTripper, gone: make(chan struct{})}
 	if h.rt == nil {
-		h.own = NewRoundTripper(s.target.URL, nil)
+		h.own = http1.For(s.target.URL, nil)
 		h.rt = h.own
 	}
 	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -339,14 +300,14 @@ var contentJSON = []string{mediaJSON}
 // nil.
 func (h *httpConn) do(ctx context.Context, method string, header http.Header, body *buffer) (*http.Response, error) {
 	const mostRedirects = 3
-	var p *posting
+	var message *http1.Message
 	if body != nil {
-		p = &posting{message: body.bytes}
-		defer p.end(body)
+		message = http1.NewMessage(body.bytes)
+		defer func() { body.end(message.Free()) }()
 	}
 	at := h.url
 	for n := 0; ; n++ {
-		resp, err := h.rt.RoundTrip(newRequest(ctx, method, at, header, p))
+		resp, err := h.rt.RoundTrip(newRequest(ctx, method, at, header, message))
 		if err != nil {
 			return nil, err
 		}
@@ -374,52 +335,14 @@ func (h *httpConn) redirect(resp *http.Response, from *url.URL) *url.URL {
 // discard closes a response of which nothing more is read.
 func discard(resp *http.Response) { _ = resp.Body.Close() }
 
-func newRequest(ctx context.Context, method string, u *url.URL, header http.Header, p *posting) *http.Request {
+func newRequest(ctx context.Context, method string, u *url.URL, header http.Header, message *http1.Message) *http.Request {
 	req := (&http.Request{
 		Method: method, URL: u, Host: u.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
-	if p != nil {
-		req.ContentLength, req.GetBody = int64(len(p.message)), p.again
-		req.Body, _ = p.again()
+	if message != nil {
+		req.ContentLength, req.GetBody = message.Len(), message.Body
+		req.Body, _ = message.Body()
 	}
 	return req
-}
-
-// A posting is a message on its way out, as the body of one request or, after a redirect, of several.
-type posting struct {
-	message []byte
-	open    atomic.Int32 // readers that are not closed
-}
-
-// A reader is the body of one request.
-type reader struct {
-	bytes.Reader
-	of     *posting
-	closed atomic.Bool
-}
-
-// again returns the body of another request.
-func (p *posting) again() (io.ReadCloser, error) {
-	p.open.Add(1)
-	r := &reader{of: p}
-	r.Reset(p.message)
-	return r, nil
-}
-
-// Close notes that the body is not read any more.
-func (r *reader) Close() error {
-	if r.closed.CompareAndSwap(false, true) {
-		r.of.open.Add(-1)
-	}
-	return nil
-}
-
-// end gives back the buffer that the message lies in, without its bytes if a carrier goes on reading them.
-func (p *posting) end(b *buffer) {
-	if p.open.Load() == 0 {
-		b.release()
-	} else {
-		b.leave()
-	}
 }

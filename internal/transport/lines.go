@@ -186,7 +186,7 @@ func (p *posted) judge(err error) {
 
 // post posts a message. It owns body.
 func (p *posted) post(ctx context.Context, header http.Header, body *buffer) error {
-	defer body.leave()
+	defer body.end(false)
 	err := p.up.Post(ctx, body.bytes, header)
 	if e, ok := errors.AsType[*line.StatusError](err); ok {
 		return p.refused(e)

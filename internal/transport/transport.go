@@ -61,7 +61,7 @@ type Target struct {
 	// goes with each request to it.
 	URL    string
 	Header http.Header
-	// RoundTripper carries the HTTP requests; sessions with one server should share it (see NewRoundTripper). Nil makes one.
+	// RoundTripper carries the HTTP requests; sessions with one server should share it (see http1.For). Nil makes one.
 	RoundTripper http.RoundTripper
 	// Events says that the server at an http or https URL speaks HTTP+SSE. Where it does not say so, HTTP+SSE is tried when the
 	// server refuses initialize in the way of those that know nothing else; see Session.Events.
