@@ -70,7 +70,7 @@ func toLegacy(value []byte, to *mcp.Revision) []byte {
 		case isOneOf(key, envelope):
 			return nil, false
 		case wire.KeyEqual(key, "structuredContent"):
-			return member, to.AnyStructured || member[0] == '{'
+			return member, to.AnyStructured || to.Structured && member[0] == '{'
 		case wire.KeyEqual(key, "_meta") && member[0] == '{':
 			meta := withoutReserved(member)
 			return meta, len(meta) > len("{}")
