@@ -20,7 +20,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/gateway"
-	"github.com/sumun-mcp/sumun/internal/ingress"
+	"github.com/sumun-mcp/sumun/internal/port"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
@@ -145,7 +145,7 @@ func (a *app) logger(cfg *config.Config, level *slog.LevelVar, out io.Writer) *s
 
 // open listens where the configuration says, with TLS if it says so.
 func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	socket, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, &exitError{
 			code: exitUsage, msg: cfg.Listen + " is in use by another program", target: cfg.Listen,
@@ -155,18 +155,18 @@ func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (net.Listen
 	if err != nil {
 		return nil, &exitError{code: exitUsage, msg: "cannot listen on " + cfg.Listen, target: cfg.Listen, err: err}
 	}
-	listener = ingress.Patient(listener)
+	socket = port.Patient(socket)
 	if !cfg.TLS.Enabled {
-		return listener, nil
+		return socket, nil
 	}
-	certificate, err := ingress.LoadCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, log)
+	certificate, err := port.LoadCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, log)
 	if err != nil {
 		return nil, errors.Join(&exitError{
 			code: exitUsage, target: cfg.TLS.CertFile, err: err,
 			hint: "tls.certFile and tls.keyFile must be a PEM pair that belongs together",
-		}, listener.Close())
+		}, socket.Close())
 	}
-	return tls.NewListener(listener, &tls.Config{
+	return tls.NewListener(socket, &tls.Config{
 		GetCertificate: certificate.Get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 	}), nil
 }

@@ -13,16 +13,19 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/pipe"
 )
 
 // newDoor makes the HTTP door of a setup.
 func (g *Gateway) newDoor(s *setup) http.Handler {
 	door := ingress.NewHTTP(ingress.HTTPOptions{
-		Handler: s.handler, Authenticate: s.access.Authenticate, Sessions: g.sessions, Parking: g.parking, ServerInfo: g.info,
+		Handler: s.handler, Authenticate: s.access.Authenticate, Sessions: g.sessions, Parking: g.parking, ServerInfo: g.info, Lines: g.lines,
 		Hosts: hosts(s.config), Origins: s.config.Origins, BodyBytes: int64(s.config.Limits.BodyBytes), Log: g.log,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("POST /{$}", door)
+	mux.Handle(ingress.PathEvents, door)
+	mux.Handle(ingress.PathMessages, door)
 	mux.HandleFunc("GET /healthz", g.healthy)
 	mux.HandleFunc("GET /readyz", g.ready)
 	mux.Handle("GET /metrics", g.local(s, door, g.metrics.Handler()))
@@ -121,9 +124,24 @@ func (g *Gateway) ServePipe(ctx context.Context, key string, p Pipe) error {
 	if _, err := who(); err != nil {
 		return err
 	}
-	return ingress.ServeStdio(ctx, p.In, p.Out, ingress.StdioOptions{
-		Handler: g, Caller: who, Sessions: g.sessions, Parking: g.parking, ServerInfo: g.info,
-		LineBytes: int(g.Config().Limits.BodyBytes), Log: g.log,
+	return pipe.ServeStdio(ctx, pipe.Stdio{In: p.In, Out: p.Out, Who: who}, g.pipeOptions(g.Config()))
+}
+
+// pipeOptions are what the doors have in common whose clients keep one conversation.
+func (g *Gateway) pipeOptions(cfg *config.Config) pipe.Options {
+	return pipe.Options{
+		Handler: g, Sessions: g.sessions, Parking: g.parking, ServerInfo: g.info,
+		MessageBytes: int(cfg.Limits.BodyBytes), Log: g.log,
+	}
+}
+
+// newLines makes the doors for lines over HTTP. They outlive a configuration.
+func (g *Gateway) newLines(ctx context.Context, cfg *config.Config) *pipe.Lines {
+	return pipe.NewLines(context.WithoutCancel(ctx), pipe.LinesOptions{
+		Options: g.pipeOptions(cfg),
+		Authenticate: func(r *http.Request) (*mcp.Caller, *mcp.Error) {
+			return g.setup.Load().access.Authenticate(r)
+		},
 	})
 }
 

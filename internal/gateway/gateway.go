@@ -16,11 +16,12 @@ import (
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/builtin"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/egress"
-	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
+	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/task"
@@ -40,7 +41,8 @@ type Gateway struct {
 	metrics  *metrics.Metrics
 	sessions *session.Store
 	sealer   *session.Sealer
-	parking  *ingress.Parking
+	parking  *dialogue.Parking
+	lines    *pipe.Lines
 	hub      *notice.Hub
 	tasks    *task.Tasks
 	pool     *egress.Pool

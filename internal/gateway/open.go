@@ -17,8 +17,8 @@ import (
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/builtin"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/egress"
-	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
@@ -104,6 +104,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.openShelves()
+	g.lines = g.newLines(ctx, cfg)
 	return g.apply(cfg)
 }
 
@@ -119,7 +120,7 @@ func (g *Gateway) openParking(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.parking = ingress.NewParking(context.WithoutCancel(ctx), session.ParkingOptions{
+	g.parking = dialogue.NewParking(context.WithoutCancel(ctx), session.ParkingOptions{
 		Sealer: g.sealer, Instance: g.instance, Patience: cmp.Or(g.parts.Patience, parkingPatience),
 	})
 	return nil
@@ -284,6 +285,9 @@ func (g *Gateway) sessionEnded(id string) {
 func (g *Gateway) Close(ctx context.Context) error {
 	g.drain()
 	var errs []error
+	if g.lines != nil {
+		errs = append(errs, g.lines.Close(ctx))
+	}
 	for i := range g.shelves {
 		if k := g.shelves[i].keeper; k != nil {
 			k.close()

@@ -46,6 +46,7 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	}
 	g.drain()
+	g.lines.Drain()
 	return g.shutDown(base, server, cancel)
 }
 
@@ -53,7 +54,7 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 func (g *Gateway) shutDown(ctx context.Context, server *http.Server, cancel context.CancelCauseFunc) error {
 	waiting, stop := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer stop()
-	if server.Shutdown(waiting) == nil {
+	if g.quiet(waiting, server) == nil {
 		return nil
 	}
 	g.log.WarnContext(ctx, "calls are still in flight and are cancelled")
@@ -61,8 +62,14 @@ func (g *Gateway) shutDown(ctx context.Context, server *http.Server, cancel cont
 	g.sessions.Close()
 	cancelling, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer stop()
-	if err := server.Shutdown(cancelling); err != nil {
+	if g.quiet(cancelling, server) != nil {
 		return errors.Join(errors.New("calls did not end in time"), server.Close())
 	}
 	return nil
+}
+
+// quiet waits until the server and the lines, of which the server does not know, have
+// nothing to answer any more.
+func (g *Gateway) quiet(ctx context.Context, server *http.Server) error {
+	return errors.Join(server.Shutdown(ctx), g.lines.Wait(ctx))
 }

@@ -32,20 +32,20 @@ const revisionTable = "internal/mcp/revision.go"
 var floors = [][]string{
 	{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
-		"internal/prompt", "internal/http1", "internal/listener",
+		"internal/prompt", "internal/http1", "internal/port",
 	},
 	{"internal/mcp", "internal/config", "internal/line"},
 	{
 		"internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
-		"internal/signature", "internal/terminal",
+		"internal/signature", "internal/terminal", "internal/session",
 	},
 	{
-		"internal/changes", "internal/session", "internal/access", "internal/limit", "internal/guard",
+		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
 		"internal/alert", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 	},
-	{"internal/store", "internal/egress", "internal/ingress", "internal/probe", "internal/doctor", "client"},
+	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "client"},
 	{"internal/gateway", "internal/scan", "internal/console"},
 	{"server"},
 	{"cmd/sumun"},
@@ -197,7 +197,7 @@ func TestRules(t *testing.T) {
 	}{
 		"fine":             {"internal/ingress", ok + `import _ "github.com/sumun-mcp/sumun/internal/mcp"`, ""},
 		"no floor":         {"internal/util", ok, "stands on no floor"},
-		"neighbour":        {"internal/access", ok + `import _ "github.com/sumun-mcp/sumun/internal/session"`, "lower floor"},
+		"neighbour":        {"internal/access", ok + `import _ "github.com/sumun-mcp/sumun/internal/audit"`, "lower floor"},
 		"upstairs":         {"internal/wire", ok + `import _ "github.com/sumun-mcp/sumun/internal/mcp"`, "lower floor"},
 		"unknown import":   {"cmd/sumun", ok + `import _ "github.com/sumun-mcp/sumun/internal/util"`, "lower floor"},
 		"init":             {"internal/mcp", ok + "func init() {}", "func init"},

@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -11,14 +10,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 const (
-	// maxDepth is how deep a message may nest.
-	maxDepth = 512
 	// bodyTimeout is how long a client may take to send a body where the options do not say.
 	bodyTimeout = 30 * time.Second
 	// drainTimeout and drainBytes bound how much of a refused body is still taken.
@@ -27,8 +25,6 @@ const (
 	// keptBuffer is the largest buffer that is kept for the next request.
 	keptBuffer = 64 << 10
 )
-
-var scanner = wire.NewScanner(mcp.Vocabulary(), maxDepth)
 
 // An exchange is one HTTP request and what becomes of it. It is used again for
 // later requests, so nothing of it may be kept.
@@ -67,22 +63,21 @@ func (x *exchange) end() {
 	x.door.exchanges.Put(x)
 }
 
-// read reads and scans the body. On failure it returns the HTTP status of the refusal.
+// read reads the body and scans the message, unless it is an array of messages. On
+// failure it returns the HTTP status of the refusal.
 func (x *exchange) read() (int, *mcp.Error) {
-	if !isJSON(x.r.Header.Get("Content-Type")) {
-		return http.StatusUnsupportedMediaType, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed,
-			"Content-Type must be application/json")
-	}
 	if !accepts(x.r.Header["Accept"], "application/json") || !accepts(x.r.Header["Accept"], "text/event-stream") {
 		return http.StatusNotAcceptable, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed,
 			"Accept must list application/json and text/event-stream")
 	}
-	if err := x.readBody(); err != nil {
-		return bodyStatus(err), mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "reading the body: %v", err)
+	if status, err := x.readBody(); err != nil {
+		return status, err
 	}
-	if err := scanner.Request(x.body, &x.message); err != nil {
-		x.message.Raw, x.message.ID = x.body, idOf(err)
-		return http.StatusBadRequest, scanError(err)
+	if wire.IsBatch(x.body) {
+		return 0, nil
+	}
+	if err := dialogue.Scan(x.body, &x.message); err != nil {
+		return http.StatusBadRequest, err
 	}
 	x.call.Request = &x.message
 	x.call.Method = mcp.MethodName(x.message.MethodName())
@@ -92,7 +87,20 @@ func (x *exchange) read() (int, *mcp.Error) {
 // errTooLarge says that a body is over the limit.
 var errTooLarge = errors.New("the body is larger than the gateway takes; see limits.bodyBytes in mcp.yaml")
 
-func (x *exchange) readBody() error {
+// readBody reads the body, which must be JSON. On failure it returns the HTTP status
+// of the refusal.
+func (x *exchange) readBody() (int, *mcp.Error) {
+	if !isJSON(x.r.Header.Get("Content-Type")) {
+		return http.StatusUnsupportedMediaType, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed,
+			"Content-Type must be application/json")
+	}
+	if err := x.takeBody(); err != nil {
+		return bodyStatus(err), mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "reading the body: %v", err)
+	}
+	return 0, nil
+}
+
+func (x *exchange) takeBody() error {
 	var err error
 	x.body, err = wire.AppendAll(x.body[:0], x.r.Body, x.r.ContentLength, int(x.door.BodyBytes))
 	switch {
@@ -140,27 +148,11 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// scanError turns the scanner's refusal into ours.
-func scanError(err error) *mcp.Error {
-	if e, ok := errors.AsType[*wire.Error](err); ok {
-		return mcp.Errorf(e.Code, mcp.Malformed, "%s at byte %d", e.Reason, e.Offset)
-	}
-	return mcp.Errorf(mcp.CodeParse, mcp.Malformed, "%v", err)
-}
-
-// idOf returns where the id of a refused message stands, if that is sure.
-func idOf(err error) wire.Span {
-	if e, ok := errors.AsType[*wire.Error](err); ok {
-		return e.ID
-	}
-	return wire.Span{}
-}
-
 // refuse puts the refusal on record and answers with it.
 func (x *exchange) refuse(status int, e *mcp.Error) {
 	x.call.Refused = e
 	// The chain's own answer to a refused call is that refusal.
-	_ = x.door.Handler.Handle(x.r.Context(), &x.call, noReply{})
+	_ = x.door.Handler.Handle(x.r.Context(), &x.call, dialogue.NoReply{})
 	if status == http.StatusUnauthorized {
 		x.w.Header().Set("WWW-Authenticate", `Bearer realm="sumun"`)
 	}
@@ -257,17 +249,3 @@ func accepts(header []string, media string) bool {
 	}
 	return false
 }
-
-// noReply is the reply to a call that gets none: a notification, or a refusal.
-type noReply struct{}
-
-// Notify drops the notification.
-func (noReply) Notify(context.Context, *wire.Message) error { return nil }
-
-// Ask refuses: nobody is there to answer.
-func (noReply) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
-	return nil, mcp.ErrUnsupported
-}
-
-// Done drops the result.
-func (noReply) Done(context.Context, *mcp.Result) error { return nil }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
 )
@@ -26,7 +27,9 @@ type HTTPOptions struct {
 	// Sessions holds the sessions of the legacy era.
 	Sessions *session.Store
 	// Parking holds calls of modern clients that wait for answers.
-	Parking *Parking
+	Parking *dialogue.Parking
+	// Lines serves clients that keep one conversation; nil where none is served.
+	Lines Lines
 	// ServerInfo is our name and version: a JSON object.
 	ServerInfo []byte
 	// Hosts are the values of Host that are answered; none means all.
@@ -41,11 +44,14 @@ type HTTPOptions struct {
 	Log *slog.Logger
 }
 
-// HTTP is the door for Streamable HTTP: both eras on one endpoint, chosen for
-// each request. It is immutable and may be used concurrently.
+// HTTP is the door for clients over HTTP: Streamable HTTP of both eras on one
+// endpoint, chosen for each request. What keeps one conversation it hands to Lines.
+// It may be used concurrently.
 type HTTP struct {
 	HTTPOptions
 	exchanges sync.Pool
+	// vigil keeps answers alive that take long.
+	vigil vigil
 }
 
 // NewHTTP returns the door.
@@ -80,15 +86,28 @@ func (d *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.call.Caller = caller
+	d.route(x)
+}
+
+// route finds out what a request is: by its method, and what only one transport has.
+func (d *HTTP) route(x *exchange) {
+	r, legacy := x.r, !mcp.NamesModern(x.r.Header.Get(headerRevision))
+	inSession := legacy && r.Header.Get(headerSession) != ""
 	switch {
+	case r.Method == http.MethodPost && d.isLineMessage(r):
+		d.lineMessage(x)
 	case r.Method == http.MethodPost:
 		d.post(x)
-	case r.Method == http.MethodGet && !mcp.NamesModern(r.Header.Get(headerRevision)) && r.Header.Get(headerSession) != "":
+	case r.Method == http.MethodGet && d.Lines != nil && isUpgrade(r.Header):
+		x.hand(d.Lines.Socket(x.w, r, x.call.Caller))
+	case r.Method == http.MethodGet && inSession:
 		d.stream(x)
-	case r.Method == http.MethodDelete && !mcp.NamesModern(r.Header.Get(headerRevision)) && r.Header.Get(headerSession) != "":
+	case r.Method == http.MethodGet && legacy && d.Lines != nil && accepts(r.Header["Accept"], "text/event-stream"):
+		x.hand(d.Lines.Events(x.w, r, x.call.Caller, messagePath(r.URL.Path)))
+	case r.Method == http.MethodDelete && inSession:
 		d.endSession(x)
 	default:
-		w.Header().Set("Allow", http.MethodPost)
+		x.w.Header().Set("Allow", http.MethodPost)
 		x.refuse(http.StatusMethodNotAllowed, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unsupported,
 			"%s is not answered here without a session; POST a JSON-RPC message", r.Method))
 	}
@@ -103,6 +122,8 @@ func (d *HTTP) post(x *exchange) {
 	}
 	header := x.r.Header.Get(headerRevision)
 	switch {
+	case x.call.Request == nil:
+		d.batch(x, header)
 	case mcp.NamesModern(header) || x.message.Meta(mcp.MetaRevision).Ok():
 		d.modern(x, header)
 	case x.call.Method == mcp.MethodInitialize:

@@ -5,51 +5,72 @@ import (
 	"errors"
 	"net/http"
 	"sync"
-	"time"
 
+	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// askTimeout is how long a client may take to answer a question.
-const askTimeout = 5 * time.Minute
-
-// A legacyReply answers a request of the legacy era over HTTP: with one JSON
-// document, or with a stream once something has to be said before the result.
-// The stream belongs to the session, so that the client can resume it.
-type legacyReply struct {
+// A legacyPost is the HTTP answer to one POST of the legacy era: one JSON document,
+// or a stream once something has to be said before the end. The stream belongs to
+// the session, so that the client can resume it.
+type legacyPost struct {
+	watch watch
 	x       *exchange
 	session *session.Session // nil for a client without one
+	// array says that several messages came, and that as many answers may go.
+	array bool
 
 	mu     sync.Mutex
 	stream *session.Stream // nil while the answer can still be one document
-	done   bool
+	sink   *streamSink     // of the stream
+	// answers are those of an array that wait for the others.
+	answers [][]byte
+	// over says that everything was said.
+	over bool
 }
 
 // A streamSink writes a session's stream to one HTTP answer.
-type streamSink struct{ events *eventWriter }
+type streamSink struct {
+	mu     sync.Mutex // orders comments and events
+	events *dialogue.EventWriter
+}
 
 // Event writes one event of the stream.
-func (s *streamSink) Event(id string, data []byte) error { return s.events.event(id, data) }
+func (s *streamSink) Event(id string, data []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.events.Event(id, data)
+}
+
+func (s *streamSink) comment() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.events.Comment()
+}
 
 // open opens the stream, if it is not open yet.
-func (r *legacyReply) open() {
-	if r.stream != nil {
+func (p *legacyPost) open() {
+	if p.stream != nil {
 		return
 	}
-	sink := &streamSink{openEvents(r.x.w, false)}
-	if r.session == nil {
-		r.stream = new(session.Stream)
+	p.sink = &streamSink{events: dialogue.OpenEvents(p.x.w, false)}
+	if p.session == nil {
+		p.stream = new(session.Stream)
 	} else {
-		r.stream = r.session.Open()
+		p.stream = p.session.Open()
 	}
 	// A new stream has forgotten nothing.
-	_, _ = r.stream.Attach(sink, 0)
-	if r.session != nil && r.x.call.Revision.Priming {
-		r.stream.Append(priming())
+	_, _ = p.stream.Attach(p.sink, 0)
+	if p.session != nil && p.x.call.Revision.Priming {
+		p.stream.Append(priming())
 	}
+	for _, answer := range p.answers {
+		p.stream.Append(answer)
+	}
+	p.answers = nil
 }
 
 // priming is the data of the event that tells a client an id to resume from, before
@@ -57,15 +78,69 @@ func (r *legacyReply) open() {
 // event (basic/transports, "Sending Messages to the Server").
 func priming() []byte { return []byte{} }
 
+// alive says that the answer is still to come, for which it becomes a stream.
+func (p *legacyPost) alive() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		p.open()
+		_ = p.sink.comment() // a client that left need not know
+	}
+}
+
+// say sends a message before the last one.
+func (p *legacyPost) say(message []byte) {
+	p.open()
+	p.append(message)
+}
+
+// append adds a message to the stream. A connection takes one even when nobody is
+// there to read it.
+func (p *legacyPost) append(message []byte) {
+	if p.x.r.Context().Err() != nil {
+		p.stream.Leave()
+	}
+	p.stream.Append(message)
+}
+
+// answer sends the answer to one request.
+func (p *legacyPost) answer(message []byte) {
+	switch {
+	case p.stream != nil:
+		p.append(message)
+	case p.array:
+		p.answers = append(p.answers, message)
+	default:
+		p.x.write(http.StatusOK, message)
+	}
+	if !p.array {
+		p.end()
+	}
+}
+
+// end ends the answer. Nothing is said afterwards.
+func (p *legacyPost) end() {
+	p.over = true
+	if p.stream != nil {
+		p.stream.Close()
+	}
+}
+
+// A legacyReply answers a request of the legacy era over HTTP, by itself or among others.
+type legacyReply struct {
+	*legacyPost
+	call *mcp.Call
+	done bool
+}
+
 // Notify sends a notification on the call's stream.
 func (r *legacyReply) Notify(_ context.Context, notice *wire.Message) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.done {
-		return errGone
+		return dialogue.ErrGone
 	}
-	r.open()
-	r.stream.Append(translate.AppendNotice(nil, notice, &r.x.call))
+	r.say(translate.AppendNotice(nil, notice, r.call))
 	return nil
 }
 
@@ -74,51 +149,15 @@ func (r *legacyReply) Ask(ctx context.Context, questions []mcp.Question) ([]mcp.
 	if r.session == nil {
 		return nil, mcp.ErrUnsupported
 	}
-	return askAll(ctx, r.session, questions, func(message []byte) error {
+	return dialogue.AskAll(ctx, r.session, questions, func(message []byte) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.done {
-			return errGone
+			return dialogue.ErrGone
 		}
-		r.open()
-		r.stream.Append(message)
+		r.say(message)
 		return nil
 	})
-}
-
-// askAll sends the questions as requests of ours and waits for all answers.
-func askAll(ctx context.Context, s *session.Session, questions []mcp.Question, send func([]byte) error) ([]mcp.Answer, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, mcp.ErrExpired)
-	defer cancel()
-	waiting := make([]<-chan mcp.Answer, len(questions))
-	for i, q := range questions {
-		id, answer, forget := s.Ask()
-		defer forget()
-		waiting[i] = answer
-		if err := send(appendRequest(nil, id, q)); err != nil {
-			return nil, err
-		}
-	}
-	answers := make([]mcp.Answer, len(questions))
-	for i := range waiting {
-		select {
-		case answers[i] = <-waiting[i]:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-	return answers, nil
-}
-
-func appendRequest(dst []byte, id int64, q mcp.Question) []byte {
-	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
-	dst = wire.AppendInt(dst, id)
-	dst = append(dst, `,"method":`...)
-	dst = wire.AppendQuote(dst, q.Method)
-	if q.Params != nil {
-		dst = append(append(dst, `,"params":`...), q.Params...)
-	}
-	return append(dst, '}')
 }
 
 // Done sends the result.
@@ -126,16 +165,15 @@ func (r *legacyReply) Done(_ context.Context, result *mcp.Result) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.done {
-		return errGone
+		return dialogue.ErrGone
 	}
-	x := r.x
-	if r.stream == nil {
-		r.done = true
+	r.done = true
+	if x := r.x; !r.array && r.stream == nil {
+		r.over = true
 		x.answer(result)
 		return nil
 	}
-	x.out = translate.AppendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
-	r.say(x.out)
+	r.legacyPost.answer(translate.AppendAnswer(nil, r.id(), r.call, result, r.x.door.ServerInfo))
 	return nil
 }
 
@@ -147,25 +185,17 @@ func (r *legacyReply) finish(ctx context.Context, err error) {
 	if r.done || err == nil {
 		return
 	}
-	if errors.Is(context.Cause(ctx), errCancelled) {
-		r.done = true
-		if r.stream != nil {
-			r.stream.Close()
-			return
-		}
-		r.x.w.WriteHeader(http.StatusAccepted)
+	r.done = true
+	if !errors.Is(context.Cause(ctx), dialogue.ErrCancelled) {
+		r.legacyPost.answer(translate.AppendFailure(nil, r.id(), translate.Failure(r.call, err)))
 		return
 	}
-	r.say(translate.AppendFailure(nil, r.x.id(), translate.Failure(&r.x.call, err)))
+	if r.array {
+		return
+	}
+	if r.end(); r.stream == nil {
+		r.x.w.WriteHeader(http.StatusAccepted)
+	}
 }
 
-// say sends the last message of the call.
-func (r *legacyReply) say(message []byte) {
-	r.done = true
-	if r.stream == nil {
-		r.x.write(http.StatusOK, message)
-		return
-	}
-	r.stream.Append(message)
-	r.stream.Close()
-}
+func (r *legacyReply) id() []byte { return r.call.Request.Bytes(r.call.Request.ID) }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -22,21 +23,16 @@ func (d *HTTP) modern(x *exchange, header string) {
 	}
 	ctx := x.r.Context()
 	if x.message.Kind == wire.Notification {
-		if err := d.Handler.Handle(ctx, &x.call, noReply{}); err != nil {
+		if err := d.Handler.Handle(ctx, &x.call, dialogue.NoReply{}); err != nil {
 			d.Log.DebugContext(ctx, "notification not handled", slog.String("method", x.call.Method), slog.Any("error", err))
 		}
 		x.w.WriteHeader(http.StatusAccepted)
 		return
 	}
 	x.modern.x = x
-	if x.call.Method == mcp.MethodListen {
-		defer x.modern.keepAlive(ctx)()
-	}
-	if parkable(&x.call) {
-		x.modern.finish(ctx, converse(ctx, d.Parking, d.Handler, &x.call, &x.modern))
-		return
-	}
-	x.modern.finish(ctx, d.Handler.Handle(ctx, &x.call, &x.modern))
+	d.vigil.begin(&x.modern.watch, &x.modern)
+	defer d.vigil.end(&x.modern.watch)
+	x.modern.finish(ctx, dialogue.Handle(ctx, d.Parking, d.Handler, &x.call, &x.modern))
 }
 
 // checkModern makes the checks of the modern transport in their order (research
@@ -51,7 +47,7 @@ func (x *exchange) checkModern(header string) (int, *mcp.Error) {
 	if x.call.Revision == nil {
 		x.call.Revision = mcp.Latest()
 	}
-	if err := fillModern(&x.call); err != nil {
+	if err := dialogue.FillModern(&x.call); err != nil {
 		return http.StatusBadRequest, err
 	}
 	// Those of a notification are not defined: they may be absent but not differ.
@@ -59,10 +55,10 @@ func (x *exchange) checkModern(header string) (int, *mcp.Error) {
 	if err := compareHeader(x.r.Header, headerMethod, x.call.Method, optional); err != nil {
 		return http.StatusBadRequest, err
 	}
-	if err := checkMethod(&x.call); err != nil {
+	if err := dialogue.CheckMethod(&x.call); err != nil {
 		return http.StatusNotFound, err
 	}
-	if err := takeName(&x.call); err != nil {
+	if err := dialogue.TakeName(&x.call); err != nil {
 		return http.StatusBadRequest, err
 	}
 	if method, _ := mcp.MethodByName(x.call.Method); method.NameMember != "" {
@@ -71,7 +67,7 @@ func (x *exchange) checkModern(header string) (int, *mcp.Error) {
 		}
 	}
 	x.call.Header = x.r.Header
-	if err := resume(x.door.Parking, &x.call); err != nil {
+	if err := dialogue.Resume(x.door.Parking, &x.call); err != nil {
 		return http.StatusBadRequest, err
 	}
 	return 0, nil
@@ -93,55 +89,6 @@ func (x *exchange) checkRevision(header string) *mcp.Error {
 	return nil
 }
 
-// fillModern takes what a modern request says of its client out of _meta, over
-// whichever transport it came. A notification need not say anything.
-func fillModern(call *mcp.Call) *mcp.Error {
-	call.ClientInfo = call.Meta(mcp.MetaClientInfo)
-	call.Capabilities = call.Meta(mcp.MetaCapabilities)
-	if !call.IsNotification() && (len(call.Capabilities) == 0 || call.Capabilities[0] != '{') {
-		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Malformed, "params._meta[%q] must be an object", mcp.MetaCapabilities)
-	}
-	if call.ClientInfo != nil && call.ClientInfo[0] != '{' {
-		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Malformed, "params._meta[%q] must be an object", mcp.MetaClientInfo)
-	}
-	if level := call.Meta(mcp.MetaLogLevel); level != nil {
-		call.LogLevel, _ = wire.Unquote(level)
-	}
-	if name, _ := wire.Unquote(call.Meta(mcp.MetaRevision)); name != "" && !knownModern(name) {
-		return unsupportedRevision(name)
-	}
-	return nil
-}
-
-func knownModern(name string) bool {
-	r := mcp.ParseRevision(name)
-	return r != nil && r.Stateless
-}
-
-// unsupportedRevision tells a client which revisions it may use instead.
-func unsupportedRevision(requested string) *mcp.Error {
-	e := mcp.Errorf(mcp.CodeUnsupportedRevision, mcp.Unsupported, "unsupported protocol version %q", requested)
-	e.Data = append(e.Data, `{"supported":`...)
-	e.Data = mcp.AppendNames(e.Data)
-	e.Data = append(e.Data, `,"requested":`...)
-	e.Data = append(wire.AppendQuote(e.Data, requested), '}')
-	return e
-}
-
-// takeName takes the name of what is addressed out of the parameters.
-func takeName(call *mcp.Call) *mcp.Error {
-	method, known := mcp.MethodByName(call.Method)
-	if !known || method.NameMember == "" {
-		return nil
-	}
-	name, ok := wire.Unquote(call.Member(method.NameMember))
-	if !ok {
-		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Malformed, "params.%s must be a string", method.NameMember)
-	}
-	call.Name = name
-	return nil
-}
-
 // compareHeader compares a header with what the body says.
 func compareHeader(h http.Header, name, body string, optional bool) *mcp.Error {
 	values := h.Values(name)
@@ -154,15 +101,6 @@ func compareHeader(h http.Header, name, body string, optional bool) *mcp.Error {
 	value, ok := mcp.DecodeHeader(strings.TrimSpace(values[0]))
 	if !ok || value != body {
 		return mcp.Errorf(mcp.CodeHeaderMismatch, mcp.Malformed, "the header %s does not say %q as the body does", name, body)
-	}
-	return nil
-}
-
-// checkMethod refuses methods that the client's revision does not have.
-func checkMethod(call *mcp.Call) *mcp.Error {
-	method, known := mcp.MethodByName(call.Method)
-	if !known || !method.In(call.Revision) || method.Notice != call.IsNotification() {
-		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known in %s", call.Method, call.Revision.Name)
 	}
 	return nil
 }

@@ -2,27 +2,24 @@ package ingress
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
-	"time"
 
+	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// errGone says that the client no longer waits for the answer.
-var errGone = errors.New("the client is gone")
-
 // A modernReply answers a modern request over HTTP: with one JSON document, or
 // with a stream once something has to be said before the result.
 type modernReply struct {
+	watch watch
 	x *exchange
 
 	mu sync.Mutex
 	// events writes the stream; nil while the answer can still be one document.
-	events *eventWriter
+	events *dialogue.EventWriter
 	done   bool
 }
 
@@ -33,12 +30,10 @@ func (r *modernReply) Notify(_ context.Context, notice *wire.Message) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.done {
-		return errGone
+		return dialogue.ErrGone
 	}
-	if r.events == nil {
-		r.events = openEvents(r.x.w, true)
-	}
-	return r.events.event("", translate.AppendNotice(nil, notice, &r.x.call))
+	r.open()
+	return r.events.Event("", translate.AppendNotice(nil, notice, &r.x.call))
 }
 
 // Ask refuses: a modern client is asked in a conversation, or not at all.
@@ -51,7 +46,7 @@ func (r *modernReply) Done(_ context.Context, result *mcp.Result) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.done {
-		return errGone
+		return dialogue.ErrGone
 	}
 	r.done = true
 	x := r.x
@@ -60,37 +55,24 @@ func (r *modernReply) Done(_ context.Context, result *mcp.Result) error {
 		return nil
 	}
 	x.out = translate.AppendAnswer(x.out[:0], x.id(), &x.call, result, x.door.ServerInfo)
-	return r.events.event("", x.out)
+	return r.events.Event("", x.out)
 }
 
-// keepAlive says now and then that the stream is still there. The caller must
-// call the returned function, which ends and waits for it.
-func (r *modernReply) keepAlive(ctx context.Context) func() {
-	ctx, cancel := context.WithCancel(ctx)
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		tick := time.NewTicker(keepAlive)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				r.comment()
-			}
-		}
-	})
-	return func() {
-		cancel()
-		wait.Wait()
-	}
-}
-
-func (r *modernReply) comment() {
+// alive says that the answer is still to come, for which it becomes a stream.
+func (r *modernReply) alive() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.events != nil && !r.done {
-		_ = r.events.comment() // a client that left shows in the context
+	if r.done {
+		return
+	}
+	r.open()
+	_ = r.events.Comment() // a client that left shows in the context
+}
+
+// open opens the stream, if it is not open yet.
+func (r *modernReply) open() {
+	if r.events == nil {
+		r.events = dialogue.OpenEvents(r.x.w, true)
 	}
 }
 
@@ -106,7 +88,7 @@ func (r *modernReply) finish(ctx context.Context, err error) {
 	r.done = true
 	e := translate.Failure(&r.x.call, err)
 	if r.events != nil {
-		_ = r.events.event("", translate.AppendFailure(nil, r.x.id(), e)) // the client may be gone by now
+		_ = r.events.Event("", translate.AppendFailure(nil, r.x.id(), e)) // the client may be gone by now
 		return
 	}
 	r.x.writeError(modernStatus(e), e)

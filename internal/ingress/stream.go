@@ -2,19 +2,19 @@ package ingress
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
-
-// keepAlive is how often a silent stream says that it is still there.
-const keepAlive = 25 * time.Second
 
 // stream answers the GET of a legacy session: it resumes the stream that the
 // client names, or opens the one for what belongs to no call.
@@ -23,12 +23,19 @@ func (d *HTTP) stream(x *exchange) {
 		x.refuse(http.StatusNotAcceptable, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "Accept must list text/event-stream"))
 		return
 	}
-	s, ok := d.session(x, x.r.Header.Get(headerSession))
-	if !ok {
+	last := x.r.Header.Get(headerLastEvent)
+	s, err := d.Sessions.Get(x.r.Header.Get(headerSession), x.call.Caller)
+	switch {
+	case err == nil:
+		x.adopt(s)
+	case last != "" && errors.Is(err, session.ErrElsewhere) && d.replay(x, last):
+		return
+	default:
+		x.refuseSession(err)
 		return
 	}
 	defer s.Release()
-	if last := x.r.Header.Get(headerLastEvent); last != "" {
+	if last != "" {
 		d.resume(x, s, last)
 		return
 	}
@@ -39,7 +46,9 @@ func (d *HTTP) stream(x *exchange) {
 func (d *HTTP) resume(x *exchange, s *session.Session, lastEventID string) {
 	stream, seq, ok := s.Resume(lastEventID)
 	if !ok {
-		x.refuse(http.StatusNotFound, mcp.Errorf(mcp.CodeInvalidRequest, mcp.NotFound, "this stream is not kept any longer"))
+		if !d.replay(x, lastEventID) {
+			x.refuse(http.StatusNotFound, mcp.Errorf(mcp.CodeInvalidRequest, mcp.NotFound, "this stream is not kept any longer"))
+		}
 		return
 	}
 	if stream.General() {
@@ -49,10 +58,41 @@ func (d *HTTP) resume(x *exchange, s *session.Session, lastEventID string) {
 	r := &streamReply{x: x, session: s, stream: stream}
 	left, err := r.attach(seq)
 	if err != nil {
-		x.refuse(http.StatusNotFound, mcp.Errorf(mcp.CodeInvalidRequest, mcp.NotFound, "%v", err))
+		if !d.replay(x, lastEventID) {
+			x.refuse(http.StatusNotFound, mcp.Errorf(mcp.CodeInvalidRequest, mcp.NotFound, "%v", err))
+		}
 		return
 	}
 	r.hold(x.r.Context(), left)
+}
+
+// replay goes on with a stream that is not in memory, or that of another instance,
+// from the archive. It reports whether the archive had something to say.
+func (d *HTTP) replay(x *exchange, lastEventID string) bool {
+	ctx := x.r.Context()
+	r, err := d.Sessions.Replay(ctx, x.r.Header.Get(headerSession), x.call.Caller, lastEventID)
+	if err != nil {
+		if !errors.Is(err, session.ErrForgotten) {
+			d.Log.WarnContext(ctx, "a stream cannot be read from the archive", slog.Any("error", err))
+		}
+		return false
+	}
+	out := dialogue.OpenEvents(x.w, false)
+	for {
+		events, err := r.Next(ctx, dialogue.KeepAlive)
+		switch {
+		case err != nil && ctx.Err() == nil && !errors.Is(err, io.EOF):
+			d.Log.WarnContext(ctx, "a stream from the archive ends early", slog.Any("error", err))
+			return true
+		case err != nil, len(events) == 0 && out.Comment() != nil:
+			return true
+		}
+		for i := range events {
+			if out.Event(events[i].ID(), events[i].Data) != nil {
+				return true
+			}
+		}
+	}
 }
 
 // listen serves the stream for what belongs to no call. It is a call of its own:
@@ -87,14 +127,6 @@ type streamReply struct {
 	session *session.Session
 	stream  *session.Stream
 	sink    *streamSink
-	mu      sync.Mutex // orders comments and events on the connection
-}
-
-// Event writes one event; the stream calls it.
-func (r *streamReply) Event(id string, data []byte) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.sink.Event(id, data)
 }
 
 // attach begins the answer and writes what is kept after the event of that number.
@@ -103,8 +135,8 @@ func (r *streamReply) attach(seq int) (<-chan struct{}, error) {
 	if err := r.stream.Kept(seq); err != nil {
 		return nil, err
 	}
-	r.sink = &streamSink{openEvents(r.x.w, false)}
-	left, err := r.stream.Attach(r, seq)
+	r.sink = &streamSink{events: dialogue.OpenEvents(r.x.w, false)}
+	left, err := r.stream.Attach(r.sink, seq)
 	if err != nil {
 		gone := make(chan struct{})
 		close(gone)
@@ -113,16 +145,16 @@ func (r *streamReply) attach(seq int) (<-chan struct{}, error) {
 	if seq == 0 && r.session.Revision.Priming {
 		r.stream.Append(priming())
 	}
-	if r.comment() != nil {
-		r.stream.Detach(r) // the connection is gone, and left says so
+	if r.sink.comment() != nil {
+		r.stream.Detach(r.sink) // the connection is gone, and left says so
 	}
 	return left, nil
 }
 
 // hold keeps the connection alive until the client leaves or the stream ends.
 func (r *streamReply) hold(ctx context.Context, left <-chan struct{}) {
-	defer r.stream.Detach(r)
-	tick := time.NewTicker(keepAlive)
+	defer r.stream.Detach(r.sink)
+	tick := time.NewTicker(dialogue.KeepAlive)
 	defer tick.Stop()
 	for {
 		select {
@@ -133,17 +165,11 @@ func (r *streamReply) hold(ctx context.Context, left <-chan struct{}) {
 		case <-left:
 			return
 		case <-tick.C:
-			if r.comment() != nil {
+			if r.sink.comment() != nil {
 				return
 			}
 		}
 	}
-}
-
-func (r *streamReply) comment() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.sink.events.comment()
 }
 
 // Notify sends a notification on the stream.
@@ -154,7 +180,7 @@ func (r *streamReply) Notify(_ context.Context, notice *wire.Message) error {
 
 // Ask sends the questions on the stream and waits for the answers.
 func (r *streamReply) Ask(ctx context.Context, questions []mcp.Question) ([]mcp.Answer, error) {
-	return askAll(ctx, r.session, questions, func(message []byte) error {
+	return dialogue.AskAll(ctx, r.session, questions, func(message []byte) error {
 		r.stream.Append(message)
 		return nil
 	})

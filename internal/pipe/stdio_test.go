@@ -1,4 +1,4 @@
-package ingress_test
+package pipe_test
 
 import (
 	"bufio"
@@ -13,13 +13,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/session"
 )
 
-// A pipe is a client on a pipe.
-type pipe struct {
+// A client is on a pipe.
+type client struct {
 	t     *testing.T
 	in    *io.PipeWriter
 	out   *bufio.Scanner
@@ -27,18 +27,20 @@ type pipe struct {
 }
 
 // newPipe serves a client on a pipe for as long as the test runs.
-func newPipe(t *testing.T, handler mcp.HandlerFunc, grace time.Duration) *pipe {
+func newPipe(t *testing.T, handler mcp.HandlerFunc, grace time.Duration) *client {
 	t.Helper()
 	sessions := session.NewStore(session.Options{Idle: time.Hour, Max: 100})
 	inRead, in := io.Pipe()
 	outRead, out := io.Pipe()
-	p := &pipe{t: t, in: in, out: bufio.NewScanner(outRead), ended: make(chan error, 1)}
+	p := &client{t: t, in: in, out: bufio.NewScanner(outRead), ended: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	caller := &mcp.Caller{ID: "local", View: &mcp.View{ID: "all", Whole: true}}
 	go func() {
-		p.ended <- ingress.ServeStdio(ctx, inRead, out, ingress.StdioOptions{
-			Handler: handler, Caller: func() (*mcp.Caller, *mcp.Error) { return caller, nil }, Sessions: sessions,
-			ServerInfo: []byte(`{"name":"gate","version":"1"}`), LineBytes: 4096, Grace: grace, Log: slog.New(slog.DiscardHandler),
+		p.ended <- pipe.ServeStdio(ctx, pipe.Stdio{
+			In: inRead, Out: out, Who: func() (*mcp.Caller, *mcp.Error) { return caller, nil }, Grace: grace,
+		}, pipe.Options{
+			Handler: handler, Sessions: sessions,
+			ServerInfo: []byte(`{"name":"gate","version":"1"}`), MessageBytes: 4096, Log: slog.New(slog.DiscardHandler),
 		})
 		out.Close()
 	}()
@@ -52,7 +54,7 @@ func newPipe(t *testing.T, handler mcp.HandlerFunc, grace time.Duration) *pipe {
 }
 
 // send writes messages, each of which must be taken soon.
-func (p *pipe) send(messages ...string) {
+func (p *client) send(messages ...string) {
 	p.t.Helper()
 	late := time.AfterFunc(10*time.Second, func() { p.in.CloseWithError(io.ErrNoProgress) })
 	defer late.Stop()
@@ -65,7 +67,7 @@ func (p *pipe) send(messages ...string) {
 }
 
 // next returns the next message.
-func (p *pipe) next() string {
+func (p *client) next() string {
 	p.t.Helper()
 	late := time.AfterFunc(10*time.Second, func() { p.in.CloseWithError(io.ErrNoProgress) })
 	defer late.Stop()
@@ -76,7 +78,7 @@ func (p *pipe) next() string {
 }
 
 // initialize opens a session of the legacy era.
-func (p *pipe) initialize() {
+func (p *client) initialize() {
 	p.t.Helper()
 	p.send(`{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},"clientInfo":{"name":"c","version":"1"}}}`)
 	if got := p.next(); !strings.Contains(got, `"id":"i","result"`) {

@@ -1,4 +1,4 @@
-package ingress_test
+package port_test
 
 import (
 	"crypto/ecdsa"
@@ -15,7 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/ingress"
+	"github.com/sumun-mcp/sumun/internal/port"
 )
 
 // writePair writes a new certificate with that serial number into dir.
@@ -66,7 +66,7 @@ func TestCertificate(t *testing.T) {
 		writePair(t, filepath.Join(dir, "one"), 1)
 		writePair(t, filepath.Join(dir, "two"), 2)
 		point("one")
-		c, err := ingress.LoadCertificate(cert, key, slog.New(slog.DiscardHandler))
+		c, err := port.LoadCertificate(cert, key, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,6 @@
-package ingress
+// Package port has the listening sockets that clients connect to: connections
+// that take deadlines lightly, and certificates that are renewed while they are used.
+package port
 
 import (
 	"net"

@@ -1,4 +1,4 @@
-package ingress
+package dialogue
 
 import (
 	"bytes"
@@ -33,17 +33,15 @@ type conversation struct {
 	digest  []byte
 	cancel  context.CancelCauseFunc
 
-	// asking lets one question after the other.
-	asking sync.Mutex
-
 	mu sync.Mutex
 	// turn is the client's request under way; nil while the call is parked.
 	turn   *turn
 	rounds int
-	// questions are those that the client was asked last, and answers takes what its
-	// next turn says; nil when nobody waits for that.
+	keys   int // how many questions have got one
+	// round is what the client is asked now, nil while there is nothing; questions are
+	// those that it was asked last.
+	round     *round
 	questions []mcp.Question
-	answers   chan []mcp.Answer
 	// over says that the call has ended; then result or err is what the next turn is told.
 	over   bool
 	result *mcp.Result
@@ -56,6 +54,15 @@ type turn struct {
 	// done is closed when the turn is answered; err is set before.
 	done chan struct{}
 	err  error
+}
+
+// Handle answers a call. One that may have to wait for its client becomes a
+// conversation, of which the reply is the first turn.
+func Handle(ctx context.Context, p *Parking, handler mcp.Handler, call *mcp.Call, reply mcp.Reply) error {
+	if parkable(call) {
+		return converse(ctx, p, handler, call, reply)
+	}
+	return handler.Handle(ctx, call, reply)
 }
 
 // parkable reports whether a call may have to wait for its client.
@@ -151,48 +158,6 @@ func (c *conversation) Done(ctx context.Context, result *mcp.Result) error {
 	return nil
 }
 
-// Ask ends the turn with the questions, parks the call and waits for the turn that
-// brings the answers. A question that is withdrawn meanwhile stays with the client:
-// its next turn is told how the call has gone on.
-func (c *conversation) Ask(ctx context.Context, questions []mcp.Question) ([]mcp.Answer, error) {
-	c.asking.Lock()
-	defer c.asking.Unlock()
-	slot, answers, err := c.park(ctx, questions)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case a := <-answers:
-		return a, nil
-	case <-slot.Expired:
-		return nil, mcp.ErrExpired
-	case <-ctx.Done():
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.answers = nil
-		return nil, context.Cause(ctx)
-	}
-}
-
-// park ends the turn with the questions. The answers come on the channel.
-func (c *conversation) park(ctx context.Context, questions []mcp.Question) (session.Slot, <-chan []mcp.Answer, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.turn == nil {
-		return session.Slot{}, nil, mcp.ErrUnsupported
-	}
-	if c.rounds++; c.rounds > maxRounds {
-		return session.Slot{}, nil, mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the server asked more than %d times in one call", maxRounds)
-	}
-	slot, err := c.parking.Park(c.call.Caller.ID, c.digest, c)
-	if err != nil {
-		return slot, nil, mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "%v; answer some of them first", err)
-	}
-	c.questions, c.answers = questions, make(chan []mcp.Answer, 1)
-	c.finishTurn(c.turn.reply.Done(ctx, mcp.Own(inputRequired(questions, slot.Token))))
-	return slot, c.answers, nil
-}
-
 // inputRequired is the result that asks a modern client (multi round-trip requests).
 func inputRequired(questions []mcp.Question, token string) []byte {
 	dst := []byte(`{"resultType":"input_required","inputRequests":{`)
@@ -211,9 +176,9 @@ func inputRequired(questions []mcp.Question, token string) []byte {
 	return append(wire.AppendQuote(dst, token), '}')
 }
 
-// resume finds what a client's retry continues and puts it into the call. State
+// Resume finds what a client's retry continues and puts it into the call. State
 // that is not ours belongs to the server, and passes.
-func resume(p *Parking, call *mcp.Call) *mcp.Error {
+func Resume(p *Parking, call *mcp.Call) *mcp.Error {
 	token, ok := wire.Unquote(call.Member("requestState"))
 	if method, _ := mcp.MethodByName(call.Method); !ok || !method.Questions || !session.IsOurs(token) {
 		return nil
@@ -278,9 +243,9 @@ func (c *conversation) proceed(ctx context.Context, reply mcp.Reply, answers []m
 		return c.err
 	}
 	c.turn = t
-	if c.answers != nil {
-		c.answers <- answers // there is room for one
-		c.answers = nil
+	if c.round != nil && c.round.parked {
+		c.round.answers = answers
+		c.close(c.round, nil)
 	}
 	c.mu.Unlock()
 	return c.wait(ctx, t)

@@ -1,4 +1,4 @@
-package ingress_test
+package port_test
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/ingress"
+	"github.com/sumun-mcp/sumun/internal/port"
 )
 
 // accepted returns both ends of a connection through a patient listener.
@@ -17,7 +17,7 @@ func accepted(t *testing.T) (server, client net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener := ingress.Patient(inner)
+	listener := port.Patient(inner)
 	t.Cleanup(func() { listener.Close() })
 	if client, err = net.Dial("tcp", inner.Addr().String()); err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestPatienceAfterClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener := ingress.Patient(inner)
+	listener := port.Patient(inner)
 	client, err := net.Dial("tcp", inner.Addr().String())
 	if err != nil {
 		t.Fatal(err)
