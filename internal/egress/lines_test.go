@@ -9,7 +9,6 @@ import (
 	"github.com/coder/websocket"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -18,17 +17,17 @@ import (
 // opened again.
 func TestOlderHTTP(t *testing.T) {
 	t.Parallel()
-	server := newSDK()
-	h := sdk.NewSSEHandler(func(*http.Request) *sdk.Server { return server }, nil)
-	web := httptest.NewServer(h)
-	t.Cleanup(func() {
-		web.CloseClientConnections()
-		web.Close()
-	})
-	told := atURL("srv", web.URL)
-	told.Type = "sse"
-	for name, c := range map[string]config.Server{"told": told, "found": atURL("srv", web.URL)} {
+	for name, kind := range map[string]string{"told": "sse", "found": ""} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := newSDK()
+			web := httptest.NewServer(sdk.NewSSEHandler(func(*http.Request) *sdk.Server { return server }, nil))
+			t.Cleanup(func() {
+				web.CloseClientConnections()
+				web.Close()
+			})
+			c := atURL("srv", web.URL)
+			c.Type = kind
 			p, e := newPool(t, c)
 			for range 2 {
 				if got := do(t, p, toolCall(t, legacy, "echo")); got == "" {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
@@ -54,7 +55,7 @@ func (s *Session) way() (line.Options, func(), error) {
 	if o.RoundTripper != nil {
 		return o, func() {}, nil
 	}
-	own := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	own := http1.For(t.URL, nil)
 	o.RoundTripper = own
 	return o, own.CloseIdleConnections, nil
 }
@@ -87,8 +88,9 @@ func dialEvents(ctx context.Context, s *Session) (conn, error) {
 		return nil, s.unmet(ctx, err, "HTTP+SSE")
 	}
 	p := &posted{pipe: newReader(s, l), up: l}
-	p.after = after
+	p.after, p.out = after, make(chan *buffer, mostQueued)
 	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
+	p.also(p.reply)
 	return p, nil
 }
 
@@ -112,19 +114,22 @@ func (s *Session) unmet(ctx context.Context, err error, what string) error {
 // A posted conn is a pipe of which only the server's end is a line: each message of ours is a request of its own.
 type posted struct {
 	*pipe
-	up     *line.Events
-	header http.Header // that a message has besides the configured ones; set by the handshake
+	up *line.Events
 
 	ctx  context.Context //nolint:containedctx // of the requests, which may outlive their calls a little
 	stop context.CancelFunc
 }
 
-func (p *posted) speak(r *mcp.Revision) {
-	p.header = nil
-	if r != nil && r.VersionHeader {
-		p.header = http.Header{headerVersion: {r.Name}}
+// header returns what a message has besides the configured headers and those of its call.
+func (p *posted) header(of http.Header) http.Header {
+	r := p.revision.Load()
+	if r == nil || !r.VersionHeader {
+		return of
 	}
-	p.pipe.speak(r)
+	header := make(http.Header, len(of)+1)
+	maps.Copy(header, of)
+	header[headerVersion] = []string{r.Name}
+	return header
 }
 
 func (p *posted) close(ctx context.Context) {
@@ -142,16 +147,11 @@ func (p *posted) call(ctx context.Context, c *exchange, body *buffer) (*Answer, 
 	}
 	p.expect(c)
 	defer p.s.table.take(c.id)
-	header := p.header
-	if len(c.header) > 0 {
-		header = maps.Clone(c.header)
-		maps.Copy(header, p.header)
-	}
 	post, abort := context.WithCancel(p.ctx)
 	sent := make(chan error, 1)
 	p.work.Go(func() {
 		defer abort()
-		err := p.post(post, header, body)
+		err := p.post(post, c.header, body)
 		sent <- err
 		p.judge(err)
 	})
@@ -168,13 +168,36 @@ func (p *posted) call(ctx context.Context, c *exchange, body *buffer) (*Answer, 
 }
 
 func (p *posted) send(ctx context.Context, method string, body *buffer) error {
-	if p.err() != nil && method != mcp.NoticeCancelled {
+	switch {
+	case p.err() != nil && method != mcp.NoticeCancelled:
 		body.release()
 		return p.lostIn(false)
+	case method != "":
+		err := p.post(ctx, nil, body)
+		p.judge(err)
+		return err
 	}
-	err := p.post(ctx, p.header, body)
-	p.judge(err)
-	return err
+	select { // who answers may be the one who reads, and must not wait
+	case p.out <- body:
+		return nil
+	default:
+		body.release()
+		return fmt.Errorf("%d answers to the server wait already", mostQueued)
+	}
+}
+
+// reply is the goroutine that posts what we answer to the server.
+func (p *posted) reply() {
+	for {
+		select {
+		case b := <-p.out:
+			ctx, cancel := context.WithTimeout(p.ctx, courtesy)
+			p.judge(p.post(ctx, nil, b))
+			cancel()
+		case <-p.gone:
+			return
+		}
+	}
 }
 
 // judge ends the session if an error says that the server cannot be told anything.
@@ -184,10 +207,10 @@ func (p *posted) judge(err error) {
 	}
 }
 
-// post posts a message. It owns body.
+// post posts a message with further headers. It owns body.
 func (p *posted) post(ctx context.Context, header http.Header, body *buffer) error {
 	defer body.end(false)
-	err := p.up.Post(ctx, body.bytes, header)
+	err := p.up.Post(ctx, body.bytes, p.header(header))
 	if e, ok := errors.AsType[*line.StatusError](err); ok {
 		return p.refused(e)
 	}

@@ -471,6 +471,36 @@ func TestRefusedPost(t *testing.T) {
 	}
 }
 
+// TestSlowPost has a server ping, and take the answer only after it has answered the call.
+func TestSlowPost(t *testing.T) {
+	t.Parallel()
+	answered, taken := make(chan struct{}), make(chan string, 1)
+	inner := onEvents(t, plain("2025-06-18", func(_, id string, _ []byte, say func(string)) {
+		say(`{"jsonrpc":"2.0","id":"p1","method":"ping"}`)
+		say(answerTo(id, "done"))
+	}))
+	outer := through(inner, make(chan context.CancelFunc, 1))
+	at := web(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data, _ := io.ReadAll(r.Body)
+		if bytes.Contains(data, []byte(`"p1"`)) {
+			<-answered
+			taken <- r.Header.Get("Mcp-Protocol-Version") + " " + string(data)
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(data))
+		outer.ServeHTTP(w, r)
+	}))
+	s := open(t, Target{URL: at + "/sse", Events: true, Header: secret()}, Hello{})
+	if got := call(t, s, "echo", nil); got != "done" {
+		t.Errorf("echo = %q", got)
+	}
+	close(answered)
+	if got, want := <-taken, `2025-06-18 {"jsonrpc":"2.0","id":"p1","result":{}}`; got != want {
+		t.Errorf("the server took %s, want %s", got, want)
+	}
+}
+
 // TestNoLine has lines that cannot be opened.
 func TestNoLine(t *testing.T) {
 	t.Parallel()

@@ -51,12 +51,17 @@ type pipe struct {
 func newPipe(s *Session, l duplex) *pipe {
 	p := newReader(s, l)
 	p.out = make(chan *buffer, mostQueued)
-	reads := p.start
-	p.start = sync.OnceFunc(func() {
-		reads()
-		p.work.Go(func() { p.write(l) })
-	})
+	p.also(func() { p.write(l) })
 	return p
+}
+
+// also starts another goroutine with the others. It is called before the handshake.
+func (p *pipe) also(run func()) {
+	others := p.start
+	p.start = sync.OnceFunc(func() {
+		others()
+		p.work.Go(run)
+	})
 }
 
 // newReader returns a pipe that reads the line. How messages are sent is left to who embeds the pipe.
