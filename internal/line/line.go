@@ -44,9 +44,34 @@ type StatusError struct {
 	Body []byte
 }
 
-// Error tells the status.
-func (e *StatusError) Error() string {
+// Status returns the status alone, such as "HTTP 404 Not Found".
+func (e *StatusError) Status() string {
 	return fmt.Sprintf("HTTP %d %s", e.Response.StatusCode, http.StatusText(e.Response.StatusCode))
+}
+
+// Error tells the status, and what people may make of it.
+func (e *StatusError) Error() string {
+	switch code := e.Response.StatusCode; {
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		return e.Status() + ": it refuses the credentials that are configured for it"
+	case code >= 300 && code < 400:
+		return e.Status() + ": it redirects to " + Shorten(e.Response.Header.Get("Location")) + ", which is not followed; configure that URL"
+	case code < 300:
+		return e.Status() + " without an answer"
+	case len(e.Body) > 0 && media(e.Response) == "text/plain":
+		return e.Status() + ": " + Shorten(string(e.Body))
+	}
+	return e.Status()
+}
+
+// Shorten returns text of a server so that it fits into an error.
+func Shorten(text string) string {
+	const most = 200
+	text = strings.ToValidUTF8(strings.TrimSpace(text), "\uFFFD")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
 }
 
 // refusal returns the answer as an error, and closes its body.

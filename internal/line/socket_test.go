@@ -191,14 +191,11 @@ func TestNoSocket(t *testing.T) {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no socket here", http.StatusTeapot) })
 	web := httptest.NewServer(mux)
 	defer web.Close()
-	for path, want := range map[string]string{"/": "HTTP 418 I'm a teapot", "/moved": "HTTP 307 Temporary Redirect"} {
+	for path, want := range map[string]string{"/": "HTTP 418 I'm a teapot: no socket here", "/moved": "HTTP 307 Temporary Redirect: it redirects to /, which"} {
 		_, err := DialSocket(t.Context(), Options{URL: address(t, "ws"+web.URL[4:]+path), RoundTripper: &http.Transport{}})
 		e, ok := errors.AsType[*StatusError](err)
-		if !ok || e.Error() != want {
+		if !ok || !strings.HasPrefix(e.Error(), want) {
 			t.Errorf("%s: %v, want %s", path, err, want)
-		}
-		if ok && path == "/" && !strings.Contains(string(e.Body), "no socket here") {
-			t.Errorf("body = %q", e.Body)
 		}
 	}
 }

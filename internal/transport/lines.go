@@ -102,7 +102,7 @@ func (s *Session) unmet(ctx context.Context, err error, what string) error {
 	e, ok := errors.AsType[*line.StatusError](err)
 	switch {
 	case ok && e.Response.StatusCode/100 == 2:
-		return upstream("server %q answered %v instead of %s", s.target.Name, e, what)
+		return upstream("server %q answered %s instead of %s", s.target.Name, e.Status(), what)
 	case ok:
 		return s.status(e.Response, e.Body)
 	case errors.Is(err, line.ErrNoEvents), errors.Is(err, line.ErrBadEndpoint):

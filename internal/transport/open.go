@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -170,7 +171,7 @@ func (s *Session) discover(ctx context.Context, r *mcp.Revision, again bool) err
 	}
 	switch chosen := supported(versions); {
 	case chosen == nil:
-		return wrongEraError{fmt.Errorf("it speaks only %s, which this gateway does not", shorten(string(versions)))}
+		return wrongEraError{fmt.Errorf("it speaks only %s, which this gateway does not", line.Shorten(string(versions)))}
 	case chosen != r:
 		s.conn.speak(chosen)
 		s.envelope = mcp.Envelope(chosen, s.hello.Info, s.hello.Capabilities, s.hello.LogLevel)
@@ -248,7 +249,7 @@ func (s *Session) initialize(ctx context.Context) error {
 	name, _ := wire.Unquote(wire.Get(result, "protocolVersion"))
 	r := mcp.ParseRevision(name)
 	if r == nil || r.Stateless {
-		return wrongEraError{fmt.Errorf("it answers in revision %q, which this gateway does not speak", shorten(name))}
+		return wrongEraError{fmt.Errorf("it answers in revision %q, which this gateway does not speak", line.Shorten(name))}
 	}
 	s.revision = r
 	s.keep(wire.Get(result, "serverInfo"), result)
