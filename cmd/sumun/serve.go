@@ -20,8 +20,8 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/gateway"
-	"github.com/sumun-mcp/sumun/internal/port"
 	"github.com/sumun-mcp/sumun/internal/local"
+	"github.com/sumun-mcp/sumun/internal/port"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 

@@ -1,6 +1,7 @@
 package dialogue
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -15,6 +16,10 @@ const KeepAlive = 25 * time.Second
 
 // An EventWriter writes Server-Sent Events to one HTTP answer, each at once.
 type EventWriter struct {
+	// Patience is how long the client may take to read one event: WriteTimeout unless
+	// it is set.
+	Patience time.Duration
+
 	w       http.ResponseWriter
 	control *http.ResponseController
 	buf     []byte
@@ -52,7 +57,7 @@ func (e *EventWriter) Comment() error {
 
 func (e *EventWriter) flush() error {
 	// A writer that knows no deadlines is one of a test.
-	_ = e.control.SetWriteDeadline(time.Now().Add(WriteTimeout))
+	_ = e.control.SetWriteDeadline(time.Now().Add(cmp.Or(e.Patience, WriteTimeout)))
 	if _, err := e.w.Write(e.buf); err != nil {
 		return err
 	}

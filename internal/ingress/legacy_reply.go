@@ -17,7 +17,7 @@ import (
 // or a stream once something has to be said before the end. The stream belongs to
 // the session, so that the client can resume it.
 type legacyPost struct {
-	watch watch
+	watch   watch
 	x       *exchange
 	session *session.Session // nil for a client without one
 	// array says that several messages came, and that as many answers may go.

@@ -15,7 +15,7 @@ import (
 // with a stream once something has to be said before the result.
 type modernReply struct {
 	watch watch
-	x *exchange
+	x     *exchange
 
 	mu sync.Mutex
 	// events writes the stream; nil while the answer can still be one document.

@@ -57,6 +57,7 @@ func (l *Lines) Events(w http.ResponseWriter, r *http.Request, caller *mcp.Calle
 	})
 	token := rand.Text()
 	s.events = dialogue.OpenEvents(w, true)
+	s.events.Patience = l.WriteTimeout
 	l.join(token, s)
 	endpoint := path + "?" + url.Values{sessionParam: {token}}.Encode()
 	if s.write("endpoint", []byte(endpoint)) == nil {

@@ -183,6 +183,7 @@ func (p *pipe) fill(call *mcp.Call) *mcp.Error {
 	modern := call.Meta(mcp.MetaRevision) != nil || (p.session == nil && call.Method != mcp.MethodInitialize)
 	switch {
 	case modern && p.legacy:
+		call.Revision = mcp.LatestLegacy()
 		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed,
 			"HTTP+SSE carries the legacy era only: initialize first; POST modern requests to the endpoint itself")
 	case modern:
