@@ -107,12 +107,12 @@ func TestResumeElsewhere(t *testing.T) {
 	}
 	a, letGo := &archive{}, make(chan struct{})
 	one, two := instance(t, "one", sealer, a, letGo), instance(t, "two", sealer, a, letGo)
-	hello := request(t.Context(), t, one.URL,
+	hello := request(t.Context(), t, one.URL, //nolint:bodyclose // closed with the test
 		`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}`)
 	token := hello.Header.Get("Mcp-Session-Id")
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
-	call := request(ctx, t, one.URL,
+	call := request(ctx, t, one.URL, //nolint:bodyclose // closed with the test
 		`{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"slow"}}`, "Mcp-Session-Id", token)
 	var id string
 	for lines := bufio.NewScanner(call.Body); id == "" && lines.Scan(); {
@@ -124,7 +124,7 @@ func TestResumeElsewhere(t *testing.T) {
 	close(letGo)
 	var body []byte
 	for range 50 {
-		resp := request(t.Context(), t, two.URL, "", "Mcp-Session-Id", token, "Last-Event-ID", id)
+		resp := request(t.Context(), t, two.URL, "", "Mcp-Session-Id", token, "Last-Event-ID", id) //nolint:bodyclose // closed with the test
 		if body, err = io.ReadAll(resp.Body); err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestResumeElsewhere(t *testing.T) {
 		"another caller":             {403, "another caller", []string{"Last-Event-ID", id, "Authorization", "Bearer other"}},
 		"listening":                  {404, "initialize again", nil},
 	} {
-		resp := request(t.Context(), t, two.URL, "", append(c.header, "Mcp-Session-Id", token)...)
+		resp := request(t.Context(), t, two.URL, "", append(c.header, "Mcp-Session-Id", token)...) //nolint:bodyclose // closed with the test
 		if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != c.status || !strings.Contains(string(body), c.says) {
 			t.Errorf("%s: %d %s, %v", name, resp.StatusCode, body, err)
 		}

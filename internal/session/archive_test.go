@@ -102,7 +102,7 @@ func openArchived(t *testing.T) *archived {
 	m, sealer := newMemory(), newSealer(t, session.NewKey())
 	start := func(instance string) *session.Store {
 		s := session.NewStore(session.Options{
-			Idle: time.Hour, Max: 10, Sealer: sealer, Instance: instance, Archive: m, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Idle: time.Hour, Max: 10, Sealer: sealer, Instance: instance, Archive: m, Log: slog.New(slog.DiscardHandler),
 		})
 		t.Cleanup(s.Close)
 		return s

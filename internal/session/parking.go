@@ -102,9 +102,8 @@ type Slot struct {
 // NewParking returns an empty Parking. Close ends it.
 func NewParking[T any](ctx context.Context, o ParkingOptions) *Parking[T] {
 	o.PerCaller, o.Max = cmp.Or(o.PerCaller, maxPerCaller), cmp.Or(o.Max, maxParked)
-	p := &Parking[T]{ParkingOptions: o, places: map[parkingID]*place[T]{}, waiting: map[string]int{}}
-	p.ctx, p.end = context.WithCancel(ctx)
-	return p
+	ctx, end := context.WithCancel(ctx) //nolint:gosec // Close calls it
+	return &Parking[T]{ParkingOptions: o, ctx: ctx, end: end, places: map[parkingID]*place[T]{}, waiting: map[string]int{}}
 }
 
 // Go runs what serves a call that may be parked. The context ends with the Parking;
@@ -307,7 +306,7 @@ var forCall = []byte("parked call")
 
 func (p *Parking[T]) seal(at *place[T], digest []byte) string {
 	plain := make([]byte, 0, 96)
-	plain = binary.BigEndian.AppendUint64(plain, uint64(at.until.UnixMilli())) //nolint:gosec // after 1970
+	plain = binary.BigEndian.AppendUint64(plain, uint64(at.until.UnixMilli()))
 	plain = append(plain, at.id[:]...)
 	caller, bound := fingerprintOf(at.caller), fingerprintOf(digest)
 	plain = append(append(plain, caller[:]...), bound[:]...)

@@ -3,9 +3,8 @@ package session_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,11 +14,11 @@ import (
 	"github.com/sumun-mcp/sumun/internal/session"
 )
 
-func newSealer(t testing.TB, keys ...[]byte) *session.Sealer {
-	t.Helper()
+func newSealer(tb testing.TB, keys ...[]byte) *session.Sealer {
+	tb.Helper()
 	s, err := session.NewSealer(keys...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
@@ -96,7 +95,7 @@ func (r *ring) SealingKeys(_ context.Context, fresh func() []byte) ([][]byte, er
 func TestKeepingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keys := &ring{}
-		s, err := session.OpenSealer(t.Context(), keys, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		s, err := session.OpenSealer(t.Context(), keys, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +141,7 @@ func FuzzOpen(f *testing.F) {
 
 func BenchmarkSeal(b *testing.B) {
 	for _, n := range []int{64, 256} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			s, plain := newSealer(b, session.NewKey()), make([]byte, n)
 			b.ReportAllocs()
 			for b.Loop() {

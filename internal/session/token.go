@@ -69,7 +69,7 @@ func (s *Store) read(sealed string) (token, error) {
 	t.capabilities, b = fingerprint(b), b[len(t.capabilities):]
 	for _, part := range [...]*string{&t.id, &t.revision, &t.instance} {
 		n, size := binary.Uvarint(b)
-		if size <= 0 || n > uint64(len(b)-size) {
+		if size <= 0 || n > uint64(len(b)-size) { //nolint:gosec // Uvarint has read size bytes of b
 			return t, ErrForged
 		}
 		b = b[size:]

@@ -12,10 +12,10 @@ import (
 	"github.com/sumun-mcp/sumun/internal/session"
 )
 
-func newStore(t testing.TB, s *session.Sealer, instance string) *session.Store {
-	t.Helper()
+func newStore(tb testing.TB, s *session.Sealer, instance string) *session.Store {
+	tb.Helper()
 	store := session.NewStore(session.Options{Idle: time.Hour, Max: 1 << 17, MaxPerCaller: 1 << 17, Sealer: s, Instance: instance})
-	t.Cleanup(store.Close)
+	tb.Cleanup(store.Close)
 	return store
 }
 

@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -93,16 +95,16 @@ func TestEventsAreTrimmed(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "sumun.db"))
 	start := time.Unix(1_000_000, 0)
 	for i := range 10 {
-		id := session.StreamID{Session: fmt.Sprint(i), Number: 1}
+		id := session.StreamID{Session: strconv.Itoa(i), Number: 1}
 		writeEvents(t, s, &session.Batch{
-			Owner: fmt.Sprint(i), At: start.Add(time.Duration(i) * time.Minute), Events: events(id, 1, strings.Repeat("x", 1000-64)),
+			Owner: strconv.Itoa(i), At: start.Add(time.Duration(i) * time.Minute), Events: events(id, 1, strings.Repeat("x", 1000-64)),
 		})
 	}
 	if err := s.TrimEvents(t.Context(), start.Add(3*time.Minute), 5000); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 10 {
-		data, _ := readEvents(t, s, session.StreamID{Session: fmt.Sprint(i), Number: 1}, 0)
+		data, _ := readEvents(t, s, session.StreamID{Session: strconv.Itoa(i), Number: 1}, 0)
 		if want := i >= 5; (len(data) > 0) != want {
 			t.Errorf("stream %d is there: %v, want %v", i, !want, want)
 		}
@@ -126,7 +128,7 @@ func TestLargeEvents(t *testing.T) {
 // another instance after the first one has stopped.
 func TestArchive(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sumun.db")
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	start := func(instance string) *session.Store {
 		db := open(t, path)
 		sealer, err := session.OpenSealer(t.Context(), db, log)
@@ -164,7 +166,7 @@ func TestArchive(t *testing.T) {
 	var got []string
 	for {
 		some, err := r.Next(t.Context(), time.Minute)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
