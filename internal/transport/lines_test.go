@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -259,6 +261,39 @@ func TestLines(t *testing.T) {
 				t.Errorf("faults = %+v", got)
 			}
 		})
+	}
+}
+
+// TestTLS opens lines to a server that would rather speak HTTP/2, whose certificate we are told to trust or are not.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	server := newSDK()
+	mux := http.NewServeMux()
+	mux.Handle("/sse", sdk.NewSSEHandler(func(*http.Request) *sdk.Server { return server }, nil))
+	mux.HandleFunc("/socket", func(w http.ResponseWriter, r *http.Request) {
+		if ws, err := websocket.Accept(w, r, nil); err == nil {
+			_ = server.Run(t.Context(), socketEnd{ws})
+		}
+	})
+	at := httptest.NewUnstartedServer(mux)
+	at.EnableHTTP2 = true
+	at.StartTLS()
+	t.Cleanup(func() {
+		at.CloseClientConnections()
+		at.Close()
+	})
+	roots := x509.NewCertPool()
+	roots.AddCert(at.Certificate())
+	host := strings.TrimPrefix(at.URL, "https://")
+	for _, url := range []string{"wss://" + host + "/socket", "https://" + host + "/sse"} {
+		s := open(t, Target{URL: url, RoundTripper: http1.For(url, roots)}, Hello{})
+		if got := call(t, s, "echo", nil); got != "hi" {
+			t.Errorf("%s: echo = %q", url, got)
+		}
+		_, err := Open(t.Context(), Target{Name: "test", URL: url}, Hello{})
+		if err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("%s: error = %v, want one about the certificate", url, err)
+		}
 	}
 }
 
@@ -534,6 +569,7 @@ func TestNoLine(t *testing.T) {
 		"nobody there":               {Target{URL: "ws://127.0.0.1:1/"}, "cannot be reached"},
 		"nobody there for events":    {Target{URL: "http://127.0.0.1:1/", Events: true}, "cannot be reached"},
 		"neither this era nor older": {Target{URL: web(t, http.NotFoundHandler())}, "HTTP 404"},
+		"older, but no endpoint":     {Target{URL: silent}, "HTTP 405"},
 		"no URL":                     {Target{URL: "ws://"}, "is not a URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
