@@ -175,18 +175,17 @@ func TestSilentSocket(t *testing.T) {
 
 // TestSlowSocket does not read large answers: its line ends, and others do not notice.
 func TestSlowSocket(t *testing.T) {
-	h := newHouse(t, pipe.LinesOptions{WriteTimeout: 300 * time.Millisecond})
+	h := newHouse(t, pipe.LinesOptions{WriteTimeout: 2 * time.Second})
 	slow, quick := h.dial(t, "slow"), h.dial(t, "quick")
 	slow.send(`{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{"name":"wait",` + modernMeta + `}}`)
 	for i := range 64 {
 		big := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"big",%s}}`, i+1, modernMeta)
 		_ = slow.Write(t.Context(), websocket.MessageText, []byte(big)) // the line may be gone by now
 	}
-	start := time.Now()
 	quick.send(`{"jsonrpc":"2.0","id":2,"method":"server/discover","params":{` + modernMeta + `}}`)
 	quick.next()
-	if took := time.Since(start); took > 250*time.Millisecond {
-		t.Errorf("another client waited for %v", took)
+	if len(h.ended) > 0 {
+		t.Error("another client waited until the slow one was cut off")
 	}
 	h.wantEnded(t, 1)
 }
