@@ -155,6 +155,20 @@ func (t *table) take(id int64) *exchange {
 	return c
 }
 
+// hand gives an answer that came on the stream of unasked messages to its call: some servers answer there once a client has
+// connected again, whichever stream it asked for. It reports false, and leaves the answer to the caller, if there is no such call.
+func (t *table) hand(a *Answer) bool {
+	if a.Message.Kind != wire.Result && a.Message.Kind != wire.Failure {
+		return false
+	}
+	c := t.take(number(a.Message.Bytes(a.Message.ID)))
+	if c == nil || !c.push(a) {
+		return false
+	}
+	c.abort() // it waits for what it has
+	return true
+}
+
 // forget notes that a call was cancelled.
 func (t *table) forget(id int64) {
 	const most = 1024

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -27,6 +28,9 @@ type httpConn struct {
 
 	revision *mcp.Revision
 	session  string // the server's session id
+
+	heard     <-chan struct{} // closed when the stream of unasked messages is open, or there is none; nil without one
+	listening func()          // closes heard
 
 	ctx  context.Context //nolint:containedctx // of the streams and courtesies that the conn owns
 	stop context.CancelFunc
@@ -79,8 +83,31 @@ func (h *httpConn) use(base http.Header) {
 
 // opened starts the stream on which a legacy server speaks unasked.
 func (h *httpConn) opened() {
-	if !h.revision.Stateless {
-		h.work.Go(h.listen)
+	if h.revision.Stateless {
+		return
+	}
+	heard := make(chan struct{})
+	h.heard, h.listening = heard, sync.OnceFunc(func() { close(heard) })
+	h.work.Go(h.listen)
+}
+
+// hear waits, for a short time, until a server that may ask something is heard: some ask on the stream of unasked messages what
+// they need for a call, and what they say before it is open is lost.
+func (h *httpConn) hear(ctx context.Context) {
+	if h.heard == nil || len(h.s.hello.Capabilities) <= len("{}") {
+		return
+	}
+	select {
+	case <-h.heard:
+		return
+	default:
+	}
+	timer := time.NewTimer(courtesy)
+	defer timer.Stop()
+	select {
+	case <-h.heard:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -125,6 +152,7 @@ func (h *httpConn) close(ctx context.Context) {
 
 // call posts a request and reads the answer, from JSON or from a stream of events.
 func (h *httpConn) call(ctx context.Context, c *exchange, body *buffer) (*Answer, error) {
+	h.hear(ctx)
 	post, abort := context.WithCancel(ctx)
 	defer abort()
 	c.abort = abort
@@ -134,6 +162,11 @@ func (h *httpConn) call(ctx context.Context, c *exchange, body *buffer) (*Answer
 		abort() // close has looked at the table already
 	}
 	a, rest, err := h.exchange(post, c, body)
+	if err != nil && ctx.Err() == nil {
+		if found := c.pull(); len(found) > 0 { // on the stream of unasked messages
+			a, err = found[0], h.sessionIn(found[0])
+		}
+	}
 	if rest != nil {
 		h.leave(rest)
 	}

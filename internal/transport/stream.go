@@ -173,6 +173,7 @@ func (st *stream) message(data []byte) *Answer {
 		s.receive(c, a)
 	case st.c != nil && answersTo(st.c, &a.Message):
 		return a
+	case st.c == nil && s.table.hand(a):
 	default:
 		s.astray(a)
 	}
@@ -196,6 +197,7 @@ func (h *httpConn) listen() {
 	st := &stream{h: h}
 	for failures := 0; h.ctx.Err() == nil && h.err() == nil; {
 		body, err := st.resume(h.ctx)
+		h.listening() // or it cannot
 		if errors.Is(err, errFinal) {
 			h.s.log.LogAttrs(h.ctx, slog.LevelDebug, "no stream of unasked messages", slog.Any("reason", err))
 			return
