@@ -40,7 +40,7 @@ type Events interface {
 	// Updated says that a resource of the server has changed that somebody is subscribed to. The message is valid during the
 	// call only.
 	Updated(server, uri string, m *wire.Message)
-	// Task says how a task of the legacy era is now, on the session that belongs to one client session, or on one that clients
+	// Task says how a task of the legacy era is now, or how far it is (notifications/tasks/status, notifications/progress), on the session that belongs to one client session, or on one that clients
 	// share if that is empty. The message is valid during the call only.
 	Task(server, session string, m *wire.Message)
 	// State says that the server's state has changed.

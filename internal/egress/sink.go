@@ -24,7 +24,7 @@ func (h homeSink) Notice(m *wire.Message) {
 		if uri, ok := wire.Unquote(m.Bytes(m.Member("uri"))); ok && h.s.pool.opts.Events != nil {
 			h.s.pool.opts.Events.Updated(h.s.config.Name, uri, m)
 		}
-	case mcp.NoticeTaskStatus:
+	case mcp.NoticeTaskStatus, mcp.NoticeProgress:
 		h.s.task("", m)
 	}
 }
@@ -42,7 +42,7 @@ func (q quietSink) Notice(m *wire.Message) {
 	switch string(m.MethodName()) {
 	case mcp.NoticeMessage:
 		q.s.unheard.Add(1)
-	case mcp.NoticeTaskStatus:
+	case mcp.NoticeTaskStatus, mcp.NoticeProgress:
 		q.s.task("", m)
 	}
 }
@@ -62,9 +62,9 @@ type ownSink struct {
 // changed is told by the home.
 func (o ownSink) Notice(m *wire.Message) {
 	switch string(m.MethodName()) {
-	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources, mcp.NoticeProgress:
+	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources:
 		return
-	case mcp.NoticeTaskStatus:
+	case mcp.NoticeTaskStatus, mcp.NoticeProgress:
 		if o.session != "" {
 			o.link.server.task(o.session, m)
 		}
@@ -99,8 +99,11 @@ func (o ownSink) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Er
 	return s.answer(m, answers, err)
 }
 
-// task tells how a task is now.
+// task tells how a task is now, or how far; progress of anything else belongs to a call that is over.
 func (s *server) task(session string, m *wire.Message) {
+	if string(m.MethodName()) == mcp.NoticeProgress && !m.Meta(mcp.MetaRelatedTask).Ok() {
+		return
+	}
 	if events := s.pool.opts.Events; events != nil {
 		events.Task(s.config.Name, session, m)
 	}

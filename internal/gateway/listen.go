@@ -72,15 +72,23 @@ func (g *Gateway) listen(ctx context.Context, call *mcp.Call, reply mcp.Reply) e
 	}
 	g.watchAll(ctx, call, filter)
 	defer g.unwatchAll(context.WithoutCancel(ctx), filter.URIs)
-	filter.Hello = acknowledgement(filter)
+	tasks, err := g.watchTasks(ctx, call, reply)
+	if err != nil {
+		return err
+	}
+	defer tasks.close()
+	filter.Hello = acknowledgement(filter, tasks.settled(ctx))
+	reply = greeter{reply, tasks}
 	if filter.Empty() {
 		err = reply.Notify(ctx, filter.Hello)
+		tasks.running.Wait() // until the client leaves, or no server has more to tell
 	} else {
 		err = g.hub.Listen(ctx, "", filter, reply)
 	}
 	if err != nil {
 		return err
 	}
+	tasks.close()
 	value := append([]byte(`{"resultType":"complete","_meta":{"`+mcp.MetaSubscription+`":`), call.Request.Bytes(call.Request.ID)...)
 	return reply.Done(ctx, mcp.Own(append(value, "}}"...)))
 }
@@ -117,8 +125,9 @@ func (g *Gateway) filter(ctx context.Context, call *mcp.Call) (*notice.Filter, e
 	return f, nil
 }
 
-// acknowledgement is the first message of a modern stream: what we agreed to tell.
-func acknowledgement(f *notice.Filter) *wire.Message {
+// acknowledgement is the first message of a modern stream: what we agreed to tell, of
+// which tasks by the ids that the client gave.
+func acknowledgement(f *notice.Filter, tasks []string) *wire.Message {
 	raw := []byte(`{"jsonrpc":"2.0","method":"` + mcp.NoticeAcknowledged + `","params":{"notifications":{`)
 	for _, wanted := range []struct {
 		on   bool
@@ -128,10 +137,16 @@ func acknowledgement(f *notice.Filter) *wire.Message {
 			raw = append(separated(raw), `"`+wanted.name+`":true`...)
 		}
 	}
-	if len(f.URIs) > 0 {
-		raw = append(separated(raw), `"resourceSubscriptions":[`...)
-		for _, uri := range f.URIs {
-			raw = wire.AppendQuote(separated(raw), uri)
+	for _, wanted := range []struct {
+		names []string
+		name  string
+	}{{f.URIs, "resourceSubscriptions"}, {tasks, "taskIds"}} {
+		if len(wanted.names) == 0 {
+			continue
+		}
+		raw = append(separated(raw), `"`+wanted.name+`":[`...)
+		for _, name := range wanted.names {
+			raw = wire.AppendQuote(separated(raw), name)
 		}
 		raw = append(raw, ']')
 	}

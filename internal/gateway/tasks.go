@@ -48,7 +48,7 @@ func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, 
 			call = ordinary
 		}
 	}
-	if call.Revision.Stateless || able && its.Call {
+	if call.Revision.Stateless || tool.SpeaksModern() || able && its.Call {
 		reply = g.tasks.Reply(call, reply)
 	}
 	return g.pool.Do(ctx, dest, call, reply)

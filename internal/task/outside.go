@@ -5,17 +5,23 @@ import (
 	"slices"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // This file is about what a server of the legacy era says of tasks outside of a call.
 
-// Status returns whom a server tells of a task, and the notification for that client.
+// Status returns whom a server tells how a task is, or how far, and the notification for that client.
 // Session is the one that the server's own session belongs to; where clients share
 // one it is empty, and the owner is looked up. It reports false if the task is
 // nobody's, or not the session's.
 func (t *Tasks) Status(server, session string, m *wire.Message) (owner string, told *wire.Message, ok bool) {
-	id, ok := wire.Unquote(m.Bytes(m.Member("taskId")))
+	place := flat
+	if string(m.MethodName()) == mcp.NoticeProgress {
+		place = related
+	}
+	params := m.Bytes(m.Params)
+	id, ok := idAt(params, place)
 	if !ok {
 		return "", nil, false
 	}
@@ -26,11 +32,31 @@ func (t *Tasks) Status(server, session string, m *wire.Message) (owner string, t
 	if e == nil {
 		return "", nil, false
 	}
-	params, ok := rename(m.Bytes(m.Params), func(other string) (string, bool) { return e.token, other == id }, flat, related)
+	if at := m.Member("progressToken"); at.Ok() {
+		if e.progress == nil {
+			return "", nil, false
+		}
+		m = notice.Message(wire.AppendPatched(nil, m.Raw, wire.Patch{Span: at, With: e.progress}))
+		params = m.Bytes(m.Params)
+	}
+	params, ok = rename(params, func(other string) (string, bool) { return e.token, other == id }, flat, related)
 	if !ok {
 		return "", nil, false
 	}
 	return e.session, withParams(m, params), true
+}
+
+// Named returns what a server of the modern era tells of a task, under the client's
+// name of it; it reports false if tokens, by the server's own ids, has none.
+func Named(m *wire.Message, tokens map[string]string) (*wire.Message, bool) {
+	params, ok := rename(m.Bytes(m.Params), func(id string) (string, bool) {
+		token, ok := tokens[id]
+		return token, ok
+	}, flat)
+	if !ok || !find(params, flat).Ok() {
+		return nil, false
+	}
+	return withParams(m, params), true
 }
 
 // Notice returns what a server says to one session, with that session's name of the

@@ -162,8 +162,8 @@ func (r *reply) translate(result *mcp.Result) ([]byte, error) {
 			return nil, mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q answers for another task", r.call.Server)
 		}
 		return value, nil
-	case result.Revision == nil || result.Revision.Stateless != r.call.Revision.Stateless:
-		return nil, nil // no task crosses the eras
+	case result.Revision == nil || r.call.Revision.Stateless && !result.Revision.Stateless:
+		return nil, nil // the server was not asked for a task
 	case result.Revision.Stateless:
 		return r.createdModern(result.Value)
 	}
@@ -175,7 +175,10 @@ func (r *reply) createdModern(value []byte) ([]byte, error) {
 	if !mayBeTask(value) || !wire.IsString(wire.Get(value, "resultType"), "task") {
 		return nil, nil
 	}
-	if !Declares(r.call.Capabilities) {
+	switch {
+	case !r.call.Revision.Stateless:
+		return nil, mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q has begun a task, which the client cannot follow", r.call.Server)
+	case !Declares(r.call.Capabilities):
 		return nil, ErrUndeclared()
 	}
 	id, ok := idAt(value, flat)

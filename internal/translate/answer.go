@@ -115,8 +115,8 @@ func isOneOf(key []byte, names []string) bool {
 // progress token or the id of its subscription in place.
 func AppendNotice(dst []byte, n *wire.Message, call *mcp.Call) []byte {
 	switch {
-	case string(n.MethodName()) == mcp.NoticeProgress && call.Method == mcp.MethodTaskResult:
-		// The hall has put in the token of the call that began the task.
+	case string(n.MethodName()) == mcp.NoticeProgress && (call.Method == mcp.MethodTaskResult || call.Method == mcp.MethodListen):
+		// It is of a task: the hall has put in the token of the call that began it.
 	case string(n.MethodName()) == mcp.NoticeProgress:
 		return wire.AppendPatched(dst, n.Raw, wire.Patch{Span: n.Member("progressToken"), With: call.Meta("progressToken")})
 	case call.Method == mcp.MethodListen && call.Revision.Stateless:

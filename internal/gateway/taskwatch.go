@@ -1,0 +1,218 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/task"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// How a modern client is told of tasks.
+const (
+	mostWatchedTasks = 256
+	taskAckTimeout   = 5 * time.Second // for servers to say of which tasks they tell
+	taskWatchPause   = time.Minute     // at most, before a lost stream is opened again
+)
+
+// A taskWatch is what one stream of a modern client is told of tasks (extension of
+// tasks, "Task Status Notifications"). Each server is asked on a stream for this
+// client alone, so that nobody else can be told.
+type taskWatch struct {
+	g       *Gateway
+	client  mcp.Reply
+	streams []*taskStream
+	running sync.WaitGroup
+	// greeted is closed once the client knows what it is told of, which must come first.
+	greeted chan struct{}
+	greet   sync.Once
+}
+
+// A taskStream is what one server tells of tasks. It is the Reply of the call that asks for it.
+type taskStream struct {
+	watch  *taskWatch
+	cancel context.CancelFunc
+	// tokens are the client's names of the tasks, by the server's own.
+	tokens map[string]string
+	// agreed are the tokens of those that the server tells of; they may be read once acknowledged is closed.
+	agreed       []string
+	acknowledged chan struct{}
+	once         sync.Once
+}
+
+// watchTasks begins to ask servers for what the client of a call wants to know of
+// tasks. What names no task of the client is left out. The watch must be closed.
+func (g *Gateway) watchTasks(ctx context.Context, call *mcp.Call, reply mcp.Reply) (*taskWatch, error) {
+	w := &taskWatch{g: g, client: reply, greeted: make(chan struct{})}
+	ids := wire.Get(call.Member("notifications"), "taskIds")
+	if len(ids) == 0 || ids[0] != '[' {
+		return w, nil
+	}
+	if !task.Declares(call.Capabilities) {
+		return nil, task.ErrUndeclared()
+	}
+	servers, err := g.watchedTasks(ctx, call, ids)
+	if err != nil {
+		return nil, err
+	}
+	for server, tokens := range servers {
+		if err := w.open(ctx, call, server, tokens); err != nil {
+			w.close()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// watchedTasks finds the tasks of a JSON array of tokens, by server: the tokens by the server's own ids.
+func (g *Gateway) watchedTasks(ctx context.Context, call *mcp.Call, ids []byte) (map[string]map[string]string, error) {
+	servers, n := map[string]map[string]string{}, 0
+	for raw := range wire.Elements(ids) {
+		if n++; n > mostWatchedTasks {
+			return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "a client may be told of at most %d tasks", mostWatchedTasks)
+		}
+		token, _ := wire.Unquote(raw)
+		ref, err := task.Open(g.sealer, call.Caller.ID, token)
+		if err != nil || !ref.Modern || !call.Caller.View.Sees(mcp.Tool, ref.Tool) {
+			g.log.InfoContext(ctx, "a client wants to be told of a task that is not its own",
+				slog.String("call", call.ID), slog.String("caller", call.Caller.ID), slog.Any("error", err))
+			continue
+		}
+		if servers[ref.Server] == nil {
+			servers[ref.Server] = map[string]string{}
+		}
+		servers[ref.Server][ref.ID] = token
+	}
+	return servers, nil
+}
+
+// open asks one server.
+func (w *taskWatch) open(ctx context.Context, call *mcp.Call, server string, tokens map[string]string) error {
+	params := []byte(`{"notifications":{"taskIds":[`)
+	for id := range tokens {
+		params = wire.AppendQuote(separated(params), id)
+	}
+	params = append(params, "]}"...)
+	if meta := call.Member("_meta"); meta != nil {
+		params = append(append(params, `,"_meta":`...), meta...)
+	}
+	request, err := task.Request(call, mcp.MethodListen, append(params, '}'))
+	if err != nil {
+		return err
+	}
+	request.Server = server
+	s := &taskStream{watch: w, tokens: tokens, acknowledged: make(chan struct{})}
+	ctx, s.cancel = context.WithCancel(ctx)
+	w.streams = append(w.streams, s)
+	w.running.Go(func() { s.run(ctx, request) })
+	return nil
+}
+
+// run keeps the stream open until the server ends it or the client leaves.
+func (s *taskStream) run(ctx context.Context, request *mcp.Call) {
+	defer s.agree(nil)
+	for wait := time.Second; ; wait = min(2*wait, taskWatchPause) {
+		err := s.watch.g.pool.Do(ctx, mcp.Destination{Server: request.Server}, request, s)
+		if e := mcp.AsError(err); err == nil || ctx.Err() != nil || e != nil && e.Raw != nil {
+			return
+		}
+		s.watch.g.log.DebugContext(ctx, "stream of tasks lost", slog.String("server", request.Server), slog.Any("error", err))
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// agree notes of which tasks the server tells, once.
+func (s *taskStream) agree(tokens []string) {
+	s.once.Do(func() {
+		s.agreed = tokens
+		close(s.acknowledged)
+	})
+}
+
+// settled returns the tokens of the tasks that servers tell of, and ends the streams of those that have not said so in time.
+func (w *taskWatch) settled(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, taskAckTimeout)
+	defer cancel()
+	var all []string
+	for _, s := range w.streams {
+		select {
+		case <-s.acknowledged:
+		case <-ctx.Done():
+			s.agree(nil)
+		}
+		if len(s.agreed) == 0 {
+			s.cancel()
+		}
+		all = append(all, s.agreed...)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// close ends the streams and waits for them.
+func (w *taskWatch) close() {
+	for _, s := range w.streams {
+		s.cancel()
+	}
+	w.running.Wait()
+}
+
+// Notify passes on what the server tells of the client's tasks.
+func (s *taskStream) Notify(ctx context.Context, m *wire.Message) error {
+	switch string(m.MethodName()) {
+	case mcp.NoticeAcknowledged:
+		var agreed []string
+		for raw := range wire.Elements(wire.Get(m.Bytes(m.Member("notifications")), "taskIds")) {
+			id, _ := wire.Unquote(raw)
+			if token, ok := s.tokens[id]; ok {
+				agreed = append(agreed, token)
+			}
+		}
+		s.agree(agreed)
+		return nil
+	case mcp.NoticeTask:
+		told, ok := task.Named(m, s.tokens)
+		if !ok {
+			return nil
+		}
+		select {
+		case <-s.watch.greeted:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		return s.watch.client.Notify(ctx, told)
+	}
+	return nil
+}
+
+// Ask refuses: a stream of notices asks nothing.
+func (s *taskStream) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
+	return nil, mcp.ErrUnsupported
+}
+
+// Done does nothing: the server has no more to tell.
+func (s *taskStream) Done(context.Context, *mcp.Result) error { return nil }
+
+// A greeter is the client's Reply, which opens the watch with the first message.
+type greeter struct {
+	mcp.Reply
+
+	watch *taskWatch
+}
+
+// Notify sends a message.
+func (r greeter) Notify(ctx context.Context, m *wire.Message) error {
+	err := r.Reply.Notify(ctx, m)
+	r.watch.greet.Do(func() { close(r.watch.greeted) })
+	return err
+}
