@@ -76,7 +76,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, at := client(t, answering(t, tt.answer))
-			resp, body, err := call(t, c, newRequest(t, http.MethodPost, at, []byte(`{}`)))
+			trailer, body, err := call(t, c, newRequest(t, http.MethodPost, at, []byte(`{}`)))
 			got := body
 			if err != nil {
 				got = err.Error()
@@ -87,8 +87,8 @@ func TestAnswers(t *testing.T) {
 			if kept := c.pool.count() == 1; kept != tt.kept {
 				t.Errorf("connection kept = %t, want %t", kept, tt.kept)
 			}
-			if name == "trailer" && resp.Trailer.Get("X-Sum") != "7" {
-				t.Errorf("trailer = %v", resp.Trailer)
+			if name == "trailer" && trailer.Get("X-Sum") != "7" {
+				t.Errorf("trailer = %v", trailer)
 			}
 		})
 	}
@@ -134,8 +134,8 @@ func TestSlowAnswer(t *testing.T) {
 		_, _ = in.ReadByte()
 	})
 	c, at := client(t, l)
-	resp, body, err := call(t, c, newRequest(t, http.MethodGet, at, nil))
-	if err != nil || body != "hello" || resp.Trailer.Get("A") != "b" || c.pool.count() != 1 {
+	trailer, body, err := call(t, c, newRequest(t, http.MethodGet, at, nil))
+	if err != nil || body != "hello" || trailer.Get("A") != "b" || c.pool.count() != 1 {
 		t.Errorf("body %q, error %v, %d connections kept", body, err, c.pool.count())
 	}
 }
@@ -167,6 +167,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatalf("accepted what net/http refuses: %v", err)
 		}
+		defer theirs.Body.Close()
 		body, err := io.ReadAll(theirs.Body)
 		want := seen{theirs.StatusCode, theirs.Header, string(body), err != nil}
 		if diff := cmp.Diff(want.plain(), ours.plain()); diff != "" {

@@ -211,6 +211,7 @@ func (x *exchange) read(p []byte) (n int, err error) {
 		return n, err
 	case open:
 		return x.c.in.Read(p)
+	case sized:
 	}
 	if int64(len(p)) > x.left {
 		p = p[:x.left]
@@ -268,9 +269,9 @@ func (x *exchange) Ended() bool {
 	case chunked:
 		rest, _ := x.c.in.Peek(ready)
 		return bytes.HasSuffix(rest, []byte("0\r\n\r\n"))
-	default:
-		return false
+	case open:
 	}
+	return false
 }
 
 // Detach lets the answer outlive the request's context: from now on only Close ends it early. It reports false if the context has

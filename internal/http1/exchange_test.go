@@ -527,6 +527,7 @@ func TestDetach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer resp.Body.Close()
 	body := resp.Body.(*exchange)
 	if _, err := io.ReadFull(body, make([]byte, 5)); err != nil || body.Ended() || !body.Detach() {
 		t.Fatalf("error %v, ended %t, or not detached", err, body.Ended())
@@ -536,7 +537,7 @@ func TestDetach(t *testing.T) {
 	if rest, err := io.ReadAll(body); err != nil || len(rest) > 0 || !body.Ended() || c.pool.count() != 1 {
 		t.Errorf("rest %q, error %v, ended %t, %d connections kept", rest, err, body.Ended(), c.pool.count())
 	}
-	if _, err := c.RoundTrip(newRequest(t, http.MethodPost, at, []byte(`{}`)).WithContext(ctx)); !errors.Is(err, context.Canceled) {
+	if _, _, err := call(t, c, newRequest(t, http.MethodPost, at, []byte(`{}`)).WithContext(ctx)); !errors.Is(err, context.Canceled) {
 		t.Errorf("a request that was cancelled before: %v", err)
 	}
 }

@@ -161,7 +161,7 @@ func contentLength(values []string) (int64, error) {
 	if err != nil || values[0][0] == '+' {
 		return 0, fmt.Errorf("malformed Content-Length %q", values[0])
 	}
-	return int64(n), nil //nolint:gosec // of 63 bits
+	return int64(n), nil
 }
 
 // keepsAlive reports whether the server is going to keep the connection (RFC 9112, section 9.3).

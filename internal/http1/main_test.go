@@ -114,19 +114,19 @@ func newRequest(t *testing.T, method, at string, body []byte) *http.Request {
 	return req
 }
 
-// call makes a request and returns the answer with all of its body.
-func call(t *testing.T, rt http.RoundTripper, req *http.Request) (*http.Response, string, error) {
+// call makes a request and returns the body of the answer, and its trailer.
+func call(t *testing.T, rt http.RoundTripper, req *http.Request) (trailer http.Header, body string, err error) {
 	t.Helper()
 	resp, err := rt.RoundTrip(req)
 	if err != nil {
 		return nil, "", err
 	}
-	body, err := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	return resp, string(body), err
+	defer resp.Body.Close()
+	all, err := io.ReadAll(resp.Body)
+	return resp.Trailer, string(all), err
 }
 
-// idle returns how many connections the pool holds.
+// count returns how many connections are idle.
 func (p *pool) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

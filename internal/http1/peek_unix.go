@@ -30,7 +30,7 @@ func newPeeker(c net.Conn) peeker {
 	l := &look{raw: raw}
 	l.at = func(fd uintptr) bool {
 		_, _, err := syscall.Recvfrom(int(fd), l.byte[:], syscall.MSG_PEEK) // Go's sockets do not block
-		l.empty = err == syscall.EAGAIN || err == syscall.EINTR             //nolint:errorlint // an errno as it comes from the system
+		l.empty = err == syscall.EAGAIN || err == syscall.EINTR
 		return true
 	}
 	return peeker{l}

@@ -162,8 +162,8 @@ func TestPeers(t *testing.T) {
 				})
 			}
 			work.Wait()
-			resp, body, err := call(t, c, newRequest(t, http.MethodPost, u.JoinPath("early").String(), make([]byte, 150<<10)))
-			if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge || body != "large" {
+			_, body, err := call(t, c, newRequest(t, http.MethodPost, u.JoinPath("early").String(), make([]byte, 150<<10)))
+			if err != nil || body != "large" {
 				t.Errorf("an early answer: %q, %v", body, err)
 			}
 			if n := c.pool.count(); n == 0 || n > 5 {

@@ -82,7 +82,8 @@ func (o *output) writeHead(req *http.Request) bool {
 	if req.Close {
 		b = append(b, "Connection: close\r\n"...)
 	}
-	o.bytes = append(b, "\r\n"...)
+	b = append(b, "\r\n"...)
+	o.bytes = b
 	return true
 }
 
