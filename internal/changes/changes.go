@@ -23,6 +23,8 @@ type Server struct {
 	Name string
 	// Pipe says that sessions with it are over a pipe.
 	Pipe bool
+	// Single says that a session may bear one stream of changes only: servers in this process, and some over a pipe.
+	Single bool
 	// Sink is told what the server says.
 	Sink transport.Sink
 	// Missed is called when changes may have been missed.

@@ -22,8 +22,7 @@ type listener struct {
 
 // renew opens a new stream, with the subscriptions as they are now, and waits until the server has acknowledged it.
 func (l *listener) renew(ctx context.Context) error {
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, mcp.Errorf(mcp.CodeInternal, mcp.Upstream,
+	ctx, cancel := context.WithTimeoutCause(ctx, ackTimeout, mcp.Errorf(mcp.CodeInternal, mcp.Upstream,
 		"server %q does not acknowledge the subscription", l.set.Name))
 	defer cancel()
 	acknowledged := make(chan struct{})
@@ -47,13 +46,13 @@ func (l *listener) renew(ctx context.Context) error {
 // run keeps the stream open until the session ends.
 func (l *listener) run() {
 	var acknowledged chan struct{}
+	var old *stream
 	for failures := 0; ; {
-		end := l.open(acknowledged)
-		acknowledged = nil
+		end := l.replace(old, acknowledged)
+		old, acknowledged = nil, nil
 		select {
 		case acknowledged = <-l.again:
-			end.stop()
-			failures = 0
+			old, failures = end, 0
 			continue
 		case <-end.over:
 		case <-l.session.Done():
@@ -92,19 +91,60 @@ func (l *listener) pause(end *stream, failures int, acknowledged *chan struct{})
 	}
 }
 
-// A stream is one subscriptions/listen.
-type stream struct {
-	stop    func()
-	over    chan struct{} // closed when it has ended
-	refused bool          // the server ended it at once: it has nothing to tell of; set before over is closed
+// replace opens a stream in the place of an old one, if there is one. The old one goes on until the new one is there, so that
+// nothing is missed. Where there can be only one it ends first, and the lists may have changed in between.
+func (l *listener) replace(old *stream, acknowledged chan struct{}) *stream {
+	if old == nil {
+		return l.open(acknowledged)
+	}
+	if l.set.Single {
+		old.stop()
+	}
+	next := l.open(acknowledged)
+	l.settle(next)
+	if l.set.Single {
+		l.set.Missed()
+	} else {
+		old.stop()
+	}
+	return next
 }
 
-// open opens a stream for what the server can tell of and somebody wants to know.
-func (l *listener) open(acknowledged chan struct{}) *stream {
-	st := &stream{over: make(chan struct{})}
+// settle waits until a stream is there, or is not to be had.
+func (l *listener) settle(st *stream) {
+	timer := time.NewTimer(ackTimeout)
+	defer timer.Stop()
+	select {
+	case <-st.acknowledged:
+	case <-st.over:
+	case <-timer.C:
+	case <-l.session.Done():
+	case <-l.set.Root.Done():
+	}
+}
+
+// ackTimeout is how long a server may take to acknowledge a stream.
+const ackTimeout = 5 * time.Second
+
+// A stream is one subscriptions/listen.
+type stream struct {
+	stop func()
+	over chan struct{} // closed when it has ended
+	// acknowledged is closed when the server has agreed to it.
+	acknowledged chan struct{}
+	refused      bool // the server ended it at once: it has nothing to tell of; set before over is closed
+}
+
+// open opens a stream for what the server can tell of and somebody wants to know. Waiting is closed when the server has agreed
+// to it; nil if nobody waits.
+func (l *listener) open(waiting chan struct{}) *stream {
+	st := &stream{over: make(chan struct{}), acknowledged: waiting}
+	if waiting == nil {
+		st.acknowledged = make(chan struct{})
+	}
 	ctx, cancel := context.WithCancel(l.set.Root)
 	id := l.session.NextID()
-	sink := &listenSink{Sink: l.set.Sink, acknowledged: acknowledged}
+	sink := &listenSink{Sink: l.set.Sink, acknowledged: st.acknowledged}
 	request := transport.Request{ID: id, Method: mcp.MethodListen, Params: l.wanted()}
 	opened := time.Now()
 	l.set.Work.Go(func() {
@@ -166,15 +206,13 @@ type listenSink struct {
 	transport.Sink
 
 	once         sync.Once
-	acknowledged chan struct{} // nil if nobody waits
+	acknowledged chan struct{}
 }
 
 // Notice passes changes on.
 func (l *listenSink) Notice(m *wire.Message) {
 	if string(m.MethodName()) == mcp.NoticeAcknowledged {
-		if l.acknowledged != nil {
-			l.once.Do(func() { close(l.acknowledged) })
-		}
+		l.once.Do(func() { close(l.acknowledged) })
 		return
 	}
 	l.Sink.Notice(m)
