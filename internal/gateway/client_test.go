@@ -20,8 +20,10 @@ type client struct {
 	gate    *gate
 	modern  bool
 	session string
-	key     string
-	next    int
+	// older is the revision of a legacy client that does not speak legacyRevision.
+	older string
+	key   string
+	next  int
 	// capabilities are what a modern client says of itself with each request.
 	capabilities string
 	logLevel     string
@@ -38,15 +40,26 @@ func (g *gate) legacy(t *testing.T, capabilities string) *client {
 func (g *gate) legacyWithKey(t *testing.T, capabilities, key string) *client {
 	t.Helper()
 	c := &client{gate: g, key: key}
+	c.initialize(t, capabilities)
+	return c
+}
+
+// initialize makes the handshake of the legacy era, and returns the answer.
+func (c *client) initialize(t *testing.T, capabilities string) string {
+	t.Helper()
 	in := c.post(t, fmt.Sprintf(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":%q,"capabilities":%s,`+
-		`"clientInfo":{"name":"test","version":"1"}}}`, legacyRevision, capabilities), nil)
+		`"clientInfo":{"name":"test","version":"1"}}}`, c.speaks(), capabilities), nil)
 	c.session = in.header.Get("Mcp-Session-Id")
-	if answer := in.last(t); c.session == "" {
+	answer := in.last(t)
+	if c.session == "" {
 		t.Fatalf("no session: %s", answer)
 	}
 	c.post(t, `{"jsonrpc":"2.0","method":"notifications/initialized"}`, nil).end()
-	return c
+	return answer
 }
+
+// speaks returns the revision of a legacy client.
+func (c *client) speaks() string { return cmp.Or(c.older, legacyRevision) }
 
 // modernClient returns a client of the modern era with those capabilities.
 func (g *gate) modernClient(capabilities string) *client {
@@ -78,7 +91,9 @@ func (c *client) send(t *testing.T, method, body string, header map[string]strin
 	}
 	if c.session != "" {
 		req.Header.Set("Mcp-Session-Id", c.session)
-		req.Header.Set("Mcp-Protocol-Version", legacyRevision)
+		if c.speaks() >= "2025-06-18" {
+			req.Header.Set("Mcp-Protocol-Version", c.speaks())
+		}
 	}
 	if c.modern {
 		modernHeaders(req.Header, body)

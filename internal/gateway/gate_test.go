@@ -40,11 +40,21 @@ func open(t *testing.T, servers ...config.Server) *gate {
 	return openWith(t, configured(t, servers...))
 }
 
+// openPatient opens a gate that waits so long for the answers of modern clients.
+func openPatient(t *testing.T, patience time.Duration, servers ...config.Server) *gate {
+	t.Helper()
+	return openParts(t, configured(t, servers...), gateway.Parts{Patience: patience})
+}
+
 func openWith(t *testing.T, cfg *config.Config) *gate {
 	t.Helper()
-	opened, err := gateway.Open(t.Context(), cfg, gateway.Parts{
-		Log: testLog(t), Version: "1.2.3", Reaper: []string{os.Args[0], "__reap"},
-	})
+	return openParts(t, cfg, gateway.Parts{})
+}
+
+func openParts(t *testing.T, cfg *config.Config, parts gateway.Parts) *gate {
+	t.Helper()
+	parts.Log, parts.Version, parts.Reaper = testLog(t), "1.2.3", []string{os.Args[0], "__reap"}
+	opened, err := gateway.Open(t.Context(), cfg, parts)
 	if err != nil {
 		t.Fatal(err)
 	}

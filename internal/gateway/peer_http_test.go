@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sumun-mcp/sumun/internal/config"
@@ -17,6 +18,8 @@ type httpPeer struct {
 	*peer
 	web *httptest.Server
 	all *talk // of a modern peer
+	// busy is how many requests are being answered.
+	busy atomic.Int64
 }
 
 func startPeer(t *testing.T, modern bool) *httpPeer {
@@ -42,6 +45,8 @@ func (p *httpPeer) server(name string) config.Server {
 
 // ServeHTTP answers a request.
 func (p *httpPeer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.busy.Add(1)
+	defer p.busy.Add(-1)
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -74,7 +79,14 @@ func (p *httpPeer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // post answers a message with one JSON document, or with a stream if something is said before the answer.
 func (p *httpPeer) post(w http.ResponseWriter, r *http.Request, t *talk, body string) {
 	s := &sayer{w: w}
-	answer := t.take(r.Context(), body, r.Header, s.say)
+	t.judge(body, r.Header)
+	ctx := r.Context()
+	if p.spec != nil && !p.modern { // there a lost connection is no cancellation
+		var cancel context.CancelFunc
+		ctx, cancel = t.untilOver(context.WithoutCancel(ctx))
+		defer cancel()
+	}
+	answer := t.take(ctx, body, r.Header, s.say)
 	switch {
 	case answer == "" && !s.open:
 		w.WriteHeader(http.StatusAccepted)
@@ -88,6 +100,19 @@ func (p *httpPeer) post(w http.ResponseWriter, r *http.Request, t *talk, body st
 		_, _ = io.WriteString(w, answer)
 	}
 	s.close()
+}
+
+// untilOver returns a context that ends with the talk.
+func (t *talk) untilOver(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		select {
+		case <-t.over:
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // get is the stream of a legacy talk for what belongs to no call.

@@ -18,13 +18,20 @@ import (
 // servePipe is a peer on standard input and output. It writes what it is sent into files of the directory dir: one for
 // each process, named after its id.
 func servePipe(era, dir string) {
-	p := newPeer(era == "modern")
+	p := newPeer(era == "modern" || era == modernRevision)
 	file, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(os.Getpid())), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	p.note = func(line string) { fmt.Fprintln(file, line) }
+	if s := specOf(era); s != nil {
+		p.beStrict(s)
+		if p.diary, err = openDiary(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	t := p.open()
 	var mu sync.Mutex
 	say := func(raw string) {
@@ -39,6 +46,7 @@ func servePipe(era, dir string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	for in.Scan() {
 		line := in.Text()
+		t.judge(line, nil)
 		calls.Go(func() {
 			defer func() {
 				if recover() != nil {

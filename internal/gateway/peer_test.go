@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,12 @@ type peer struct {
 	opened  int
 	release chan struct{} // ends the calls of the tool "hold"
 	note    func(string)  // told of each message and event; nil for peers in this process
+
+	// Of a peer that speaks exactly one revision (matrix_server_test.go): that, what has happened, and where it is written for
+	// other processes.
+	spec   *spec
+	events []string
+	diary  *os.File
 }
 
 // received is one message that a peer was sent.
@@ -95,12 +102,15 @@ type talk struct {
 	hello message       // the initialize request
 	over  chan struct{} // closed when the client has ended it
 
-	mu      sync.Mutex
-	unasked func(string)           // says something that belongs to no call; nil until there is a stream for it
-	waiting map[string]chan string // for answers to questions, by id
-	running map[string]context.CancelFunc
-	asked   int
-	follows map[string]bool // resources whose updates it is told of
+	mu             sync.Mutex
+	unasked        func(string)           // says something that belongs to no call; nil until there is a stream for it
+	waiting        map[string]chan string // for answers to questions, by id
+	running        map[string]context.CancelFunc
+	asked          int
+	follows        map[string]bool // resources whose updates it is told of
+	level          string          // of log messages, as JSON
+	visited        bool            // the URL that the tool "required" wants visited
+	greeted, ready bool            // how far the handshake is
 }
 
 func (p *peer) open() *talk {
@@ -157,6 +167,9 @@ func (p *peer) count(method string) int { return len(p.got(method)) }
 func (t *talk) follow(uri string, on bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if on && !t.follows[uri] && t.peer.spec != nil {
+		t.peer.happens("follows " + uri)
+	}
 	t.follows[uri] = on
 }
 
@@ -270,8 +283,13 @@ func (t *talk) answer(ctx context.Context, m message, say func(string)) string {
 			return failure(-32601, "Method not found")
 		}
 		return result(fmt.Sprintf(`{"supportedVersions":[%q],"capabilities":%s%s,"_meta":{"%sserverInfo":{"name":"peer","version":"1"}}}`,
-			modernRevision, abilities, p.envelope(true), metaPrefix))
-	case "ping", "logging/setLevel":
+			modernRevision, p.abilities(), p.envelope(true), metaPrefix))
+	case "logging/setLevel":
+		t.mu.Lock()
+		t.level = m.param("level")
+		t.mu.Unlock()
+		return result(`{}`)
+	case "ping":
 		return result(`{}`)
 	case "resources/subscribe", "resources/unsubscribe":
 		t.follow(m.param("uri"), m.Method == "resources/subscribe")
@@ -283,10 +301,21 @@ func (t *talk) answer(ctx context.Context, m message, say func(string)) string {
 	p.mu.Lock()
 	list := p.lists[m.Method]
 	p.mu.Unlock()
+	if m.Method == "tools/list" && p.grown() {
+		list = strings.Replace(list, `{"tools":[`, `{"tools":[{"name":"new-tool","inputSchema":{"type":"object"}},`, 1)
+	}
 	if list != "" {
 		return result(list)
 	}
 	return t.serve(ctx, m, say)
+}
+
+// abilities are what the peer says that it can do.
+func (p *peer) abilities() string {
+	if p.spec != nil {
+		return p.spec.offers
+	}
+	return abilities
 }
 
 const abilities = `{"tools":{"listChanged":true},"prompts":{"listChanged":true},` +
@@ -296,7 +325,11 @@ func (t *talk) greet() string {
 	if t.peer.modern {
 		return failure(-32601, "this server does not know initialize")
 	}
-	return result(fmt.Sprintf(`{"protocolVersion":%q,"capabilities":%s,"serverInfo":{"name":"peer","version":"1"}}`, legacyRevision, abilities))
+	revision := legacyRevision
+	if t.peer.spec != nil {
+		revision = t.peer.spec.name
+	}
+	return result(fmt.Sprintf(`{"protocolVersion":%q,"capabilities":%s,"serverInfo":{"name":"peer","version":"1"}}`, revision, t.peer.abilities()))
 }
 
 func (t *talk) listen(ctx context.Context, m message, say func(string)) {
@@ -333,6 +366,11 @@ func (t *talk) serve(ctx context.Context, m message, say func(string)) string {
 	name := p.Name + p.URI + p.Ref.Name + p.Ref.URI
 	if raw, ok := t.peer.answers[m.Method+" "+name]; ok {
 		return raw
+	}
+	if t.peer.spec != nil {
+		if raw, ok := t.play(ctx, m, name, say); ok {
+			return raw
+		}
 	}
 	switch m.Method {
 	case "tools/call":
@@ -444,8 +482,8 @@ func (t *talk) grow() {
 	p := t.peer
 	p.mu.Lock()
 	list := p.lists["tools/list"]
-	grown := fmt.Sprintf(`{"tools":[{"name":"new-%d","inputSchema":{"type":"object"}},`, len(p.seen))
-	p.lists["tools/list"] = strings.Replace(list, `{"tools":[`, grown, 1)
+	more := fmt.Sprintf(`{"tools":[{"name":"new-%d","inputSchema":{"type":"object"}},`, len(p.seen))
+	p.lists["tools/list"] = strings.Replace(list, `{"tools":[`, more, 1)
 	p.mu.Unlock()
 	p.announce(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`, "")
 }
