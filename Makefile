@@ -49,7 +49,7 @@ smoke: ## the first run of the README, as a stranger would do it
 	cd interop && go test -count=1 -v -run '^TestFirstRun$$' .
 
 conformance: ## the official conformance suite through the gateway (Node from npm)
-	cd interop && go test -count=1 -v -run '^TestConformance$$' .
+	cd interop && go test -count=1 -v -run '^(TestConformance|TestWayOut)$$' .
 
 interop: ## official SDKs, the Inspector and Claude Code through the gateway (npm and PyPI)
 	cd interop && go test -count=1 -v -run '^Test(Peers|Lines|PythonEvents)$$' .
