@@ -1,7 +1,10 @@
 // Version 1 of the official SDK, which speaks the legacy era.
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { WebSocketClientTransport } from "@modelcontextprotocol/sdk/client/websocket.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
   CreateMessageRequestSchema,
   ElicitRequestSchema,
@@ -25,14 +28,20 @@ export async function connect(to: Endpoint, handlers: Handlers): Promise<Connect
   client.setRequestHandler(ListRootsRequestSchema, async () => ({ roots: handlers.roots() }));
   client.setNotificationHandler(LoggingMessageNotificationSchema, (n) => handlers.logged(n.params.data));
   client.setNotificationHandler(ResourceUpdatedNotificationSchema, (n) => handlers.changed(n.params.uri));
-  const headers: Record<string, string> = to.key ? { Authorization: `Bearer ${to.key}` } : {};
-  const transport = to.url
-    ? new StreamableHTTPClientTransport(new URL(to.url), { requestInit: { headers } })
-    : new StdioClientTransport({ command: to.command!, args: to.args, stderr: "ignore" });
-  await client.connect(transport);
+  await client.connect(transportTo(to));
   return Object.assign(client, {
     callTool: ((params, options) =>
       Client.prototype.callTool.call(client, params, undefined, options)) as Connection["callTool"],
     revision: () => "the legacy era",
   }) as unknown as Connection;
+}
+
+// The transport that a URL asks for: WebSocket by its scheme, HTTP+SSE by the path that it is found at everywhere.
+function transportTo(to: Endpoint): Transport {
+  if (!to.url) return new StdioClientTransport({ command: to.command!, args: to.args, stderr: "ignore" });
+  const url = new URL(to.url);
+  const requestInit = { headers: to.key ? { Authorization: `Bearer ${to.key}` } : ({} as Record<string, string>) };
+  if (url.protocol === "ws:") return new WebSocketClientTransport(url); // which cannot send a key
+  if (url.pathname === "/sse") return new SSEClientTransport(url, { requestInit });
+  return new StreamableHTTPClientTransport(url, { requestInit }) as Transport;
 }

@@ -20,6 +20,7 @@ import anyio
 import httpx2
 import mcp_types as types
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPDeprecationWarning
@@ -108,7 +109,9 @@ async def connect(to: dict[str, Any], mode: str, prefixed: bool = False) -> Asyn
             updated.append(str(message.params.uri))
 
     async with AsyncExitStack() as stack:
-        if "url" in to:
+        if to.get("url", "").endswith("/sse"):
+            transport = sse_client(to["url"], headers={"Authorization": f"Bearer {to['key']}"})
+        elif "url" in to:
             headers = {"Authorization": f"Bearer {to['key']}"} if "key" in to else {}
             timeout = httpx2.Timeout(30, read=300)
             http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=timeout))
