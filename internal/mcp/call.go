@@ -41,7 +41,8 @@ type Call struct {
 	Request *wire.Message
 	// Header holds the Mcp-Param-* and trace headers of an HTTP request.
 	Header http.Header
-	// Transport is how the call came in: "http", "stdio" or "inproc".
+	// Transport is how the call came in: "http", "sse" (HTTP+SSE), "websocket", "stdio"
+	// or "inproc".
 	Transport string
 	// Remote is the client's network address, empty on a pipe.
 	Remote string

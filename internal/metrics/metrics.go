@@ -92,7 +92,7 @@ func (m *Metrics) Middleware(next mcp.Handler) mcp.Handler {
 }
 
 // networks are the transports of clients as the semantic conventions call them.
-var networks = map[string]string{"http": "tcp", "stdio": "pipe"}
+var networks = map[string]string{"http": "tcp", "sse": "tcp", "websocket": "tcp", "stdio": "pipe"}
 
 func seriesOf(call *mcp.Call, err error) series {
 	s := series{network: networks[call.Transport]}
