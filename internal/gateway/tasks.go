@@ -58,7 +58,14 @@ func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, 
 // before anything is decided on it: the call is then one of the tool that the task runs.
 func (g *Gateway) openTasks(next mcp.Handler) mcp.Handler {
 	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-		if method, _ := mcp.MethodByName(call.Method); method.NameMember == "taskId" && call.Caller != nil {
+		if !call.Revision.Stateless && call.Meta(mcp.MetaRelatedTask) != nil {
+			unrelated, err := task.Unrelated(call)
+			if err != nil {
+				return err
+			}
+			call.Request = unrelated.Request
+		}
+		if method, _ := mcp.MethodByName(call.Method); method.NameMember == "taskId" {
 			if err := g.openTask(ctx, call); err != nil {
 				return err
 			}
@@ -70,6 +77,9 @@ func (g *Gateway) openTasks(next mcp.Handler) mcp.Handler {
 func (g *Gateway) openTask(ctx context.Context, call *mcp.Call) error {
 	token := call.Name
 	call.Name = "" // the record shows no id that opens something
+	if call.Caller == nil {
+		return task.Unknown(mcp.Unauthenticated, token)
+	}
 	if err := g.mayAddress(ctx, call); err != nil {
 		return err
 	}

@@ -386,6 +386,12 @@ func TestForeignTasks(t *testing.T) {
 			if got := mine.about(t, "tasks/get", id); !strings.Contains(got, `"status":"working"`) {
 				t.Errorf("the honest call: %s", got)
 			}
+			if !modern {
+				meta := `,"_meta":{"` + metaPrefix + `related-task":{"taskId":"task-1"},"vendor":1.10}`
+				if got := textOf(other.ask(t, "tools/call", `{"name":"echo","arguments":{}`+meta+`}`)); strings.Contains(got, "task-1") || !strings.Contains(got, "1.10") {
+					t.Errorf("a client that puts its call into somebody's task: the server is told %s", got)
+				}
+			}
 			records := strings.Join(g.records(t), "\n")
 			for _, reason := range []string{"forged-state", "stolen-state"} {
 				if !strings.Contains(records, `"reason":"`+reason+`"`) {

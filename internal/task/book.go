@@ -21,8 +21,8 @@ type Book struct {
 	mu sync.Mutex
 	// sessions holds the tasks of each session, the oldest first.
 	sessions map[string][]*entry
-	// tasks holds them by the server and its id, which sessions with servers of their own may share.
-	tasks map[key][]*entry
+	// tasks holds them by the server and its id, and by the session: those with servers of their own may share an id.
+	tasks map[key]map[string]*entry
 	// order holds all of them, the oldest first.
 	order list.List
 }
@@ -52,10 +52,13 @@ func (b *Book) note(session string, ref Ref, progress []byte, seal func() string
 	}
 	e := &entry{session: session, token: seal(), ref: ref, progress: slices.Clone(progress)}
 	if b.sessions == nil {
-		b.sessions, b.tasks = map[string][]*entry{}, map[key][]*entry{}
+		b.sessions, b.tasks = map[string][]*entry{}, map[key]map[string]*entry{}
 	}
 	b.sessions[session] = append(b.sessions[session], e)
-	b.tasks[e.key()] = append(b.tasks[e.key()], e)
+	if b.tasks[e.key()] == nil {
+		b.tasks[e.key()] = map[string]*entry{}
+	}
+	b.tasks[e.key()][session] = e
 	e.element = b.order.PushBack(e)
 	if len(b.sessions[session]) > maxPerSession {
 		b.forget(b.sessions[session][0])
@@ -68,29 +71,20 @@ func (b *Book) note(session string, ref Ref, progress []byte, seal func() string
 
 // find returns a session's entry of a task, nil if there is none. The lock is held.
 func (b *Book) find(session, server, id string) *entry {
-	for _, e := range b.tasks[key{server, id}] {
-		if e.session == session {
-			return e
-		}
-	}
-	return nil
+	return b.tasks[key{server, id}][session]
 }
 
 // forget takes an entry out. The lock is held.
 func (b *Book) forget(e *entry) {
 	b.order.Remove(e.element)
-	strike(b.sessions, e.session, e)
-	strike(b.tasks, e.key(), e)
-}
-
-// strike takes an entry out of one of the lists of a map.
-func strike[K comparable](lists map[K][]*entry, at K, e *entry) {
-	left := slices.DeleteFunc(lists[at], func(other *entry) bool { return other == e })
-	if len(left) == 0 {
-		delete(lists, at)
-		return
+	its := slices.DeleteFunc(b.sessions[e.session], func(other *entry) bool { return other == e })
+	if b.sessions[e.session] = its; len(its) == 0 {
+		delete(b.sessions, e.session)
 	}
-	lists[at] = left
+	same := b.tasks[e.key()]
+	if delete(same, e.session); len(same) == 0 {
+		delete(b.tasks, e.key())
+	}
 }
 
 // entry returns a session's entry of a task, nil if there is none.
@@ -104,8 +98,12 @@ func (b *Book) entry(session, server, id string) *entry {
 func (b *Book) owner(server, id string) *entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if all := b.tasks[key{server, id}]; len(all) == 1 {
-		return all[0]
+	all := b.tasks[key{server, id}]
+	if len(all) != 1 {
+		return nil
+	}
+	for _, e := range all {
+		return e
 	}
 	return nil
 }

@@ -88,9 +88,24 @@ func Request(call *mcp.Call, method string, params []byte) (*mcp.Call, error) {
 
 // Ordinary returns a copy of a call that does not ask to be run as a task.
 func Ordinary(call *mcp.Call) (*mcp.Call, error) {
-	dst := []byte("{")
-	for key, value := range wire.Members(call.Params()) {
-		if wire.KeyEqual(key, "task") {
+	return Request(call, call.Method, without(call.Params(), "task"))
+}
+
+// Unrelated returns a copy of a call that does not say to which task it belongs: the
+// id would be the client's, and a server's own id must not be put in by a client. What
+// a client of the legacy era asks for belongs to no task of a server.
+func Unrelated(call *mcp.Call) (*mcp.Call, error) {
+	params := call.Params()
+	at := find(params, related[:1])
+	patch := wire.Patch{Span: at, With: without(params[at.Start:at.End], mcp.MetaRelatedTask)}
+	return Request(call, call.Method, wire.AppendPatched(nil, params, patch))
+}
+
+// without returns an object without one of its members.
+func without(object []byte, name string) []byte {
+	dst := append(make([]byte, 0, len(object)), '{')
+	for key, value := range wire.Members(object) {
+		if wire.KeyEqual(key, name) {
 			continue
 		}
 		if len(dst) > 1 {
@@ -98,5 +113,5 @@ func Ordinary(call *mcp.Call) (*mcp.Call, error) {
 		}
 		dst = append(append(append(append(dst, '"'), key...), `":`...), value...)
 	}
-	return Request(call, call.Method, append(dst, '}'))
+	return append(dst, '}')
 }
