@@ -53,6 +53,9 @@ type Config struct {
 	Naming string `yaml:"naming" enum:"full short"`
 	// Keys says what holds for single keys, by their name: apiKey, and local, which the gateway makes itself.
 	Keys []Key `yaml:"keys" key:"own"`
+	// Resume is where the rest of an answer waits whose client was cut off in mid-call, until it comes back: memory, or store, from where
+	// it can be had after a restart and at other instances that share the store. What waits there lies in clear, for an hour at most.
+	Resume string `yaml:"resume" enum:"memory store"`
 	// Builtin offers the gateway's own tools and prompts beside those of the servers.
 	Builtin bool `yaml:"builtin"`
 
@@ -126,6 +129,9 @@ type Limits struct {
 	_ struct{} `later:"perKey burst"`
 }
 
+// ResumeStore is the value of Resume that keeps the rest of answers beyond the life of the gateway.
+const ResumeStore = "store"
+
 // The defaults of a Config.
 const (
 	defaultHost = "127.0.0.1"
@@ -153,6 +159,7 @@ func defaults(dir string) *Config {
 		Audit:   Audit{Payloads: "hash"},
 		Log:     Log{Level: "info", Format: "text"},
 		Limits:  Limits{BodyBytes: 4 << 20},
+		Resume:  "memory",
 		Builtin: true,
 		Dir:     dir,
 	}

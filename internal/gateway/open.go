@@ -93,9 +93,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.tasks = &task.Tasks{Sealer: g.sealer}
-	g.sessions = session.NewStore(session.Options{
-		Idle: sessionIdle, Max: maxSessions, Sealer: g.sealer, Instance: g.instance, Ended: g.sessionEnded,
-	})
+	g.sessions = session.NewStore(g.sessionOptions(cfg))
 	g.pool = egress.New(ctx, egress.Options{
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
 		Clients: clients{g}, Events: events{g}, Reaper: g.parts.Reaper, RootCAs: g.parts.RootCAs,
@@ -126,6 +124,17 @@ func (g *Gateway) openParking(ctx context.Context) error {
 	return nil
 }
 
+// sessionOptions are those of the sessions of the legacy era.
+func (g *Gateway) sessionOptions(cfg *config.Config) session.Options {
+	o := session.Options{
+		Idle: sessionIdle, Max: maxSessions, Sealer: g.sealer, Instance: g.instance, Ended: g.sessionEnded, Log: g.log,
+	}
+	if cfg.Resume == config.ResumeStore && g.store != nil {
+		o.Archive = g.store
+	}
+	return o
+}
+
 // serverInfo is our name and version, as both eras tell it.
 func serverInfo(version string) []byte {
 	return append(wire.AppendQuote([]byte(`{"name":"sumun","title":"Sumun","version":`), version), '}')
@@ -135,8 +144,8 @@ func serverInfo(version string) []byte {
 // that stay as they were go on; on an error everything stays as it was.
 func (g *Gateway) Reload(cfg *config.Config) error {
 	now := g.Config()
-	if cfg.Listen != now.Listen || cfg.Store != now.Store || cfg.TLS != now.TLS || cfg.Log.Format != now.Log.Format {
-		return errors.New("listen, store, tls and log.format cannot be changed while the gateway runs; restart it")
+	if cfg.Listen != now.Listen || cfg.Store != now.Store || cfg.TLS != now.TLS || cfg.Log.Format != now.Log.Format || cfg.Resume != now.Resume {
+		return errors.New("listen, store, resume, tls and log.format cannot be changed while the gateway runs; restart it")
 	}
 	if err := g.apply(cfg); err != nil {
 		return err
