@@ -29,7 +29,7 @@ var shelves = [kinds]shelf{
 type hidden struct {
 	output    bool // an outputSchema for something else than an object
 	execution bool // execution, from clients of the era that the server does not speak
-	task      bool // execution, from everybody: it speaks of tasks, which the server does not have
+	task      bool // execution, from everybody: it offers tasks, which the server does not have
 	modern    bool // no part: the server speaks the modern era
 }
 

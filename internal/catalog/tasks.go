@@ -75,14 +75,17 @@ func (c *Catalog) RunsTasks(r *mcp.Revision) bool {
 	return r.Stateless && c.summary.tasks.extension || r.Tasks && c.summary.tasks.all.Call
 }
 
-// hideExecution hides how tools can be run as tasks where the server has none although
-// clients are told that there are some: they would ask for what cannot be.
+// hideExecution hides that tools can be run as tasks where the server has none although
+// clients are told that there are some: they would ask for what cannot be. That a tool
+// must not be run as one stays as its server says it.
 func (c *Catalog) hideExecution() {
 	if !c.summary.tasks.all.Call {
 		return
 	}
 	for _, e := range c.entries[mcp.Tool] {
-		e.hidden.task = !c.summary.tasks.servers[e.Dest.Server].Call
+		support := wire.Get(wire.Get(e.Raw, "execution"), "taskSupport")
+		promised := support != nil && !wire.IsString(support, "forbidden")
+		e.hidden.task = promised && !e.hidden.modern && !c.summary.tasks.servers[e.Dest.Server].Call
 	}
 }
 
