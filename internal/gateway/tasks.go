@@ -16,7 +16,7 @@ import (
 )
 
 // This file is about calls that run as tasks, of both eras: each stays within its era
-// (docs/tasks.md), and clients know a task by a sealed id only.
+// (docs/protocol.md, "Tasks"), and clients know a task by a sealed id only.
 
 // The bounds of one server's list of tasks.
 const (
