@@ -62,6 +62,9 @@ func Handle(ctx context.Context, p *Parking, handler mcp.Handler, call *mcp.Call
 	if parkable(call) {
 		return converse(ctx, p, handler, call, reply)
 	}
+	if call.Resume != nil && call.Resume.Lapse != nil {
+		defer call.Resume.Lapse()
+	}
 	return handler.Handle(ctx, call, reply)
 }
 
@@ -186,10 +189,7 @@ func Resume(p *Parking, call *mcp.Call) *mcp.Error {
 	c, err := p.Take(token, call.Caller.ID, callDigest(call))
 	switch {
 	case err == nil:
-		answers := c.read(call.Member("inputResponses"))
-		call.Resume = &mcp.Resume{Parent: c.call.ID, Continue: func(ctx context.Context, reply mcp.Reply) error {
-			return c.proceed(ctx, reply, answers)
-		}}
+		call.Resume = c.resume(c.read(call.Member("inputResponses")))
 		return nil
 	case errors.Is(err, session.ErrLost):
 		call.Resume = &mcp.Resume{Continue: lost(call)}
@@ -197,6 +197,27 @@ func Resume(p *Parking, call *mcp.Call) *mcp.Error {
 	}
 	return mcp.Errorf(mcp.CodeInvalidParams, stateFault(err), "params.requestState is refused: %v", err)
 }
+
+// resume returns what goes on with those answers, or ends if the retry is refused on
+// its way.
+func (c *conversation) resume(answers []mcp.Answer) *mcp.Resume {
+	continued := false
+	return &mcp.Resume{
+		Parent: c.call.ID,
+		Continue: func(ctx context.Context, reply mcp.Reply) error {
+			continued = true
+			return c.proceed(ctx, reply, answers)
+		},
+		Lapse: func() {
+			if !continued {
+				c.cancel(errRefused)
+			}
+		},
+	}
+}
+
+// errRefused is why a parked call ends that nobody can come for any more.
+var errRefused = mcp.Errorf(mcp.CodeInternal, mcp.Cancelled, "the client came back with answers, but was refused")
 
 // stateFault is the reason for which a retry is refused, as the record has it.
 func stateFault(err error) mcp.Reason {

@@ -106,6 +106,9 @@ type Resume struct {
 	// Continue hands the answers to the parked call and speaks through reply until
 	// that call ends or asks again. It ends as a Handler does.
 	Continue func(ctx context.Context, reply Reply) error
+	// Lapse ends the parked call, unless Continue was called: its token is used up, so
+	// that nobody can come for it any more. Nil where there is nothing to end.
+	Lapse func()
 }
 
 // A Session is one client of the legacy era for as long as it stays. Upstream
