@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -178,33 +180,40 @@ func TestState(t *testing.T) {
 	}
 }
 
-// TestCrowded parks more calls than one caller may.
+// TestCrowded has one caller make a thousand calls that would wait for answers, many at once.
 func TestCrowded(t *testing.T) {
 	t.Parallel()
+	const calls, atOnce, most = 1000, 40, 64
 	p := startPeer(t, false)
 	server := p.server("up")
-	server.MaxSessions = 200
+	server.MaxSessions = most + atOnce + 20
 	g := open(t, server)
-	c := g.modernClient(everything)
-	var parked, turned int
-	for range 80 {
-		answer := c.ask(t, "tools/call", `{"name":"elicit","arguments":{}}`)
-		switch code, says := fault(answer); {
-		case strings.Contains(answer, "input_required"):
-			parked++
-		case code == -32603 && strings.Contains(says, "answer some of them first"):
-			turned++
-		default:
-			t.Fatalf("neither parked nor turned away: %s", answer)
-		}
+	var parked, turned atomic.Int64
+	var all sync.WaitGroup
+	for range atOnce {
+		all.Go(func() {
+			c := g.modernClient(everything)
+			for range calls / atOnce {
+				answer := c.ask(t, "tools/call", `{"name":"elicit","arguments":{}}`)
+				switch code, says := fault(answer); {
+				case strings.Contains(answer, "input_required"):
+					parked.Add(1)
+				case code == -32603 && strings.Contains(says, "answer some of them first"):
+					turned.Add(1)
+				default:
+					t.Errorf("neither parked nor turned away: %s", answer)
+				}
+			}
+		})
 	}
-	if parked != 64 || turned != 16 {
-		t.Errorf("%d calls parked and %d turned away, want 64 and 16", parked, turned)
+	all.Wait()
+	if parked.Load() != most || turned.Load() != calls-most {
+		t.Errorf("%d calls parked and %d turned away, want %d and %d", parked.Load(), turned.Load(), most, calls-most)
 	}
-	if text := c.call(t, "echo"); !strings.Contains(text, "echo") {
+	if text := g.modernClient("{}").call(t, "echo"); !strings.Contains(text, "echo") {
 		t.Errorf("another call meanwhile: %s", text)
 	}
-	eventually(t, "the server hears of those that were turned away", func() bool { return p.count("notifications/cancelled") == 16 })
+	eventually(t, "the server hears of those that were turned away", func() bool { return p.count("notifications/cancelled") == calls-most })
 }
 
 // TestRestartParked restarts the gate while a call waits for answers.

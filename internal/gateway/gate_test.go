@@ -43,8 +43,10 @@ func open(t *testing.T, servers ...config.Server) *gate {
 // openPatient opens a gate that waits so long for the answers of modern clients.
 func openPatient(t *testing.T, patience time.Duration, servers ...config.Server) *gate {
 	t.Helper()
-	return openParts(t, configured(t, servers...), gateway.Parts{Patience: patience})
+	return openParts(t, configured(t, servers...), patient(patience))
 }
+
+func patient(d time.Duration) gateway.Parts { return gateway.Parts{Patience: d} }
 
 func openWith(t *testing.T, cfg *config.Config) *gate {
 	t.Helper()

@@ -25,6 +25,8 @@ type peer struct {
 	modern bool
 	// answers holds whole messages by method and name, as in "tools/call echo"; $ID is the request's id.
 	answers map[string]string
+	// plays is what further tools do, by name.
+	plays map[string]play
 
 	mu      sync.Mutex
 	seen    []received
@@ -39,6 +41,16 @@ type peer struct {
 	spec   *spec
 	events []string
 	diary  *os.File
+}
+
+// A play is what a tool does in a call: what it returns is the answer.
+type play func(ctx context.Context, t *talk, m message, say func(string)) string
+
+// offer gives a peer one more tool, before it is asked for its list. More is members of the tool, each after a comma.
+func (p *peer) offer(name, more string, does play) {
+	p.plays[name] = does
+	tool := fmt.Sprintf(`{"tools":[{"name":%q,"inputSchema":{"type":"object"}%s},`, name, more)
+	p.lists["tools/list"] = strings.Replace(p.lists["tools/list"], `{"tools":[`, tool, 1)
 }
 
 // received is one message that a peer was sent.
@@ -57,7 +69,7 @@ type message struct {
 }
 
 func newPeer(modern bool) *peer {
-	p := &peer{modern: modern, answers: map[string]string{}, talks: map[string]*talk{}, release: make(chan struct{})}
+	p := &peer{modern: modern, answers: map[string]string{}, plays: map[string]play{}, talks: map[string]*talk{}, release: make(chan struct{})}
 	p.lists = map[string]string{
 		"tools/list":     `{"tools":[` + strings.Join(standardTools, ",") + `]` + p.envelope(true) + `}`,
 		"prompts/list":   `{"prompts":[{"name":"greet","arguments":[{"name":"who"}]}]` + p.envelope(true) + `}`,
@@ -416,6 +428,9 @@ func (m message) param(path ...string) string {
 
 // behave is what the tools do.
 func (t *talk) behave(ctx context.Context, m message, name string, say func(string)) string {
+	if does := t.peer.plays[name]; does != nil {
+		return does(ctx, t, m, say)
+	}
 	switch name {
 	case "echo", "strict", "region":
 		return t.text(string(m.Params))
