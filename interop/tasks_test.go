@@ -6,9 +6,18 @@ import "testing"
 func TestTasks(t *testing.T) {
 	servers := startServers(t)
 	client := node(t, abs(t, "node", "tasks.ts"))
-	if !*direct {
-		gate := gatewayFor(t, servers)
-		servers.Gateway = &gate
+	if *direct {
+		runClient(t, servers, client)
+		return
 	}
-	runClient(t, servers, client)
+	gate := gatewayFor(t, servers)
+	for name, to := range map[string]endpoint{
+		"HTTP": gate, "stdio": {command: sumun(t, "connect", "--url", gate.URL, "--key", gate.Key)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			through := servers
+			through.Gateway = &to
+			runClient(t, through, client)
+		})
+	}
 }

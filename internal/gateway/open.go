@@ -93,6 +93,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.tasks = &task.Tasks{Sealer: g.sealer}
+	if g.parts.Bridge && len(cfg.Servers) == 1 {
+		g.tasks.Only = cfg.Servers[0].Name
+	}
 	g.sessions = session.NewStore(g.sessionOptions(cfg))
 	g.pool = egress.New(ctx, egress.Options{
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},

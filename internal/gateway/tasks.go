@@ -83,7 +83,7 @@ func (g *Gateway) openTask(ctx context.Context, call *mcp.Call) error {
 	if err := g.mayAddress(ctx, call); err != nil {
 		return err
 	}
-	ref, err := task.Open(g.sealer, call.Caller.ID, token)
+	ref, err := g.tasks.Open(call, token)
 	switch {
 	case errors.Is(err, task.ErrForeign):
 		return task.Unknown(mcp.Stolen, token)

@@ -76,7 +76,7 @@ func (g *Gateway) watchedTasks(ctx context.Context, call *mcp.Call, ids []byte) 
 			return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "a client may be told of at most %d tasks", mostWatchedTasks)
 		}
 		token, _ := wire.Unquote(raw)
-		ref, err := task.Open(g.sealer, call.Caller.ID, token)
+		ref, err := g.tasks.Open(call, token)
 		if err != nil || !ref.Modern || !call.Caller.View.Sees(mcp.Tool, ref.Tool) {
 			g.log.InfoContext(ctx, "a client wants to be told of a task that is not its own",
 				slog.String("call", call.ID), slog.String("caller", call.Caller.ID), slog.Any("error", err))

@@ -13,8 +13,26 @@ import (
 // Tasks seals the ids of tasks. Its methods may be called concurrently.
 type Tasks struct {
 	Sealer Sealer
+	// Only is the one server behind a bridge, which has sealed the ids already: they go through as they are. It is empty
+	// everywhere else.
+	Only string
 	// Book remembers those of the legacy era.
 	Book Book
+}
+
+// Open returns the task that a call addresses by a token. The error is ErrForged or ErrForeign.
+func (t *Tasks) Open(call *mcp.Call, token string) (Ref, error) {
+	if t.Only != "" {
+		return Ref{Modern: call.Revision.Stateless, Server: t.Only, ID: token}, nil
+	}
+	return Open(t.Sealer, call.Caller.ID, token)
+}
+
+func (t *Tasks) seal(call *mcp.Call, ref Ref) string {
+	if t.Only != "" {
+		return ref.ID
+	}
+	return Seal(t.Sealer, call.Caller.ID, ref)
 }
 
 // Reply returns a Reply in which the ids of tasks are those that the client knows, for
@@ -185,7 +203,7 @@ func (r *reply) createdModern(value []byte) ([]byte, error) {
 	if !ok || id == "" || len(id) > maxID {
 		return nil, r.nameless()
 	}
-	token := Seal(r.tasks.Sealer, r.call.Caller.ID, r.ref(id))
+	token := r.tasks.seal(r.call, r.ref(id))
 	value, _ = rename(value, func(string) (string, bool) { return token, true }, flat)
 	return value, nil
 }
@@ -210,7 +228,7 @@ func (r *reply) createdLegacy(value []byte) ([]byte, error) {
 		return nil, r.nameless()
 	}
 	token := r.tasks.Book.note(r.session, r.ref(id), r.call.Meta("progressToken"), func() string {
-		return Seal(r.tasks.Sealer, r.call.Caller.ID, r.ref(id))
+		return r.tasks.seal(r.call, r.ref(id))
 	})
 	value, _ = rename(value, func(string) (string, bool) { return token, true }, created, related)
 	return value, nil
