@@ -3,6 +3,7 @@ package http1
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"maps"
 	"net"
@@ -208,7 +209,7 @@ func readAnswer(req *http.Request, answer []byte) (seen, error) {
 	_ = far.Close()
 	c := newConn(&pool{}, near, near)
 	c.in.Reset(bytes.NewReader(answer))
-	x := newExchange(req.WithContext(req.Context()), c)
+	x := newExchange(context.Background(), asked{method: req.Method, req: req}, c)
 	if err := x.receive(); err != nil {
 		return seen{}, err
 	}

@@ -17,7 +17,7 @@ import (
 // An exchange is one request and the answer to it, and the body of that answer. It has the connection until the answer was read to
 // its end or given up.
 type exchange struct {
-	req *http.Request
+	asked
 	ctx context.Context //nolint:containedctx // of the request
 	raw net.Conn        // of c, for whoever gives the exchange up
 
@@ -42,8 +42,16 @@ type exchange struct {
 	slots [12]string // the values of its header, as far as they find room
 }
 
-func newExchange(req *http.Request, c *conn) *exchange {
-	return &exchange{req: req, ctx: req.Context(), raw: c.raw, c: c}
+// An asked is what an exchange has to know of its request.
+type asked struct {
+	method string
+	length int64         // of the body
+	last   bool          // the connection is not to be kept
+	req    *http.Request // may be nil
+}
+
+func newExchange(ctx context.Context, a asked, c *conn) *exchange {
+	return &exchange{asked: a, ctx: ctx, raw: c.raw, c: c}
 }
 
 // run sends the request, of which first is the beginning and more the rest or nil, and reads the head of the answer. After an error
@@ -58,7 +66,7 @@ func (x *exchange) run(first []byte, more io.ReadCloser) (*http.Response, error)
 	switch {
 	case err == nil && more != nil:
 		x.upload = &upload{done: make(chan struct{}), body: more}
-		go x.upload.write(x.c, x.req.ContentLength-int64(x.bodyIn(first))) // settle waits for it
+		go x.upload.write(x.c, x.length-int64(x.bodyIn(first))) // settle waits for it
 	case err != nil:
 		err = fmt.Errorf("sending the request: %w", err)
 		if x.unsent = n == 0; x.unsent && x.c.reused {
@@ -116,9 +124,9 @@ func (x *exchange) repeatable() bool {
 	if !x.c.reused || x.ctx.Err() != nil {
 		return false
 	}
-	switch x.req.Method {
+	switch x.method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return x.unsent || x.silent && !hasBody(x.req)
+		return x.unsent || x.silent && x.length == 0
 	default:
 		return x.unsent
 	}
@@ -160,15 +168,15 @@ func (x *exchange) parse(head string) error {
 	if x.resp.Header, err = parseFields(fields, x.slots[:]); err != nil {
 		return err
 	}
-	if x.framed, x.keep, err = frame(&x.resp, x.req.Method); err != nil {
+	if x.framed, x.keep, err = frame(&x.resp, x.method); err != nil {
 		return err
 	}
 	x.resp.Close = !x.keep
-	x.keep = x.keep && !x.req.Close
+	x.keep = x.keep && !x.last
 	switch {
 	case x.framed == chunked:
 		x.chunks = httputil.NewChunkedReader(x.c.in)
-	case x.framed == sized && x.req.Method != http.MethodHead:
+	case x.framed == sized && x.method != http.MethodHead:
 		x.left = x.resp.ContentLength
 	}
 	return nil
@@ -252,6 +260,18 @@ func (x *exchange) readTrailer() (err error) {
 	x.resp.Trailer = trailer
 	return io.EOF
 }
+
+// A Body is the body of an answer that came over a connection of ours.
+type Body interface {
+	io.ReadCloser
+	// Ended reports whether the rest of the answer has come already, so that Close keeps the connection.
+	Ended() bool
+	// Detach lets the answer outlive the request's context: from now on only Close ends it early. It reports false if the context
+	// has ended already.
+	Detach() bool
+}
+
+var _ Body = (*exchange)(nil)
 
 // Ended reports whether the rest of the answer has come already, so that Close keeps the connection.
 func (x *exchange) Ended() bool {

@@ -13,6 +13,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -145,9 +146,16 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		c.close()
 		return nil, err
 	}
+	a := asked{method: req.Method, length: req.ContentLength, last: req.Close, req: req}
+	return t.converse(ctx, c, a, out.bytes, more)
+}
+
+// converse sends a request, of which first is the beginning and more the rest or nil, over a connection, or over another one where
+// that is allowed, and returns the answer.
+func (t *Transport) converse(ctx context.Context, c *conn, a asked, first []byte, more io.ReadCloser) (*http.Response, error) {
 	for {
-		x := newExchange(req, c)
-		resp, err := x.run(out.bytes, more)
+		x := newExchange(ctx, a, c)
+		resp, err := x.run(first, more)
 		if err == nil || !x.again {
 			return resp, err
 		}
@@ -160,11 +168,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // carries reports whether a request is for this client, as far as that can be told before its headers are written.
 func (t *Transport) carries(req *http.Request) bool {
-	u := req.URL
-	return t.own && u != nil && u.Scheme == t.origin.scheme && u.Host == t.origin.host && u.Opaque == "" &&
-		(req.Host == "" || req.Host == u.Host) && req.Method != http.MethodConnect && len(req.TransferEncoding) == 0 &&
-		len(req.Trailer) == 0 && req.ContentLength >= 0 && hasBody(req) == (req.ContentLength > 0) &&
-		!t.http2.Load()
+	return req.URL != nil && t.reaches(req.URL) && (req.Host == "" || req.Host == req.URL.Host) && req.Method != http.MethodConnect &&
+		len(req.TransferEncoding) == 0 && len(req.Trailer) == 0 && req.ContentLength >= 0 && hasBody(req) == (req.ContentLength > 0)
+}
+
+// reaches reports whether requests to a URL go over connections of this client.
+func (t *Transport) reaches(u *url.URL) bool {
+	return t.own && u.Scheme == t.origin.scheme && u.Host == t.origin.host && u.Opaque == "" && !t.http2.Load()
 }
 
 // connection returns an idle connection, or a new one. On an error that is not errHTTP2 it closes body.

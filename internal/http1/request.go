@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -44,14 +45,31 @@ const userAgent = "Go-http-client/1.1"
 // writeHead writes the head of a request. It reports false if that cannot be written, or asks for more than one request and one
 // answer; net/http then sends it, or tells what is wrong.
 func (o *output) writeHead(req *http.Request) bool {
-	target := req.URL.RequestURI()
-	if !isToken(req.Method) || !isTarget(target) {
+	if !o.begin(req.Method, req.URL) || !o.fields(req.Header, nil) {
 		return false
 	}
-	b := append(append(append(append(o.bytes, req.Method...), ' '), target...), " HTTP/1.1\r\nHost: "...)
-	b = append(append(b, req.URL.Host...), "\r\n"...)
+	if req.Close {
+		o.field("Connection", "close")
+	}
+	o.finish(req.Method, req.ContentLength)
+	return true
+}
+
+// begin writes the first lines.
+func (o *output) begin(method string, u *url.URL) bool {
+	target := u.RequestURI()
+	if !isToken(method) || !isTarget(target) {
+		return false
+	}
+	b := append(append(append(append(o.bytes, method...), ' '), target...), " HTTP/1.1\r\nHost: "...)
+	o.bytes = append(append(b, u.Host...), "\r\n"...)
+	return true
+}
+
+// fields writes field lines. More replaces what header has of the same names.
+func (o *output) fields(header http.Header, more []Field) bool {
 	agent := false
-	for name, values := range req.Header {
+	for name, values := range header {
 		switch name {
 		case "Host", "Content-Length":
 			continue // the request's own fields count
@@ -63,28 +81,40 @@ func (o *output) writeHead(req *http.Request) bool {
 				continue // so that none is sent
 			}
 		}
-		if !isToken(name) {
-			return false
+		if slices.ContainsFunc(more, func(f Field) bool { return f.Name == name }) {
+			continue
 		}
 		for _, value := range values {
-			if !isValue(value) {
+			if !o.field(name, value) {
 				return false
 			}
-			b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
 		}
 	}
-	if !agent {
-		b = append(b, "User-Agent: "+userAgent+"\r\n"...)
+	for _, f := range more {
+		if !o.field(f.Name, f.Value) {
+			return false
+		}
 	}
-	if hasBody(req) || req.Method == http.MethodPost || req.Method == http.MethodPut || req.Method == http.MethodPatch {
-		b = append(strconv.AppendInt(append(b, "Content-Length: "...), req.ContentLength, 10), "\r\n"...)
+	return agent || o.field("User-Agent", userAgent)
+}
+
+// field writes one field line. It reports false if that would not be one.
+func (o *output) field(name, value string) bool {
+	if !isToken(name) || !isValue(value) {
+		return false
 	}
-	if req.Close {
-		b = append(b, "Connection: close\r\n"...)
+	o.bytes = append(append(append(append(o.bytes, name...), ": "...), value...), "\r\n"...)
+	return true
+}
+
+// finish writes the end of a head, for a body of so many bytes.
+func (o *output) finish(method string, length int64) {
+	b := o.bytes
+	if length > 0 || method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch {
+		b = append(strconv.AppendInt(append(b, "Content-Length: "...), length, 10), "\r\n"...)
 	}
 	b = append(b, "\r\n"...)
 	o.bytes = b
-	return true
 }
 
 func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }

@@ -123,7 +123,7 @@ type Gateway struct {
 	// URL is its endpoint, and Key what is shown to it.
 	URL, Key string
 	// Carrier carries requests to it.
-	Carrier http.RoundTripper
+	Carrier *http1.Transport
 	roots   *x509.CertPool // what its certificate is checked against
 }
 

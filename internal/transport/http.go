@@ -21,7 +21,7 @@ import (
 type httpConn struct {
 	s    *Session
 	url  *url.URL
-	rt   http.RoundTripper
+	rt   *http1.Transport
 	own  *http1.Transport // rt if nobody else uses it
 	base http.Header      // what goes with each request; use replaces it
 	post http.Header      // base, for a request with a body
@@ -139,7 +139,7 @@ func (h *httpConn) close(ctx context.Context) {
 	h.s.calls.Wait() // which start work, and may yet have to tell the server that they were cancelled
 	if h.session != "" && open {
 		ctx, cancel := context.WithTimeout(ctx, courtesy)
-		if resp, err := h.do(ctx, http.MethodDelete, h.base, nil); err == nil {
+		if resp, err := h.do(ctx, &http1.Request{Method: http.MethodDelete, Header: h.base}, nil); err == nil {
 			discard(resp)
 		}
 		cancel()
@@ -178,7 +178,7 @@ func (h *httpConn) call(ctx context.Context, c *exchange, body *buffer) (*Answer
 
 // exchange returns the answer to c, and what is left of the response if that was not read to its end.
 func (h *httpConn) exchange(ctx context.Context, c *exchange, body *buffer) (*Answer, io.ReadCloser, error) {
-	resp, err := h.do(ctx, http.MethodPost, h.header(c), body)
+	resp, err := h.do(ctx, h.request(c), body)
 	if err != nil {
 		return nil, nil, h.broken(ctx, err)
 	}
@@ -291,8 +291,7 @@ func (h *httpConn) cancelled(c *exchange) {
 }
 
 func (h *httpConn) send(ctx context.Context, method string, body *buffer) error {
-	header := h.header(&exchange{method: method})
-	resp, err := h.do(ctx, http.MethodPost, header, body)
+	resp, err := h.do(ctx, h.request(&exchange{method: method}), body)
 	if err != nil {
 		return h.broken(ctx, err)
 	}
@@ -306,76 +305,44 @@ func (h *httpConn) send(ctx context.Context, method string, body *buffer) error 
 	return h.s.status(resp, nil)
 }
 
-// header returns the headers of a request with a body. Requests share them, so they must not be changed.
-func (h *httpConn) header(c *exchange) http.Header {
+// request returns what posts the message of a call: what goes with each request, and what is the call's own.
+func (h *httpConn) request(c *exchange) *http1.Request {
+	r := &http1.Request{Method: http.MethodPost, Header: h.post}
 	ruled := h.revision != nil && h.revision.HeaderRules && c.method != ""
 	if !ruled && len(c.header) == 0 {
-		return h.post
+		return r
 	}
-	header := make(http.Header, len(h.post)+len(c.header)+2)
-	maps.Copy(header, c.header)
-	maps.Copy(header, h.post)
+	more := make([]http1.Field, 0, 2+len(c.header))
 	if ruled {
-		values := []string{c.method, ""}
-		header[headerMethod] = values[:1:1]
+		more = append(more, http1.Field{Name: headerMethod, Value: c.method})
 		if c.name != "" {
-			values[1] = mcp.EncodeHeader(c.name)
-			header[headerName] = values[1:]
+			more = append(more, http1.Field{Name: headerName, Value: mcp.EncodeHeader(c.name)})
 		}
 	}
-	return header
+	for name, values := range c.header {
+		if _, ours := h.post[name]; ours || ruled && (name == headerMethod || name == headerName) {
+			continue
+		}
+		for _, value := range values {
+			more = append(more, http1.Field{Name: name, Value: value})
+		}
+	}
+	r.More = more
+	return r
 }
 
 // contentJSON is shared by all requests. Nobody changes it.
 var contentJSON = []string{mediaJSON}
 
-// do makes an HTTP request and follows redirects that stay at the same origin and keep the method. It owns body, which may be
-// nil.
-func (h *httpConn) do(ctx context.Context, method string, header http.Header, body *buffer) (*http.Response, error) {
-	const mostRedirects = 3
-	var message *http1.Message
+// do makes an HTTP request. It owns body, which may be nil.
+func (h *httpConn) do(ctx context.Context, r *http1.Request, body *buffer) (*http.Response, error) {
+	r.URL = h.url
 	if body != nil {
-		message = http1.NewMessage(body.bytes)
-		defer func() { body.end(message.Free()) }()
+		r.Body = body.bytes
+		defer func() { body.end(r.Free()) }()
 	}
-	at := h.url
-	for n := 0; ; n++ {
-		resp, err := h.rt.RoundTrip(newRequest(ctx, method, at, header, message))
-		if err != nil {
-			return nil, err
-		}
-		to := h.redirect(resp, at)
-		if to == nil || n == mostRedirects {
-			return resp, nil
-		}
-		discard(resp)
-		at = to
-	}
-}
-
-// redirect returns where resp sends the request, nil if that is nowhere or to another origin: the credentials are not for that.
-func (h *httpConn) redirect(resp *http.Response, from *url.URL) *url.URL {
-	if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect {
-		return nil
-	}
-	to, err := from.Parse(resp.Header.Get("Location"))
-	if err != nil || to.Scheme != h.url.Scheme || to.Host != h.url.Host {
-		return nil
-	}
-	return to
+	return h.rt.Do(ctx, r)
 }
 
 // discard closes a response of which nothing more is read.
 func discard(resp *http.Response) { _ = resp.Body.Close() }
-
-func newRequest(ctx context.Context, method string, u *url.URL, header http.Header, message *http1.Message) *http.Request {
-	req := (&http.Request{
-		Method: method, URL: u, Host: u.Host, Header: header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(ctx)
-	if message != nil {
-		req.ContentLength, req.GetBody = message.Len(), message.Body
-		req.Body, _ = message.Body()
-	}
-	return req
-}

@@ -51,13 +51,12 @@ func (s *Session) way() (line.Options, func(), error) {
 	if err != nil || u.Host == "" || !t.isSocket() && u.Scheme != "http" && u.Scheme != "https" {
 		return line.Options{}, nil, fmt.Errorf("server %q: %q is not a URL of http, https, ws or wss", t.Name, t.URL)
 	}
-	o := line.Options{URL: u, Header: t.Header, RoundTripper: t.RoundTripper, MaxMessage: t.MaxMessage}
-	if o.RoundTripper != nil {
-		return o, func() {}, nil
+	carrier, after := t.RoundTripper, func() {}
+	if carrier == nil {
+		carrier = http1.For(t.URL, nil)
+		after = carrier.CloseIdleConnections
 	}
-	own := http1.For(t.URL, nil)
-	o.RoundTripper = own
-	return o, own.CloseIdleConnections, nil
+	return line.Options{URL: u, Header: t.Header, RoundTripper: carrier, MaxMessage: t.MaxMessage}, after, nil
 }
 
 // dialSocket connects to a server that listens on a WebSocket.

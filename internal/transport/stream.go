@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -71,7 +72,7 @@ func (st *stream) resume(ctx context.Context) (io.ReadCloser, error) {
 	if st.last != "" {
 		header[headerLast] = []string{st.last}
 	}
-	resp, err := h.do(ctx, http.MethodGet, header, nil)
+	resp, err := h.do(ctx, &http1.Request{Method: http.MethodGet, Header: header}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -220,10 +221,7 @@ func (h *httpConn) listen() {
 // leave ends a stream whose answer has come, once it has ended by itself, so that its connection can be used again. Where that may
 // yet take a while, another goroutine waits for it. A stream that cannot outlive its call is cut off.
 func (h *httpConn) leave(rest io.ReadCloser) {
-	own, ok := rest.(interface {
-		Ended() bool
-		Detach() bool
-	})
+	own, ok := rest.(http1.Body)
 	if !ok || own.Ended() || !own.Detach() {
 		_ = rest.Close()
 		return

@@ -15,6 +15,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -62,7 +63,7 @@ type Target struct {
 	URL    string
 	Header http.Header
 	// RoundTripper carries the HTTP requests; sessions with one server should share it (see http1.For). Nil makes one.
-	RoundTripper http.RoundTripper
+	RoundTripper *http1.Transport
 	// Events says that the server at an http or https URL speaks HTTP+SSE. Where it does not say so, HTTP+SSE is tried when the
 	// server refuses initialize in the way of those that know nothing else; see Session.Events.
 	Events bool
