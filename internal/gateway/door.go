@@ -6,21 +6,19 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pipe"
+	"github.com/sumun-mcp/sumun/internal/port"
 )
 
 // newDoor makes the HTTP door of a setup.
 func (g *Gateway) newDoor(s *setup) http.Handler {
 	door := ingress.NewHTTP(ingress.HTTPOptions{
 		Handler: s.handler, Authenticate: s.access.Authenticate, Sessions: g.sessions, Parking: g.parking, ServerInfo: g.info, Lines: g.lines,
-		Hosts: hosts(s.config), Origins: s.config.Origins, BodyBytes: int64(s.config.Limits.BodyBytes), Log: g.log,
+		Hosts: port.Hosts(s.config.PublicURL, s.config.Listen), Origins: s.config.Origins, BodyBytes: int64(s.config.Limits.BodyBytes), Log: g.log,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("POST /{$}", door)
@@ -41,26 +39,6 @@ func (g *Gateway) newDoor(s *setup) http.Handler {
 // ServeHTTP answers a request by the configuration in force.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.setup.Load().door.ServeHTTP(w, r)
-}
-
-// hosts are the values of Host that the gate answers, against DNS rebinding: on
-// loopback only the names of loopback and the public address; elsewhere all,
-// unless a public address is configured.
-func hosts(c *config.Config) []string {
-	var all []string
-	if u, err := url.Parse(c.PublicURL); err == nil && u.Host != "" {
-		all = append(all, strings.ToLower(u.Hostname()))
-	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err == nil && (len(all) > 0 || isLoopback(host)) {
-		all = append(all, "localhost", "127.0.0.1", "::1", strings.ToLower(host))
-	}
-	return all
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && ip.IsLoopback())
 }
 
 // healthy says that the process lives.
@@ -97,7 +75,7 @@ func (g *Gateway) local(s *setup, door *ingress.HTTP, next http.Handler) http.Ha
 			return
 		}
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil || !isLoopback(host) || forwarded(r.Header) {
+		if err != nil || !port.IsLoopback(host) || forwarded(r.Header) {
 			if _, refused := s.access.Authenticate(r); refused != nil {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="sumun"`)
 				http.Error(w, refused.Message, http.StatusUnauthorized)

@@ -100,7 +100,7 @@ func (r *legacyReply) refuse(e *mcp.Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done = true
-	r.legacyPost.answer(translate.AppendFailure(nil, id, e))
+	r.give(translate.AppendFailure(nil, id, e))
 }
 
 // note puts a message of an array on record as refused.

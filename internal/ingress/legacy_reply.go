@@ -103,8 +103,8 @@ func (p *legacyPost) append(message []byte) {
 	p.stream.Append(message)
 }
 
-// answer sends the answer to one request.
-func (p *legacyPost) answer(message []byte) {
+// give sends the answer to one request.
+func (p *legacyPost) give(message []byte) {
 	switch {
 	case p.stream != nil:
 		p.append(message)
@@ -173,7 +173,7 @@ func (r *legacyReply) Done(_ context.Context, result *mcp.Result) error {
 		x.answer(result)
 		return nil
 	}
-	r.legacyPost.answer(translate.AppendAnswer(nil, r.id(), r.call, result, r.x.door.ServerInfo))
+	r.give(translate.AppendAnswer(nil, r.id(), r.call, result, r.x.door.ServerInfo))
 	return nil
 }
 
@@ -187,7 +187,7 @@ func (r *legacyReply) finish(ctx context.Context, err error) {
 	}
 	r.done = true
 	if !errors.Is(context.Cause(ctx), dialogue.ErrCancelled) {
-		r.legacyPost.answer(translate.AppendFailure(nil, r.id(), translate.Failure(r.call, err)))
+		r.give(translate.AppendFailure(nil, r.id(), translate.Failure(r.call, err)))
 		return
 	}
 	if r.array {

@@ -68,7 +68,7 @@ func TestLongCall(t *testing.T) {
 		"array":       {"[" + call + "]", nil, ": keep-alive"},
 	} {
 		answer := make(chan *http.Response)
-		go func() { answer <- post(c.body, c.header...) }()
+		go func() { answer <- post(c.body, c.header...) }() //nolint:bodyclose // closed below
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 			door.vigil.mu.Lock()
 			waiting := door.vigil.first != nil

@@ -28,7 +28,7 @@ func (h *house) listen(t *testing.T, key string) *listener {
 	ctx, leave := context.WithCancel(t.Context())
 	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, h.URL+"/sse", nil)
 	req.Header.Set("X-Key", key)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed by lose
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +133,7 @@ func TestLostEvents(t *testing.T) {
 	l.send(hello("2025-06-18"))
 	l.next()
 	l.send(toolCall(1, "wait"))
+	<-h.begun
 	l.lose()
 	h.wantEnded(t, 1)
 	eventually(t, "the session ended", func() bool { return h.sessions.Len() == 0 })

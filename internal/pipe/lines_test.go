@@ -25,7 +25,8 @@ type house struct {
 
 	mu      sync.Mutex
 	refused []string
-	// ended has how the calls of "wait" ended, and revoked says that the key is good for nothing any more.
+	// begun has the calls of "wait" that began, ended has how they ended, and revoked says that the key is good for nothing any more.
+	begun   chan struct{}
 	ended   chan error
 	revoked bool
 }
@@ -33,7 +34,7 @@ type house struct {
 func newHouse(t *testing.T, o pipe.LinesOptions) *house {
 	t.Helper()
 	before := runtime.NumGoroutine()
-	h := &house{ended: make(chan error, 1000)}
+	h := &house{begun: make(chan struct{}, 1000), ended: make(chan error, 1000)}
 	h.sessions = session.NewStore(session.Options{Idle: time.Hour, Max: 100})
 	o.Options = pipe.Options{
 		Handler: mcp.HandlerFunc(h.handle), Sessions: h.sessions, ServerInfo: []byte(`{"name":"gate","version":"1"}`),
@@ -106,6 +107,7 @@ func (h *house) handle(ctx context.Context, call *mcp.Call, reply mcp.Reply) err
 		defer h.mu.Unlock()
 		h.refused = append(h.refused, call.Transport+": "+call.Refused.Message)
 	case call.Name == "wait":
+		h.begun <- struct{}{}
 		<-ctx.Done()
 		h.ended <- context.Cause(ctx)
 		return ctx.Err()
@@ -155,4 +157,3 @@ func hello(revision string) string {
 	return `{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"` + revision +
 		`","capabilities":{"elicitation":{}},"clientInfo":{"name":"c","version":"1"}}}`
 }
-

@@ -21,7 +21,7 @@ type socket struct {
 
 func (h *house) dial(t *testing.T, key string) *socket {
 	t.Helper()
-	conn, resp, err := websocket.Dial(t.Context(), h.URL, &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(t.Context(), h.URL, &websocket.DialOptions{ //nolint:bodyclose // nothing to close (websocket.Dial)
 		Subprotocols: []string{"mcp"}, HTTPHeader: http.Header{"X-Key": {key}},
 	})
 	if err != nil {
@@ -80,9 +80,9 @@ func TestSocket(t *testing.T) {
 		{hello("2025-03-26"), `{"jsonrpc":"2.0","id":"i","result":{"protocolVersion":"2025-03-26"}}`},
 		{toolCall(1, "echo"), `{"x":1,"result":{"content":[ ],"n":1.10},"jsonrpc":"2.0","id":1}`},
 		{`{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"echo-modern",` + modernMeta + `}}`, `{"jsonrpc":"2.0","id":9,"result":{"resultType":"complete",`},
-		{`[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","method":"notifications/initialized"}]`, `[{"jsonrpc":"2.0","id":1,"result":{}}]`},
+		{`[{"jsonrpc":"2.0","id":2,"method":"ping"},{"jsonrpc":"2.0","method":"notifications/initialized"}]`, `[{"jsonrpc":"2.0","id":2,"result":{}}]`},
 		{`[]`, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"an array of messages must not be empty`},
-		{`[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":1,"method":"ping"}]`, `[{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"another request of the array has this id"}}]`},
+		{`[{"jsonrpc":"2.0","id":3,"method":"ping"},{"jsonrpc":"2.0","id":3,"method":"ping"}]`, `[{"jsonrpc":"2.0","id":3,"result":{}},{"jsonrpc":"2.0","id":3,"error":{"code":-32600,"message":"another request of the array has this id"}}]`},
 		{`[` + hello("2025-03-26") + `]`, `[{"jsonrpc":"2.0","id":"i","error":{"code":-32600,"message":"initialize must not come in an array"}}]`},
 	} {
 		s.send(c.send)
@@ -157,6 +157,8 @@ func TestLostSocket(t *testing.T) {
 	s.send(toolCall(1, "wait"), `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"wait",`+modernMeta+`}}`,
 		`{"jsonrpc":"2.0","id":3,"method":"ping"}`)
 	s.next()
+	<-h.begun
+	<-h.begun
 	if h.sessions.Len() != 1 {
 		t.Errorf("%d sessions", h.sessions.Len())
 	}

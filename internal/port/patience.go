@@ -1,4 +1,5 @@
-// Package port has the listening sockets that clients connect to: connections
+// Package port has the listening sockets that clients connect to, and the server of
+// HTTP on them: how it ends, the names under which it answers, connections
 // that take deadlines lightly, and certificates that are renewed while they are used.
 package port
 
