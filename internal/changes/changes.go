@@ -21,8 +21,6 @@ const askTimeout = 30 * time.Second
 // A Server is what a Set must know of the server that it belongs to.
 type Server struct {
 	Name string
-	// Pipe says that sessions with it are over a pipe.
-	Pipe bool
 	// Single says that a session may bear one stream of changes only: servers in this process, and some over a pipe.
 	Single bool
 	// Sink is told what the server says.

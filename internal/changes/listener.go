@@ -92,20 +92,26 @@ func (l *listener) pause(end *stream, failures int, acknowledged *chan struct{})
 }
 
 // replace opens a stream in the place of an old one, if there is one. The old one goes on until the new one is there, so that
-// nothing is missed. Where there can be only one it ends first, and the lists may have changed in between.
+// nothing is missed. Where there can be only one it ends first, and the lists may have changed in between. Acknowledged, unless it is
+// nil, is closed when the server has agreed and the old one is gone.
 func (l *listener) replace(old *stream, acknowledged chan struct{}) *stream {
-	if old == nil {
-		return l.open(acknowledged)
-	}
-	if l.set.Single {
+	if old != nil && l.set.Single {
 		old.stop()
 	}
-	next := l.open(acknowledged)
+	next := l.open()
+	if acknowledged == nil {
+		return next
+	}
 	l.settle(next)
-	if l.set.Single {
+	switch {
+	case old == nil:
+	case l.set.Single:
 		l.set.Missed()
-	} else {
+	default:
 		old.stop()
+	}
+	if isDone(next.acknowledged) {
+		close(acknowledged)
 	}
 	return next
 }
@@ -135,13 +141,9 @@ type stream struct {
 	refused      bool // the server ended it at once: it has nothing to tell of; set before over is closed
 }
 
-// open opens a stream for what the server can tell of and somebody wants to know. Waiting is closed when the server has agreed
-// to it; nil if nobody waits.
-func (l *listener) open(waiting chan struct{}) *stream {
-	st := &stream{over: make(chan struct{}), acknowledged: waiting}
-	if waiting == nil {
-		st.acknowledged = make(chan struct{})
-	}
+// open opens a stream for what the server can tell of and somebody wants to know.
+func (l *listener) open() *stream {
+	st := &stream{over: make(chan struct{}), acknowledged: make(chan struct{})}
 	ctx, cancel := context.WithCancel(l.set.Root)
 	id := l.session.NextID()
 	sink := &listenSink{Sink: l.set.Sink, acknowledged: st.acknowledged}
@@ -165,11 +167,11 @@ func (l *listener) open(waiting chan struct{}) *stream {
 	return st
 }
 
-// hangUp ends a stream over a pipe in a way that the server can answer to: some keep only one stream for a session, and must
+// hangUp ends the only stream of a session in a way that the server can answer to: some keep only one stream for a session, and must
 // have done with the old one before the new one comes.
 func (l *listener) hangUp(st *stream, id int64) {
 	const patience = 300 * time.Millisecond
-	if !l.set.Pipe || isDone(st.over) || isDone(l.session.Done()) || l.set.Root.Err() != nil {
+	if !l.set.Single || isDone(st.over) || isDone(l.session.Done()) || l.set.Root.Err() != nil {
 		return
 	}
 	params := append(wire.AppendInt([]byte(`{"requestId":`), id), '}')

@@ -97,8 +97,7 @@ func newServer(p *Pool, c config.Server, in *sdk.Server) *server {
 		opened: func(session *transport.Session) { s.subs.Attend(session) },
 	}
 	s.subs = changes.NewSet(changes.Server{
-		Name: c.Name, Pipe: c.URL == "" && in == nil, Single: c.URL == "",
-		Sink: homeSink{s}, Missed: s.changed, Log: s.log, Root: s.root, Work: &s.work,
+		Name: c.Name, Single: c.URL == "", Sink: homeSink{s}, Missed: s.changed, Log: s.log, Root: s.root, Work: &s.work,
 	})
 	s.now = Status{Server: c.Name, State: Starting, Transport: s.transport(), Since: time.Now()}
 	if c.Disabled {
