@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -37,8 +38,9 @@ type pipe struct {
 	start    func()                       // the goroutines, once there is a conn for what they answer
 	revision atomic.Pointer[mcp.Revision] // set while the reader reads
 
-	out     chan *buffer // to the writer, which owns the line's other end
-	unasked chan *Answer // to who takes notifications that belong to no call
+	out     chan *buffer  // to the writer, which owns the line's other end
+	written chan struct{} // closed when the writer has ended; nil if who embeds the pipe sends
+	unasked chan *Answer  // to who takes notifications that belong to no call
 	work    sync.WaitGroup
 	after   func() // what is left to do when the line is closed
 
@@ -50,7 +52,7 @@ type pipe struct {
 // newPipe returns a pipe that reads and writes the line as soon as the handshake begins.
 func newPipe(s *Session, l duplex) *pipe {
 	p := newReader(s, l)
-	p.out = make(chan *buffer, mostQueued)
+	p.out, p.written = make(chan *buffer, mostQueued), make(chan struct{})
 	p.also(func() { p.write(l) })
 	return p
 }
@@ -101,10 +103,25 @@ func (p *pipe) lost(why error) {
 
 func (p *pipe) close(context.Context) {
 	p.lost(lost(false, "the session with server %q was closed", p.s.target.Name))
+	p.flush()
 	p.line.Close()
 	p.s.calls.Wait()
 	p.work.Wait()
 	p.after()
+}
+
+// flush waits until what is queued has been written, for a while: calls that were cancelled just now are among it.
+func (p *pipe) flush() {
+	const patience = 500 * time.Millisecond
+	if p.written == nil {
+		return
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-p.written:
+	case <-timer.C:
+	}
 }
 
 // call writes a request and waits for the answer.
@@ -213,19 +230,38 @@ func (p *pipe) send(ctx context.Context, _ string, body *buffer) error {
 
 // write is the goroutine that owns the writing end of the line.
 func (p *pipe) write(l duplex) {
+	defer close(p.written)
 	for {
 		select {
 		case b := <-p.out:
-			err := l.Send(b.bytes)
-			b.release()
-			if err != nil {
+			if err := sendAndRelease(l, b); err != nil {
 				p.lost(p.obituary(err))
 				return
 			}
 		case <-p.gone:
+			p.writeRest(l)
 			return
 		}
 	}
+}
+
+// writeRest writes what was queued before the line was closed.
+func (p *pipe) writeRest(l duplex) {
+	for {
+		select {
+		case b := <-p.out:
+			if sendAndRelease(l, b) != nil {
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+func sendAndRelease(l duplex, b *buffer) error {
+	defer b.release()
+	return l.Send(b.bytes)
 }
 
 // read is the goroutine that owns the reading end of the line. It never waits for anyone.
