@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pipe"
@@ -102,21 +101,21 @@ func (g *Gateway) ServePipe(ctx context.Context, key string, p Pipe) error {
 	if _, err := who(); err != nil {
 		return err
 	}
-	return pipe.ServeStdio(ctx, pipe.Stdio{In: p.In, Out: p.Out, Who: who}, g.pipeOptions(g.Config()))
+	return pipe.ServeStdio(ctx, pipe.Stdio{In: p.In, Out: p.Out, Who: who}, g.pipeOptions())
 }
 
 // pipeOptions are what the doors have in common whose clients keep one conversation.
-func (g *Gateway) pipeOptions(cfg *config.Config) pipe.Options {
+func (g *Gateway) pipeOptions() pipe.Options {
 	return pipe.Options{
 		Handler: g, Sessions: g.sessions, Parking: g.parking, ServerInfo: g.info,
-		MessageBytes: int(cfg.Limits.BodyBytes), Log: g.log,
+		MessageBytes: func() int { return int(g.Config().Limits.BodyBytes) }, Log: g.log,
 	}
 }
 
 // newLines makes the doors for lines over HTTP. They outlive a configuration.
-func (g *Gateway) newLines(ctx context.Context, cfg *config.Config) *pipe.Lines {
+func (g *Gateway) newLines(ctx context.Context) *pipe.Lines {
 	return pipe.NewLines(context.WithoutCancel(ctx), pipe.LinesOptions{
-		Options: g.pipeOptions(cfg),
+		Options: g.pipeOptions(),
 		Authenticate: func(r *http.Request) (*mcp.Caller, *mcp.Error) {
 			return g.setup.Load().access.Authenticate(r)
 		},

@@ -105,7 +105,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.openShelves()
-	g.lines = g.newLines(ctx, cfg)
+	g.lines = g.newLines(ctx)
 	return g.apply(cfg)
 }
 

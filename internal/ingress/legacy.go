@@ -145,10 +145,14 @@ func (d *HTTP) answerLegacy(x *exchange, s *session.Session) bool {
 		return false
 	}
 	defer done()
-	post := &legacyPost{x: x, session: s}
+	both := &struct {
+		post  legacyPost
+		reply legacyReply
+	}{post: legacyPost{x: x, session: s}} // in one piece of memory
+	post, reply := &both.post, &both.reply
+	reply.legacyPost, reply.call = post, &x.call
 	d.vigil.begin(&post.watch, post)
 	defer d.vigil.end(&post.watch)
-	reply := &legacyReply{legacyPost: post, call: &x.call}
 	err = d.Handler.Handle(ctx, &x.call, reply)
 	reply.finish(ctx, err)
 	return err == nil

@@ -38,7 +38,7 @@ func newHouse(t *testing.T, o pipe.LinesOptions) *house {
 	h.sessions = session.NewStore(session.Options{Idle: time.Hour, Max: 100})
 	o.Options = pipe.Options{
 		Handler: mcp.HandlerFunc(h.handle), Sessions: h.sessions, ServerInfo: []byte(`{"name":"gate","version":"1"}`),
-		MessageBytes: 4096, Log: slog.New(slog.DiscardHandler),
+		MessageBytes: func() int { return 4096 }, Log: slog.New(slog.DiscardHandler),
 	}
 	o.Authenticate = h.authenticate
 	h.lines = pipe.NewLines(context.WithoutCancel(t.Context()), o)

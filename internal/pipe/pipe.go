@@ -32,8 +32,9 @@ type Options struct {
 	Parking *dialogue.Parking
 	// ServerInfo is our name and version: a JSON object.
 	ServerInfo []byte
-	// MessageBytes bounds one message of a client.
-	MessageBytes int
+	// MessageBytes bounds one message of a client. It is asked for each of a WebSocket,
+	// and once for a pipe.
+	MessageBytes func() int
 	// Log takes what goes wrong on a line.
 	Log *slog.Logger
 }

@@ -101,10 +101,11 @@ func (s *socket) readAll() {
 			s.shut(websocket.StatusUnsupportedData, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "messages are text frames, not binary ones"))
 			return
 		}
-		data, err := wire.AppendAll(nil, counted{r, &s.heard}, -1, s.MessageBytes)
+		most := s.MessageBytes()
+		data, err := wire.AppendAll(nil, counted{r, &s.heard}, -1, most)
 		switch {
 		case errors.Is(err, wire.ErrTooLong):
-			s.shut(websocket.StatusMessageTooBig, tooLong(s.MessageBytes))
+			s.shut(websocket.StatusMessageTooBig, tooLong(most))
 			return
 		case err != nil:
 			return

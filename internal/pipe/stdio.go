@@ -51,16 +51,17 @@ func ServeStdio(ctx context.Context, s Stdio, o Options) error {
 // a pipe cannot be interrupted, so it has a goroutine of its own, which ends with
 // the process when ctx ends first.
 func (p *pipe) readAll(ctx context.Context, in io.Reader) error {
+	most := p.MessageBytes()
 	lines := make(chan []byte)
 	failed := make(chan error, 1)
-	go func() { failed <- readLines(ctx, in, p.MessageBytes, lines) }()
+	go func() { failed <- readLines(ctx, in, most, lines) }()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case line := <-lines:
 			if line == nil {
-				p.refuse(nil, tooLong(p.MessageBytes), nil)
+				p.refuse(nil, tooLong(most), nil)
 				continue
 			}
 			p.take(line)

@@ -40,7 +40,7 @@ func newPipe(t *testing.T, handler mcp.HandlerFunc, grace time.Duration) *client
 			In: inRead, Out: out, Who: func() (*mcp.Caller, *mcp.Error) { return caller, nil }, Grace: grace,
 		}, pipe.Options{
 			Handler: handler, Sessions: sessions,
-			ServerInfo: []byte(`{"name":"gate","version":"1"}`), MessageBytes: 4096, Log: slog.New(slog.DiscardHandler),
+			ServerInfo: []byte(`{"name":"gate","version":"1"}`), MessageBytes: func() int { return 4096 }, Log: slog.New(slog.DiscardHandler),
 		})
 		out.Close()
 	}()
