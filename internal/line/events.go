@@ -76,7 +76,7 @@ func (e *Events) open(ctx context.Context, o Options) error {
 		return refusal(resp)
 	}
 	e.body = resp.Body
-	if kind := media(resp); kind != mediaEvents {
+	if kind := Media(resp.Header); kind != mediaEvents {
 		return fmt.Errorf("%w: the content type is %q", ErrNoEvents, kind)
 	}
 	e.events = wire.NewEventReader(resp.Body, o.MaxMessage)

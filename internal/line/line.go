@@ -58,7 +58,7 @@ func (e *StatusError) Error() string {
 		return e.Status() + ": it redirects to " + Shorten(e.Response.Header.Get("Location")) + ", which is not followed; configure that URL"
 	case code < 300:
 		return e.Status() + " without an answer"
-	case len(e.Body) > 0 && media(e.Response) == "text/plain":
+	case len(e.Body) > 0 && Media(e.Response.Header) == "text/plain":
 		return e.Status() + ": " + Shorten(string(e.Body))
 	}
 	return e.Status()
@@ -82,8 +82,8 @@ func refusal(resp *http.Response) error {
 	return &StatusError{Response: resp, Body: body}
 }
 
-// media returns the media type of an answer, without its parameters.
-func media(resp *http.Response) string {
-	m, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+// Media returns the media type of an answer, without its parameters.
+func Media(h http.Header) string {
+	m, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	return strings.ToLower(strings.TrimSpace(m))
 }

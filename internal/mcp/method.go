@@ -171,3 +171,13 @@ var severities = [...]string{"debug", "info", "notice", "warning", "error", "cri
 
 // Severity returns how severe a log level is, from 0 on, or -1 for no level.
 func Severity(level string) int { return slices.Index(severities[:], level) }
+
+// IsChange reports whether a notification tells that something of the server has
+// changed: whatever call it comes with, it is about the server.
+func IsChange(method string) bool {
+	switch method {
+	case NoticeTools, NoticePrompts, NoticeResources, NoticeUpdated, NoticeElicited:
+		return true
+	}
+	return false
+}

@@ -12,40 +12,11 @@ import (
 // mostKept is the size above which a buffer is left to the garbage collector, so that one large message does not stay for ever.
 const mostKept = 256 << 10
 
-// A buffer holds one outgoing message. It has one owner, who gives it back or leaves it to the garbage collector.
-type buffer struct{ bytes []byte }
-
-// buffers, answers and eventReaders are free lists: they hold no state of their own.
+// answers and eventReaders are free lists: they hold no state of their own.
 var (
 	eventReaders = sync.Pool{New: func() any { return new(wire.EventReader) }}
-
-	buffers = sync.Pool{New: func() any { return new(buffer) }}
-	answers = sync.Pool{New: func() any { return new(Answer) }}
+	answers      = sync.Pool{New: func() any { return new(Answer) }}
 )
-
-// newBuffer returns an empty buffer with room for size bytes.
-func newBuffer(size int) *buffer {
-	b := buffers.Get().(*buffer) //nolint:errcheck // it holds nothing else
-	b.bytes = slices.Grow(b.bytes[:0], size)
-	return b
-}
-
-// release gives the buffer back.
-func (b *buffer) release() {
-	if cap(b.bytes) <= mostKept {
-		buffers.Put(b)
-	}
-}
-
-// end gives the buffer back, without its bytes unless these are free.
-func (b *buffer) end(free bool) {
-	if free {
-		b.release()
-		return
-	}
-	b.bytes = nil
-	buffers.Put(b)
-}
 
 // An Answer is one message of a server with the memory it lies in.
 type Answer struct {
@@ -97,19 +68,10 @@ func (a *Answer) fill(r io.Reader, size int64, most int) error {
 func answersTo(c *exchange, m *wire.Message) bool {
 	switch m.Kind {
 	case wire.Failure:
-		return !m.ID.Ok() || number(m.Bytes(m.ID)) == c.id
+		return !m.ID.Ok() || wire.OwnID(m.Bytes(m.ID)) == c.id
 	case wire.Result:
-		return number(m.Bytes(m.ID)) == c.id
+		return wire.OwnID(m.Bytes(m.ID)) == c.id
 	default:
 		return false
 	}
-}
-
-// number reads an id of ours, as the number that it is or, as some servers return it, as a string; 0 if it is neither.
-func number(raw []byte) int64 {
-	if len(raw) > 2 && raw[0] == '"' {
-		raw = raw[1 : len(raw)-1]
-	}
-	n, _ := wire.ParseInt(raw)
-	return n
 }

@@ -161,7 +161,7 @@ func (t *table) hand(a *Answer) bool {
 	if a.Message.Kind != wire.Result && a.Message.Kind != wire.Failure {
 		return false
 	}
-	c := t.take(number(a.Message.Bytes(a.Message.ID)))
+	c := t.take(wire.OwnID(a.Message.Bytes(a.Message.ID)))
 	if c == nil || !c.push(a) {
 		return false
 	}
@@ -265,4 +265,4 @@ func (t *table) owner(m *wire.Message) *exchange {
 }
 
 // byNumber returns the call whose id is raw.
-func (t *table) byNumber(raw []byte) *exchange { return t.find(number(raw)) }
+func (t *table) byNumber(raw []byte) *exchange { return t.find(wire.OwnID(raw)) }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/http1"
+	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -151,7 +152,7 @@ func (h *httpConn) close(ctx context.Context) {
 }
 
 // call posts a request and reads the answer, from JSON or from a stream of events.
-func (h *httpConn) call(ctx context.Context, c *exchange, body *buffer) (*Answer, error) {
+func (h *httpConn) call(ctx context.Context, c *exchange, body *wire.Buffer) (*Answer, error) {
 	h.hear(ctx)
 	post, abort := context.WithCancel(ctx)
 	defer abort()
@@ -177,7 +178,7 @@ func (h *httpConn) call(ctx context.Context, c *exchange, body *buffer) (*Answer
 }
 
 // exchange returns the answer to c, and what is left of the response if that was not read to its end.
-func (h *httpConn) exchange(ctx context.Context, c *exchange, body *buffer) (*Answer, io.ReadCloser, error) {
+func (h *httpConn) exchange(ctx context.Context, c *exchange, body *wire.Buffer) (*Answer, io.ReadCloser, error) {
 	resp, err := h.do(ctx, h.request(c), body)
 	if err != nil {
 		return nil, nil, h.broken(ctx, err)
@@ -185,7 +186,7 @@ func (h *httpConn) exchange(ctx context.Context, c *exchange, body *buffer) (*An
 	if h.session == "" && c.method == mcp.MethodInitialize {
 		h.session = resp.Header.Get(headerSession)
 	}
-	kind := media(resp.Header.Get(headerContent))
+	kind := line.Media(resp.Header)
 	if resp.StatusCode == http.StatusOK && kind == mediaEvents {
 		st := &stream{h: h, c: c}
 		a, err := st.follow(ctx, resp.Body)
@@ -290,7 +291,7 @@ func (h *httpConn) cancelled(c *exchange) {
 	h.s.tellCancelled(h.ctx, c)
 }
 
-func (h *httpConn) send(ctx context.Context, method string, body *buffer) error {
+func (h *httpConn) send(ctx context.Context, method string, body *wire.Buffer) error {
 	resp, err := h.do(ctx, h.request(&exchange{method: method}), body)
 	if err != nil {
 		return h.broken(ctx, err)
@@ -335,11 +336,17 @@ func (h *httpConn) request(c *exchange) *http1.Request {
 var contentJSON = []string{mediaJSON}
 
 // do makes an HTTP request. It owns body, which may be nil.
-func (h *httpConn) do(ctx context.Context, r *http1.Request, body *buffer) (*http.Response, error) {
+func (h *httpConn) do(ctx context.Context, r *http1.Request, body *wire.Buffer) (*http.Response, error) {
 	r.URL = h.url
 	if body != nil {
-		r.Body = body.bytes
-		defer func() { body.end(r.Free()) }()
+		r.Body = body.Bytes
+		defer func() {
+			if r.Free() {
+				body.Release()
+				return
+			}
+			body.Leave()
+		}()
 	}
 	return h.rt.Do(ctx, r)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
+	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // startProcess starts the server's program.
@@ -87,7 +88,7 @@ func dialEvents(ctx context.Context, s *Session) (conn, error) {
 		return nil, s.unmet(ctx, err, "HTTP+SSE")
 	}
 	p := &posted{pipe: newReader(s, l), up: l}
-	p.after, p.out = after, make(chan *buffer, mostQueued)
+	p.after, p.out = after, make(chan *wire.Buffer, mostQueued)
 	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.also(p.reply)
 	return p, nil
@@ -139,9 +140,9 @@ func (p *posted) close(ctx context.Context) {
 }
 
 // call posts a request and waits for the answer, which may come before the server says that it has taken the request.
-func (p *posted) call(ctx context.Context, c *exchange, body *buffer) (*Answer, error) {
+func (p *posted) call(ctx context.Context, c *exchange, body *wire.Buffer) (*Answer, error) {
 	if p.err() != nil {
-		body.release()
+		body.Release()
 		return nil, p.lostIn(false)
 	}
 	p.expect(c)
@@ -166,10 +167,10 @@ func (p *posted) call(ctx context.Context, c *exchange, body *buffer) (*Answer, 
 	return nil, err
 }
 
-func (p *posted) send(ctx context.Context, method string, body *buffer) error {
+func (p *posted) send(ctx context.Context, method string, body *wire.Buffer) error {
 	switch {
 	case p.err() != nil && method != mcp.NoticeCancelled:
-		body.release()
+		body.Release()
 		return p.lostIn(false)
 	case method != "":
 		err := p.post(ctx, nil, body)
@@ -180,7 +181,7 @@ func (p *posted) send(ctx context.Context, method string, body *buffer) error {
 	case p.out <- body:
 		return nil
 	default:
-		body.release()
+		body.Release()
 		return fmt.Errorf("%d answers to the server wait already", mostQueued)
 	}
 }
@@ -207,9 +208,9 @@ func (p *posted) judge(err error) {
 }
 
 // post posts a message with further headers. It owns body.
-func (p *posted) post(ctx context.Context, header http.Header, body *buffer) error {
-	defer body.end(false)
-	err := p.up.Post(ctx, body.bytes, p.header(header))
+func (p *posted) post(ctx context.Context, header http.Header, body *wire.Buffer) error {
+	defer body.Leave()
+	err := p.up.Post(ctx, body.Bytes, p.header(header))
 	if e, ok := errors.AsType[*line.StatusError](err); ok {
 		return p.refused(e)
 	}

@@ -38,9 +38,9 @@ type pipe struct {
 	start    func()                       // the goroutines, once there is a conn for what they answer
 	revision atomic.Pointer[mcp.Revision] // set while the reader reads
 
-	out     chan *buffer  // to the writer, which owns the line's other end
-	written chan struct{} // closed when the writer has ended; nil if who embeds the pipe sends
-	unasked chan *Answer  // to who takes notifications that belong to no call
+	out     chan *wire.Buffer // to the writer, which owns the line's other end
+	written chan struct{}     // closed when the writer has ended; nil if who embeds the pipe sends
+	unasked chan *Answer      // to who takes notifications that belong to no call
 	work    sync.WaitGroup
 	after   func() // what is left to do when the line is closed
 
@@ -52,7 +52,7 @@ type pipe struct {
 // newPipe returns a pipe that reads and writes the line as soon as the handshake begins.
 func newPipe(s *Session, l duplex) *pipe {
 	p := newReader(s, l)
-	p.out, p.written = make(chan *buffer, mostQueued), make(chan struct{})
+	p.out, p.written = make(chan *wire.Buffer, mostQueued), make(chan struct{})
 	p.also(func() { p.write(l) })
 	return p
 }
@@ -125,7 +125,7 @@ func (p *pipe) flush() {
 }
 
 // call writes a request and waits for the answer.
-func (p *pipe) call(ctx context.Context, c *exchange, body *buffer) (*Answer, error) {
+func (p *pipe) call(ctx context.Context, c *exchange, body *wire.Buffer) (*Answer, error) {
 	p.expect(c)
 	defer p.s.table.take(c.id)
 	if err := p.send(ctx, c.method, body); err != nil {
@@ -207,11 +207,11 @@ func (p *pipe) cancelled(c *exchange) {
 	select {
 	case p.out <- b:
 	default:
-		b.release()
+		b.Release()
 	}
 }
 
-func (p *pipe) send(ctx context.Context, _ string, body *buffer) error {
+func (p *pipe) send(ctx context.Context, _ string, body *wire.Buffer) error {
 	select {
 	case <-p.gone:
 	default:
@@ -220,11 +220,11 @@ func (p *pipe) send(ctx context.Context, _ string, body *buffer) error {
 			return nil
 		case <-p.gone:
 		case <-ctx.Done():
-			body.release()
+			body.Release()
 			return ctx.Err()
 		}
 	}
-	body.release()
+	body.Release()
 	return p.lostIn(false)
 }
 
@@ -259,9 +259,9 @@ func (p *pipe) writeRest(l duplex) {
 	}
 }
 
-func sendAndRelease(l duplex, b *buffer) error {
-	defer b.release()
-	return l.Send(b.bytes)
+func sendAndRelease(l duplex, b *wire.Buffer) error {
+	defer b.Release()
+	return l.Send(b.Bytes)
 }
 
 // read is the goroutine that owns the reading end of the line. It never waits for anyone.
@@ -332,7 +332,7 @@ func isUrgent(m *wire.Message) bool {
 func (p *pipe) answer(a *Answer) {
 	var c *exchange
 	if m := &a.Message; m.ID.Ok() {
-		c = p.s.table.take(number(m.Bytes(m.ID)))
+		c = p.s.table.take(wire.OwnID(m.Bytes(m.ID)))
 	} else if c = p.s.table.only(); c != nil {
 		c = p.s.table.take(c.id)
 	}
@@ -347,7 +347,7 @@ func (p *pipe) spoiled(data []byte, why error) {
 	if !ok || !e.ID.Ok() || wire.Get(data, "method") != nil { // a question, whose ids are the server's
 		return
 	}
-	if c := p.s.table.find(number(data[e.ID.Start:e.ID.End])); c != nil {
+	if c := p.s.table.find(wire.OwnID(data[e.ID.Start:e.ID.End])); c != nil {
 		p.fail(c, upstream("server %q answered with what is not a JSON-RPC message: %v", p.s.target.Name, why))
 	}
 }

@@ -21,7 +21,7 @@ func (s *Session) receive(c *exchange, a *Answer) {
 		s.table.end(string(m.Bytes(m.Member("requestId"))))
 		return
 	}
-	if c != nil && !c.listens() && isChange(string(m.MethodName())) {
+	if c != nil && !c.listens() && mcp.IsChange(string(m.MethodName())) {
 		c = nil // whatever stream it came on, it is about the server
 	}
 	switch {
@@ -33,15 +33,6 @@ func (s *Session) receive(c *exchange, a *Answer) {
 	default:
 		s.dropped.Add(1)
 	}
-}
-
-// isChange reports whether a notification tells that something of the server has changed.
-func isChange(method string) bool {
-	switch method {
-	case mcp.NoticeTools, mcp.NoticePrompts, mcp.NoticeResources, mcp.NoticeUpdated, mcp.NoticeElicited, mcp.NoticeTaskStatus:
-		return true
-	}
-	return false
 }
 
 // split yields the messages in data: one, unless the revision allows several in an array.
@@ -119,14 +110,14 @@ func (s *Session) answer(ctx context.Context, m *wire.Message, result []byte, er
 		return
 	}
 	const envelope = 128
-	b := newBuffer(envelope + len(result))
-	b.bytes = append(append(b.bytes, `{"jsonrpc":"2.0","id":`...), m.Bytes(m.ID)...)
+	b := wire.NewBuffer(envelope + len(result))
+	b.Bytes = append(append(b.Bytes, `{"jsonrpc":"2.0","id":`...), m.Bytes(m.ID)...)
 	if err != nil {
-		b.bytes = mcp.AppendError(append(b.bytes, `,"error":`...), err)
+		b.Bytes = mcp.AppendError(append(b.Bytes, `,"error":`...), err)
 	} else {
-		b.bytes = append(append(b.bytes, `,"result":`...), result...)
+		b.Bytes = append(append(b.Bytes, `,"result":`...), result...)
 	}
-	b.bytes = append(b.bytes, '}')
+	b.Bytes = append(b.Bytes, '}')
 	ctx, cancel := context.WithTimeout(ctx, courtesy)
 	defer cancel()
 	if err := s.conn.send(ctx, "", b); err != nil {
@@ -160,7 +151,7 @@ func (s *Session) foul(data []byte, why error) {
 // astray counts and logs an answer to no call in flight. It owns a.
 func (s *Session) astray(a *Answer) {
 	defer a.Release()
-	if s.table.isLate(number(a.Message.Bytes(a.Message.ID))) {
+	if s.table.isLate(wire.OwnID(a.Message.Bytes(a.Message.ID))) {
 		return
 	}
 	if n := s.stray.Add(1); n > 20 && n&(n-1) != 0 {

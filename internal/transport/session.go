@@ -138,13 +138,13 @@ func (s *Session) begin() error {
 }
 
 // cancellation returns the notification that nobody waits for the call any more.
-func (s *Session) cancellation(id int64) *buffer {
+func (s *Session) cancellation(id int64) *wire.Buffer {
 	params := wire.AppendInt([]byte(`{"requestId":`), id)
 	return s.compose(&Request{Method: mcp.NoticeCancelled, Params: append(params, '}')}, 0)
 }
 
 // compose writes a message: a request if id is not 0, else a notification.
-func (s *Session) compose(r *Request, id int64) *buffer {
+func (s *Session) compose(r *Request, id int64) *wire.Buffer {
 	params, patches := r.Params, r.Patches
 	if meta := s.meta(r, id); len(meta) > 0 {
 		if len(params) == 0 {
@@ -157,16 +157,16 @@ func (s *Session) compose(r *Request, id int64) *buffer {
 	for _, p := range patches {
 		size += len(p.With)
 	}
-	b := newBuffer(size)
-	b.bytes = append(b.bytes, `{"jsonrpc":"2.0"`...)
+	b := wire.NewBuffer(size)
+	b.Bytes = append(b.Bytes, `{"jsonrpc":"2.0"`...)
 	if id != 0 {
-		b.bytes = wire.AppendInt(append(b.bytes, `,"id":`...), id)
+		b.Bytes = wire.AppendInt(append(b.Bytes, `,"id":`...), id)
 	}
-	b.bytes = wire.AppendQuote(append(b.bytes, `,"method":`...), r.Method)
+	b.Bytes = wire.AppendQuote(append(b.Bytes, `,"method":`...), r.Method)
 	if len(params) > 0 {
-		b.bytes = wire.AppendPatched(append(b.bytes, `,"params":`...), params, patches...)
+		b.Bytes = wire.AppendPatched(append(b.Bytes, `,"params":`...), params, patches...)
 	}
-	b.bytes = append(b.bytes, '}')
+	b.Bytes = append(b.Bytes, '}')
 	return b
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/http1"
+	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -76,7 +77,7 @@ func (st *stream) resume(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode == http.StatusOK && media(resp.Header.Get(headerContent)) == mediaEvents {
+	if resp.StatusCode == http.StatusOK && line.Media(resp.Header) == mediaEvents {
 		st.heard = false
 		return resp.Body, nil
 	}

@@ -180,9 +180,9 @@ type Faults struct {
 // A conn carries the messages of one session. It is safe for concurrent use.
 type conn interface {
 	// call sends the request of c and returns the answer to it. It owns body.
-	call(ctx context.Context, c *exchange, body *buffer) (*Answer, error)
+	call(ctx context.Context, c *exchange, body *wire.Buffer) (*Answer, error)
 	// send sends a notification or an answer of ours. It owns body.
-	send(ctx context.Context, method string, body *buffer) error
+	send(ctx context.Context, method string, body *wire.Buffer) error
 	// speak sets the revision of what is sent from now on, and opened tells that the handshake is done. Both are called by the
 	// handshake only.
 	speak(r *mcp.Revision)

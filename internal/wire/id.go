@@ -29,3 +29,12 @@ func ParseInt(raw []byte) (int64, bool) {
 	}
 	return n, true
 }
+
+// OwnID reads an id of ours, as the number that it is or, as some servers return it, as a string; 0 if it is neither.
+func OwnID(raw []byte) int64 {
+	if len(raw) > 2 && raw[0] == '"' {
+		raw = raw[1 : len(raw)-1]
+	}
+	n, _ := ParseInt(raw)
+	return n
+}
