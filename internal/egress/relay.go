@@ -178,7 +178,7 @@ func (f *flow) once(session *transport.Session) (again, answered bool, err error
 		return true, true, f.consult(result)
 	}
 	f.visited()
-	return false, true, f.reply.Done(f.ctx, &mcp.Result{Value: result, Message: &a.Message, Revision: revision})
+	return false, true, f.reply.Done(f.ctx, &mcp.Result{Value: result, Message: &a.Message, Revision: revision, Shared: f.place.link.shared})
 }
 
 // request puts the call into the words of the server.

@@ -87,9 +87,9 @@ func (g *Gateway) openTask(ctx context.Context, call *mcp.Call) error {
 	switch {
 	case errors.Is(err, task.ErrForeign):
 		return task.Unknown(mcp.Stolen, token)
-	case err != nil && session.IsOurs(token):
+	case errors.Is(err, task.ErrForged) && session.IsOurs(token):
 		return task.Unknown(mcp.Forged, token)
-	case err != nil || ref.Modern != call.Revision.Stateless || !call.Caller.View.Sees(mcp.Tool, ref.Tool):
+	case err != nil || !call.Caller.View.Sees(mcp.Tool, ref.Tool):
 		return task.Unknown(mcp.NotFound, token)
 	}
 	call.Asked, call.Name, call.Task, call.Server = token, ref.Tool, ref.ID, ref.Server

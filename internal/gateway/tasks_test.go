@@ -405,6 +405,51 @@ func TestForeignTasks(t *testing.T) {
 	}
 }
 
+// TestTaskElsewhere addresses a task from another session, in whose session with the server the same id may be another task.
+func TestTaskElsewhere(t *testing.T) {
+	t.Parallel()
+	p := startTaskPeer(t, false)
+	g := open(t, p.server("up"))
+	own, shared := g.legacy(t, `{"elicitation":{}}`), g.legacy(t, "{}")
+	id, _ := own.jobOf(t, asTask)
+	for name, c := range map[string]*client{"that clients share": shared, "of another client": g.legacy(t, `{"elicitation":{}}`)} {
+		if code, says := fault(c.about(t, "tasks/get", id)); code != -32602 || !strings.HasPrefix(says, "unknown task: ") {
+			t.Errorf("in a session %s: %d %s", name, code, says)
+		}
+	}
+	if n := p.count("tasks/get"); n != 0 {
+		t.Errorf("%d calls reached the server", n)
+	}
+	id, _ = shared.jobOf(t, asTask)
+	if got := g.legacy(t, "{}").about(t, "tasks/get", id); !strings.Contains(got, `"working"`) {
+		t.Errorf("the same caller, in the session that its clients share: %s", got)
+	}
+}
+
+// TestTaskIDGivenTwice has a server that was started anew give the id of one caller's task to another caller's.
+func TestTaskIDGivenTwice(t *testing.T) {
+	t.Parallel()
+	p := startTaskPeer(t, false)
+	cfg := configured(t, p.server("up"))
+	cfg.APIKey = "0123456789abcdef0123456789abcdef"
+	g := openWith(t, cfg)
+	mine, other := g.legacy(t, "{}"), g.legacyWithKey(t, "{}", cfg.APIKey)
+	id, _ := mine.jobOf(t, asTask)
+	p.mu.Lock()
+	p.tasks = nil
+	p.mu.Unlock()
+	otherID, _ := other.jobOf(t, asTask)
+	if code, _ := fault(mine.about(t, "tasks/get", id)); code != -32602 {
+		t.Errorf("the one whose task is gone: %d", code)
+	}
+	if got := other.about(t, "tasks/get", otherID); !strings.Contains(got, `"working"`) {
+		t.Errorf("the other's: %s", got)
+	}
+	if got := other.ask(t, "tasks/list", "{}"); strings.Count(got, otherID) != 1 {
+		t.Errorf("the other's list: %s", got)
+	}
+}
+
 // TestTaskSurvivesRestart addresses a task of the modern era after the gate was started again.
 func TestTaskSurvivesRestart(t *testing.T) {
 	t.Parallel()

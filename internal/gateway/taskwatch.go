@@ -77,7 +77,7 @@ func (g *Gateway) watchedTasks(ctx context.Context, call *mcp.Call, ids []byte) 
 		}
 		token, _ := wire.Unquote(raw)
 		ref, err := g.tasks.Open(call, token)
-		if err != nil || !ref.Modern || !call.Caller.View.Sees(mcp.Tool, ref.Tool) {
+		if err != nil || !call.Caller.View.Sees(mcp.Tool, ref.Tool) {
 			g.log.InfoContext(ctx, "a client wants to be told of a task that is not its own",
 				slog.String("call", call.ID), slog.String("caller", call.Caller.ID), slog.Any("error", err))
 			continue

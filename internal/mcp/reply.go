@@ -60,6 +60,8 @@ type Result struct {
 	// Revision is what the server speaks, nil when the house answers by itself:
 	// then Value is already in the form of the call's revision.
 	Revision *Revision
+	// Shared says that several clients share the session with the server.
+	Shared bool
 	// Sum is the SHA-256 of Value where it is known beforehand, else nil; see Digest.
 	Sum *[sha256.Size]byte
 }

@@ -34,23 +34,29 @@ func (e *entry) key() key { return key{e.ref.Server, e.ref.ID} }
 
 // An entry is one task. It is not changed once it is in the book.
 type entry struct {
-	session, token string
-	ref            Ref
+	session, caller string
+	// token is the client's name of the task.
+	token string
+	ref   Ref
 	// progress is the token under which the client wants to be told of progress, as
 	// JSON; nil if it does not.
 	progress []byte
 	element  *list.Element
 }
 
-// note enters a task of a session under the token that is made by seal, unless it is
-// known there, and returns its token.
-func (b *Book) note(session string, ref Ref, progress []byte, seal func() string) (token string) {
+// note enters a task under the token that is made by seal, unless its session knows it,
+// and returns its token.
+func (b *Book) note(e *entry, seal func() string) (token string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if e := b.find(session, ref.Server, ref.ID); e != nil {
-		return e.token
+	session := e.session
+	if known := b.find(session, e.ref.Server, e.ref.ID); known != nil {
+		return known.token
 	}
-	e := &entry{session: session, token: seal(), ref: ref, progress: slices.Clone(progress)}
+	if e.ref.Session == "" {
+		b.supersede(e.key())
+	}
+	e.token = seal()
 	if b.sessions == nil {
 		b.sessions, b.tasks = map[string][]*entry{}, map[key]map[string]*entry{}
 	}
@@ -67,6 +73,16 @@ func (b *Book) note(session string, ref Ref, progress []byte, seal func() string
 		b.forget(b.order.Front().Value.(*entry)) //nolint:errcheck,forcetypeassert // the list holds nothing else
 	}
 	return e.token
+}
+
+// supersede forgets tasks in the session with a server that clients share: it gives an id again, which it may do only when it
+// was started anew, so that they are gone. The lock is held.
+func (b *Book) supersede(k key) {
+	for _, e := range b.tasks[k] {
+		if e.ref.Session == "" {
+			b.forget(e)
+		}
+	}
 }
 
 // find returns a session's entry of a task, nil if there is none. The lock is held.
@@ -94,18 +110,29 @@ func (b *Book) entry(session, server, id string) *entry {
 	return b.find(session, server, id)
 }
 
-// owner returns the only entry of a task of a server, whoever's it is; nil if there is none, or more than one.
+// owner returns the entry of a task in the session with the server that clients share; nil if there is none.
 func (b *Book) owner(server, id string) *entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := b.tasks[key{server, id}]
-	if len(all) != 1 {
-		return nil
-	}
-	for _, e := range all {
-		return e
+	for _, e := range b.tasks[key{server, id}] {
+		if e.ref.Session == "" {
+			return e
+		}
 	}
 	return nil
+}
+
+// taken reports whether another caller has a task of that id in the session with the server that clients share: then the
+// server was started anew, and has given the id again.
+func (b *Book) taken(caller, server, id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.tasks[key{server, id}] {
+		if e.ref.Session == "" {
+			return e.caller != caller
+		}
+	}
+	return false
 }
 
 // Servers returns the servers of which a session has tasks, in the order of the first of each.

@@ -20,12 +20,21 @@ type Tasks struct {
 	Book Book
 }
 
-// Open returns the task that a call addresses by a token. The error is ErrForged or ErrForeign.
+// Open returns the task that a call addresses by a token. The error is ErrForged, ErrForeign or ErrGone.
 func (t *Tasks) Open(call *mcp.Call, token string) (Ref, error) {
 	if t.Only != "" {
 		return Ref{Modern: call.Revision.Stateless, Server: t.Only, ID: token}, nil
 	}
-	return Open(t.Sealer, call.Caller.ID, token)
+	ref, err := Open(t.Sealer, call.Caller.ID, token)
+	switch {
+	case err != nil:
+		return ref, err
+	case ref.Modern != call.Revision.Stateless,
+		ref.Session != "" && (call.Session == nil || call.Session.ID != ref.Session),
+		!ref.Modern && ref.Session == "" && t.Book.taken(call.Caller.ID, ref.Server, ref.ID):
+		return Ref{}, ErrGone
+	}
+	return ref, nil
 }
 
 func (t *Tasks) seal(call *mcp.Call, ref Ref) string {
@@ -185,7 +194,7 @@ func (r *reply) translate(result *mcp.Result) ([]byte, error) {
 	case result.Revision.Stateless:
 		return r.createdModern(result.Value)
 	}
-	return r.createdLegacy(result.Value)
+	return r.createdLegacy(result.Value, result.Shared)
 }
 
 // createdModern seals the id of a task that the server has made of a call.
@@ -215,7 +224,7 @@ func mayBeTask(value []byte) bool {
 }
 
 // createdLegacy seals the id of a task that the client has asked for, and remembers it.
-func (r *reply) createdLegacy(value []byte) ([]byte, error) {
+func (r *reply) createdLegacy(value []byte, shared bool) ([]byte, error) {
 	if r.call.Member("task") == nil || find(value, created[:1]) == (wire.Span{}) {
 		if wire.Get(wire.Get(value, "_meta"), mcp.MetaRelatedTask) == nil {
 			return nil, nil
@@ -227,9 +236,12 @@ func (r *reply) createdLegacy(value []byte) ([]byte, error) {
 	if !ok || id == "" || len(id) > maxID {
 		return nil, r.nameless()
 	}
-	token := r.tasks.Book.note(r.session, r.ref(id), r.call.Meta("progressToken"), func() string {
-		return r.tasks.seal(r.call, r.ref(id))
-	})
+	ref := r.ref(id)
+	if !shared {
+		ref.Session = r.session
+	}
+	e := &entry{session: r.session, caller: r.call.Caller.ID, ref: ref, progress: slices.Clone(r.call.Meta("progressToken"))}
+	token := r.tasks.Book.note(e, func() string { return r.tasks.seal(r.call, ref) })
 	value, _ = rename(value, func(string) (string, bool) { return token, true }, created, related)
 	return value, nil
 }

@@ -28,7 +28,7 @@ func TestSeal(t *testing.T) {
 	s := newSealer(t)
 	for _, want := range []Ref{
 		{Server: "up", ID: "the-task", Tool: "up.job"},
-		{Modern: true, Server: "up", ID: "\x00é\"", Tool: ""},
+		{Modern: true, Server: "up", ID: "\x00é\"", Tool: "", Session: "s"},
 		{Server: "", ID: strings.Repeat("x", maxID), Tool: "t"},
 	} {
 		token := Seal(s, "me", want)
@@ -104,12 +104,12 @@ func FuzzRename(f *testing.F) {
 }
 
 func note(b *Book, session, id string) string {
-	return b.note(session, Ref{Server: "up", ID: id}, []byte("7"), func() string { return session + " " + id })
+	return b.note(&entry{session: session, caller: session, ref: Ref{Server: "up", ID: id}}, func() string { return session + " " + id })
 }
 
 func TestBook(t *testing.T) {
 	var b Book
-	if got, again := note(&b, "one", "a"), b.note("one", Ref{Server: "up", ID: "a"}, nil, func() string { return "another" }); got != again {
+	if got, again := note(&b, "one", "a"), b.note(&entry{session: "one", ref: Ref{Server: "up", ID: "a"}}, func() string { return "another" }); got != again {
 		t.Errorf("one task has two names: %s, %s", got, again)
 	}
 	note(&b, "two", "b")
@@ -117,15 +117,20 @@ func TestBook(t *testing.T) {
 	if e := b.owner("up", "b"); e == nil || e.session != "two" {
 		t.Errorf("owner = %v", e)
 	}
-	note(&b, "one", "b") // of a server of its own
-	if e := b.owner("up", "b"); e != nil {
-		t.Errorf("a task of two sessions belongs to %s", e.session)
+	b.note(&entry{session: "three", ref: Ref{Server: "up", ID: "b", Session: "three"}}, func() string { return "t" }) // of a server of its own
+	if e := b.owner("up", "b"); e == nil || e.session != "two" || b.taken("two", "up", "b") || !b.taken("one", "up", "b") {
+		t.Errorf("owner beside a session of its own = %v", e)
+	}
+	b.Drop("three")
+	note(&b, "one", "c")
+	if e := b.owner("up", "c"); e == nil || e.session != "one" || b.entry("two", "up", "c") != nil {
+		t.Errorf("owner of an id that was given again = %v", e)
 	}
 	if b.entry("two", "up", "a") != nil || b.entry("one", "down", "a") != nil || b.owner("down", "a") != nil {
 		t.Error("a task is somebody else's too")
 	}
 	b.Drop("one")
-	if e := b.owner("up", "b"); e == nil || e.session != "two" || b.Len() != 2 || b.Servers("one") != nil {
+	if e := b.owner("up", "b"); e == nil || e.session != "two" || b.Len() != 1 || b.Servers("one") != nil {
 		t.Errorf("after one has ended: %v, %d tasks, servers %v", e, b.Len(), b.Servers("one"))
 	}
 	b.Drop("two")
@@ -143,9 +148,9 @@ func TestBookIsBounded(t *testing.T) {
 		t.Errorf("%d tasks of one session", b.Len())
 	}
 	for i := range maxTasks {
-		note(&b, "s"+strconv.Itoa(i), "x")
+		note(&b, "s"+strconv.Itoa(i), "x"+strconv.Itoa(i))
 	}
-	if b.Len() != maxTasks || b.Servers("one") != nil || len(b.tasks) != 1 || len(b.sessions) != maxTasks {
+	if b.Len() != maxTasks || b.Servers("one") != nil || len(b.tasks) != maxTasks || len(b.sessions) != maxTasks {
 		t.Errorf("%d tasks in all, %d kinds, %d sessions", b.Len(), len(b.tasks), len(b.sessions))
 	}
 }
@@ -158,7 +163,8 @@ func TestBookManyAtOnce(t *testing.T) {
 		all.Go(func() {
 			session := strconv.Itoa(i)
 			for j := range 500 {
-				id := strconv.Itoa(j % 7)
+				id := session + strconv.Itoa(j%7)
+				b.owner("up", strconv.Itoa(j%7))
 				if got, want := note(&b, session, id), session+" "+id; got != want {
 					t.Errorf("%s, want %s", got, want)
 				}

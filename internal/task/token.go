@@ -25,6 +25,8 @@ var (
 	ErrForged = errors.New("the task id is not one of ours")
 	// ErrForeign says that the task belongs to another caller.
 	ErrForeign = errors.New("the task belongs to another caller")
+	// ErrGone says that the task cannot be addressed from here, or any more.
+	ErrGone = errors.New("the task is not there")
 )
 
 // A Sealer makes tokens that clients can neither read nor change. Open fails for
@@ -40,6 +42,9 @@ type Ref struct {
 	Modern bool
 	// Server is the server's name in the configuration, ID its own id of the task.
 	Server, ID string
+	// Session is the client session in which alone the task can be addressed, as the server has a session, or a process,
+	// for that one alone: elsewhere it may give the same id to another task. It is empty where clients share one.
+	Session string
 	// Tool is the full name of the tool that the task runs: who may not use that any
 	// more has lost the task too.
 	Tool string
@@ -73,7 +78,7 @@ func Seal(s Sealer, caller string, ref Ref) string {
 		era = modernTask
 	}
 	plain := append([]byte{era}, owner[:]...)
-	for _, part := range [...]string{ref.Server, ref.Tool, ref.ID} {
+	for _, part := range [...]string{ref.Server, ref.Tool, ref.Session, ref.ID} {
 		plain = append(binary.AppendUvarint(plain, uint64(len(part))), part...)
 	}
 	return s.Seal(plain, forTask)
@@ -87,7 +92,7 @@ func Open(s Sealer, caller, token string) (Ref, error) {
 	}
 	ref := Ref{Modern: plain[0] == modernTask}
 	owner, rest := fingerprint(plain[1:]), plain[1+len(fingerprint{}):]
-	for _, part := range [...]*string{&ref.Server, &ref.Tool, &ref.ID} {
+	for _, part := range [...]*string{&ref.Server, &ref.Tool, &ref.Session, &ref.ID} {
 		n, size := binary.Uvarint(rest)
 		if size <= 0 || n > uint64(len(rest)-size) {
 			return Ref{}, ErrForged
