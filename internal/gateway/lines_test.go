@@ -59,7 +59,7 @@ func TestSocketThroughGate(t *testing.T) {
 	g := open(t, startPeer(t, false).server("peer"))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	conn, resp, err := websocket.Dial(ctx, g.url, &websocket.DialOptions{HTTPClient: g.web, Subprotocols: []string{"mcp"}})
+	conn, resp, err := websocket.Dial(ctx, g.url, &websocket.DialOptions{HTTPClient: g.web, Subprotocols: []string{"mcp"}}) //nolint:bodyclose // nothing to close (websocket.Dial)
 	if err != nil {
 		t.Fatal(err, resp)
 	}
