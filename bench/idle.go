@@ -10,7 +10,7 @@ import (
 	"github.com/sumun-mcp/sumun/bench/load"
 )
 
-// idle opens many legacy sessions at each target that keeps sessions, leaves them alone, and writes what they occupy.
+// idle opens many legacy sessions at each target that keeps sessions, leaves them alone, and writes how fast it was and what they occupy.
 func (b *bench) idle(ctx context.Context, out io.Writer) error {
 	s, err := b.openStand(ctx, load.Shapes()[1], 1)
 	if err != nil {
@@ -34,15 +34,25 @@ func (b *bench) idleAt(ctx context.Context, t *target, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	cpu, err := t.cpu()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
 	sessions, err := load.OpenSessions(ctx, t.script, b.opt.sessions)
 	if err != nil {
 		return err
 	}
+	n, took := float64(len(sessions)), time.Since(began).Seconds()
+	used, err := t.cpu()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s  %d sessions opened: %.0f a second, %.0f µs CPU each\n", t.name, len(sessions), n/took, micros(used-cpu)/n)
 	after, err := settle(ctx, t)
 	if err != nil {
 		return err
 	}
-	n := float64(len(sessions))
 	fmt.Fprintf(out, "%s  %d idle sessions: %+.1f MB resident, %+.1f MB heap, %.1f KB heap each\n", t.name, len(sessions),
 		float64(after.resident-before.resident)/1e6, float64(after.heap-before.heap)/1e6, float64(after.heap-before.heap)/n/1e3)
 	if err := load.CallIn(ctx, t.script, sessions[0]); err != nil {
