@@ -33,8 +33,13 @@ func LegacyQuestion(q mcp.Question, newID func() string) mcp.Question {
 	return q
 }
 
-// ModernQuestion returns a legacy server's question as a modern client takes it. The result shares no memory with q.
+// ModernQuestion returns a legacy server's question as a modern client takes it. It always has params, which not every client can
+// do without inside an answer. The result shares no memory with q.
 func ModernQuestion(q mcp.Question) mcp.Question {
+	if len(q.Params) == 0 {
+		q.Params = []byte("{}")
+		return q
+	}
 	if !IsVisit(q) {
 		q.Params = bytes.Clone(q.Params)
 		return q
