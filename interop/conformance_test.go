@@ -6,10 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -127,35 +123,30 @@ func startFixture(t *testing.T, stateless string) string {
 }
 
 // The fixtures: a server of the legacy era only, one that speaks both eras, and one of the modern era only.
-func legacyFixture(t *testing.T) string { return startFixture(t, "false") }
-func dualFixture(t *testing.T) string   { return startFixture(t, "true") }
+func legacyFixture(t *testing.T) string {
+	t.Helper()
+	return startFixture(t, "false")
+}
+
+func dualFixture(t *testing.T) string {
+	t.Helper()
+	return startFixture(t, "true")
+}
 
 // modernFixture is the fixture that speaks both eras behind a door that lets the modern one through only.
 func modernFixture(t *testing.T) string {
 	t.Helper()
-	server := dualFixture(t)
-	to, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	forward := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(&url.URL{Scheme: to.Scheme, Host: to.Host})
-	}}
-	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || r.Header.Get("Mcp-Protocol-Version") < "2026-07-28" {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprint(w, `{"jsonrpc":"2.0","id":null,"error":{"code":-32022,"message":"the modern era only","data":{"supported":["2026-07-28"]}}}`)
-			return
-		}
-		forward.ServeHTTP(w, r)
-	}))
-	t.Cleanup(door.Close)
-	return door.URL + to.Path
+	return behindDoor(t, dualFixture(t), modernEra)
 }
 
 // tally counts what ran and what passed.
 type tally struct{ run, passed int }
+
+// add adds another tally.
+func (c *tally) add(other tally) {
+	c.run += other.run
+	c.passed += other.passed
+}
 
 // failed returns how many did not pass.
 func (c tally) failed() int { return c.run - c.passed }

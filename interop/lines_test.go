@@ -35,12 +35,12 @@ func TestPythonEvents(t *testing.T) {
 	}
 }
 
-// serve starts a server that listens on the port that its environment names, and returns its address once it does.
-func serve(t *testing.T, c command) string {
+// serve starts a server that listens on the port that its environment, with more, names, and returns its address once it does.
+func serve(t *testing.T, c command, env ...string) string {
 	t.Helper()
 	address := freeAddress(t)
 	_, port, _ := strings.Cut(address, ":")
-	start(t, t.TempDir(), []string{"PORT=" + port}, c)
+	start(t, t.TempDir(), append(env, "PORT="+port), c)
 	await(t, "http://"+address+"/", func(int) bool { return true })
 	return address
 }
