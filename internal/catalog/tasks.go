@@ -41,9 +41,9 @@ func tasksOf(sources []Source, plain []byte) tasks {
 			}
 		}
 	}
-	open := slices.Clip(plain[:len(plain)-1])
-	t.legacy = append(t.all.appendTo(append(open, `,"tasks":`...)), '}')
-	t.modern = append(open, `,"extensions":{"`+mcp.TasksExtension+`":{}}}`...)
+	open := plain[:len(plain)-1]
+	t.legacy = append(t.all.appendTo(slices.Concat(open, []byte(`,"tasks":`))), '}')
+	t.modern = slices.Concat(open, []byte(`,"extensions":{"`+mcp.TasksExtension+`":{}}}`))
 	return t
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -77,9 +78,7 @@ func (p *taskPeer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if p.modern {
 			more = had + `,"extensions":{"` + tasksExtension + `":{}}`
 		}
-		for name, values := range rec.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), rec.Header())
 		w.WriteHeader(rec.Code)
 		_, _ = io.WriteString(w, strings.Replace(rec.Body.String(), had, more, 1))
 		return

@@ -193,20 +193,20 @@ func (c *collector) Done(_ context.Context, result *mcp.Result) error {
 type clients struct{ *Gateway }
 
 // Tell hands a notification to one session.
-func (c clients) Tell(server, session string, m *wire.Message) {
-	if told, ok := c.tasks.Notice(server, session, m); ok {
-		c.hub.Tell(session, told)
+func (c clients) Tell(server, to string, m *wire.Message) {
+	if told, ok := c.tasks.Notice(server, to, m); ok {
+		c.hub.Tell(to, told)
 	}
 }
 
 // Ask puts questions to one session.
-func (c clients) Ask(ctx context.Context, server, session string, questions []mcp.Question) ([]mcp.Answer, error) {
-	return c.tasks.Ask(ctx, server, session, questions, c.hub.Ask)
+func (c clients) Ask(ctx context.Context, server, to string, questions []mcp.Question) ([]mcp.Answer, error) {
+	return c.tasks.Ask(ctx, server, to, questions, c.hub.Ask)
 }
 
 // Task tells the owner of a task how it is now.
-func (e events) Task(server, session string, m *wire.Message) {
-	if owner, told, ok := e.tasks.Status(server, session, m); ok {
+func (e events) Task(server, of string, m *wire.Message) {
+	if owner, told, ok := e.tasks.Status(server, of, m); ok {
 		e.hub.Tell(owner, told)
 	}
 }

@@ -181,6 +181,7 @@ func TestTaskCapabilities(t *testing.T) {
 			`"clientInfo":{"name":"test","version":"1"}}}`, revision), nil).last(t)
 	}
 	t.Run("legacy", func(t *testing.T) {
+		t.Parallel()
 		g := open(t, startTaskPeer(t, false).server("up"))
 		if got := hello(g, legacyRevision); !strings.Contains(got, legacyTools) {
 			t.Errorf("declared: %s", got)
@@ -206,6 +207,7 @@ func TestTaskCapabilities(t *testing.T) {
 		}
 	})
 	t.Run("modern", func(t *testing.T) {
+		t.Parallel()
 		g := open(t, startTaskPeer(t, true).server("up"))
 		if got := hello(g, legacyRevision); strings.Contains(got, "tasks") {
 			t.Errorf("declared across the eras: %s", got)
@@ -225,6 +227,7 @@ func TestTaskCapabilities(t *testing.T) {
 		}
 	})
 	t.Run("both", func(t *testing.T) {
+		t.Parallel()
 		with, without := startTaskPeer(t, false), startPeer(t, false)
 		without.setList("tools/list", `{"tools":[{"name":"plain","inputSchema":{"type":"object"},"execution":{"taskSupport":"optional"}}]}`)
 		g := open(t, with.server("up"), without.server("down"))

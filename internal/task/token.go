@@ -94,7 +94,7 @@ func Open(s Sealer, caller, token string) (Ref, error) {
 	owner, rest := fingerprint(plain[1:]), plain[1+len(fingerprint{}):]
 	for _, part := range [...]*string{&ref.Server, &ref.Tool, &ref.Session, &ref.ID} {
 		n, size := binary.Uvarint(rest)
-		if size <= 0 || n > uint64(len(rest)-size) {
+		if size <= 0 || n > uint64(len(rest)-size) { //nolint:gosec // not negative
 			return Ref{}, ErrForged
 		}
 		rest = rest[size:]
