@@ -16,7 +16,7 @@ import (
 const whoAreYou = `{"message":"who are you?","requestedSchema":{"type":"object","properties":{}}}`
 
 // insist asks again and again, however often it is answered.
-func insist(ctx context.Context, t *talk, m message, say func(string)) string {
+func insist(ctx context.Context, t *talk, _ message, say func(string)) string {
 	if t.peer.modern {
 		return result(`{"resultType":"input_required","inputRequests":{"k":{"method":"elicitation/create","params":` + whoAreYou + `}},"requestState":"s"}`)
 	}
@@ -197,11 +197,8 @@ func TestAskedOutsideOfCalls(t *testing.T) {
 	p := startPeer(t, false)
 	g := open(t, p.server("up"))
 	eventually(t, "the gate listens", p.streaming)
-	wonder := func(t *talk) string {
-		t.mu.Lock()
-		say := t.unasked
-		t.mu.Unlock()
-		return answerIn(t.ask(context.Background(), say, "sampling/createMessage", `{"messages":[],"maxTokens":1}`))
+	wonder := func(of *talk) string {
+		return answerIn(of.ask(t.Context(), of.say, "sampling/createMessage", `{"messages":[],"maxTokens":1}`))
 	}
 	if told := wonder(p.talk("talk-1")); told != "with error -32601" {
 		t.Errorf("on the session that nobody has alone: %s", told)
@@ -305,6 +302,6 @@ func parkedLost(t *testing.T, c *client, q pending) {
 	if code == 0 || says == "" || time.Since(start) > 5*time.Second {
 		t.Errorf("the retry: %d %q after %v", code, says, time.Since(start))
 	} else {
-		t.Log(fmt.Sprintf("the retry: %d %q", code, says))
+		t.Logf("the retry: %d %q", code, says)
 	}
 }

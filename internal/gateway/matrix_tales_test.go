@@ -62,19 +62,22 @@ func cannotAsk(tool string) seen {
 	return seen{client: []string{"answer cannot ask"}, server: []string{"tools/call " + tool, "cannot ask"}}
 }
 
-// question is a tale of a tool that asks something and gets an answer.
-func question(column, name, tool, method, asked, answer string, unless func(client, server *spec) string) tale {
+// A question is what a tool asks, and the answer that it gets.
+type question struct{ tool, method, asked, answer string }
+
+// tale is the tale of a question, which is asked unless there is a reason why not.
+func (q question) tale(column, name string, unless func(client, server *spec) string) tale {
 	return tale{
 		column: column, name: name,
 		tell: func(t *testing.T, c *cell) {
 			t.Helper()
-			c.able.answers = map[string]string{method: answer}
+			c.able.answers = map[string]string{q.method: q.answer}
 			defer c.able.attends(t)()
-			c.able.tool(t, tool)
+			c.able.tool(t, q.tool)
 		},
-		client: []string{asked, "answer done"},
-		server: []string{"tools/call " + tool, "answered " + answer},
-		unless: unless, instead: cannotAsk(tool),
+		client: []string{q.asked, "answer done"},
+		server: []string{"tools/call " + q.tool, "answered " + q.answer},
+		unless: unless, instead: cannotAsk(q.tool),
 	}
 }
 
@@ -125,14 +128,18 @@ var tales = []tale{
 		client: []string{"progress 0", "progress 1", `log "step 1"`, "progress 2", `log "step 2"`, "answer arrived"},
 		server: []string{"tools/call steps", "level info"},
 	},
-	question("elicitation", "a server asks for a form to be filled in, and it is", "elicit", "elicitation/create", "asked elicitation/create \"who are you?\"",
-		`{"action":"accept","content":{"n":1.10}}`, elicitation),
-	question("declined", "the same, and the user declines", "elicit", "elicitation/create", "asked elicitation/create \"who are you?\"",
-		`{"action":"decline"}`, elicitation),
-	question("sampling", "a server asks for a completion of a model", "sample", "sampling/createMessage", "asked sampling/createMessage 7",
-		`{"role":"assistant","content":{"type":"text","text":"h\u0069"},"model":"m"}`, nil),
-	question("roots", "a server asks for the roots", "roots", "roots/list", "asked roots/list ", `{"roots":[{"uri":"file:///a"}]}`, nil),
-	question("visit", "a server asks for the visit of a URL", "visit", "elicitation/create", `asked to visit "https://example.com/visit"`, `{"action":"accept"}`, visits),
+	question{"elicit", "elicitation/create", `asked elicitation/create "who are you?"`, `{"action":"accept","content":{"n":1.10}}`}.tale(
+		"elicitation", "a server asks for a form to be filled in, and it is", elicitation),
+	question{"elicit", "elicitation/create", `asked elicitation/create "who are you?"`, `{"action":"decline"}`}.tale(
+		"declined", "the same, and the user declines", elicitation),
+	question{
+		"sample", "sampling/createMessage", "asked sampling/createMessage 7",
+		`{"role":"assistant","content":{"type":"text","text":"h\u0069"},"model":"m"}`,
+	}.tale("sampling", "a server asks for a completion of a model", nil),
+	question{"roots", "roots/list", "asked roots/list ", `{"roots":[{"uri":"file:///a"}]}`}.tale(
+		"roots", "a server asks for the roots", nil),
+	question{"visit", "elicitation/create", `asked to visit "https://example.com/visit"`, `{"action":"accept"}`}.tale(
+		"visit", "a server asks for the visit of a URL", visits),
 	{
 		column: "visit first", name: "a server refuses a call until a URL was visited (-32042)", tell: tellRequired,
 		client: []string{`asked to visit "https://example.com/visit"`, "answer done"},

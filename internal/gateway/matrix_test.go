@@ -27,7 +27,6 @@ type cell struct {
 
 // A site is a server of one revision, whatever carries it.
 type site struct {
-	name     string
 	server   func(name string) config.Server
 	happened func() []string
 	// talks is how many sessions are open, streaming whether all have a stream for what belongs to no call; nil on a pipe.
@@ -88,6 +87,8 @@ func messageOf(raw string) message {
 }
 
 // TestMatrix tells every tale between clients and servers of all revisions, and keeps docs/compatibility.md true. UPDATE=1 writes it.
+//
+//nolint:tparallel // the cells run in parallel, and what they show is written after them
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	held := t.Run("cells", func(t *testing.T) {
@@ -108,7 +109,7 @@ func TestMatrix(t *testing.T) {
 	switch {
 	case !held:
 	case os.Getenv("UPDATE") != "":
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil { //nolint:gosec // everybody may read it
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Error(err)
 		}
 	case err != nil || string(got) != want:
