@@ -104,21 +104,23 @@ func TestLockedElsewhere(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "sumun.db"))
 	const batches, size = 30, 100
-	interrupted := 0
+	interrupted, usual := 0, time.Millisecond
 	for batch := range batches {
 		rows := make([]audit.Row, size)
 		for i := range rows {
 			rows[i].Body = fmt.Appendf(nil, `{"batch":%d,"i":%d}`, batch, i)
 		}
 		for {
-			patience := time.Duration(rand.IntN(3000)) * time.Microsecond
+			patience := rand.N(usual)
 			if interrupted > 20*batches {
 				patience = time.Minute
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			began := time.Now()
 			err := s.AppendRecords(ctx, rows)
 			cancel()
 			if err == nil {
+				usual = max(time.Since(began), 50*time.Microsecond)
 				break
 			}
 			if errors.Is(err, sql.ErrTxDone) {
