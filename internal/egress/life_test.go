@@ -31,7 +31,7 @@ func TestTimeout(t *testing.T) {
 		want    string
 	}{
 		{"never", 100 * time.Millisecond, "was silent for 100ms"},
-		{"slow", 500 * time.Millisecond, ""},
+		{"slow", 1500 * time.Millisecond, ""},
 		{"never", 0, "took longer than 3s"},
 	} {
 		c := toolCall(t, legacy, tt.tool)

@@ -94,7 +94,7 @@ func tool(name string, known map[string]string, lines *bufio.Scanner, say func(s
 	case "slow":
 		token := wire.Get(wire.Get([]byte(known["echo"]), "_meta"), "progressToken")
 		for i := range 6 {
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(300 * time.Millisecond)
 			say(`"method":"notifications/progress","params":{"progressToken":%s,"progress":%d}`, token, i)
 		}
 		ok("done")

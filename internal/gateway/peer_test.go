@@ -288,7 +288,9 @@ func (t *talk) answer(ctx context.Context, m message, say func(string)) string {
 	p := t.peer
 	switch m.Method {
 	case "initialize":
+		t.mu.Lock()
 		t.hello = m
+		t.mu.Unlock()
 		return t.greet()
 	case "server/discover":
 		if !p.modern {

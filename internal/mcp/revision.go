@@ -1,6 +1,10 @@
 package mcp
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
 
 // A Revision is one dated revision of the MCP specification, told as abilities.
 // The house asks a revision what it can do and never compares its name;
@@ -107,6 +111,19 @@ func ParseRevision(name string) *Revision {
 		}
 	}
 	return nil
+}
+
+// NewestModern returns the newest revision of the modern era that a JSON array
+// names and we know, nil if there is none.
+func NewestModern(names []byte) *Revision {
+	var best *Revision
+	for raw := range wire.Elements(names) {
+		name, _ := wire.Unquote(raw)
+		if r := ParseRevision(name); r != nil && r.Stateless && (best == nil || r.Name > best.Name) {
+			best = r
+		}
+	}
+	return best
 }
 
 // Negotiate returns the legacy revision that answers an initialize request for

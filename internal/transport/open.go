@@ -159,7 +159,7 @@ func (s *Session) discover(ctx context.Context, r *mcp.Revision, again bool) err
 	}
 	defer a.Release()
 	if e := a.Err(r); e != nil {
-		if other := supported(wire.Get(e.Data, "supported")); again && e.Code == mcp.CodeUnsupportedRevision && other != nil {
+		if other := mcp.NewestModern(wire.Get(e.Data, "supported")); again && e.Code == mcp.CodeUnsupportedRevision && other != nil {
 			return s.discover(ctx, other, false)
 		}
 		return judgeAnswer(e)
@@ -169,7 +169,7 @@ func (s *Session) discover(ctx context.Context, r *mcp.Revision, again bool) err
 	if versions == nil {
 		return wrongEraError{errors.New("it does not name the revisions that it speaks")}
 	}
-	switch chosen := supported(versions); {
+	switch chosen := mcp.NewestModern(versions); {
 	case chosen == nil:
 		return wrongEraError{fmt.Errorf("it speaks only %s, which this gateway does not", line.Shorten(string(versions)))}
 	case chosen != r:
@@ -192,18 +192,6 @@ func (s *Session) keep(info, result []byte) {
 	s.info = slices.Clone(info)
 	s.capabilities = slices.Clone(wire.Get(result, "capabilities"))
 	s.advice = slices.Clone(wire.Get(result, "instructions"))
-}
-
-// supported returns the newest modern revision of ours that the server names, nil if there is none.
-func supported(versions []byte) *mcp.Revision {
-	var best *mcp.Revision
-	for raw := range wire.Elements(versions) {
-		name, _ := wire.Unquote(raw)
-		if r := mcp.ParseRevision(name); r != nil && r.Stateless && (best == nil || r.Name > best.Name) {
-			best = r
-		}
-	}
-	return best
 }
 
 // judgeAnswer tells what an error object says about the era: the modern era's own codes come from servers that speak it.
@@ -237,7 +225,9 @@ func (s *Session) judgeError(err error) error {
 func (s *Session) initialize(ctx context.Context) error {
 	s.conn.speak(nil)
 	s.envelope = nil
-	a, err := s.Call(ctx, Request{Method: mcp.MethodInitialize, Params: s.introduction()}, s.hello.Unsolicited)
+	asking, cancel := outlasting(ctx) // an answer that comes late names the session that is to be ended
+	defer cancel()
+	a, err := s.Call(asking, Request{Method: mcp.MethodInitialize, Params: s.introduction()}, s.hello.Unsolicited)
 	if err != nil {
 		return s.judgeError(err)
 	}
@@ -255,6 +245,16 @@ func (s *Session) initialize(ctx context.Context) error {
 	s.keep(wire.Get(result, "serverInfo"), result)
 	s.conn.speak(r)
 	return s.Notify(ctx, mcp.NoticeInitialized, nil)
+}
+
+// outlasting returns a context that ends a little later than ctx.
+func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(courtesy, cancel) })
+	return later, func() {
+		stop()
+		cancel()
+	}
 }
 
 // introduction returns the parameters of initialize.
