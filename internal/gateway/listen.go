@@ -102,6 +102,7 @@ func (g *Gateway) filter(ctx context.Context, call *mcp.Call) (*notice.Filter, e
 	}
 	isTrue := func(name string) bool { return string(wire.Get(wanted, name)) == "true" }
 	f := &notice.Filter{
+		Group:     int(g.shelf(call).to),
 		Tools:     isTrue("toolsListChanged"),
 		Prompts:   isTrue("promptsListChanged"),
 		Resources: isTrue("resourcesListChanged"),

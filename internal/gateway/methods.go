@@ -70,7 +70,7 @@ func emptyResult(r *mcp.Revision) []byte {
 // revision and opened the session.
 func (g *Gateway) initialize(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	if call.Session != nil {
-		g.hub.Open(call.Session.ID)
+		g.hub.Open(call.Session.ID, int(g.shelf(call).to))
 	}
 	c := g.settle(ctx, call)
 	value := []byte(`{"protocolVersion":`)

@@ -19,6 +19,8 @@ const settleTimeout = 10 * time.Second
 type shelf struct {
 	keeper  *keeper
 	catalog atomic.Pointer[catalog.Catalog]
+	// to is whom it is for.
+	to egress.Audience
 	// shown says that a client was given the catalogue, so that changes are news.
 	shown atomic.Bool
 }
@@ -31,6 +33,7 @@ func (g *Gateway) openShelves() {
 	g.watches.stale = make(chan struct{}, 1)
 	for i := range g.shelves {
 		to, s := egress.Audience(i), &g.shelves[i]
+		s.to = to
 		s.catalog.Store(empty)
 		s.keeper = newKeeper(g.draining, keeperOptions{
 			log: g.log,
@@ -71,7 +74,7 @@ func (g *Gateway) rebuild(s *shelf, sources []catalog.Source) {
 	}
 	for _, kind := range []mcp.Kind{mcp.Tool, mcp.Prompt, mcp.Resource} {
 		if !old.Same(kind, next) {
-			g.hub.ListChanged(kind)
+			g.hub.ListChanged(kind, int(s.to))
 		}
 	}
 }

@@ -32,6 +32,8 @@ const (
 
 // A Filter says what a modern stream is told of.
 type Filter struct {
+	// Group is whose lists the listener is shown; changes of others' are not told.
+	Group int
 	// Tools, Prompts and Resources ask for the changes of these lists. Templates are among the resources.
 	Tools, Prompts, Resources bool
 	// URIs are the resources whose updates are told. Watch each, so that its server tells of it.
@@ -76,13 +78,13 @@ func NewHub(log *slog.Logger) *Hub {
 	return h
 }
 
-// Open makes the mailbox of a legacy session. What happens from now on is kept
-// for it until it listens.
-func (h *Hub) Open(session string) {
+// Open makes the mailbox of a legacy session that is shown the lists of a group.
+// What happens from now on is kept for it until it listens.
+func (h *Hub) Open(session string, group int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.sessions[session] == nil {
-		h.sessions[session] = newMailbox(Filter{Tools: true, Prompts: true, Resources: true})
+		h.sessions[session] = newMailbox(Filter{Group: group, Tools: true, Prompts: true, Resources: true})
 	}
 }
 
@@ -208,9 +210,9 @@ func (h *Hub) detach(uri string, box *mailbox) {
 	}
 }
 
-// ListChanged tells everyone who wants to know that a list has changed.
+// ListChanged tells everyone of a group who wants to know that a list has changed.
 // Templates are announced as resources.
-func (h *Hub) ListChanged(kind mcp.Kind) {
+func (h *Hub) ListChanged(kind mcp.Kind, group int) {
 	list, ok := listOf(kind)
 	if !ok {
 		return
@@ -218,10 +220,14 @@ func (h *Hub) ListChanged(kind mcp.Kind) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, box := range h.sessions {
-		box.changed(list)
+		if box.filter.Group == group {
+			box.changed(list)
+		}
 	}
 	for box := range h.streams {
-		box.changed(list)
+		if box.filter.Group == group {
+			box.changed(list)
+		}
 	}
 }
 

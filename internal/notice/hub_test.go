@@ -104,22 +104,22 @@ func wantTold(t *testing.T, l *listener, want ...string) {
 func TestChangesOfListsAreMergedAndSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub()
-		h.Open("s")
+		h.Open("s", 0)
 		var legacy, modern listener
 		defer listen(t, h, "s", nil, &legacy)()
 		defer listen(t, h, "", &Filter{Tools: true}, &modern)()
 
 		for range 100 {
-			h.ListChanged(mcp.Tool)
+			h.ListChanged(mcp.Tool, 0)
 			pass(time.Millisecond / 10)
 		}
-		h.ListChanged(mcp.Template)
+		h.ListChanged(mcp.Template, 0)
 		wantTold(t, &legacy)
 		pass(2 * settle)
 		wantTold(t, &legacy, "tools/list_changed", "resources/list_changed")
 		wantTold(t, &modern, "tools/list_changed")
 
-		h.ListChanged(mcp.Tool)
+		h.ListChanged(mcp.Tool, 0)
 		pass(2 * settle)
 		wantTold(t, &legacy, "tools/list_changed")
 	})
@@ -128,8 +128,8 @@ func TestChangesOfListsAreMergedAndSettle(t *testing.T) {
 func TestSubscriptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub()
-		h.Open("a")
-		h.Open("b")
+		h.Open("a", 0)
+		h.Open("b", 0)
 		var a, b, modern listener
 		defer listen(t, h, "a", nil, &a)()
 		defer listen(t, h, "b", nil, &b)()
@@ -183,12 +183,12 @@ func TestSubscriptions(t *testing.T) {
 func TestNoticesWaitForAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub()
-		h.Open("s")
+		h.Open("s", 0)
 		_, _ = h.Subscribe("s", "x:1")
 		h.Tell("s", said("one"))
 		h.Updated("x:1", updated("x:1"))
 		h.Updated("x:1", updated("x:1"))
-		h.ListChanged(mcp.Prompt)
+		h.ListChanged(mcp.Prompt, 0)
 		h.Tell("other", said("lost"))
 		pass(time.Hour)
 
@@ -204,7 +204,7 @@ func TestNoticesWaitForAStream(t *testing.T) {
 func TestANewerStreamTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub()
-		h.Open("s")
+		h.Open("s", 0)
 		stuck := listener{block: make(chan struct{})}
 		endStuck := listen(t, h, "s", nil, &stuck)
 		h.Tell("s", said("one"))
@@ -230,10 +230,10 @@ func TestANewerStreamTakesOver(t *testing.T) {
 func TestABrokenStreamLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub()
-		h.Open("s")
+		h.Open("s", 0)
 		broken := listener{fail: errors.New("broken pipe")}
 		h.Tell("s", said("one"))
-		h.ListChanged(mcp.Tool)
+		h.ListChanged(mcp.Tool, 0)
 		if err := h.Listen(t.Context(), "s", nil, &broken); !errors.Is(err, broken.fail) {
 			t.Errorf("Listen = %v, want %v", err, broken.fail)
 		}
@@ -247,8 +247,8 @@ func TestABrokenStreamLosesNothing(t *testing.T) {
 func TestASlowListenerLosesUpdatesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub()
-		h.Open("slow")
-		h.Open("quick")
+		h.Open("slow", 0)
+		h.Open("quick", 0)
 		slow := listener{block: make(chan struct{})}
 		var quick listener
 		defer listen(t, h, "slow", nil, &slow)()
@@ -263,7 +263,7 @@ func TestASlowListenerLosesUpdatesFirst(t *testing.T) {
 		for i := range 10 {
 			h.Tell("slow", said(strconv.Itoa(i)))
 		}
-		h.ListChanged(mcp.Tool)
+		h.ListChanged(mcp.Tool, 0)
 		synctest.Wait()
 		if n := len(quick.take()); n != maxLetters {
 			t.Errorf("the quick one was told %d, want %d", n, maxLetters)
@@ -287,7 +287,7 @@ func TestASlowListenerLosesUpdatesFirst(t *testing.T) {
 
 func TestMailboxIsBoundedInBytes(t *testing.T) {
 	h := newHub()
-	h.Open("s")
+	h.Open("s", 0)
 	for range 10 {
 		h.Tell("s", said(strings.Repeat("x", maxBytes/4)))
 	}
@@ -352,7 +352,7 @@ func TestAsk(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				h := newHub()
-				h.Open("s")
+				h.Open("s", 0)
 				tt.run(ctx, h)
 				answers, err := h.Ask(ctx, "s", question)
 				if !errors.Is(err, tt.want) || err == nil && len(answers) != 1 {
@@ -376,7 +376,7 @@ func subscribed(h *Hub, session, uri string) bool {
 
 func TestSubscriptionsAreBounded(t *testing.T) {
 	h := newHub()
-	h.Open("s")
+	h.Open("s", 0)
 	for i := range MaxURIs {
 		_, _ = h.Subscribe("s", strconv.Itoa(i))
 	}
@@ -403,7 +403,7 @@ func TestManyAtOnce(t *testing.T) {
 	defer cancel()
 	for i := range 4 {
 		session := strconv.Itoa(i)
-		h.Open(session)
+		h.Open(session, 0)
 		for range 2 {
 			all.Go(func() {
 				for ctx.Err() == nil {
@@ -419,7 +419,7 @@ func TestManyAtOnce(t *testing.T) {
 				_, _ = h.Subscribe(session, "x:1")
 				h.Updated("x:1", updated("x:1"))
 				h.Tell(session, said("hi"))
-				h.ListChanged(mcp.Tool)
+				h.ListChanged(mcp.Tool, 0)
 				h.Unsubscribe(session, "x:1")
 			}
 		})
@@ -436,7 +436,7 @@ func TestManyAtOnce(t *testing.T) {
 func BenchmarkUpdatedTenThousandSessions(b *testing.B) {
 	h := newHub()
 	for i := range 10_000 {
-		h.Open(strconv.Itoa(i))
+		h.Open(strconv.Itoa(i), 0)
 	}
 	_, _ = h.Subscribe("5000", "x:1")
 	m := updated("x:1")
@@ -444,4 +444,27 @@ func BenchmarkUpdatedTenThousandSessions(b *testing.B) {
 	for b.Loop() {
 		h.Updated("x:1", m)
 	}
+}
+
+// TestGroups changes the list of one group: the listeners of another are told nothing.
+func TestGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		h.Open("mine", 1)
+		h.Open("other", 2)
+		mine, other := &listener{}, &listener{}
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		for session, r := range map[string]*listener{"mine": mine, "other": other} {
+			go func() { _ = h.Listen(ctx, session, nil, r) }()
+		}
+		stream := &listener{}
+		go func() { _ = h.Listen(ctx, "", &Filter{Group: 2, Tools: true}, stream) }()
+		synctest.Wait()
+		h.ListChanged(mcp.Tool, 1)
+		time.Sleep(time.Second)
+		if m, o, n := mine.take(), other.take(), stream.take(); len(m) != 1 || len(o) != 0 || len(n) != 0 {
+			t.Errorf("told %q, %q and %q, want the first only", m, o, n)
+		}
+	})
 }
