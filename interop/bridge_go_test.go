@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -211,71 +213,93 @@ func textOf(contents ...mcp.Content) string {
 
 // A goAnswerer is a client of the official Go SDK in the call that it makes.
 type goAnswerer struct {
-	mu   sync.Mutex
-	call bridgeCall
-	stop context.CancelFunc
-	got  outcome
+	mu     sync.Mutex
+	number int // of the call, which is its progress token
+	call   bridgeCall
+	stop   context.CancelFunc
+	got    outcome
 }
 
-// note changes what came of the call.
-func (a *goAnswerer) note(change func(*outcome)) {
+// note notes what the client was asked and returns how to answer.
+func (a *goAnswerer) note(asked string) (action string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	change(&a.got)
+	a.got.Asked = append(a.got.Asked, asked)
+	return a.call.Action
 }
 
-// options returns how the client answers and what it keeps.
-func (a *goAnswerer) options() *mcp.ClientOptions {
-	return &mcp.ClientOptions{
-		ElicitationHandler: func(_ context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
-			a.note(func(o *outcome) { o.Asked = append(o.Asked, req.Params.Message) })
-			result := &mcp.ElicitResult{Action: a.call.Action}
-			if a.call.Action == "accept" {
-				result.Content = map[string]any{"name": "Ada"}
-			}
-			return result, nil
-		},
-		CreateMessageHandler: func(_ context.Context, req *mcp.CreateMessageRequest) (*mcp.CreateMessageResult, error) {
-			text := textOf(req.Params.Messages[0].Content)
-			a.note(func(o *outcome) { o.Asked = append(o.Asked, text) })
-			return &mcp.CreateMessageResult{Role: "assistant", Model: "parrot", Content: &mcp.TextContent{Text: "I heard: " + text}}, nil
-		},
-		ProgressNotificationHandler: func(_ context.Context, req *mcp.ProgressNotificationClientRequest) {
-			a.note(func(o *outcome) { o.Progress = append(o.Progress, req.Params.Progress) })
-			if a.call.Stop {
-				a.stop()
-			}
-		},
-		LoggingMessageHandler: func(_ context.Context, req *mcp.LoggingMessageRequest) {
-			a.note(func(o *outcome) { o.Logs = append(o.Logs, req.Params.Data) })
-		},
+// elicit fills in a form, or does not.
+func (a *goAnswerer) elicit(_ context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+	action := a.note(req.Params.Message)
+	if action == "accept" {
+		return &mcp.ElicitResult{Action: action, Content: map[string]any{"name": "Ada"}}, nil
+	}
+	return &mcp.ElicitResult{Action: action}, nil
+}
+
+// sample says what it heard.
+func (a *goAnswerer) sample(_ context.Context, req *mcp.CreateMessageRequest) (*mcp.CreateMessageResult, error) {
+	text := textOf(req.Params.Messages[0].Content)
+	a.note(text)
+	return &mcp.CreateMessageResult{Role: "assistant", Model: "parrot", Content: &mcp.TextContent{Text: "I heard: " + text}}, nil
+}
+
+// advance notes the progress of the call. The SDK may tell of it when the answer is there already: that of other calls does not
+// count.
+func (a *goAnswerer) advance(_ context.Context, req *mcp.ProgressNotificationClientRequest) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if fmt.Sprint(req.Params.ProgressToken) != strconv.Itoa(a.number) {
+		return
+	}
+	a.got.Progress = append(a.got.Progress, req.Params.Progress)
+	if a.call.Stop {
+		a.stop()
 	}
 }
 
-// make makes one call.
-func (a *goAnswerer) make(ctx context.Context, session *mcp.ClientSession, call bridgeCall, number int) outcome {
+// log keeps a log message.
+func (a *goAnswerer) log(_ context.Context, req *mcp.LoggingMessageRequest) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.got.Logs = append(a.got.Logs, req.Params.Data)
+}
+
+// make makes the next call.
+func (a *goAnswerer) make(ctx context.Context, session *mcp.ClientSession, call bridgeCall) outcome {
 	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
-	a.call, a.stop = call, stop
-	a.note(func(o *outcome) { *o = outcome{} })
 	params := &mcp.CallToolParams{Name: call.Tool, Arguments: call.Arguments, Meta: mcp.Meta{mcp.MetaKeyLogLevel: "debug"}}
-	params.SetProgressToken(number)
+	params.SetProgressToken(a.begin(call, stop))
 	result, err := session.CallTool(ctx, params)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	got := a.got
+	got.Asked, got.Progress, got.Logs = slices.Clone(got.Asked), slices.Clone(got.Progress), slices.Clone(got.Logs)
 	if err != nil {
-		a.got.Error = cmp.Or(err.Error(), "error")
-		return a.got
+		got.Error = cmp.Or(err.Error(), "error")
+		return got
 	}
-	a.got.Text, a.got.Failed = textOf(result.Content...), result.IsError
-	return a.got
+	got.Text, got.Failed = textOf(result.Content...), result.IsError
+	return got
+}
+
+// begin returns the number of the next call.
+func (a *goAnswerer) begin(call bridgeCall, stop context.CancelFunc) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.number, a.call, a.stop, a.got = a.number+1, call, stop, outcome{}
+	return a.number
 }
 
 // callGo makes the calls of a plan with the official Go SDK.
 func callGo(ctx context.Context, t *testing.T, p bridgePlan) []outcome {
 	t.Helper()
 	var a goAnswerer
-	client := mcp.NewClient(&mcp.Implementation{Name: "sumun-interop-go", Version: "1"}, a.options())
+	client := mcp.NewClient(&mcp.Implementation{Name: "sumun-interop-go", Version: "1"}, &mcp.ClientOptions{
+		ElicitationHandler: a.elicit, CreateMessageHandler: a.sample,
+		ProgressNotificationHandler: a.advance, LoggingMessageHandler: a.log,
+	})
 	client.AddRoots(&mcp.Root{URI: "file:///door", Name: "door"})
 	revision := "2026-07-28"
 	if p.Era == legacyEra {
@@ -296,8 +320,8 @@ func callGo(ctx context.Context, t *testing.T, p bridgePlan) []outcome {
 		}
 	}
 	var all []outcome
-	for i, call := range p.Calls {
-		all = append(all, a.make(ctx, session, call, i))
+	for _, call := range p.Calls {
+		all = append(all, a.make(ctx, session, call))
 	}
 	return all
 }

@@ -50,7 +50,9 @@ type story struct {
 	name string
 	call bridgeCall
 	want outcome
-	part bool // the text need only contain the wanted one, and what was asked does not matter
+	// part says that the text need only contain the wanted one, that progress need only begin like the wanted one, since SDKs may
+	// miss what comes right before the answer, and that nothing else matters.
+	part bool
 }
 
 // bridgeStories are the stories of a server that has the tools of the bridge. Cancelled calls are known by the token.
@@ -85,7 +87,7 @@ var everythingStories = []story{
 	{name: "roots", call: bridgeCall{Tool: "get-roots-list"}, want: outcome{Text: "file:///door"}, part: true},
 	{
 		name: "progress", call: bridgeCall{Tool: "trigger-long-running-operation", Arguments: map[string]any{"duration": 0.3, "steps": 3}},
-		want: outcome{Text: "Long running operation completed", Progress: []float64{1, 2, 3}}, part: true,
+		want: outcome{Text: "Long running operation completed", Progress: []float64{1, 2}}, part: true,
 	},
 }
 
@@ -300,10 +302,15 @@ func (c bridgeClient) judge(t *testing.T, s bridgeServer, story story, got outco
 // fault returns what is wrong with the outcome of a story.
 func (s story) fault(got outcome) string {
 	want := s.want
-	text := got.Text == want.Text || s.part && strings.Contains(got.Text, want.Text)
-	asked := s.part || slices.Equal(got.Asked, want.Asked)
-	logs := s.part || fmt.Sprint(got.Logs) == fmt.Sprint(want.Logs)
-	if text && asked && logs && !got.Failed && (got.Error != "") == (want.Error != "") && slices.Equal(got.Progress, want.Progress) {
+	progress := got.Progress
+	if s.part {
+		want.Asked, want.Logs = got.Asked, got.Logs
+		progress = progress[:min(len(progress), len(want.Progress))]
+	}
+	switch text := got.Text == want.Text || s.part && strings.Contains(got.Text, want.Text); {
+	case !text, got.Failed, (got.Error != "") != (want.Error != ""):
+	case !slices.Equal(got.Asked, want.Asked), !slices.Equal(got.Logs, want.Logs), !slices.Equal(progress, want.Progress):
+	default:
 		return ""
 	}
 	return fmt.Sprintf("got %+v, want %+v", got, want)

@@ -14,13 +14,17 @@ func TestLines(t *testing.T) {
 	behind["everything"] = endpoint{URL: "ws://" + serve(t, node(t, abs(t, "node", "socket.ts")))}
 	events := serve(t, node(t, peer(t, "@modelcontextprotocol", "server-everything", "dist", "index.js"), "sse"))
 	behind["remote"] = endpoint{URL: "http://" + events + "/sse"} // found out by trying
-	gate := gatewayFor(t, plan{Servers: behind, Folder: p.Folder})
-	p.Gateway = &gate
-	t.Run("legacy era", func(t *testing.T) { runClient(t, p, typescript(t)) })
+	t.Run("legacy era", func(t *testing.T) {
+		gate := gatewayFor(t, plan{Servers: behind, Folder: p.Folder})
+		p.Gateway = &gate
+		runClient(t, p, typescript(t))
+	})
 	behind["remote"] = endpoint{URL: "http://" + events + "/sse", Type: "sse"}
-	gate = gatewayFor(t, plan{Servers: behind, Folder: p.Folder})
-	p.Era = "modern"
-	t.Run("modern era", func(t *testing.T) { runClient(t, p, python(t, abs(t, "python", "client.py"))) })
+	t.Run("modern era", func(t *testing.T) {
+		gate := gatewayFor(t, plan{Servers: behind, Folder: p.Folder})
+		p.Gateway, p.Era = &gate, modernEra
+		runClient(t, p, python(t, abs(t, "python", "client.py")))
+	})
 }
 
 // TestPythonEvents calls a tool of the Python SDK's own server of HTTP+SSE through the gateway.

@@ -3,8 +3,8 @@
 //
 //	node client.ts plan.json
 //
-// In the legacy era it is version 1 of the SDK, in the modern era version 2. In the modern era, servers of the legacy
-// era behind the gateway cannot ask the client back: these checks are left to the legacy run.
+// In the legacy era it is version 1 of the SDK, in the modern era version 2. What servers say outside of calls, log messages and
+// that a resource changed, is left to the legacy run: they log and watch by session.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -168,7 +168,10 @@ async function everything(server: string, peer: Peer): Promise<void> {
   });
   await test("is told of the progress of a long operation", async () => {
     const seen: number[] = [];
-    const onprogress = (p: { progress: number }) => void seen.push(p.progress);
+    const onprogress = (p: { progress: number; message?: string }) => {
+      // Version 2 also counts how often it was asked something in the call: the server may want to know the roots.
+      if (!p.message?.startsWith("Fulfilling input required")) seen.push(p.progress);
+    };
     await peer.call(server, "trigger-long-running-operation", { duration: 1, steps: 5 }, { onprogress });
     // The SDK forgets who asked as soon as the answer is there: the last one may come too late for it.
     assert.deepEqual(seen.slice(0, 4), [1, 2, 3, 4]);
@@ -200,7 +203,6 @@ async function everything(server: string, peer: Peer): Promise<void> {
     const { completion } = await client.complete({ ref, argument: { name: "resourceId", value: "12" } });
     assert.deepEqual(completion.values, ["12"]);
   });
-  if (!legacy) return;
   await test("answers an elicitation", async () => {
     assert.match(await peer.call(server, "trigger-elicitation-request", {}), /Ada Lovelace/);
   });
@@ -209,6 +211,7 @@ async function everything(server: string, peer: Peer): Promise<void> {
     assert.match(answer, /I heard: .*knock/);
   });
   await test("tells its roots", async () => assert.ok((await peer.call(server, "get-roots-list", {})).includes(folder)));
+  if (!legacy) return;
   await test("receives log messages", async () => {
     await client.setLoggingLevel("debug");
     peer.logs.length = 0;

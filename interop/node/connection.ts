@@ -14,7 +14,7 @@ export interface Handlers {
   changed(uri: string): void;
 }
 
-type Options = { signal?: AbortSignal; onprogress?: (progress: { progress: number }) => void };
+type Options = { signal?: AbortSignal; onprogress?: (progress: { progress: number; message?: string }) => void };
 type Page = { cursor?: string };
 type Reference = { type: "ref/prompt"; name: string } | { type: "ref/resource"; uri: string };
 

@@ -3,8 +3,8 @@ where the plan names one, else directly. Prints PASS or FAIL for each check; the
 
     python client.py plan.json
 
-The plan's era is "legacy" (sessions) or "modern" (stateless); in the modern era, servers of the legacy era behind the
-gateway cannot ask the client back, so these checks are left to the legacy run.
+The plan's era is "legacy" (sessions) or "modern" (stateless). What servers say outside of calls, log messages and that a resource
+changed, is left to the legacy run: they log and watch by session.
 """
 
 import json
@@ -312,8 +312,10 @@ ALWAYS = [
     Everything.prompt,
     Everything.complete_prompt,
     Everything.complete_template,
+    Everything.elicitation,
+    Everything.sampling,
+    Everything.roots,
 ]
-ASKED_BACK = [Everything.elicitation, Everything.sampling, Everything.roots, Everything.logging]
 
 
 class Files:
@@ -367,7 +369,7 @@ async def main() -> int:
                 checks = [Files.folder, Files.read, Files.write, Files.escape]
                 room: Any = Files(name, peer)
             else:
-                checks = ALWAYS + (ASKED_BACK if LEGACY else [])
+                checks = ALWAYS + ([Everything.logging] if LEGACY else [])
                 if LEGACY and not (gateway and subscribed):  # a URI that two servers have belongs to the first
                     checks = [*checks, Everything.subscription]
                     subscribed = True
