@@ -183,7 +183,7 @@ func inputRequired(questions []mcp.Question, token string) []byte {
 // that is not ours belongs to the server, and passes.
 func Resume(p *Parking, call *mcp.Call) *mcp.Error {
 	token, ok := wire.Unquote(call.Member("requestState"))
-	if method, _ := mcp.MethodByName(call.Method); !ok || !method.Questions || !session.IsOurs(token) {
+	if method, _ := mcp.MethodByName(call.Method); !ok || !method.Questions || !p.Sealer.IsOurs(token) {
 		return nil
 	}
 	c, err := p.Take(token, call.Caller.ID, callDigest(call))

@@ -10,7 +10,6 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/mcp"
-	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/task"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -87,7 +86,7 @@ func (g *Gateway) openTask(ctx context.Context, call *mcp.Call) error {
 	switch {
 	case errors.Is(err, task.ErrForeign):
 		return task.Unknown(mcp.Stolen, token)
-	case errors.Is(err, task.ErrForged) && session.IsOurs(token):
+	case errors.Is(err, task.ErrForged) && g.sealer.IsOurs(token):
 		return task.Unknown(mcp.Forged, token)
 	case err != nil || !call.Caller.View.Sees(mcp.Tool, ref.Tool):
 		return task.Unknown(mcp.NotFound, token)

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -18,7 +19,8 @@ var ErrForged = errors.New("the token is not one of ours")
 const (
 	// KeyBytes is the length of a sealing key.
 	KeyBytes = 32
-	// mark begins each of our tokens, so that a server's own state is told from ours.
+	// mark begins each of our tokens. With the name of the key behind it a server's own
+	// state is told from ours.
 	mark = "sumun1."
 	// overhead is what sealing adds: the nonce, and the tag that proves it.
 	overhead = 12 + 16
@@ -126,5 +128,18 @@ func (s *Sealer) Open(token string, bound []byte) ([]byte, error) {
 	return nil, ErrForged
 }
 
-// IsOurs reports whether a token claims to be one of ours.
-func IsOurs(token string) bool { return strings.HasPrefix(token, mark) }
+// IsOurs reports whether a token claims to be sealed with one of the keys. Another
+// gateway, such as one behind this one, has keys of its own, and its tokens are no
+// more ours than what any other server writes.
+func (s *Sealer) IsOurs(token string) bool {
+	coded, ok := strings.CutPrefix(token, mark)
+	if !ok {
+		return false
+	}
+	named := coding.EncodedLen(len(keyID{}))
+	head, err := base64.RawURLEncoding.DecodeString(coded[:min(named, len(coded))])
+	if err != nil || len(head) < len(keyID{}) {
+		return true // it names nobody else's key
+	}
+	return slices.ContainsFunc(*s.ring.Load(), func(key sealing) bool { return key.id == keyID(head) })
+}

@@ -61,8 +61,19 @@ func TestSealer(t *testing.T) {
 			t.Errorf("%q: %v", foreign, err)
 		}
 	}
-	if !session.IsOurs(token) || session.IsOurs("round=2") {
-		t.Error("a server's state is not told from ours")
+	other, err := session.NewSealer(session.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, claims := range []string{token, token[:20], token + "A", "sumun1.", "sumun1.!"} {
+		if !after.IsOurs(claims) {
+			t.Errorf("%q is not taken for ours", claims)
+		}
+	}
+	for _, foreign := range []string{"", "round=2", other.Seal([]byte("plain"), []byte("bound"))} {
+		if after.IsOurs(foreign) {
+			t.Errorf("%q is taken for ours", foreign)
+		}
 	}
 }
 
