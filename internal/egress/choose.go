@@ -102,11 +102,14 @@ func clientKey(session string) string { return "session " + session }
 
 // callerKey tells callers apart, and what their clients can be asked.
 func callerKey(call *mcp.Call) string {
-	id := ""
-	if call.Caller != nil {
-		id = call.Caller.ID
+	return "caller " + callerOf(call) + " " + fingerprint(call.Capabilities)
+}
+
+func callerOf(call *mcp.Call) string {
+	if call.Caller == nil {
+		return ""
 	}
-	return "caller " + id + " " + fingerprint(call.Capabilities)
+	return call.Caller.ID
 }
 
 // fingerprint returns a short name for what a client says of itself.
@@ -199,11 +202,15 @@ func (s *server) introduce(call *mcp.Call, era transport.Era) transport.Hello {
 
 // lease returns a session that no other call uses until this one has ended. Sessions of the same kind are used again.
 func (s *server) lease(ctx context.Context, kind string, call *mcp.Call) (place, error) {
-	l := s.takeLease(kind)
+	who := callerOf(call)
+	if err := s.share(who); err != nil {
+		return place{}, err
+	}
+	l := s.takeLease(kind, who)
 	if l == nil {
 		l = s.ownLink(s.introduce(call, transport.Legacy), "")
 		s.mu.Lock()
-		s.busy[l] = struct{}{}
+		s.busy[l] = who
 		s.mu.Unlock()
 	}
 	session, err := s.enter(ctx, l)
@@ -214,8 +221,26 @@ func (s *server) lease(ctx context.Context, kind string, call *mcp.Call) (place,
 	return place{session: session, link: l, leased: true, kind: kind}, nil
 }
 
+// share refuses a caller that leases three quarters of the sessions that the server may have: calls that wait for a person hold
+// theirs for minutes, and others want some too.
+func (s *server) share(who string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	most, has := max(1, s.config.MaxSessions*3/4), 0
+	for _, holder := range s.busy {
+		if holder == who {
+			has++
+		}
+	}
+	if has < most {
+		return nil
+	}
+	return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable,
+		"%d calls of yours hold a session with server %q each; answer or end some of them first, or raise maxSessions", has, s.config.Name)
+}
+
 // takeLease returns a session of that kind that is open and free, nil if there is none.
-func (s *server) takeLease(kind string) *link {
+func (s *server) takeLease(kind, who string) *link {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	free := s.leased[kind]
@@ -224,7 +249,7 @@ func (s *server) takeLease(kind string) *link {
 		free = free[:len(free)-1]
 		s.leased[kind] = free
 		if l.current() != nil {
-			s.busy[l] = struct{}{}
+			s.busy[l] = who
 			return l
 		}
 		s.work.Go(l.close)

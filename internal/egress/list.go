@@ -104,7 +104,7 @@ func (s *server) lister(ctx context.Context, to Audience) (*transport.Session, f
 func (s *server) open(ctx context.Context, hello transport.Hello) (*transport.Session, func(), error) {
 	l := &link{server: s, hello: hello}
 	s.mu.Lock()
-	s.busy[l] = struct{}{}
+	s.busy[l] = "" // ours
 	s.mu.Unlock()
 	back := func() { s.endLease("", l, false) }
 	session, err := s.enter(ctx, l)

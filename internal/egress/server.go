@@ -64,8 +64,8 @@ type server struct {
 	other    *link            // the home in the other era, opened when needed
 	clients  map[string]*link // sessions that belong to one client or caller, by clientKey and callerKey
 	leased   map[string][]*link
-	busy     map[*link]struct{} // leases that are out
-	sessions int                // open or opening, the home's included
+	busy     map[*link]string // leases that are out, with whose calls they serve
+	sessions int              // open or opening, the home's included
 	closing  bool
 	calls    sync.WaitGroup // in flight; none begins once closing is set
 	flows    map[*flow]struct{}
@@ -87,7 +87,7 @@ func newServer(p *Pool, c config.Server, in *sdk.Server) *server {
 	s := &server{
 		pool: p, config: c, inProcess: in, log: p.opts.Log.With(slog.String("server", c.Name)),
 		tried: make(chan struct{}), wish: make(chan struct{}, 1), attempt: make(chan struct{}),
-		clients: map[string]*link{}, leased: map[string][]*link{}, busy: map[*link]struct{}{},
+		clients: map[string]*link{}, leased: map[string][]*link{}, busy: map[*link]string{},
 		flows: map[*flow]struct{}{},
 	}
 	s.root, s.end = context.WithCancel(p.root)

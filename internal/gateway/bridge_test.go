@@ -216,6 +216,26 @@ func TestCrowded(t *testing.T) {
 	eventually(t, "the server hears of those that were turned away", func() bool { return p.count("notifications/cancelled") == calls-most })
 }
 
+// TestShare has one caller park calls until it may no more: another still gets through.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t, false)
+	server := p.server("up")
+	server.MaxSessions = 8
+	cfg := configured(t, server)
+	cfg.APIKey = "0123456789abcdef0123456789abcdef"
+	g := openWith(t, cfg)
+	greedy, other := g.modernClient(everything), g.modernClient(everything)
+	other.key = cfg.APIKey
+	for range 6 {
+		greedy.questionOf(t, "elicit")
+	}
+	if code, says := fault(greedy.ask(t, "tools/call", `{"name":"elicit","arguments":{}}`)); code != -32603 || !strings.Contains(says, "6 calls of yours") {
+		t.Errorf("the seventh: %d %s", code, says)
+	}
+	other.questionOf(t, "elicit")
+}
+
 // TestRestartParked restarts the gate while a call waits for answers.
 func TestRestartParked(t *testing.T) {
 	t.Parallel()
