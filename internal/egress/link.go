@@ -41,21 +41,31 @@ type link struct {
 // the only one.
 type serving struct {
 	mu    sync.Mutex
-	flows map[*flow]struct{}
+	flows map[*flow]*served
 }
 
-// serve notes a call. The function takes it out again; the call is told nothing more then.
+// A served call is one that the session serves now.
+type served struct {
+	ctx    context.Context //nolint:containedctx // ends when the call is not served any more
+	asking sync.WaitGroup  // who puts a question to its client
+}
+
+// serve notes a call. The function takes it out again; the call is told and asked nothing more when it returns.
 func (s *serving) serve(f *flow) func() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flows == nil {
-		s.flows = map[*flow]struct{}{}
+		s.flows = map[*flow]*served{}
 	}
-	s.flows[f] = struct{}{}
+	ctx, end := context.WithCancel(f.ctx)
+	its := &served{ctx: ctx}
+	s.flows[f] = its
 	return func() {
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		delete(s.flows, f)
+		s.mu.Unlock()
+		end()
+		its.asking.Wait() // the call's reply may be used again for another client
 	}
 }
 
@@ -63,7 +73,7 @@ func (s *serving) serve(f *flow) func() {
 func (s *serving) tell(m *wire.Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.only()
+	f, _ := s.only()
 	if f != nil {
 		f.Notice(m)
 	}
@@ -71,27 +81,37 @@ func (s *serving) tell(m *wire.Message) bool {
 }
 
 // only returns the only call, nil if there is none. It is called with the lock held.
-func (s *serving) only() *flow {
+func (s *serving) only() (*flow, *served) {
 	if len(s.flows) != 1 {
-		return nil
+		return nil, nil
 	}
-	for f := range s.flows {
-		return f
+	for f, its := range s.flows {
+		return f, its
 	}
-	return nil
+	return nil, nil
 }
 
-// ask puts a question to the client of the only call; it reports false if there is none. The call may end meanwhile.
-func (s *serving) ask(ctx context.Context, m *wire.Message) (result []byte, e *mcp.Error, ok bool) {
+// enter returns the only call, nil if there is none. Who gets one calls asking.Done when the call is not used any more.
+func (s *serving) enter() (*flow, *served) {
 	s.mu.Lock()
-	f := s.only()
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	f, its := s.only()
+	if f != nil {
+		its.asking.Add(1)
+	}
+	return f, its
+}
+
+// ask puts a question to the client of the only call; it reports false if there is none. The question ends with the call.
+func (s *serving) ask(ctx context.Context, m *wire.Message) (result []byte, e *mcp.Error, ok bool) {
+	f, its := s.enter()
 	if f == nil {
 		return nil, nil, false
 	}
+	defer its.asking.Done()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
+	defer context.AfterFunc(its.ctx, func() { cancel(context.Cause(its.ctx)) })()
 	result, e = f.Question(ctx, m)
 	return result, e, true
 }
