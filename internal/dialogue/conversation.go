@@ -51,6 +51,8 @@ type conversation struct {
 // A turn is one request of the client in a conversation.
 type turn struct {
 	reply mcp.Reply
+	// answered says that the client has been given the result of the call.
+	answered bool
 	// done is closed when the turn is answered; err is set before.
 	done chan struct{}
 	err  error
@@ -116,10 +118,20 @@ func (c *conversation) wait(ctx context.Context, t *turn) error {
 	select {
 	case <-t.done:
 	case <-ctx.Done():
-		c.cancel(context.Cause(ctx))
+		c.leave(t, context.Cause(ctx))
 		<-t.done
 	}
 	return t.err
+}
+
+// leave ends the call whose client has left in a turn, unless it had its answer by
+// then: clients may hang up as soon as they have read the questions or the result.
+func (c *conversation) leave(t *turn, cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.turn == t && !t.answered {
+		c.cancel(cause)
+	}
 }
 
 // end tells the turn under way, or the next one, how the call has ended.
@@ -155,7 +167,9 @@ func (c *conversation) Done(ctx context.Context, result *mcp.Result) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.turn != nil {
-		return c.turn.reply.Done(ctx, result)
+		err := c.turn.reply.Done(ctx, result)
+		c.turn.answered = err == nil
+		return err
 	}
 	c.result = &mcp.Result{Value: bytes.Clone(result.Value), Revision: result.Revision}
 	return nil

@@ -120,7 +120,10 @@ func (c *conversation) park(ctx context.Context, r *round) (session.Slot, error)
 		return slot, mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "%v; answer some of them first", err)
 	}
 	r.parked, c.questions = true, slices.Clone(r.questions)
-	c.finishTurn(c.turn.reply.Done(ctx, mcp.Own(inputRequired(r.questions, slot.Token))))
+	if err = c.turn.reply.Done(ctx, mcp.Own(inputRequired(r.questions, slot.Token))); err != nil {
+		c.cancel(err) // nobody will come back
+	}
+	c.finishTurn(err)
 	return slot, nil
 }
 
