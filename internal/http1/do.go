@@ -1,13 +1,13 @@
 package http1
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 )
 
@@ -57,8 +57,9 @@ func redirect(resp *http.Response, from *url.URL) *url.URL {
 	if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect {
 		return nil
 	}
-	to, err := from.Parse(resp.Header.Get("Location"))
-	if err != nil || to.Scheme != from.Scheme || to.Host != from.Host {
+	location := resp.Header.Get("Location")
+	to, err := from.Parse(location)
+	if location == "" || err != nil || to.Scheme != from.Scheme || to.Host != from.Host {
 		return nil
 	}
 	return to
@@ -120,21 +121,39 @@ type message struct {
 // body returns the message as the body of one more request. The error is nil; it is there for http.Request.GetBody.
 func (m *message) body() (io.ReadCloser, error) {
 	m.open.Add(1)
-	b := &messageBody{of: m}
-	b.Reset(m.bytes)
-	return b, nil
+	return &messageBody{of: m, left: m.bytes}, nil
 }
 
-// A messageBody is the body of one request.
+// A messageBody is the body of one request. Who gives a request up may close it while it is read.
 type messageBody struct {
-	bytes.Reader
-	of     *message
-	closed atomic.Bool
+	of *message
+
+	mu     sync.Mutex
+	left   []byte
+	closed bool
+}
+
+// Read reads what is left. Nothing of the message is read once the body is closed.
+func (b *messageBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closed:
+		return 0, http.ErrBodyReadAfterClose
+	case len(b.left) == 0:
+		return 0, io.EOF
+	}
+	n := copy(p, b.left)
+	b.left = b.left[n:]
+	return n, nil
 }
 
 // Close notes that the body is not read any more.
 func (b *messageBody) Close() error {
-	if b.closed.CompareAndSwap(false, true) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.closed, b.left = true, nil
 		b.of.open.Add(-1)
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -83,5 +85,52 @@ func TestDoEarly(t *testing.T) {
 	if resp, err = c.Do(t.Context(), forged); err == nil {
 		_ = resp.Body.Close()
 		t.Error("a line in a value: no error")
+	}
+}
+
+// TestRedirectNowhere has a server redirect without saying where: the request is made once, and the answer is that.
+func TestRedirectNowhere(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	l := serve(t, func(_ int, c net.Conn, in *bufio.Reader) {
+		for {
+			if _, _, err := request(in); err != nil {
+				return
+			}
+			requests.Add(1)
+			_, _ = io.WriteString(c, "HTTP/1.1 307 Temporary Redirect\r\nContent-Length: 0\r\n\r\n")
+		}
+	})
+	c, at := client(t, l)
+	u, _ := url.Parse(at)
+	resp, err := c.Do(t.Context(), &Request{Method: http.MethodPost, URL: u, Body: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if n := requests.Load(); n != 1 || resp.StatusCode != http.StatusTemporaryRedirect {
+		t.Errorf("%d requests, status %d", n, resp.StatusCode)
+	}
+}
+
+// TestCloseWhileRead closes a body while net/http may read it, as it does with a request that is given up over HTTP/2: what is free
+// after that is read no more.
+func TestCloseWhileRead(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		m := &message{bytes: bytes.Repeat([]byte("x"), 64<<10)}
+		body, _ := m.body()
+		var reading sync.WaitGroup
+		reading.Go(func() { _, _ = io.Copy(io.Discard, io.LimitReader(body, int64(len(m.bytes)))) })
+		_ = body.Close()
+		if m.open.Load() != 0 {
+			t.Fatal("the message is not free")
+		}
+		copy(m.bytes, "another") // which the race detector minds while anybody reads
+		reading.Wait()
+		_ = body.Close()
+		if n, err := body.Read(make([]byte, 1)); n != 0 || err == nil {
+			t.Fatalf("read %d bytes of a closed body, %v", n, err)
+		}
 	}
 }
