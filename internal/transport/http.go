@@ -108,6 +108,7 @@ func (h *httpConn) hear(ctx context.Context) {
 	select {
 	case <-h.heard:
 	case <-timer.C:
+		h.listening() // for good: a server that says nothing before it has something to say is not waited for with each call
 	case <-ctx.Done():
 	}
 }

@@ -79,3 +79,24 @@ func TestHeardFirst(t *testing.T) {
 		t.Errorf("answer = %q, want asked", got)
 	}
 }
+
+// TestSilentStream has a server that opens the stream of unasked messages only when it has something to say: it is waited for once,
+// not with each call.
+func TestSilentStream(t *testing.T) {
+	const calls = 3
+	f := &fake{t: t}
+	f.tool = func(w http.ResponseWriter, _ *http.Request, id string) { asJSON(w, http.StatusOK, answer(id, "done")) }
+	f.get = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	web := httptest.NewServer(f)
+	t.Cleanup(web.Close) // after the session
+	s := open(t, Target{URL: web.URL, MaxMessage: 1 << 20}, Hello{Capabilities: []byte(`{"elicitation":{}}`)})
+	began := time.Now()
+	for range calls {
+		if got := call(t, s, "x", nil); got != "done" {
+			t.Errorf("answer = %q", got)
+		}
+	}
+	if took := time.Since(began); took > 2*courtesy {
+		t.Errorf("%d calls took %v", calls, took)
+	}
+}
