@@ -69,6 +69,11 @@ var goTools = map[string]func(context.Context, *round) (string, error){
 	},
 	"look": func(ctx context.Context, r *round) (string, error) { return r.look(ctx) },
 	"talk": func(ctx context.Context, r *round) (string, error) {
+		if r.req.Params.RequestState == "" {
+			if err := r.progress(ctx, 1); err != nil {
+				return "", err
+			}
+		}
 		name, err := r.ask(ctx)
 		if err != nil || r.questions != nil {
 			return "", err

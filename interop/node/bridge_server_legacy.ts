@@ -50,6 +50,7 @@ const tools: Record<string, (extra: Extra, token: string) => Promise<string>> = 
   think: (extra) => think(extra, "knock"),
   look,
   async talk(extra) {
+    await progress(extra, 1);
     const name = (await ask(extra)).content?.name;
     return `${name}; ${await think(extra, `hello ${name}`)}; ${await look(extra)}`;
   },

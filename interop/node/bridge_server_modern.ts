@@ -78,7 +78,8 @@ const tools: Record<string, (ctx: ServerContext, token: string) => Promise<strin
   ask: (ctx) => new Round(ctx).ask(),
   think: (ctx) => new Round(ctx).think("knock"),
   look: (ctx) => new Round(ctx).look(),
-  talk(ctx) {
+  async talk(ctx) {
+    if (ctx.mcpReq.requestState() === undefined) await progress(ctx, 1);
     const round = new Round(ctx);
     const name = round.ask().replace("accept ", "");
     return `${name}; ${round.think(`hello ${name}`)}; ${round.look()}`;

@@ -1,7 +1,8 @@
 // What the servers of both versions of the SDK have in common: their tools' names, what they ask, and who was cancelled.
 import { setTimeout } from "node:timers/promises";
 
-// ask elicits, think samples, look asks for the roots, and talk does all three, one after the other. work tells of progress and logs.
+// ask elicits, think samples, look asks for the roots, and talk does all three, one after the other, and tells of
+// progress before. work tells of progress and logs.
 // wait waits to be cancelled, and ended tells whether the call with that token was.
 export const names = ["ask", "think", "look", "talk", "work", "wait", "ended"];
 

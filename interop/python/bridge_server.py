@@ -42,7 +42,14 @@ def ask_thought() -> Sample:
     return sample("knock")
 
 
-def ask_greeting(name: Annotated[Name, Resolve(ask_name)]) -> Sample:
+async def ask_busy(ctx: Context) -> Elicit[Name]:
+    """Asks the user, and tells of progress before, once."""
+    if ctx.request_state is None:
+        await ctx.report_progress(1, 3)
+    return Elicit("Who is there?", Name)
+
+
+def ask_greeting(name: Annotated[Name, Resolve(ask_busy)]) -> Sample:
     """Asks the model something that depends on what the user said."""
     return sample(f"hello {name.name}")
 
@@ -82,7 +89,7 @@ async def look(roots: Annotated[ListRootsResult, Resolve(ask_only_roots)]) -> st
 
 @server.tool()
 async def talk(
-    name: Annotated[Name, Resolve(ask_name)],
+    name: Annotated[Name, Resolve(ask_busy)],
     greeting: Annotated[CreateMessageResult, Resolve(ask_greeting)],
     roots: Annotated[ListRootsResult, Resolve(ask_roots)],
 ) -> str:
