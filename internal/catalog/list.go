@@ -154,7 +154,7 @@ func (c *Catalog) write(key pageKey, view *mcp.View) []byte {
 // shown returns the entries that the view lists, and about how many bytes they need.
 func (c *Catalog) shown(key pageKey, view *mcp.View) (shown []*Entry, size int) {
 	for _, e := range c.entries[key.kind] {
-		if view.Lists(e.Kind, e.Name) && !(key.short && e.Short == "") {
+		if view.Lists(e.Kind, e.Name) && (!key.short || e.Short != "") {
 			shown = append(shown, e)
 			size += len(e.Raw) + len(",")
 		}

@@ -34,11 +34,11 @@ type round struct {
 // brings the answers. A question that is withdrawn meanwhile stays with the client:
 // its next turn is told how the call has gone on.
 func (c *conversation) Ask(ctx context.Context, questions []mcp.Question) ([]mcp.Answer, error) {
-	r, from, first, err := c.join(ctx, questions)
+	r, from, err := c.join(ctx, questions)
 	if err != nil {
 		return nil, err
 	}
-	if first {
+	if from == 0 {
 		c.parking.Go(func(house context.Context) { c.put(house, r) })
 	}
 	select {
@@ -54,11 +54,12 @@ func (c *conversation) Ask(ctx context.Context, questions []mcp.Question) ([]mcp
 }
 
 // join adds questions to the round that is being gathered, or begins one when those
-// before it are over. It returns where the answers will stand.
-func (c *conversation) join(ctx context.Context, questions []mcp.Question) (r *round, from int, first bool, err error) {
+// before it are over. It returns where the answers will stand: 0 says that the round
+// has begun and is to be put.
+func (c *conversation) join(ctx context.Context, questions []mcp.Question) (r *round, from int, err error) {
 	for {
 		c.mu.Lock()
-		if first = c.round == nil; first {
+		if c.round == nil {
 			c.round = &round{over: make(chan struct{})}
 		}
 		if r = c.round; !r.parked {
@@ -70,13 +71,13 @@ func (c *conversation) join(ctx context.Context, questions []mcp.Question) (r *r
 				r.questions = append(r.questions, q)
 			}
 			c.mu.Unlock()
-			return r, from, first, nil
+			return r, from, nil
 		}
 		c.mu.Unlock()
 		select {
 		case <-r.over:
 		case <-ctx.Done():
-			return nil, 0, false, context.Cause(ctx)
+			return nil, 0, context.Cause(ctx)
 		}
 	}
 }

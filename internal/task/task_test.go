@@ -63,8 +63,12 @@ func TestRename(t *testing.T) {
 	}{
 		{"a task", `{ "x":1.10, "taskId" : "a" ,"status":"working"}`, `{ "x":1.10, "taskId" : "T-a" ,"status":"working"}`, [][]string{flat}, true},
 		{"escaped", `{"task\u0049d":"\u0061"}`, `{"task\u0049d":"T-a"}`, [][]string{flat}, true},
-		{"made", `{"task":{"taskId":"a"},"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"b"}}}`,
-			`{"task":{"taskId":"T-a"},"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"T-b"}}}`, [][]string{related, created}, true},
+		{
+			"made", `{"task":{"taskId":"a"},"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"b"}}}`,
+			`{"task":{"taskId":"T-a"},"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"T-b"}}}`,
+			[][]string{related, created},
+			true,
+		},
 		{"only where it is looked for", `{"result":{"taskId":"a"}}`, `{"result":{"taskId":"a"}}`, [][]string{flat, created, related}, true},
 		{"not known", `{"taskId":"unknown"}`, `{"taskId":"unknown"}`, [][]string{flat}, false},
 		{"not a string", `{"taskId":7}`, `{"taskId":7}`, [][]string{flat}, false},
