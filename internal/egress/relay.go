@@ -241,7 +241,7 @@ func (f *flow) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Erro
 	answers, err := f.ask(ctx, []mcp.Question{q})
 	if !f.same && (errors.Is(err, mcp.ErrExpired) || mcp.AsError(err) != nil) {
 		f.cancel(f.unanswered(err)) // nobody waits for the call any more, or it may ask no more
-		return nil, nil //nolint:nilerr // the call ends with the error, and the server is told that it was cancelled
+		return nil, nil             //nolint:nilerr // the call ends with the error, and the server is told that it was cancelled
 	}
 	return f.server.answer(m, answers, err)
 }

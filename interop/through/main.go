@@ -33,24 +33,23 @@ func main() {
 }
 
 // through runs the client until it ends, and the gateway as long.
-func through(gateway, client, url string) error {
+func through(gateway, client, url string) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:forbidigo // this is main's
+	defer cancel()
 	dir, err := os.MkdirTemp("", "through-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	address, err := freeAddress()
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	address, err := freeAddress(ctx)
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(dir, "mcp.yaml")
 	text := fmt.Sprintf("listen: %s\nbuiltin: false\nanonymous: true\nservers:\n  suite:\n    url: %q\n    prefix: \"\"\n", address, url)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "mcp.yaml"), []byte(text), 0o600); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	serve := exec.CommandContext(ctx, gateway, "serve", "--config", file)
+	serve := exec.CommandContext(ctx, gateway, "serve") //nolint:gosec // what the suite's caller names
 	serve.Dir, serve.Stderr = dir, os.Stderr
 	serve.Cancel = func() error { return serve.Process.Signal(syscall.SIGTERM) }
 	serve.WaitDelay = 10 * time.Second
@@ -64,18 +63,17 @@ func through(gateway, client, url string) error {
 	if err := ready(ctx, "http://"+address+"/readyz"); err != nil {
 		return err
 	}
-	run := exec.CommandContext(ctx, client, "http://"+address+"/mcp")
+	run := exec.CommandContext(ctx, client, "http://"+address+"/mcp") //nolint:gosec // as above
 	run.Stdout, run.Stderr = os.Stdout, os.Stderr
 	return run.Run()
 }
 
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return l.Addr().String(), l.Close()
 }
 
 // ready waits until the gateway has tried the server.
@@ -87,8 +85,8 @@ func ready(ctx context.Context, url string) error {
 		if err != nil {
 			return err
 		}
-		if resp, err := http.DefaultClient.Do(req); err == nil {
-			resp.Body.Close()
+		if resp, err := new(http.Client).Do(req); err == nil {
+			_ = resp.Body.Close() // read for its status only
 			if resp.StatusCode == http.StatusOK {
 				return nil
 			}
