@@ -64,13 +64,19 @@ func (g *Gateway) openTasks(next mcp.Handler) mcp.Handler {
 			}
 			call.Request = unrelated.Request
 		}
-		if method, _ := mcp.MethodByName(call.Method); method.NameMember == "taskId" {
+		if addressesTask(call) {
 			if err := g.openTask(ctx, call); err != nil {
 				return err
 			}
 		}
 		return next.Handle(ctx, call, reply)
 	})
+}
+
+// addressesTask reports whether a call names a task, by the id that the client was given.
+func addressesTask(call *mcp.Call) bool {
+	method, _ := mcp.MethodByName(call.Method)
+	return method.NameMember == "taskId"
 }
 
 func (g *Gateway) openTask(ctx context.Context, call *mcp.Call) error {

@@ -485,3 +485,41 @@ func TestTaskKeepsSession(t *testing.T) {
 		t.Errorf("tasks/get: %s", got)
 	}
 }
+
+// TestTaskNotOnRecord has requests about a task refused in every way that a door knows: no record holds its id, which opens something.
+func TestTaskNotOnRecord(t *testing.T) {
+	t.Parallel()
+	for _, modern := range []bool{true, false} {
+		t.Run(eraName(modern), func(t *testing.T) {
+			t.Parallel()
+			p := startTaskPeer(t, modern)
+			g := open(t, p.server("up"))
+			var c *client
+			var more string
+			if modern {
+				c = g.modernClient(takesTasks)
+			} else {
+				c, more = g.legacy(t, `{"elicitation":{}}`), asTask
+			}
+			id, _ := c.jobOf(t, more)
+			c.about(t, "tasks/get", id)
+			if modern {
+				in, _ := c.start(t, "tasks/get", fmt.Sprintf(`{"taskId":%q}`, id), map[string]string{"Mcp-Name": "another"})
+				if code, _ := fault(in.last(t)); code != -32020 {
+					t.Errorf("another name in the header: %d", code)
+				}
+			} else {
+				in, n := c.start(t, "tasks/result", fmt.Sprintf(`{"taskId":%q}`, id), nil)
+				in.must(t, "log of task-1")
+				if raw := c.post(t, c.request(n, "tasks/get", fmt.Sprintf(`{"taskId":%q}`, id)), nil).last(t); !strings.Contains(raw, "error") {
+					t.Errorf("an id that is in use: %s", raw)
+				}
+				c.post(t, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}`, n), nil).end()
+			}
+			c.about(t, "tasks/get", id[:len(id)-4]+"AAAA")
+			if records := strings.Join(g.records(t), "\n"); strings.Contains(records, id) || strings.Contains(records, id[:len(id)-4]) {
+				t.Errorf("the id of the task is on record:\n%s", records)
+			}
+		})
+	}
+}

@@ -63,6 +63,9 @@ func (x *exchange) checkModern(header string) (int, *mcp.Error) {
 	}
 	if method, _ := mcp.MethodByName(x.call.Method); method.NameMember != "" {
 		if err := compareHeader(x.r.Header, headerName, x.call.Name, optional); err != nil {
+			if method.NameMember == "taskId" { // which opens something, and must not get on record
+				err.Message = "the header " + headerName + " does not say the task's id as the body does"
+			}
 			return http.StatusBadRequest, err
 		}
 	}
