@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -198,4 +199,41 @@ func TestEventsOfGate(t *testing.T) {
 	}
 	leave()
 	eventually(t, "the session is over", func() bool { return post(endpoint, "application/json", ping) == http.StatusNotFound })
+}
+
+// TestRetryNotBegun brings answers to a parked call on a line under an id that is in use: the token is used up, so the call ends.
+func TestRetryNotBegun(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t, false)
+	g := open(t, p.server("up"))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, g.url, &websocket.DialOptions{HTTPClient: g.web}) //nolint:bodyclose // nothing to close (websocket.Dial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	say := func(id int, params string) {
+		meta := `,"_meta":{"` + metaPrefix + `protocolVersion":"` + modernRevision + `","` + metaPrefix + `clientCapabilities":` + everything + `}}`
+		message := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":%s}`, id, strings.TrimSuffix(params, "}")+meta)
+		if err := conn.Write(ctx, websocket.MessageText, []byte(message)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hear := func() string {
+		_, data, err := conn.Read(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	say(1, `{"name":"forever","arguments":{}}`)
+	eventually(t, "a call is under way", func() bool { return p.count("tools/call") == 1 })
+	say(2, `{"name":"elicit","arguments":{}}`)
+	q := pendingOf(t, hear())
+	say(1, q.retry("elicit", `{"action":"accept"}`))
+	if code, says := fault(hear()); code != -32600 {
+		t.Errorf("an id that is in use: %d %s", code, says)
+	}
+	eventually(t, "the server hears that the parked call is over", func() bool { return p.count("notifications/cancelled") == 1 })
 }

@@ -244,6 +244,7 @@ func (p *pipe) start(call *mcp.Call, b *batch) {
 	}
 	ctx, done, err := p.calls.Begin(call.Request.Bytes(call.Request.ID))
 	if err != nil {
+		lapse(call)
 		p.refuse(call.Request, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "%v", err), b)
 		return
 	}
@@ -263,8 +264,17 @@ func (p *pipe) start(call *mcp.Call, b *batch) {
 	}
 	if refused := p.requests.add(answer); refused != nil {
 		done()
+		lapse(call)
 		p.refuse(call.Request, refused, b)
 		b.end()
+	}
+}
+
+// lapse ends the parked call with which a request was to go on that is not begun: its
+// token is used up.
+func lapse(call *mcp.Call) {
+	if call.Resume != nil && call.Resume.Lapse != nil {
+		call.Resume.Lapse()
 	}
 }
 
