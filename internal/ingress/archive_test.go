@@ -113,7 +113,7 @@ func TestResumeElsewhere(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	call := request(ctx, t, one.URL, //nolint:bodyclose // closed with the test
-		`{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"slow"}}`, "Mcp-Session-Id", token)
+		`{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"slow","_meta":{"progressToken":5}}}`, "Mcp-Session-Id", token)
 	var id string
 	for lines := bufio.NewScanner(call.Body); id == "" && lines.Scan(); {
 		id, _ = strings.CutPrefix(lines.Text(), "id: ")

@@ -140,7 +140,9 @@ func (r *legacyReply) Notify(_ context.Context, notice *wire.Message) error {
 	if r.done {
 		return dialogue.ErrGone
 	}
-	r.say(translate.AppendNotice(nil, notice, r.call))
+	if translate.Tells(notice, r.call) {
+		r.say(translate.AppendNotice(nil, notice, r.call))
+	}
 	return nil
 }
 

@@ -32,6 +32,9 @@ func (r *modernReply) Notify(_ context.Context, notice *wire.Message) error {
 	if r.done {
 		return dialogue.ErrGone
 	}
+	if !translate.Tells(notice, &r.x.call) {
+		return nil
+	}
 	r.open()
 	return r.events.Event("", translate.AppendNotice(nil, notice, &r.x.call))
 }

@@ -26,7 +26,9 @@ func (r *reply) Notify(_ context.Context, notice *wire.Message) error {
 	if r.done.Load() {
 		return dialogue.ErrGone
 	}
-	r.pipe.write(func(dst []byte) []byte { return translate.AppendNotice(dst, notice, r.call) })
+	if translate.Tells(notice, r.call) {
+		r.pipe.write(func(dst []byte) []byte { return translate.AppendNotice(dst, notice, r.call) })
+	}
 	return nil
 }
 

@@ -111,14 +111,26 @@ func isOneOf(key []byte, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return wire.KeyEqual(key, name) })
 }
 
-// AppendNotice appends a notification that belongs to a call, with the client's
-// progress token or the id of its subscription in place.
+// Tells reports whether a client can be told of a notification that belongs to a call. Of
+// progress it can if the server says whose it is, and the request asks for it: one that
+// goes on with a call need not ask for what the one that began it did.
+func Tells(n *wire.Message, call *mcp.Call) bool {
+	return !isProgress(n, call) || n.Member("progressToken").Ok() && call.Meta("progressToken") != nil
+}
+
+// isProgress reports whether a notification tells how far the call itself is. Progress of
+// a task has the token of the call that began it, which the hall has put in.
+func isProgress(n *wire.Message, call *mcp.Call) bool {
+	return string(n.MethodName()) == mcp.NoticeProgress && call.Method != mcp.MethodTaskResult && call.Method != mcp.MethodListen
+}
+
+// AppendNotice appends a notification that belongs to a call and of which the client can
+// be told, with its progress token or the id of its subscription in place.
 func AppendNotice(dst []byte, n *wire.Message, call *mcp.Call) []byte {
 	switch {
-	case string(n.MethodName()) == mcp.NoticeProgress && (call.Method == mcp.MethodTaskResult || call.Method == mcp.MethodListen):
-		// It is of a task: the hall has put in the token of the call that began it.
-	case string(n.MethodName()) == mcp.NoticeProgress:
+	case isProgress(n, call):
 		return wire.AppendPatched(dst, n.Raw, wire.Patch{Span: n.Member("progressToken"), With: call.Meta("progressToken")})
+	case string(n.MethodName()) == mcp.NoticeProgress: // of a task
 	case call.Method == mcp.MethodListen && call.Revision.Stateless:
 		return wire.AppendPatched(dst, n.Raw, tag(n, call.Request.Bytes(call.Request.ID)))
 	case !call.Revision.Stateless && n.Meta(mcp.MetaSubscription).Ok():
