@@ -200,16 +200,38 @@ func Resume(p *Parking, call *mcp.Call) *mcp.Error {
 	if method, _ := mcp.MethodByName(call.Method); !ok || !method.Questions || !p.Sealer.IsOurs(token) {
 		return nil
 	}
+	responses := call.Member("inputResponses")
+	if !areAnswers(responses) {
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Malformed, "params.inputResponses must be an object of objects")
+	}
 	c, err := p.Take(token, call.Caller.ID, callDigest(call))
 	switch {
 	case err == nil:
-		call.Resume = c.resume(c.read(call.Member("inputResponses")))
+		call.Resume = c.resume(c.read(responses))
 		return nil
 	case errors.Is(err, session.ErrLost):
 		call.Resume = &mcp.Resume{Continue: lost(call)}
 		return nil
 	}
 	return mcp.Errorf(mcp.CodeInvalidParams, stateFault(err), "params.requestState is refused: %v", err)
+}
+
+// areAnswers reports whether a retry's inputResponses, nil if there are none, can be
+// answers: every result that a client gives is an object. What else it has, members
+// nobody asked for among it, the server judges.
+func areAnswers(responses []byte) bool {
+	if responses == nil {
+		return true
+	}
+	if responses[0] != '{' {
+		return false
+	}
+	for _, response := range wire.Members(responses) {
+		if response[0] != '{' {
+			return false
+		}
+	}
+	return true
 }
 
 // resume returns what goes on with those answers, or ends if the retry is refused on

@@ -141,6 +141,9 @@ func (f *flow) run() error {
 	defer func() { at.back(answered) }()
 	f.place = at
 	f.same = at.session.Revision().Stateless == f.call.Revision.Stateless
+	if state := f.call.Member("requestState"); !f.same && f.call.Revision.Stateless && state != nil && string(state) != "null" {
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Forged, "params.requestState is refused: server %q gives none", f.server.config.Name)
+	}
 	at.link.setLevel(f.ctx, at.session, f.call.LogLevel, !at.link.shared)
 	if !at.link.shared {
 		defer at.link.serving.serve(f)()
@@ -174,8 +177,13 @@ func (f *flow) once(session *transport.Session) (again, answered bool, err error
 	if f.dest.Task {
 		f.place.link.keep()
 	}
-	if !f.same && revision.InputRequired && isQuestion(result) {
-		return true, true, f.consult(result)
+	if !f.same {
+		if fault := translate.Fault(result, revision); fault != "" {
+			return false, true, mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the answer of server %q %s", f.server.config.Name, fault)
+		}
+		if revision.InputRequired && isQuestion(result) {
+			return true, true, f.consult(result)
+		}
 	}
 	f.visited()
 	return false, true, f.reply.Done(f.ctx, &mcp.Result{Value: result, Message: &a.Message, Revision: revision, Shared: f.place.link.shared})

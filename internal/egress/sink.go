@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -82,21 +83,20 @@ func (o ownSink) Notice(m *wire.Message) {
 	}
 }
 
-// Question puts the question to the client through the stream on which it listens; to one without a session in the call that it
-// has made.
+// Question puts the question to the client through the stream on which it listens. One that does not listen is asked in the
+// only call that it has made: on a pipe nothing tells that a question belongs to that.
 func (o ownSink) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Error) {
 	s := o.link.server
-	clients := s.pool.opts.Clients
-	if o.session == "" {
-		if result, err, ok := o.link.serving.ask(ctx, m); ok {
-			return result, err
+	if clients := s.pool.opts.Clients; clients != nil && o.session != "" {
+		answers, err := clients.Ask(ctx, s.config.Name, o.session, []mcp.Question{question(m)})
+		if !errors.Is(err, mcp.ErrUnsupported) {
+			return s.answer(m, answers, err)
 		}
 	}
-	if clients == nil || o.session == "" {
-		return s.refuse(m)
+	if result, err, ok := o.link.serving.ask(ctx, m); ok {
+		return result, err
 	}
-	answers, err := clients.Ask(ctx, s.config.Name, o.session, []mcp.Question{question(m)})
-	return s.answer(m, answers, err)
+	return s.refuse(m)
 }
 
 // task tells how a task is now, or how far; progress of anything else belongs to a call that is over.
