@@ -16,6 +16,7 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 		Drain: func() {
 			g.drain()
 			g.lines.Drain()
+			g.sessions.Drain()
 		},
 		Late: mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "the gateway is closing, and the call took too long to wait for it"),
 	}

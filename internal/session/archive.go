@@ -82,7 +82,7 @@ type Archive interface {
 type Replay struct {
 	archive Archive
 	id      StreamID
-	// stop is closed when the store of sessions is.
+	// stop is closed when the store of sessions is drained.
 	stop <-chan struct{}
 	// seen is the number of the last event that was returned.
 	seen int
@@ -115,7 +115,7 @@ func (s *Store) Replay(ctx context.Context, token string, caller *mcp.Caller, la
 }
 
 // Next returns the events that come next, or none when there are none for that
-// long. The error is io.EOF when nothing follows or the store of sessions is closed,
+// long. The error is io.EOF when nothing follows or the store of sessions is drained,
 // that of ctx, or the archive's.
 func (r *Replay) Next(ctx context.Context, patience time.Duration) ([]Event, error) {
 	tick := time.NewTicker(polling)

@@ -178,6 +178,33 @@ func mustReplay(t *testing.T, store *session.Store, s *session.Session, last str
 	return r
 }
 
+// TestReplayDrained reads a stream that goes on at another instance while this one closes: that is not waited for.
+func TestReplayDrained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := openArchived(t)
+		s := create(t, a.one)
+		left(t, s)
+		time.Sleep(time.Second)
+		r, err := a.two.Replay(t.Context(), s.Token, alice, "1-0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wait sync.WaitGroup
+		wait.Go(func() {
+			time.Sleep(5 * time.Second)
+			a.two.Drain()
+		})
+		began := time.Now()
+		if got, err := rest(t, r); len(got) != 1 || !errors.Is(err, io.EOF) || time.Since(began) > 6*time.Second {
+			t.Errorf("after %v: %v, %v", time.Since(began), got, err)
+		}
+		wait.Wait()
+		if _, err := a.two.Get(create(t, a.two).Token, alice); err != nil {
+			t.Errorf("a session of an instance that closes: %v", err)
+		}
+	})
+}
+
 // TestReplayIsRefused asks for what is not the client's, or not there.
 func TestReplayIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -57,7 +57,7 @@ type Store struct {
 	shelf   shelf
 	// spool writes to the archive; nil without one.
 	spool *spool
-	// halt closes stop, which ends the sweeping.
+	// halt closes stop, which ends the sweeping and what is read from the archive.
 	halt  func()
 	stop  chan struct{}
 	swept sync.WaitGroup
@@ -174,6 +174,10 @@ func (s *Store) Len() int {
 	defer s.mu.Unlock()
 	return len(s.sessions)
 }
+
+// Drain ends the reading of streams from the archive, which may go on for as long as
+// another instance does. Sessions go on until Close, but none ends for idleness.
+func (s *Store) Drain() { s.halt() }
 
 // Close ends every session. No session can be opened afterwards. Closing again does nothing.
 func (s *Store) Close() {
