@@ -120,9 +120,10 @@ func ErrUndeclared() *mcp.Error {
 }
 
 // Unknown returns the error for an id that names no task of the caller, whatever the
-// reason: the record tells it, the client is not told.
+// reason: the record tells it, the client is not told. Of a token, which must not get on
+// record, only the beginning is shown.
 func Unknown(reason mcp.Reason, id string) *mcp.Error {
-	const shown = 80
+	const shown = 40
 	if len(id) > shown {
 		id = strings.ToValidUTF8(id[:shown], "") + "…"
 	}
