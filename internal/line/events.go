@@ -63,7 +63,7 @@ func DialEvents(ctx context.Context, o Options) (*Events, error) {
 func (e *Events) open(ctx context.Context, o Options) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.URL.String(), http.NoBody)
 	if err != nil {
-		return err
+		return addressless(err)
 	}
 	req.Header = maps.Clone(e.header)
 	req.Header.Set("Accept", mediaEvents)
@@ -71,7 +71,7 @@ func (e *Events) open(ctx context.Context, o Options) error {
 	resp, err := e.client.Do(req)
 	switch {
 	case err != nil:
-		return err
+		return addressless(err)
 	case resp.StatusCode != http.StatusOK:
 		return refusal(resp)
 	}
@@ -109,7 +109,7 @@ func resolve(origin *url.URL, told string) (string, error) {
 	to, err := origin.Parse(told)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("%w: %w", ErrBadEndpoint, err)
+		return "", fmt.Errorf("%w: %w", ErrBadEndpoint, addressless(err))
 	case !isSameOrigin(to, origin):
 		return "", fmt.Errorf("%w: %s://%s is another origin", ErrBadEndpoint, to.Scheme, to.Host)
 	case to.User != nil && (origin.User == nil || *to.User != *origin.User):
@@ -164,7 +164,7 @@ func (e *Events) Next() ([]byte, error) {
 func (e *Events) Post(ctx context.Context, message []byte, further http.Header) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.endpoint, bytes.NewReader(message))
 	if err != nil {
-		return err
+		return addressless(err)
 	}
 	req.Header = maps.Clone(e.header)
 	for name, values := range further {
@@ -174,7 +174,7 @@ func (e *Events) Post(ctx context.Context, message []byte, further http.Header) 
 	}
 	resp, err := e.client.Do(req)
 	if err != nil {
-		return err
+		return addressless(err)
 	}
 	if resp.StatusCode/100 != 2 {
 		return refusal(resp)

@@ -7,6 +7,7 @@
 package line
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -80,6 +81,15 @@ func refusal(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, most))
 	_ = resp.Body.Close()
 	return &StatusError{Response: resp, Body: body}
+}
+
+// addressless returns the error of a request without the address that it was made to, which may hold a key or name a session: who
+// calls the server is told of errors.
+func addressless(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // Media returns the media type of an answer, without its parameters.

@@ -46,7 +46,7 @@ func DialSocket(ctx context.Context, o Options) (*Socket, error) {
 	case err != nil && resp != nil && resp.StatusCode != http.StatusSwitchingProtocols:
 		return nil, refusal(resp)
 	case err != nil:
-		return nil, err
+		return nil, addressless(err)
 	}
 	ws.SetReadLimit(-1) // Next has its own, which the line survives
 	s := &Socket{ws: ws, tap: t, max: o.MaxMessage, ctx: context.WithoutCancel(ctx)}

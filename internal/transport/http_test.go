@@ -307,3 +307,18 @@ func TestModernHTTP(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorKeepsAddress wants no key that stands in the URL in an error that clients are told.
+func TestErrorKeepsAddress(t *testing.T) {
+	f := &fake{t: t}
+	f.tool = func(w http.ResponseWriter, _ *http.Request, _ string) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<html>")
+	}
+	web := httptest.NewServer(f)
+	t.Cleanup(web.Close) // after the session
+	s := open(t, Target{URL: web.URL + "/mcp?key=s3cr3t", MaxMessage: 1 << 20}, Hello{})
+	if _, err := s.Call(t.Context(), toolCall("x"), nil); err == nil || strings.Contains(err.Error(), "s3cr3t") || !strings.Contains(err.Error(), web.URL+"/mcp") {
+		t.Errorf("error = %v", err)
+	}
+}
