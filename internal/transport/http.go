@@ -200,15 +200,10 @@ func (h *httpConn) exchange(ctx context.Context, c *exchange, body *wire.Buffer)
 	}
 	if kind != mediaJSON {
 		return nil, nil, upstream("server %q answered with content type %q instead of JSON or an event stream; is %s its MCP endpoint?",
-			h.s.target.Name, kind, place(h.url))
+			h.s.target.Name, kind, h.url.Scheme+"://"+h.url.Host+h.url.EscapedPath()) // its query may hold a key
 	}
 	a, err := h.readJSON(c, resp)
 	return a, nil, err
-}
-
-// place returns where a URL leads without what may be secret in it, as clients may be told.
-func place(u *url.URL) string {
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
 // readJSON reads the answer from the body of a response.
