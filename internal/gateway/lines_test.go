@@ -237,3 +237,31 @@ func TestRetryNotBegun(t *testing.T) {
 	}
 	eventually(t, "the server hears that the parked call is over", func() bool { return p.count("notifications/cancelled") == 1 })
 }
+
+// TestWhoTakesAnything has a GET that takes anything answered at once at the endpoint, where a client of HTTP+SSE would get its stream.
+func TestWhoTakesAnything(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	for _, c := range []struct {
+		path, accept string
+		status       int
+	}{
+		{"/mcp", "*/*", http.StatusMethodNotAllowed},
+		{"/mcp", "text/html, */*;q=0.8", http.StatusMethodNotAllowed},
+		{"/mcp", "Text/Event-Stream", http.StatusOK},
+		{"/sse", "*/*", http.StatusOK},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, g.origin()+c.path, nil)
+		req.Header.Set("Accept", c.accept)
+		resp, err := g.web.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != c.status {
+			t.Errorf("%s, %s: %d, want %d", c.path, c.accept, resp.StatusCode, c.status)
+		}
+		cancel()
+		resp.Body.Close()
+	}
+}

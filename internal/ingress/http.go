@@ -102,7 +102,7 @@ func (d *HTTP) route(x *exchange) {
 		x.hand(d.Lines.Socket(x.w, r, x.call.Caller))
 	case r.Method == http.MethodGet && inSession:
 		d.stream(x)
-	case r.Method == http.MethodGet && legacy && d.Lines != nil && accepts(r.Header["Accept"], "text/event-stream"):
+	case r.Method == http.MethodGet && legacy && d.Lines != nil && asksForEvents(r):
 		x.hand(d.Lines.Events(x.w, r, x.call.Caller, messagePath(r.URL.Path)))
 	case r.Method == http.MethodDelete && inSession:
 		d.endSession(x)

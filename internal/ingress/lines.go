@@ -40,6 +40,14 @@ func messagePath(path string) string {
 // isUpgrade reports whether a request asks for a WebSocket (RFC 6455, section 4.1).
 func isUpgrade(h http.Header) bool { return strings.EqualFold(h.Get("Upgrade"), "websocket") }
 
+// asksForEvents reports whether a GET is that of a client of HTTP+SSE. What takes anything,
+// such as a browser or a probe, is none where other things are answered too.
+func asksForEvents(r *http.Request) bool {
+	const media = "text/event-stream"
+	accept := r.Header["Accept"]
+	return accepts(accept, media) && (r.URL.Path == PathEvents || strings.Contains(strings.ToLower(strings.Join(accept, ",")), media))
+}
+
 // isLineMessage reports whether a POST belongs to a client of HTTP+SSE.
 func (d *HTTP) isLineMessage(r *http.Request) bool {
 	return d.Lines != nil && (r.URL.Path == PathMessages || (r.URL.RawQuery != "" && r.URL.Query().Has(lineSession)))
