@@ -31,6 +31,8 @@ type Clients interface {
 	Tell(server, session string, m *wire.Message)
 	// Ask puts a server's questions to one client session, as mcp.Reply's Ask does.
 	Ask(ctx context.Context, server, session string, questions []mcp.Question) ([]mcp.Answer, error)
+	// Listens reports whether Ask would find a stream now, and need not wait for one.
+	Listens(session string) bool
 }
 
 // Events is told what happens at the servers. Its methods must not block for long and must not call the Pool.

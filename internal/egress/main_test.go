@@ -201,6 +201,8 @@ func (e *events) Ask(_ context.Context, _, session string, q []mcp.Question) ([]
 	return []mcp.Answer{{Result: []byte(`{"roots":[]}`)}}, nil
 }
 
+func (e *events) Listens(string) bool { return true }
+
 // waitFor waits until what has happened n times.
 func (e *events) waitFor(t *testing.T, what string, n int) {
 	t.Helper()

@@ -2,7 +2,6 @@ package egress
 
 import (
 	"context"
-	"errors"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -84,19 +83,21 @@ func (o ownSink) Notice(m *wire.Message) {
 }
 
 // Question puts the question to the client through the stream on which it listens. One that does not listen is asked in the
-// only call that it has made: on a pipe nothing tells that a question belongs to that.
+// only call that it has made: on a pipe nothing tells that a question belongs to that. What is asked for a task never does.
 func (o ownSink) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Error) {
 	s := o.link.server
-	if clients := s.pool.opts.Clients; clients != nil && o.session != "" {
-		answers, err := clients.Ask(ctx, s.config.Name, o.session, []mcp.Question{question(m)})
-		if !errors.Is(err, mcp.ErrUnsupported) {
-			return s.answer(m, answers, err)
+	clients := s.pool.opts.Clients
+	reachable := clients != nil && o.session != ""
+	if !reachable || !m.Meta(mcp.MetaRelatedTask).Ok() && !clients.Listens(o.session) {
+		if result, err, ok := o.link.serving.ask(ctx, m); ok {
+			return result, err
 		}
 	}
-	if result, err, ok := o.link.serving.ask(ctx, m); ok {
-		return result, err
+	if !reachable {
+		return s.refuse(m)
 	}
-	return s.refuse(m)
+	answers, err := clients.Ask(ctx, s.config.Name, o.session, []mcp.Question{question(m)})
+	return s.answer(m, answers, err)
 }
 
 // task tells how a task is now, or how far; progress of anything else belongs to a call that is over.

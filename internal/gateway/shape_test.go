@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMisshapenAnswers has a modern client answer a legacy server with what is no answer: it is told so, the server hears
@@ -76,10 +77,14 @@ func TestRootsInCall(t *testing.T) {
 		t.Run(carrier, func(t *testing.T) {
 			t.Parallel()
 			s := startStory(t, "legacy", carrier)
+			begun := time.Now()
 			in, _ := s.start(t, "tools/call", `{"name":"roots","arguments":{}}`, nil)
 			s.reply(t, in.must(t, "roots/list"), `{"roots":[]}`)
 			if text := textOf(in.last(t)); !strings.Contains(text, `"result":{"roots":[]}`) {
 				t.Errorf("the server is told %s", text)
+			}
+			if took := time.Since(begun); took > 4*time.Second { // five is how long a question waits for a stream
+				t.Errorf("it took %v", took)
 			}
 		})
 	}

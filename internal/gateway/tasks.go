@@ -209,6 +209,9 @@ func (c clients) Ask(ctx context.Context, server, to string, questions []mcp.Que
 	return c.tasks.Ask(ctx, server, to, questions, c.hub.Ask)
 }
 
+// Listens reports whether one session has a stream on which it can be asked.
+func (c clients) Listens(to string) bool { return c.hub.Listens(to) }
+
 // Task tells the owner of a task how it is now.
 func (e events) Task(server, of string, m *wire.Message) {
 	if owner, told, ok := e.tasks.Status(server, of, m); ok {

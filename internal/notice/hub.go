@@ -338,6 +338,15 @@ func (h *Hub) leave(box *mailbox) {
 	}
 }
 
+// Listens reports whether the client of a legacy session has a stream on which it
+// listens.
+func (h *Hub) Listens(session string) bool {
+	h.mu.Lock()
+	box := h.sessions[session]
+	h.mu.Unlock()
+	return box != nil && box.heard()
+}
+
 // Ask puts a server's questions to the client of a legacy session through the
 // stream on which it listens. If there is none it waits a little for one to open;
 // without one the client cannot be asked, and the error is mcp.ErrUnsupported.

@@ -468,3 +468,27 @@ func TestGroups(t *testing.T) {
 		}
 	})
 }
+
+// TestListens wants a session to be listening while it has a stream.
+func TestListens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		h.Open("s", 0)
+		check := func(when string, want bool) {
+			t.Helper()
+			synctest.Wait()
+			if got := h.Listens("s"); got != want {
+				t.Errorf("%s: %v", when, got)
+			}
+		}
+		check("before", false)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go h.Listen(ctx, "s", nil, &listener{})
+		check("with a stream", true)
+		cancel()
+		check("after it", false)
+		h.Drop("s")
+		check("when it is dropped", false)
+	})
+}

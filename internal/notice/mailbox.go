@@ -261,6 +261,13 @@ func (b *mailbox) putBack(d *delivery) {
 	b.size += len(d.letter.message.Raw)
 }
 
+// heard reports whether somebody listens.
+func (b *mailbox) heard() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.closed && b.turn != nil && b.turn.ctx.Err() == nil
+}
+
 // await returns the turn that is on, with one more question under way, or waits a
 // little for one. The caller must say when the question is over.
 func (b *mailbox) await(ctx context.Context) (*turn, error) {
