@@ -63,8 +63,8 @@ type StreamState struct {
 }
 
 // An Archive keeps the events of streams whose clients have left while the call
-// went on, where other instances, and this one after a restart, find them. What a
-// connected client reads is never written there.
+// went on, where other instances, and this one after a restart, find them. Of a
+// client that never left nothing is written there.
 type Archive interface {
 	// WriteEvents does all that a batch says, in the order of its fields, or nothing,
 	// and touches the streams of its owner that have not ended. An event that is there
