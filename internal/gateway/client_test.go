@@ -20,6 +20,8 @@ type client struct {
 	gate    *gate
 	modern  bool
 	session string
+	// line is what a client of HTTP+SSE has instead of a session (matrix_events_test.go).
+	line *line
 	// older is the revision of a legacy client that does not speak legacyRevision.
 	older string
 	key   string
@@ -51,7 +53,7 @@ func (c *client) initialize(t *testing.T, capabilities string) string {
 		`"clientInfo":{"name":"test","version":"1"}}}`, c.speaks(), capabilities), nil)
 	c.session = in.header.Get("Mcp-Session-Id")
 	answer := in.last(t)
-	if c.session == "" {
+	if c.session == "" && c.line == nil {
 		t.Fatalf("no session: %s", answer)
 	}
 	c.post(t, `{"jsonrpc":"2.0","method":"notifications/initialized"}`, nil).end()
@@ -73,14 +75,21 @@ type incoming struct {
 	body   io.ReadCloser
 	lines  *bufio.Reader
 	ids    []string // of the events so far
+	event  string   // the name of the event that came last, if it has one
 	cancel context.CancelFunc
+	// next is where messages come from, if it is not the body.
+	next func() string
 }
 
 // send makes a request; with a header that replaces those that a well-behaved client sends.
 func (c *client) send(t *testing.T, method, body string, header map[string]string) *incoming {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
-	req, err := http.NewRequestWithContext(ctx, method, c.gate.url, strings.NewReader(body))
+	url := c.gate.url
+	if c.line != nil {
+		url = c.line.endpoint
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,8 +114,15 @@ func (c *client) send(t *testing.T, method, body string, header map[string]strin
 			req.Header.Set(name, value)
 		}
 	}
-	resp, err := c.gate.web.Do(req) //nolint:bodyclose // closed by in.cancel
+	return c.gate.do(t, req, cancel)
+}
+
+// do makes a request, whose context cancel ends.
+func (g *gate) do(t *testing.T, req *http.Request, cancel context.CancelFunc) *incoming {
+	t.Helper()
+	resp, err := g.web.Do(req) //nolint:bodyclose // closed by in.cancel
 	if err != nil {
+		cancel()
 		t.Fatal(err)
 	}
 	in := &incoming{status: resp.StatusCode, header: resp.Header, body: resp.Body, lines: bufio.NewReaderSize(resp.Body, 64<<10)}
@@ -149,6 +165,9 @@ func encoded(s string) string {
 
 func (c *client) post(t *testing.T, body string, header map[string]string) *incoming {
 	t.Helper()
+	if c.line != nil {
+		return c.line.post(t, c, body)
+	}
 	return c.send(t, http.MethodPost, body, header)
 }
 
@@ -210,6 +229,9 @@ func textOf(answer string) string {
 // listen opens the stream for what belongs to no call.
 func (c *client) listen(t *testing.T, header map[string]string) *incoming {
 	t.Helper()
+	if c.line != nil {
+		return c.line.listen()
+	}
 	return c.send(t, http.MethodGet, "", header)
 }
 
@@ -243,11 +265,15 @@ func (in *incoming) events() bool {
 
 // message returns the next message, empty when there is none any more.
 func (in *incoming) message() string {
+	if in.next != nil {
+		return in.next()
+	}
 	if !in.events() {
 		b, _ := io.ReadAll(in.lines)
 		return string(b)
 	}
 	var data []string
+	in.event = ""
 	for {
 		line, err := in.lines.ReadString('\n')
 		if err != nil {
@@ -256,6 +282,8 @@ func (in *incoming) message() string {
 		switch line = strings.TrimSuffix(line, "\n"); {
 		case strings.HasPrefix(line, "data: "):
 			data = append(data, line[len("data: "):])
+		case strings.HasPrefix(line, "event: "):
+			in.event = line[len("event: "):]
 		case strings.HasPrefix(line, "id: "):
 			in.ids = append(in.ids, line[len("id: "):])
 		case line == "" && len(data) > 0:

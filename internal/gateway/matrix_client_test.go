@@ -28,14 +28,31 @@ func (g *gate) enter(t *testing.T, s, of *spec, capabilities string) *actor {
 	t.Helper()
 	a := &actor{client: g.modernClient(capabilities), spec: s, of: of}
 	if !s.modern {
-		a.client = &client{gate: g, older: s.name, capabilities: capabilities}
-		hello := a.initialize(t, capabilities)
-		if !strings.Contains(hello, `"protocolVersion":"`+s.name+`"`) {
-			t.Errorf("initialize: %s", hello)
-		}
-		a.judge(hello, "initialize")
+		a.begin(t)
 	}
 	return a
+}
+
+// begin begins a session of the legacy era, whatever was before.
+func (a *actor) begin(t *testing.T) {
+	t.Helper()
+	a.client = &client{gate: a.gate, older: a.spec.name, capabilities: a.capabilities}
+	if a.spec.events {
+		a.openLine(t, a.overhears)
+	}
+	hello := a.initialize(t, a.capabilities)
+	if !strings.Contains(hello, `"protocolVersion":"`+a.spec.name+`"`) {
+		t.Errorf("initialize: %s", hello)
+	}
+	a.judge(hello, "initialize")
+}
+
+// overhears takes what comes on a line while nobody reads it: a notice of no call may, like over Streamable HTTP.
+func (a *actor) overhears(raw string) {
+	if m := messageOf(raw); m.Method == "" || m.ID != nil || m.Method == "notifications/progress" {
+		a.happens("fault: belongs to nothing: %.300s", raw)
+	}
+	a.judge(raw, "")
 }
 
 func (a *actor) happens(format string, args ...any) {

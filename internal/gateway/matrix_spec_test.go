@@ -14,6 +14,8 @@ type spec struct {
 	modern bool
 	// versioned says that requests over HTTP name the revision in a header.
 	versioned bool
+	// events says that HTTP+SSE is its transport over HTTP.
+	events bool
 	// elicits and visits say that a server may ask for a form to be filled in, and for a URL to be visited.
 	elicits, visits bool
 	// structured says that results have structuredContent.
@@ -30,7 +32,7 @@ const (
 
 // specs are the revisions, oldest first.
 var specs = []*spec{
-	{name: "2024-11-05", declares: `{` + canSample + `}`, offers: `{` + serves + `}`},
+	{name: "2024-11-05", events: true, declares: `{` + canSample + `}`, offers: `{` + serves + `}`},
 	{name: "2025-03-26", declares: `{` + canSample + `}`, offers: servesMore},
 	{
 		name: "2025-06-18", versioned: true, elicits: true, structured: true,

@@ -40,6 +40,7 @@ const (
 	noStructure   = "`structuredContent` is new in 2025-06-18. The text beside it arrives."
 	objectsOnly   = "`structuredContent` that is not an object is new in 2026-07-28. It is left out for earlier clients; the text beside it arrives."
 	holdsNothing  = "The server is of the modern era: it has ended the call with its question and holds nothing meanwhile."
+	oneStream     = "HTTP+SSE has one stream, which is the session: when it is lost, both have ended (2024-11-05, basic/lifecycle, Shutdown). The call is cancelled at the server; the client begins anew."
 	leavingEnds   = "Of the modern era, where leaving is the cancellation: the server is told so."
 )
 
@@ -188,6 +189,13 @@ var tales = []tale{
 		column: "lost line", name: "a client loses its connection in mid-call, and gets the answer on another one", tell: tellOutlived,
 		client: []string{"asked sampling/createMessage 7", "left", "answer done"},
 		server: []string{"tools/call sample", `answered {"role":"assistant"}`},
+		unless: func(client, _ *spec) string {
+			if !client.events {
+				return ""
+			}
+			return oneStream
+		},
+		instead: seen{client: []string{"left", "no session any more"}, server: []string{"tools/call forever", "cancelled"}},
 		differs: func(client, _ *spec) (string, seen) {
 			if !client.modern {
 				return "", seen{}
@@ -383,7 +391,7 @@ func tellChange(t *testing.T, c *cell) {
 }
 
 // tellOutlived has a client lose its connection in mid-call. In the legacy era the call goes on, and the client reads its stream to
-// the end on another connection.
+// the end on another connection, where the transport has that.
 func tellOutlived(t *testing.T, c *cell) {
 	t.Helper()
 	if c.client.modern {
@@ -391,6 +399,10 @@ func tellOutlived(t *testing.T, c *cell) {
 		c.able.next++
 		body := c.able.request(c.able.next, "tools/call", `{"name":"forever","arguments":{}}`)
 		c.able.abandon(t, body, func() bool { return len(c.saw()) > 0 })
+		return
+	}
+	if c.client.events {
+		tellLost(t, c)
 		return
 	}
 	in, _ := c.able.start(t, "tools/call", `{"name":"sample","arguments":{}}`, nil)
@@ -405,4 +417,25 @@ func tellOutlived(t *testing.T, c *cell) {
 	c.able.judge(raw, "tools/call")
 	c.able.answered(raw)
 	again.end()
+}
+
+// tellLost has a client of HTTP+SSE lose its stream in mid-call. That is the end of its session (2024-11-05, basic/lifecycle,
+// "Shutdown"): nothing is taken in it any more, and the client begins another one.
+func tellLost(t *testing.T, c *cell) {
+	t.Helper()
+	in, _ := c.able.start(t, "tools/call", `{"name":"forever","arguments":{}}`, nil)
+	eventually(t, "the call reaches the server", func() bool { return len(c.saw()) > 0 })
+	c.able.line.lose()
+	c.able.happens("left")
+	if rest := in.message(); rest != "" {
+		t.Errorf("a call that lasts for ever is answered: %s", rest)
+	}
+	ping := c.able.request(c.able.next+1, "ping", "{}")
+	eventually(t, "the session is over", func() bool {
+		in := c.able.send(t, http.MethodPost, ping, nil)
+		defer in.end()
+		return in.status == http.StatusNotFound
+	})
+	c.able.happens("no session any more")
+	c.able.begin(t)
 }

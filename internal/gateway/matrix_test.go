@@ -117,6 +117,25 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
+// TestMatrixElsewhere tells every tale to clients of the legacy era that come over the transport that their revision does not have:
+// HTTP+SSE goes on to be spoken after 2024-11-05, and Streamable HTTP is understood before.
+func TestMatrixElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, s := range specs {
+		if s.modern {
+			continue
+		}
+		client := *s
+		client.events = !s.events
+		for _, server := range []*spec{specOf(legacyRevision), specOf(modernRevision)} {
+			t.Run(client.name+" to "+server.name, func(t *testing.T) {
+				t.Parallel()
+				tellAll(t, &client, server, "http")
+			})
+		}
+	}
+}
+
 // tellAll tells every tale in one cell.
 func tellAll(t *testing.T, client, server *spec, carrier string) {
 	t.Helper()
@@ -132,6 +151,9 @@ func tellAll(t *testing.T, client, server *spec, carrier string) {
 	}
 	unansweredEnds()
 	c.gate.stop()
+	if late := slices.Concat(c.able.saw(), c.plain.saw()); len(late) > 0 {
+		t.Errorf("in the end the clients see %q", late)
+	}
 	for _, event := range c.site.happened() {
 		if strings.HasPrefix(event, "fault: ") {
 			t.Errorf("the server objects: %s", event)
@@ -183,11 +205,10 @@ const preface = `# Compatibility
 Clients and servers of every revision of the protocol meet in one gateway. The table says what works between them. It is written by
 the test that proves it (TestMatrix in internal/gateway): in each row a client that speaks exactly one revision and a server that
 speaks exactly one, both of which object to anything that theirs does not have, live through the same stories; both must see the same
-as in every other row. Servers are reached over
-HTTP (2024-11-05: HTTP+SSE) and over a pipe; clients come over Streamable HTTP, which gives those of 2024-11-05 more than their own
-transport does. There are two eras: legacy, the first four revisions, with
-sessions, where a server sends requests of its own; and modern, 2026-07-28, where every request stands alone, and a server asks by
-ending it with a question.
+as in every other row. Clients come over the HTTP transport of their revision: HTTP+SSE in 2024-11-05, Streamable HTTP in all others.
+Servers are reached over that of theirs, and over a pipe. There are two eras: legacy, the first four revisions, with sessions, where a
+server sends requests of its own; and modern, 2026-07-28, where every request stands alone, and a server asks by ending it with a
+question.
 
 **What is carried across:** calls, lists, progress, log messages, cancellation, subscriptions, changes of lists, completion, errors in
 the client's words, and questions (elicitation, sampling, roots, visits of URLs) in all four directions. A client is only asked what it
