@@ -36,7 +36,7 @@ var floors = [][]string{
 	},
 	{"internal/mcp", "internal/config", "internal/line"},
 	{
-		"internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
+		"internal/doortest", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature", "internal/terminal", "internal/session",
 	},
 	{

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/doortest"
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -60,9 +61,9 @@ func instance(t *testing.T, name string, sealer *session.Sealer, a *archive, let
 	server := httptest.NewServer(ingress.NewHTTP(ingress.HTTPOptions{
 		Handler: mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 			if call.Refused != nil || call.Method != mcp.MethodToolsCall {
-				return answer(ctx, call, reply)
+				return doortest.Answer(ctx, call, reply)
 			}
-			if err := notify(ctx, reply, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":5,"progress":1}}`); err != nil {
+			if err := doortest.Notify(ctx, reply, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":5,"progress":1}}`); err != nil {
 				return err
 			}
 			<-letGo

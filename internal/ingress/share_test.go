@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/doortest"
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -20,7 +21,7 @@ func TestSessionsPerCaller(t *testing.T) {
 	sessions := session.NewStore(session.Options{Idle: time.Hour, Max: 100, MaxPerCaller: 2})
 	t.Cleanup(sessions.Close)
 	server := httptest.NewServer(ingress.NewHTTP(ingress.HTTPOptions{
-		Handler: mcp.HandlerFunc(answer), Authenticate: authenticate, Sessions: sessions, ServerInfo: []byte(`{}`),
+		Handler: mcp.HandlerFunc(doortest.Answer), Authenticate: authenticate, Sessions: sessions, ServerInfo: []byte(`{}`),
 		BodyBytes: 4096, Log: slog.New(slog.DiscardHandler),
 	}))
 	t.Cleanup(server.Close)

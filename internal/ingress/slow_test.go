@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/doortest"
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -109,7 +110,7 @@ func slowly(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 			return ctx.Err()
 		}
 	}
-	return answer(ctx, call, reply)
+	return doortest.Answer(ctx, call, reply)
 }
 
 // TestSlowAnswer waits longer for an answer, and on a stream, than a client may take to send a body: what bounds the

@@ -3,8 +3,6 @@ package ingress_test
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,10 +19,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/sumun-mcp/sumun/internal/doortest"
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
-	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // TestWire plays the conversations of testdata: what stands under client is sent
@@ -148,7 +146,7 @@ func newServer(t *testing.T) *httptest.Server {
 	sessions := session.NewStore(session.Options{Idle: time.Hour, Max: 100})
 	t.Cleanup(sessions.Close)
 	door := ingress.NewHTTP(ingress.HTTPOptions{
-		Handler: mcp.HandlerFunc(answer), Authenticate: authenticate, Sessions: sessions,
+		Handler: mcp.HandlerFunc(doortest.Answer), Authenticate: authenticate, Sessions: sessions,
 		ServerInfo: []byte(`{"name":"gate","version":"1"}`), Hosts: []string{"127.0.0.1", "localhost"},
 		Origins: []string{"https://app.example.com"}, BodyBytes: 4096, Log: slog.New(slog.DiscardHandler),
 	})
@@ -166,77 +164,6 @@ func authenticate(r *http.Request) (*mcp.Caller, *mcp.Error) {
 	}
 	return nil, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unauthenticated, "no key")
 }
-
-// answer is the house behind the door: tools whose names say what they do.
-func answer(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	if call.Refused != nil {
-		return call.Refused
-	}
-	switch call.Method {
-	case mcp.MethodInitialize:
-		return reply.Done(ctx, mcp.Own([]byte(`{"protocolVersion":"`+call.Revision.Name+`"}`)))
-	case mcp.MethodToolsCall:
-		return callTool(ctx, call, reply)
-	case mcp.MethodListen:
-		<-ctx.Done()
-		return ctx.Err()
-	case mcp.NoticeInitialized, mcp.NoticeRoots:
-		return nil
-	}
-	return reply.Done(ctx, mcp.Own([]byte(`{}`)))
-}
-
-func callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	legacy, modern := mcp.LatestLegacy(), mcp.Latest()
-	switch call.Name {
-	case "echo":
-		return relay(ctx, reply, legacy, `{"x":1,"result":{"content":[ ],"n":1.10},"jsonrpc":"2.0","id":77}`)
-	case "echo-modern":
-		return relay(ctx, reply, modern, `{"jsonrpc":"2.0","id":77,"result":{"resultType":"complete","content":[],"structuredContent":[1],"_meta":{"a":1,"io.modelcontextprotocol/serverInfo":{"name":"u","version":"2"}}}}`)
-	case "progress":
-		if err := notify(ctx, reply, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":5,"progress":1}}`); err != nil {
-			return err
-		}
-		return relay(ctx, reply, call.Revision, `{"jsonrpc":"2.0","id":77,"result":{"content":[]}}`)
-	case "long":
-		for range 2 {
-			err := notify(ctx, reply, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":5,"message":"`+strings.Repeat("x", 300)+`"}}`)
-			if err != nil {
-				return err
-			}
-		}
-		return relay(ctx, reply, call.Revision, `{"jsonrpc":"2.0","id":77,"result":{"content":[{"type":"text","text":"`+strings.Repeat("y", 200)+`"}]}}`)
-	case "ask":
-		answers, err := reply.Ask(ctx, []mcp.Question{{Key: "a", Method: mcp.MethodElicit, Params: []byte(`{"message":"?"}`)}})
-		if err != nil {
-			return mcp.Errorf(mcp.CodeInternal, mcp.Unsupported, "%v", err)
-		}
-		return reply.Done(ctx, mcp.Own(answers[0].Result))
-	case "missing":
-		return &mcp.Error{Raw: []byte(`{"code":-32002,"message":"gone","data":{"uri":"x"}}`), Code: -32002, Message: "gone", Data: []byte(`{"uri":"x"}`), Revision: legacy}
-	case "broken":
-		return errors.New("a secret of ours")
-	}
-	return mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound, "unknown tool: %s", call.Name)
-}
-
-func relay(ctx context.Context, reply mcp.Reply, r *mcp.Revision, raw string) error {
-	m := new(wire.Message)
-	if err := scanner.Answer([]byte(raw), m); err != nil {
-		return err
-	}
-	return reply.Done(ctx, &mcp.Result{Message: m, Value: m.Bytes(m.Result), Revision: r})
-}
-
-func notify(ctx context.Context, reply mcp.Reply, raw string) error {
-	m := new(wire.Message)
-	if err := scanner.Answer([]byte(raw), m); err != nil {
-		return err
-	}
-	return reply.Notify(ctx, m)
-}
-
-var scanner = wire.NewScanner(mcp.Vocabulary(), 512)
 
 // TestRevisionsAreServed opens a session of each legacy revision.
 func TestRevisionsAreServed(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/doortest"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -117,7 +118,7 @@ func (h *house) handle(ctx context.Context, call *mcp.Call, reply mcp.Reply) err
 	case call.Name == "big":
 		return reply.Done(ctx, mcp.Own([]byte(`{"content":"`+strings.Repeat("x", 1<<20)+`"}`)))
 	}
-	return answer(ctx, call, reply)
+	return doortest.Answer(ctx, call, reply)
 }
 
 // onRecord waits until a refusal that contains text is on record.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sumun-mcp/sumun/internal/doortest"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -95,7 +96,7 @@ func toolCall(id int, name string) string {
 func TestPipe(t *testing.T) {
 	t.Parallel()
 	const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"progressToken":"t"}`
-	p := newPipe(t, answer, 0)
+	p := newPipe(t, doortest.Answer, 0)
 	for _, c := range []struct {
 		name, send string
 		want       []string
@@ -138,7 +139,7 @@ func TestPipe(t *testing.T) {
 func TestPipeHearsWhileFull(t *testing.T) {
 	t.Parallel()
 	const calls = 300
-	p := newPipe(t, answer, 0)
+	p := newPipe(t, doortest.Answer, 0)
 	p.initialize()
 	go func() {
 		for i := range calls {
@@ -180,7 +181,7 @@ func TestPipeIsBounded(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		return answer(ctx, call, reply)
+		return doortest.Answer(ctx, call, reply)
 	}, time.Second)
 	p.initialize()
 	for i := range 256 + 1024 + 1 {
@@ -216,7 +217,7 @@ func TestPipeListensOnce(t *testing.T) {
 		if call.Method == mcp.MethodListen {
 			listening.Add(1)
 		}
-		return answer(ctx, call, reply)
+		return doortest.Answer(ctx, call, reply)
 	}, 0)
 	p.initialize()
 	for range 1000 {

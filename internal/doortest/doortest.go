@@ -1,4 +1,5 @@
-package pipe_test
+// Package doortest is the house behind a door, for the tests of doors: tools whose names say what they do.
+package doortest
 
 import (
 	"context"
@@ -9,8 +10,9 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// answer is the house behind the door: tools whose names say what they do.
-func answer(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+// Answer answers a call: initialize, a call of one of the tools, a stream that says nothing until its client leaves, and everything
+// else with an empty result.
+func Answer(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	if call.Refused != nil {
 		return call.Refused
 	}
@@ -36,13 +38,13 @@ func callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	case "echo-modern":
 		return relay(ctx, reply, modern, `{"jsonrpc":"2.0","id":77,"result":{"resultType":"complete","content":[],"structuredContent":[1],"_meta":{"a":1,"io.modelcontextprotocol/serverInfo":{"name":"u","version":"2"}}}}`)
 	case "progress":
-		if err := notify(ctx, reply, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":5,"progress":1}}`); err != nil {
+		if err := Notify(ctx, reply, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":5,"progress":1}}`); err != nil {
 			return err
 		}
 		return relay(ctx, reply, call.Revision, `{"jsonrpc":"2.0","id":77,"result":{"content":[]}}`)
 	case "long":
 		for range 2 {
-			err := notify(ctx, reply, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":5,"message":"`+strings.Repeat("x", 300)+`"}}`)
+			err := Notify(ctx, reply, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":5,"message":"`+strings.Repeat("x", 300)+`"}}`)
 			if err != nil {
 				return err
 			}
@@ -70,7 +72,8 @@ func relay(ctx context.Context, reply mcp.Reply, r *mcp.Revision, raw string) er
 	return reply.Done(ctx, &mcp.Result{Message: m, Value: m.Bytes(m.Result), Revision: r})
 }
 
-func notify(ctx context.Context, reply mcp.Reply, raw string) error {
+// Notify sends a notification as a server wrote it.
+func Notify(ctx context.Context, reply mcp.Reply, raw string) error {
 	m := new(wire.Message)
 	if err := scanner.Answer([]byte(raw), m); err != nil {
 		return err
