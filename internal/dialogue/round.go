@@ -34,6 +34,9 @@ type round struct {
 // brings the answers. A question that is withdrawn meanwhile stays with the client:
 // its next turn is told how the call has gone on.
 func (c *conversation) Ask(ctx context.Context, questions []mcp.Question) ([]mcp.Answer, error) {
+	if len(questions) == 0 {
+		return nil, nil
+	}
 	r, from, err := c.join(ctx, questions)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"sync"
 	"time"
 
@@ -235,8 +236,9 @@ func (h *httpConn) sessionIn(a *Answer) error {
 	}
 	const unknownSession = "-32001" // what SDKs send; the standard has no code for it
 	object := a.Message.Bytes(a.Message.Error)
-	if string(wire.Get(object, "code")) != unknownSession || !namesSession(object) {
-		return nil
+	message, _ := wire.Unquote(wire.Get(object, "message"))
+	if string(wire.Get(object, "code")) != unknownSession || !deniesSession.MatchString(message) {
+		return nil // a tool may have sessions of its own
 	}
 	a.Release()
 	return h.forgotten()
@@ -246,6 +248,9 @@ func (h *httpConn) sessionIn(a *Answer) error {
 func (h *httpConn) forgotten() error {
 	return h.lost(lost(false, "server %q has forgotten the session", h.s.target.Name))
 }
+
+// deniesSession matches what servers say of a session that they do not know.
+var deniesSession = regexp.MustCompile(`(?i)^\W*((session( id)?|mcp-session-id) (is )?(not found|unknown|invalid|expired|terminated)|(unknown|invalid|no such|no valid|missing) session)`)
 
 func namesSession(text []byte) bool { return bytes.Contains(bytes.ToLower(text), []byte("session")) }
 

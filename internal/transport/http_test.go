@@ -322,3 +322,22 @@ func TestErrorKeepsAddress(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 }
+
+// TestDeniedSession tells errors about the session from those of tools that have sessions of their own.
+func TestDeniedSession(t *testing.T) {
+	for message, want := range map[string]bool{
+		"Session not found": true, "session expired": true, "Invalid session ID": true, "Unknown session; initialize again": true,
+		"Your user session expired, log in again": false, "the session of the browser is not found": false, "": false,
+	} {
+		f := &fake{t: t}
+		f.tool = func(w http.ResponseWriter, _ *http.Request, id string) {
+			asJSON(w, http.StatusOK, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32001,"message":%q}}`, id, message))
+		}
+		a, err := f.open().Call(t.Context(), toolCall("x"), nil)
+		_, lost := errors.AsType[*LostError](err)
+		if lost != want || !lost && (err != nil || a.Err(nil).Message != message) {
+			t.Errorf("%q: lost %v (%v), want %v", message, lost, err, want)
+		}
+		a.Release()
+	}
+}
