@@ -91,14 +91,19 @@ func (f *flow) collect(questions []mcp.Question, answers []mcp.Answer) ([]byte, 
 
 // can reports whether the client has declared that it answers such a question.
 func (f *flow) can(q mcp.Question) bool {
-	ability := wire.Get(f.call.Capabilities, abilities[q.Method])
+	return answerable(translate.Introduction(f.call.Capabilities, f.call.Revision), q)
+}
+
+// answerable reports whether a client of those capabilities, cut to its revision, answers such a question.
+func answerable(capabilities []byte, q mcp.Question) bool {
+	ability := wire.Get(capabilities, abilities[q.Method])
 	switch {
 	case ability == nil:
 		return false
 	case translate.IsVisit(q):
-		return f.call.Revision.ElicitationURL && wire.Get(ability, "url") != nil
+		return wire.Get(ability, "url") != nil
 	case q.Method == mcp.MethodSample && wire.Get(q.Params, "tools") != nil:
-		return f.call.Revision.SamplingTools && wire.Get(ability, "tools") != nil
+		return wire.Get(ability, "tools") != nil
 	}
 	return true
 }

@@ -197,7 +197,7 @@ func (s *server) introduce(call *mcp.Call, era transport.Era) transport.Hello {
 	if len(info) == 0 {
 		info = s.pool.info
 	}
-	return transport.Hello{Info: info, Capabilities: translate.Introduction(call.Capabilities), Require: era}
+	return transport.Hello{Info: info, Capabilities: translate.Introduction(call.Capabilities, call.Revision), Require: era}
 }
 
 // lease returns a session that no other call uses until this one has ended. Sessions of the same kind are used again.

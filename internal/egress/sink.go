@@ -86,6 +86,9 @@ func (o ownSink) Notice(m *wire.Message) {
 // only call that it has made: on a pipe nothing tells that a question belongs to that. What is asked for a task never does.
 func (o ownSink) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Error) {
 	s := o.link.server
+	if !answerable(o.link.hello.Capabilities, question(m)) {
+		return s.refuse(m)
+	}
 	clients := s.pool.opts.Clients
 	reachable := clients != nil && o.session != ""
 	if !reachable || !m.Meta(mcp.MetaRelatedTask).Ok() && !clients.Listens(o.session) {

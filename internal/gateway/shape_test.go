@@ -89,3 +89,28 @@ func TestRootsInCall(t *testing.T) {
 		})
 	}
 }
+
+// TestUndeclared has servers of the legacy era ask a client, which listens, for what it has not declared, or what its revision
+// does not have: it is not asked, and the servers are told only of what it can be.
+func TestUndeclared(t *testing.T) {
+	t.Parallel()
+	for _, carrier := range []string{"http", "pipe"} {
+		t.Run(carrier, func(t *testing.T) {
+			t.Parallel()
+			g, saw := legacyServer(t, carrier)
+			c := &client{gate: g, older: "2025-03-26"}
+			c.initialize(t, `{"elicitation":{"url":{}},"sampling":{"tools":{}}}`)
+			stream := c.listen(t, nil)
+			defer stream.end()
+			for _, tool := range []string{"roots", "elicit"} {
+				text := textOf(c.ask(t, "tools/call", `{"name":"`+tool+`","arguments":{}}`))
+				if !strings.Contains(text, "-32601") && !strings.Contains(text, `{"action":"cancel"}`) {
+					t.Errorf("%s: the server is told %s", tool, text)
+				}
+			}
+			if !saw(`"capabilities":{"sampling":{}}`) {
+				t.Error("the server is told of more than the client has")
+			}
+		})
+	}
+}

@@ -210,15 +210,10 @@ func withoutTasks(extensions []byte) []byte {
 	return without(extensions, func(key, value []byte) ([]byte, bool) { return value, !wire.KeyEqual(key, mcp.TasksExtension) })
 }
 
-// Introduction returns a client's capabilities as a server of the legacy era is told them: without tasks, since a server must
-// not ask a client to run one. Its tasks of a session, and those of the client, would have to be kept apart by who made them.
-// The result shares no memory with the argument.
-func Introduction(capabilities []byte) []byte {
-	if wire.Get(capabilities, "tasks") == nil {
-		return slices.Clone(capabilities)
-	}
-	return without(capabilities, func(key, value []byte) ([]byte, bool) { return value, !wire.KeyEqual(key, "tasks") })
-}
+// Introduction returns a client's capabilities as a server is told them in whose sessions it takes part: cut to what the client's
+// revision has, and without tasks, since a server must not ask a client to run one. Its tasks of a session, and those of the
+// client, would have to be kept apart by who made them. The result shares no memory with the argument.
+func Introduction(capabilities []byte, r *mcp.Revision) []byte { return declared(capabilities, r) }
 
 // traceHeaders go out as they came (W3C Trace Context, Baggage).
 var traceHeaders = []string{"Traceparent", "Tracestate", "Baggage"}
