@@ -107,6 +107,11 @@ func (g *Gateway) filter(ctx context.Context, call *mcp.Call) (*notice.Filter, e
 		Prompts:   isTrue("promptsListChanged"),
 		Resources: isTrue("resourcesListChanged"),
 	}
+	if f.Tools || f.Prompts || f.Resources {
+		// What the client was given before, perhaps before a restart of the gate, is as the
+		// lists are now: what differs from them is news.
+		g.settle(ctx, call)
+	}
 	uris := wire.Get(wanted, "resourceSubscriptions")
 	if len(uris) == 0 || uris[0] != '[' {
 		return f, nil
