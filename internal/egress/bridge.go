@@ -21,6 +21,8 @@ import (
 const (
 	// maxRounds is how often one call may ask.
 	maxRounds = 10
+	// mostQuestions is how many things a server may ask at once.
+	mostQuestions = 64
 	// visitTimeout is how long a call waits for a server to say that a visit of a URL is over. Servers need not say it.
 	visitTimeout = 30 * time.Second
 )
@@ -37,6 +39,10 @@ func (f *flow) consult(result []byte) error {
 	questions := f.questions(wire.Get(result, "inputRequests"))
 	if len(questions) == 0 {
 		return f.pause()
+	}
+	if len(questions) > mostQuestions {
+		return mcp.Errorf(mcp.CodeInternal, mcp.Upstream,
+			"server %q asks %d things at once; at most %d are carried", f.server.config.Name, len(questions), mostQuestions)
 	}
 	for _, q := range questions {
 		if !f.can(q) {

@@ -29,7 +29,16 @@ func (p *Pool) Do(ctx context.Context, d mcp.Destination, call *mcp.Call, reply 
 	if e, ok := errors.AsType[*transport.LostError](err); ok && (!e.Sent || d.Repeatable) && f.ctx.Err() == nil {
 		err = f.run()
 	}
-	return err
+	return f.warned(err)
+}
+
+// warned adds to the error of a tool call that was lost on its way that it may have been done all the same.
+func (f *flow) warned(err error) error {
+	e, ok := errors.AsType[*transport.LostError](err)
+	if !ok || !e.Sent || f.dest.Repeatable || f.call.Method != mcp.MethodToolsCall {
+		return err
+	}
+	return mcp.Errorf(e.Err.Code, e.Err.Reason, "%s; the call may have had effects", e.Err.Message)
 }
 
 // A flow is one call on its way out, and the Sink for what the server says meanwhile.

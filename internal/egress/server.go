@@ -166,7 +166,7 @@ func (s *server) watch() {
 			return
 		}
 		next := wait.NextBackOff()
-		if lived > steady { // it was well until now
+		if lived > steady || lived > brief && forgotten(err) { // it was well until now, or is, and has only lost the session
 			wait.Reset()
 			next, attempts = 0, nil
 		}
@@ -179,6 +179,15 @@ func (s *server) watch() {
 			return
 		}
 	}
+}
+
+// brief is how long a session must have lasted for its loss to be no failure of the server, which can be asked for another one.
+const brief = 250 * time.Millisecond
+
+// forgotten reports whether a server has only forgotten the session: nothing was under way that might have done it.
+func forgotten(err error) bool {
+	e, ok := errors.AsType[*transport.LostError](err)
+	return ok && !e.Sent
 }
 
 // live opens the home and waits until it is lost. It returns how long it was open, 0 if it could not be opened, and why it is not.

@@ -31,7 +31,9 @@ func (e events) State(server string, s egress.Status) {
 func (g *Gateway) serverStates() []metrics.ServerState {
 	var all []metrics.ServerState
 	for _, s := range g.pool.Status() {
-		all = append(all, metrics.ServerState{Name: s.Server, State: string(s.State), Sessions: s.Sessions, Restarts: s.Restarts})
+		all = append(all, metrics.ServerState{
+			Name: s.Server, State: string(s.State), Sessions: s.Sessions, Restarts: s.Restarts, Refused: s.Refused,
+		})
 	}
 	return all
 }

@@ -101,7 +101,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
 		Clients: clients{g}, Events: events{g}, Reaper: g.parts.Reaper, RootCAs: g.parts.RootCAs,
 	})
-	if err := g.metrics.Watch(g.serverStates, g.sessions.Len); err != nil {
+	if err := g.metrics.Watch(g.serverStates, g.sessions.Len, g.parking.Len); err != nil {
 		return err
 	}
 	g.openShelves()

@@ -181,31 +181,38 @@ type ServerState struct {
 	Name, State string
 	Sessions    int
 	Restarts    int
+	// Refused is how many of its questions could be put to nobody.
+	Refused int64
 }
 
-// Watch makes gauges of what the gate holds: states of servers, and open sessions
-// of the legacy era. The functions are called when the instruments are read.
-func (m *Metrics) Watch(servers func() []ServerState, sessions func() int) error {
+// Watch makes gauges of what the gate holds: states of servers, open sessions of the
+// legacy era, and calls that wait for the answers of modern clients. The functions are
+// called when the instruments are read.
+func (m *Metrics) Watch(servers func() []ServerState, sessions, parked func() int) error {
 	up, err1 := m.meter.Int64ObservableGauge("sumun.server.up", metric.WithDescription("1 while the server can be used, else 0."))
 	upstream, err2 := m.meter.Int64ObservableGauge("sumun.server.sessions", metric.WithDescription("Open sessions with the server."))
 	restarts, err3 := m.meter.Int64ObservableCounter("sumun.server.restarts", metric.WithDescription("How often the server was started again."))
 	open, err4 := m.meter.Int64ObservableGauge("sumun.sessions", metric.WithDescription("Open sessions of the legacy era."))
-	for _, err := range []error{err1, err2, err3, err4} {
+	waiting, err5 := m.meter.Int64ObservableGauge("sumun.calls.parked", metric.WithDescription("Calls that wait for answers of modern clients."))
+	refused, err6 := m.meter.Int64ObservableCounter("sumun.server.questions.refused", metric.WithDescription("Questions of the server that could be put to nobody."))
+	for _, err := range []error{err1, err2, err3, err4, err5, err6} {
 		if err != nil {
 			return fmt.Errorf("making the gauges: %w", err)
 		}
 	}
 	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(open, int64(sessions()))
+		o.ObserveInt64(waiting, int64(parked()))
 		for _, s := range servers() {
 			attributes := metric.WithAttributes(attribute.String("sumun.server.name", s.Name), attribute.String("sumun.server.state", s.State))
 			o.ObserveInt64(up, boolToInt(s.State == "ready"), attributes)
 			name := metric.WithAttributes(attribute.String("sumun.server.name", s.Name))
 			o.ObserveInt64(upstream, int64(s.Sessions), name)
 			o.ObserveInt64(restarts, int64(s.Restarts), name)
+			o.ObserveInt64(refused, s.Refused, name)
 		}
 		return nil
-	}, up, upstream, restarts, open)
+	}, up, upstream, restarts, open, waiting, refused)
 	return err
 }
 
