@@ -32,8 +32,8 @@ type options struct {
 func (o *options) parse(args []string, stderr io.Writer) error {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.IntVar(&o.rounds, "rounds", 3, "how often each target is measured in each cell")
-	f.DurationVar(&o.duration, "duration", 1500*time.Millisecond, "how long a target is loaded in a round, after its warm-up")
+	f.IntVar(&o.rounds, "rounds", 7, "how often each target is measured in each cell")
+	f.DurationVar(&o.duration, "duration", 600*time.Millisecond, "how long a target is loaded in a round, after its warm-up")
 	f.StringVar(&o.conns, "conns", "1,16,64", "numbers of connections")
 	f.StringVar(&o.only, "only", "", "measure only cells whose name, such as \"legacy SSE, 16 KB, c=64\", matches this expression")
 	f.StringVar(&o.targets, "targets", "E,B,C,S", "which of the yardsticks E, B, C and the gateway S to measure")
