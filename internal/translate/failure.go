@@ -35,7 +35,7 @@ func toModernCode(e *mcp.Error) *mcp.Error {
 	switch e.Code {
 	case mcp.CodeResourceNotFound:
 		return recode(e, mcp.CodeInvalidParams)
-	case mcp.CodeURLElicitation, mcp.CodeHeaderMismatch, mcp.CodeMissingCapability, mcp.CodeUnsupportedRevision:
+	case mcp.CodeURLElicitation, mcp.CodeHeaderMismatch, mcp.CodeUnsupportedRevision:
 		return recode(e, mcp.CodeInternal) // of a legacy server they do not mean what they mean in the modern era
 	}
 	return e
