@@ -169,7 +169,7 @@ func (r *legacyReply) Done(_ context.Context, result *mcp.Result) error {
 	if r.done {
 		return dialogue.ErrGone
 	}
-	r.done = true
+	r.answering()
 	if x := r.x; !r.array && r.stream == nil {
 		r.over = true
 		x.answer(result)
@@ -187,7 +187,7 @@ func (r *legacyReply) finish(ctx context.Context, err error) {
 	if r.done || err == nil {
 		return
 	}
-	r.done = true
+	r.answering()
 	if !errors.Is(context.Cause(ctx), dialogue.ErrCancelled) {
 		r.give(translate.AppendFailure(nil, r.id(), translate.Failure(r.call, err)))
 		return
@@ -197,6 +197,14 @@ func (r *legacyReply) finish(ctx context.Context, err error) {
 	}
 	if r.end(); r.stream == nil {
 		r.x.w.WriteHeader(http.StatusAccepted)
+	}
+}
+
+// answering says that nothing but the answer is to come.
+func (r *legacyReply) answering() {
+	r.done = true
+	if r.session != nil {
+		r.session.Answering(r.id())
 	}
 }
 

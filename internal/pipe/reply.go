@@ -48,6 +48,7 @@ func (r *reply) Done(_ context.Context, result *mcp.Result) error {
 	if r.done.Swap(true) {
 		return dialogue.ErrGone
 	}
+	r.pipe.calls.Answering(r.id())
 	r.pipe.answer(r.batch, func(dst []byte) []byte {
 		return translate.AppendAnswer(dst, r.id(), r.call, result, r.pipe.ServerInfo)
 	})
@@ -61,6 +62,7 @@ func (r *reply) finish(ctx context.Context, err error) {
 		return
 	}
 	e := translate.Failure(r.call, err)
+	r.pipe.calls.Answering(r.id())
 	r.pipe.answer(r.batch, func(dst []byte) []byte { return translate.AppendFailure(dst, r.id(), e) })
 }
 

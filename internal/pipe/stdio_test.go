@@ -228,3 +228,24 @@ func TestPipeListensOnce(t *testing.T) {
 		t.Errorf("%d listen calls, want 1; %v", listening.Load(), err)
 	}
 }
+
+// TestPipeFreesIDs uses an id again as soon as it is answered, while the call that had it has still to come to its end.
+func TestPipeFreesIDs(t *testing.T) {
+	t.Parallel()
+	end := make(chan struct{})
+	p := newPipe(t, func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		err := doortest.Answer(ctx, call, reply)
+		if call.Method == mcp.MethodToolsCall {
+			<-end
+		}
+		return err
+	}, 0)
+	p.initialize()
+	for range 3 {
+		p.send(toolCall(1, "echo"))
+		if got := p.next(); !strings.Contains(got, `"result"`) {
+			t.Error(got)
+		}
+	}
+	close(end)
+}

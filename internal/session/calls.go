@@ -17,9 +17,12 @@ type Calls struct {
 	end context.CancelFunc
 
 	mu sync.Mutex
-	// cancels holds what cancels a call, by the bytes of the client's id.
-	cancels map[string]context.CancelCauseFunc
+	// inFlight holds the calls that wait for their answer, by the bytes of the client's id.
+	inFlight map[string]*flight
 }
+
+// A flight is one call.
+type flight struct{ cancel context.CancelCauseFunc }
 
 // NewCalls returns a registry whose calls end with ctx at the latest.
 func NewCalls(ctx context.Context) *Calls {
@@ -40,29 +43,40 @@ func (c *Calls) Begin(id []byte) (context.Context, func(), error) {
 	key := string(id)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.cancels[key]; ok {
+	if _, ok := c.inFlight[key]; ok {
 		return nil, nil, ErrDuplicate
 	}
 	ctx, cancel := context.WithCancelCause(c.ctx)
-	if c.cancels == nil {
-		c.cancels = map[string]context.CancelCauseFunc{}
+	f := &flight{cancel: cancel}
+	if c.inFlight == nil {
+		c.inFlight = map[string]*flight{}
 	}
-	c.cancels[key] = cancel
+	c.inFlight[key] = f
 	return ctx, func() {
 		c.mu.Lock()
-		delete(c.cancels, key)
+		if c.inFlight[key] == f { // and not the next call with that id
+			delete(c.inFlight, key)
+		}
 		c.mu.Unlock()
 		cancel(nil)
 	}, nil
 }
 
+// Answering says that the call's answer is about to be sent. From then on its id is
+// free, since the client may use it again before the call has come to its end here.
+func (c *Calls) Answering(id []byte) {
+	c.mu.Lock()
+	delete(c.inFlight, string(id))
+	c.mu.Unlock()
+}
+
 // Cancel cancels the call with that id. It reports whether there was one.
 func (c *Calls) Cancel(id []byte, cause error) bool {
 	c.mu.Lock()
-	cancel := c.cancels[string(id)]
+	f := c.inFlight[string(id)]
 	c.mu.Unlock()
-	if cancel != nil {
-		cancel(cause)
+	if f != nil {
+		f.cancel(cause)
 	}
-	return cancel != nil
+	return f != nil
 }
