@@ -32,18 +32,19 @@ const revisionTable = "internal/mcp/revision.go"
 var floors = [][]string{
 	{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
-		"internal/prompt", "internal/http1", "internal/port",
+		"internal/prompt/value", "internal/http1", "internal/port",
 	},
-	{"internal/mcp", "internal/config", "internal/line"},
+	{"internal/mcp", "internal/config", "internal/line", "internal/prompt/filter"},
 	{
 		"internal/doortest", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
-		"internal/signature", "internal/terminal", "internal/session",
+		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
 	},
 	{
 		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
 		"internal/alert", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
+		"internal/dialect", "internal/pins", "internal/command", "internal/workspace", "internal/promptfile",
 	},
 	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "client"},
 	{"internal/gateway", "internal/scan", "internal/console"},

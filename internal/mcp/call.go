@@ -47,6 +47,11 @@ type Call struct {
 	// Remote is the client's network address, empty on a pipe.
 	Remote string
 
+	// Dialect says that the call came in the mcp.* dialect, whatever Method and Request say now.
+	Dialect bool
+	// Context is what a call of the dialect says of the root that it belongs to: a JSON object, or nil.
+	Context []byte
+
 	// Resume continues a parked call with the client's answers; nil for a call that
 	// begins.
 	Resume *Resume

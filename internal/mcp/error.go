@@ -39,6 +39,8 @@ const (
 	InvalidArguments Reason = "invalid-arguments"
 	RateLimited      Reason = "rate-limited"
 	Timeout          Reason = "timeout"
+	Conflict         Reason = "conflict"
+	Blocked          Reason = "blocked"
 	Upstream         Reason = "upstream"
 	Internal         Reason = "internal"
 	Malformed        Reason = "malformed"
