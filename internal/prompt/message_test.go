@@ -1,0 +1,152 @@
+package prompt_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/sumun-mcp/sumun/internal/prompt"
+)
+
+// messages are templates with the error of each, after the name of the template.
+var messages = []struct{ text, want string }{
+	{"{{ x", "1:1: the tag has no end; end it with }}"},
+	{"{% if x", "1:1: the tag has no end; end it with %}"},
+	{"{# x", "1:1: the comment has no end; end it with #}"},
+	{"{% raw %}x", "1:1: the raw block has no end; end it with {% endraw %}"},
+	{"{{ 'x }}", "1:4: the string has no end; end it with '"},
+	{"{{ '\\x4' }}", "1:5: an escape that stands for no character; write \\\\ for a backslash, \\u20ac or \\U0001f600 for a character"},
+	{"{{ '\\ud800' }}", "1:5: an escape that stands for no character; write \\\\ for a backslash, \\u20ac or \\U0001f600 for a character"},
+	{"{{ '\\N{DASH}' }}", "1:5: an escape that stands for no character; write \\\\ for a backslash, \\u20ac or \\U0001f600 for a character"},
+	{"{{ ) }}", "1:4: ')' closes nothing; leave it out, open it before, or end the tag with }}"},
+	{"{{ (1] }}", "1:6: ']' stands where ')' has to close first; close brackets in the order in which they were opened"},
+	{"{{ ? }}", "1:4: the character \"?\" has no meaning in a tag; put text into quotes"},
+	{"{{ é€ }}", "1:5: the character \"€\" has no meaning in a tag; put text into quotes"},
+	{"{{ 007 }}", "1:4: \"007\" is not a number; write it without a leading 0"},
+	{"{{ }}", "1:4: expected a value, found }}; write a variable, a number, a text in quotes, a [list] or a {mapping}"},
+	{"{{ 1 2 }}", "1:6: expected }}, found a number"},
+	{"{{ 1 = 2 }}", "1:6: expected }}, found '='; set a variable with {% set %}, compare with =="},
+	{"{{ x. }}", "1:7: expected the name of a member, found }}; write x.name, x['name'] or x[0]"},
+	{"{{ x[] }}", "1:6: expected an index, found ']'; write x[0], x['name'] or x[1:3]"},
+	{"{{ [1, 2 }}", "1:10: '}' stands where ']' has to close first; close brackets in the order in which they were opened"},
+	{"{{ {1 2} }}", "1:7: expected ':', found a number; write {'key': value}"},
+	{"{{ {'a': 1 }}", "1:13: '}' closes nothing; leave it out, open it before, or end the tag with }}"},
+	{"{{ and }}", "1:4: expected a value, found 'and'; write a value before it"},
+	{"{{ x|nope }}", "1:6: there is no filter 'nope'; there are abs, capitalize, count, d, default, dictsort, e, escape, first, float, indent, int, items, join, last, length, list, lower, map, max, min, reject, rejectattr, replace, reverse, round, select, selectattr, sort, string, sum, title, tojson, trim, truncate, unique, upper, wordcount"},
+	{"{{ x|uper }}", "1:6: there is no filter 'uper'; try upper"},
+	{"{{ x|safe }}", "1:6: there is no filter 'safe'; leave it out: nothing is escaped unless the filter escape is used"},
+	{"{{ x is nope }}", "1:9: there is no test 'nope'; try none"},
+	{"{% for k, v in d %}{% endfor %}", "1:1: 1 items for 2 names; loop over x|items to have the keys and the values of a mapping"},
+	{"{{ x is sameas(1) }}", "1:9: there is no test 'sameas'; compare with =="},
+	{"{{ x is }}", "1:9: there is no test }}; there are !=, <, <=, ==, >, >=, boolean, defined, divisibleby, eq, equalto, even, false, float, ge, greaterthan, gt, in, integer, iterable, le, lessthan, lower, lt, mapping, ne, none, number, odd, sequence, string, true, undefined, upper"},
+	{"{{ x is defined is true }}", "1:17: a test follows a test; put the first test into parentheses"},
+	{"{{ x|replace('a') }}", "1:6: replace needs its argument \"new\"; it takes (old, new, count=…)"},
+	{"{{ x|upper('a') }}", "1:6: upper takes 0 arguments, not 1; it takes ()"},
+	{"{{ x|join(',', by='a') }}", "1:6: join has no argument \"by\"; it takes (d=…, attribute=…)"},
+	{"{{ x|default('a', default_value='b') }}", "1:6: default has its argument \"default_value\" twice; it takes (default_value=…, boolean=…)"},
+	{"{{ x|default(default_value='b', 'a') }}", "1:33: an argument without a name after one with a name; give the arguments with names last"},
+	{"{{ x|join(*xs) }}", "1:11: arguments are not unpacked; write the arguments one by one"},
+	{"{{ d.items() }}", "1:5: items() is not called: templates only read values; use x|items"},
+	{"{{ s.upper() }}", "1:5: upper() is not called: templates only read values; use x|upper"},
+	{"{{ s.encode() }}", "1:5: encode() is not called: templates only read values"},
+	{"{{ super() }}", "1:4: super() is not called: the only function is range; include the parts that prompts share"},
+	{"{{ nope() }}", "1:4: nope() is not called: the only function is range"},
+	{"{{ xs[0]() }}", "1:9: values are not called; write an operator or a filter before the parenthesis"},
+	{"{{ range() }}", "1:9: range takes 1 to 3 arguments, not 0; write range(stop), range(start, stop) or range(start, stop, step)"},
+	{"{{ range(stop=3) }}", "1:9: only filters and tests have arguments with names"},
+	{"{% %}", "1:4: a block begins with a name, found %}; write {% if … %}, {% for … %}, {% set … %} or {% include … %}"},
+	{"{% nope %}", "1:4: there is no block \"nope\"; there are if, for, set, include and raw; put it between {% raw %} and {% endraw %} if it is text"},
+	{"{% macro m() %}{% endmacro %}", "1:4: 'macro' is not part of this language; write the text as a prompt of its own, set its variables and include it"},
+	{"{% extends 'x' %}", "1:4: 'extends' is not part of this language; a prompt stands by itself: include the parts it shares with others"},
+	{"{% block x %}{% endblock %}", "1:4: 'block' is not part of this language; a prompt stands by itself: include the parts it shares with others"},
+	{"{% import 'x' as y %}", "1:4: 'import' is not part of this language; include the prompt that has the text"},
+	{"{% with x = 1 %}{% endwith %}", "1:4: 'with' is not part of this language; use {% set %}"},
+	{"{% endfor %}", "1:4: 'endfor' belongs to no block; leave it out, or open the block before"},
+	{"{% else %}", "1:4: 'else' belongs to no block; leave it out, or open the block before"},
+	{"{% if x %}\n{% endfor %}", "2:4: 'endfor' stands where the if of line 1 has to end first; end blocks in the order in which they were opened"},
+	{"{% if x %}", "1:1: the if has no end; end it with {% endif %}"},
+	{"{% for x in xs %}", "1:1: the for has no end; end it with {% endfor %}"},
+	{"{% set x %}", "1:1: the set has no end; end it with {% endset %}"},
+	{"{% for x xs %}{% endfor %}", "1:10: expected 'in', found 'xs'; write {% for item in items %}"},
+	{"{% for 1 in xs %}{% endfor %}", "1:8: expected the name of a variable, found a number; write a name"},
+	{"{% for loop in xs %}{% endfor %}", "1:1: a loop variable cannot be named 'loop'; choose another name"},
+	{"{% for x in xs recursive %}{% endfor %}", "1:16: recursive loops are not part of this language; write the loop as a prompt that includes itself"},
+	{"{% set d.a = 1 %}", "1:9: values do not change: only a variable can be set; set a variable of its own"},
+	{"{% set true = 1 %}", "1:8: expected the name of a variable, found 'true'; write a name"},
+	{"{% if x %}a{% else %}b{% elif y %}c{% endif %}", "1:26: 'elif' stands where the if of line 1 has to end first; end blocks in the order in which they were opened"},
+	{"\n  {{ s }}é{{ nope.x }}", "2:18: the variable \"nope\" is not defined; give it a value, test it with 'is defined', or use the filter default"},
+	{"{{ none.x.y }}", "1:10: none has no member \"x\"; give it a value, test it with 'is defined', or use the filter default"},
+	{"{{ d.b.c }}", "1:7: the mapping has no member \"b\"; give it a value, test it with 'is defined', or use the filter default"},
+	{"{{ xs[9].a }}", "1:9: the list has no item with that index; give it a value, test it with 'is defined', or use the filter default"},
+	{"{{ s[99].a }}", "1:9: the string has no character with that index; give it a value, test it with 'is defined', or use the filter default"},
+	{"{{ (1 if false).a }}", "1:16: the condition is false and there is no else; give it a value, test it with 'is defined', or use the filter default"},
+	{"{{ (xs|select('>', 9)|first).a }}", "1:29: there is no item, the list is empty; give it a value, test it with 'is defined', or use the filter default"},
+	{"{{ n + s }}", "1:6: an integer + a string has no result; join texts with ~, or convert with the filters int, float or string"},
+	{"{{ s + n }}", "1:6: a string + an integer has no result; join texts with ~, or convert with the filters int, float or string"},
+	{"{{ s - s }}", "1:6: a string - a string has no result; convert one with the filters int, float or string"},
+	{"{{ -s }}", "1:4: a string has no -; convert it with the filters int or float"},
+	{"{{ nope + 1 }}", "1:9: the variable \"nope\" is not defined; give it a value, test it with 'is defined', or use the filter default"},
+	{"{{ n < s }}", "1:6: an integer and a string have no order; convert one with the filters int, float or string"},
+	{"{{ 1 in 5 }}", "1:6: an integer has no items; it takes a list, a mapping or a text"},
+	{"{{ 1 in s }}", "1:6: an integer cannot be part of a string; convert it with the filter string"},
+	{"{{ {[1]: 2} }}", "1:4: a list cannot be a key or be compared for uniqueness; use texts, numbers, true, false or none, or a tuple of these"},
+	{"{{ 1 / 0 }}", "1:6: division by zero; test the divisor before"},
+	{"{{ 2 ** 5000 }}", "1:6: a whole number of more than 4096 bits; use smaller numbers, or floats such as 1e9"},
+	{"{{ (-8) ** 0.5 }}", "1:9: the power is not a real number; make the base positive or the exponent whole"},
+	{"{{ 10.0 ** 400 }}", "1:9: the power is too large for a float; use smaller numbers"},
+	{"{{ 2 ** 4000 / 1 }}", "1:14: the quotient is too large for a float; use // for whole numbers"},
+	{"{{ 2 ** 4000 + 1.0 }}", "1:14: a number of this size is not a float; use // for whole numbers"},
+	{"{{ '%s' % 1 }}", "1:9: texts are not formatted with %; join texts with ~"},
+	{"{{ range(1, 5, 0) }}", "1:9: the step of a range is 0; leave it out, or give 1 or -1"},
+	{"{{ range('a') }}", "1:9: a string is not a number for range; give whole numbers of at most 32 bits"},
+	{"{{ range(10 ** 6) }}", "1:9: a range of 1000000 numbers is longer than 100000; let it do less: fewer or shorter loops, lists and texts"},
+	{"{{ xs[::0] }}", "1:6: the step of a slice is 0; leave it out, or give 1 or -1"},
+	{"{{ xs['a':] }}", "1:6: a string is not a bound of a slice; use whole numbers"},
+	{"{{ s.__class__ }}", "1:5: \"__class__\" is not a member of a string; templates read members of JSON values only"},
+	{"{% for x in n %}{% endfor %}", "1:13: an integer has no items; it takes a list, a mapping or a text"},
+	{"{% for a, b in xs %}{% endfor %}", "1:1: an integer cannot be given to 2 names; give as many names as there are items"},
+	{"{% set a, b = (1, 2, 3) %}", "1:1: 3 items for 2 names; give as many names as there are items"},
+	{"{{ loop.cycle(1) }}", "1:14: loop.cycle() is for loops only; use it within {% for %}"},
+	{"{% for x in xs %}{{ loop.cycle() }}{% endfor %}", "1:31: loop.cycle() needs values; write loop.cycle('odd', 'even')"},
+	{"{% include 'x' %}", "1:1: there is no prompt \"x\" to include; only registered prompts can be included, by their names; files cannot"},
+	{"{% include ['x', 'y'] %}", "1:1: there is no prompt \"x\" or \"y\" to include; only registered prompts can be included, by their names; files cannot"},
+	{"{% include n %}", "1:1: a prompt is included by its name, not by an integer; write {% include 'name' %}"},
+	{"{{ n|length }}", "1:6: an integer has no items; it takes a list, a mapping or a text"},
+	{"{{ n|indent }}", "1:6: an integer is not a text; convert it with the filter string"},
+	{"{{ n|items }}", "1:6: an integer has no members; use it on a mapping"},
+	{"{{ s|truncate(1) }}", "1:6: the end \"...\" is longer than the 1 characters to keep, or the leeway is negative; give a larger length"},
+	{"{{ s|truncate('a') }}", "1:6: a string is not a number for this filter; give a whole number of at most 32 bits"},
+	{"{{ s|abs }}", "1:6: a string has no absolute value; convert it with the filters int or float"},
+	{"{{ s|round }}", "1:6: a string has no rounding; convert it with the filters int or float"},
+	{"{{ 1.5|round(1, 'up') }}", "1:8: there is no method \"up\" to round; use 'common', 'ceil' or 'floor'"},
+	{"{{ nope|int }}", "1:9: the variable \"nope\" is not defined; give it a value, test it with 'is defined', or use the filter default"},
+	{"{{ [nope]|tojson }}", "1:11: the variable \"nope\" is not defined; give it a value, test it with 'is defined', or use the filter default"},
+	{"{{ range(2)|tojson }}", "1:13: a range is not JSON; make it a list with the filter list"},
+	{"{{ {(1, 2): 3}|tojson }}", "1:16: a tuple cannot be the name of a member in JSON; use texts as keys"},
+	{"{{ ['a', 1]|sort }}", "1:13: an integer and a string have no order; convert one with the filters int, float or string"},
+	{"{{ [[1], [1]]|unique }}", "1:15: a list cannot be a key or be compared for uniqueness; use texts, numbers, true, false or none, or a tuple of these"},
+	{"{{ d|dictsort(by='x') }}", "1:6: mappings are not sorted by \"x\"; use 'key' or 'value'"},
+	{"{{ ['a']|sum(start='') }}", "1:10: texts are not added up; use the filter join"},
+	{"{{ xs|map }}", "1:7: map needs its argument \"attribute\""},
+	{"{{ xs|select('nope') }}", "1:7: there is no test \"nope\"; try none"},
+	{"{{ xs|selectattr }}", "1:7: the name of the member is missing; write selectattr('name', 'test')"},
+	{"{{ xs|select('divisibleby') }}", "1:7: divisibleby needs its argument \"num\""},
+	{"{{ xs|sort(attribute=1.5) }}", "1:7: a float is not the name of a member; give the name of a member"},
+	{"{{ 'a' is odd }}", "1:11: a string has no rest of a division; convert it with the filters int or float"},
+}
+
+// TestMessages wants errors that name the place, what is wrong and what to do.
+func TestMessages(t *testing.T) {
+	vars := map[string]any{"n": 1, "s": "text", "xs": []any{1, 2}, "d": json.RawMessage(`{"a": 1}`)}
+	for _, tt := range messages {
+		t.Run(tt.text, func(t *testing.T) {
+			tmpl, err := prompt.Parse("p", tt.text)
+			if err == nil {
+				_, err = tmpl.Render(t.Context(), vars, prompt.Options{})
+			}
+			if _, ok := errors.AsType[*prompt.Error](err); !ok || err.Error() != "p:"+tt.want {
+				t.Errorf("error = %v\nwant    p:%s", err, tt.want)
+			}
+		})
+	}
+}
