@@ -32,7 +32,7 @@ type serverState struct {
 func (g *Gateway) servers(ctx context.Context, _ *mcp.Call, reply mcp.Reply) error {
 	states := []serverState{}
 	for _, s := range g.pool.Status() {
-		if s.Server == builtinServer {
+		if isOwn(s.Server) {
 			continue
 		}
 		states = append(states, serverState{
@@ -55,7 +55,7 @@ func (g *Gateway) trouble(s *egress.Status) string {
 	if s.LastError != "" {
 		return s.LastError
 	}
-	if err := g.plain().keeper.trouble(s.Server); err != nil && !errors.Is(err, egress.ErrUnavailable) {
+	if err := g.plain().keeper.Trouble(s.Server); err != nil && !errors.Is(err, egress.ErrUnavailable) {
 		return "lists: " + err.Error()
 	}
 	return ""

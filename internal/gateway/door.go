@@ -57,7 +57,7 @@ func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request) {
 	case g.audit != nil && g.audit.Failing():
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "the audit record cannot be written")
-	case !g.plain().keeper.tried():
+	case !g.plain().keeper.Tried():
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "servers are being tried")
 	default:

@@ -76,13 +76,13 @@ func (g *Gateway) Settled(ctx context.Context) Offer {
 	const bound = time.Minute
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	g.plain().keeper.settle(ctx)
+	g.plain().keeper.Settle(ctx)
 	c, s := g.plain().catalog.Load(), g.setup.Load()
 	offer := Offer{
 		Tools: c.Len(mcp.Tool), Prompts: c.Len(mcp.Prompt), Resources: c.Len(mcp.Resource),
-		Servers: g.plain().keeper.listed(),
+		Servers: g.plain().keeper.Listed(),
 	}
-	for _, server := range g.plain().keeper.missing() {
+	for _, server := range g.plain().keeper.Missing() {
 		offer.Warnings = append(offer.Warnings, "server "+server+" does not answer; `sumun server show "+server+"` tells more")
 	}
 	offer.Warnings = append(offer.Warnings, briefly(c.Warnings())...)

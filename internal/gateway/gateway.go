@@ -14,7 +14,6 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/audit"
-	"github.com/sumun-mcp/sumun/internal/builtin"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/egress"
@@ -47,7 +46,8 @@ type Gateway struct {
 	tasks    *task.Tasks
 	pool     *egress.Pool
 	// watches asks servers for the updates that the hub hands out.
-	watches watches
+	watches  watches
+	watching sync.WaitGroup
 
 	// shelves hold the catalogues, by the egress.Audience that they are for.
 	shelves [egress.ModernClients + 1]shelf
@@ -63,8 +63,7 @@ type Gateway struct {
 
 	// reloading orders changes of the configuration.
 	reloading sync.Mutex
-	// retiring counts servers of our own tools that are no longer offered; closed
-	// ends their grace.
+	// retiring counts own servers that are no longer offered; closed ends their grace.
 	retiring sync.WaitGroup
 	closed   chan struct{}
 }
@@ -73,8 +72,8 @@ type Gateway struct {
 type setup struct {
 	config *config.Config
 	access *access.Access
-	// builtin is the server of our own tools, nil without one.
-	builtin *builtin.Builtin
+	// own are the servers in this process that the gate itself brings, by their names.
+	own map[string]ownServer
 	// local is who speaks on a pipe without a key.
 	local   *mcp.Caller
 	handler mcp.Handler

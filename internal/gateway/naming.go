@@ -89,7 +89,7 @@ func addressed(call *mcp.Call) (kind mcp.Kind, name string, ok bool) {
 func (g *Gateway) resolve(ctx context.Context, call *mcp.Call, kind mcp.Kind, name string) (string, bool) {
 	s, naming := g.shelf(call), g.naming(call)
 	full, ok := s.catalog.Load().Resolve(kind, name, naming)
-	if ok && (s.keeper.tried() || call.Caller.View.Sees(kind, full)) {
+	if ok && (s.keeper.Tried() || call.Caller.View.Sees(kind, full)) {
 		return full, true
 	}
 	return g.settle(ctx, call).Resolve(kind, name, naming)

@@ -8,14 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/audit"
-	"github.com/sumun-mcp/sumun/internal/builtin"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/egress"
@@ -39,10 +37,6 @@ const (
 // unless the parts say otherwise.
 const parkingPatience = 5 * time.Minute
 
-// retireGrace is how long our own tools' old server stays: calls of a server that
-// is taken away may go on for a while (see egress).
-const retireGrace = 15 * time.Second
-
 // Parts is what the gate is given besides its configuration.
 type Parts struct {
 	// Log takes what the gate tells people.
@@ -59,6 +53,9 @@ type Parts struct {
 	// Bridge says that the gate stands in front of another one, which asks for
 	// keys and keeps the record: this one then does neither, and has no store.
 	Bridge bool
+	// Own are further servers in this process, by their names, which stay as they are
+	// declared. Who gives them closes them, after Close.
+	Own map[string]*sdk.Server
 	// Patience is how long a call waits for the answers of a modern client: five
 	// minutes unless it is set.
 	Patience time.Duration
@@ -167,20 +164,20 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if next.builtin, err = g.openBuiltin(cfg); err != nil {
+	old := g.setup.Load()
+	if next.own, err = g.openOwn(cfg, old); err != nil {
 		return err
 	}
-	old := g.setup.Load()
-	changed := g.pool.Update(cfg.Servers, next.inProcess())
+	changed := g.pool.Update(cfg.Servers, g.inProcess(next))
 	g.setup.Store(next)
-	if old != nil && old.builtin != next.builtin {
-		g.retire(old.builtin)
+	if old != nil {
+		g.retire(old.own, next.own)
 	}
 	if g.audit != nil {
 		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
 	}
 	for i := range g.shelves {
-		g.shelves[i].keeper.update(sources(cfg, g.parts.Bridge), func(server string) bool { return changed[server] })
+		g.shelves[i].keeper.Update(g.sources(cfg, next), func(server string) bool { return changed[server] })
 	}
 	return nil
 }
@@ -241,48 +238,6 @@ func LocalKeyFile(cfg *config.Config) string {
 	return filepath.Join(filepath.Dir(cfg.StoreFile()), local.KeyName)
 }
 
-// openBuiltin opens the server of our own tools, or takes the one that runs if it
-// offers the same; nil where the configuration wants none.
-func (g *Gateway) openBuiltin(cfg *config.Config) (*builtin.Builtin, error) {
-	if !cfg.Builtin {
-		return nil, nil //nolint:nilnil // there is none, and that is fine
-	}
-	if now := g.setup.Load(); now != nil && now.builtin != nil && slices.Equal(now.config.Resources, cfg.Resources) {
-		return now.builtin, nil
-	}
-	var roots []builtin.Root
-	for _, r := range cfg.Resources {
-		roots = append(roots, builtin.Root{Name: r.Name, Dir: r.Root})
-	}
-	return builtin.New(builtin.Options{Roots: roots, Version: g.parts.Version, Log: g.log})
-}
-
-// retire closes our own tools' server once no call can be in flight any more.
-func (g *Gateway) retire(old *builtin.Builtin) {
-	if old == nil {
-		return
-	}
-	g.retiring.Go(func() {
-		grace := time.NewTimer(retireGrace)
-		defer grace.Stop()
-		select {
-		case <-grace.C:
-		case <-g.closed:
-		}
-		if err := old.Close(); err != nil {
-			g.log.Warn("the old server of our own tools is not closed", slog.Any("error", err))
-		}
-	})
-}
-
-// inProcess are the servers that run in this process, by their names.
-func (s *setup) inProcess() map[string]*sdk.Server {
-	if s.builtin == nil {
-		return nil
-	}
-	return map[string]*sdk.Server{builtinServer: s.builtin.Server()}
-}
-
 // sessionEnded drops what was kept for a client that is gone.
 func (g *Gateway) sessionEnded(id string) {
 	for _, uri := range g.hub.Drop(id) {
@@ -302,9 +257,10 @@ func (g *Gateway) Close(ctx context.Context) error {
 	}
 	for i := range g.shelves {
 		if k := g.shelves[i].keeper; k != nil {
-			k.close()
+			k.Close()
 		}
 	}
+	g.watching.Wait()
 	if g.sessions != nil {
 		g.sessions.Close()
 	}
@@ -319,8 +275,8 @@ func (g *Gateway) Close(ctx context.Context) error {
 	}
 	close(g.closed)
 	g.retiring.Wait()
-	if now := g.setup.Load(); now != nil && now.builtin != nil {
-		errs = append(errs, now.builtin.Close())
+	if now := g.setup.Load(); now != nil {
+		errs = append(errs, closeOwn(now.own))
 	}
 	if g.audit != nil {
 		errs = append(errs, g.audit.Close())

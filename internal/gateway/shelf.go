@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,7 @@ const settleTimeout = 10 * time.Second
 // the legacy era offer more to those that they can ask something, and those of both
 // eras describe things to each era in its own way.
 type shelf struct {
-	keeper  *keeper
+	keeper  *catalog.Keeper
 	catalog atomic.Pointer[catalog.Catalog]
 	// to is whom it is for.
 	to egress.Audience
@@ -35,17 +36,17 @@ func (g *Gateway) openShelves() {
 		to, s := egress.Audience(i), &g.shelves[i]
 		s.to = to
 		s.catalog.Store(empty)
-		s.keeper = newKeeper(g.draining, keeperOptions{
-			log: g.log,
-			list: func(ctx context.Context, server string) (*mcp.Listing, error) {
+		s.keeper = catalog.NewKeeper(g.draining, catalog.KeeperOptions{
+			Log: g.log, Asleep: s != g.plain(),
+			// The log says already that a server is not there.
+			Known: func(err error) bool { return errors.Is(err, egress.ErrUnavailable) },
+			Lists: func(ctx context.Context, server string) (*mcp.Listing, error) {
 				return g.pool.List(ctx, server, to)
 			},
-			changed: func(sources []catalog.Source) { g.rebuild(s, sources) },
+			Changed: func(sources []catalog.Source) { g.rebuild(s, sources) },
 		})
-		s.keeper.asleep = s != g.plain()
 	}
-	plain := g.plain().keeper
-	plain.running.Go(func() { g.rewatch(plain.ctx) })
+	g.watching.Go(func() { g.rewatch(g.draining) })
 }
 
 // plain is the shelf that is always kept.
@@ -57,7 +58,7 @@ func (g *Gateway) rebuild(s *shelf, sources []catalog.Source) {
 	known := sources[:0:0]
 	for _, source := range sources {
 		if source.Listing == nil && s != g.plain() {
-			source.Listing = g.plain().keeper.listing(source.Server)
+			source.Listing = g.plain().keeper.Listing(source.Server)
 		}
 		if source.Listing != nil {
 			known = append(known, source)
@@ -89,7 +90,7 @@ func (g *Gateway) shelf(call *mcp.Call) *shelf {
 		to = egress.LegacyAsking
 	}
 	s := &g.shelves[to]
-	s.keeper.wake()
+	s.keeper.Wake()
 	return s
 }
 
@@ -99,7 +100,7 @@ func (g *Gateway) settle(ctx context.Context, call *mcp.Call) *catalog.Catalog {
 	s := g.shelf(call)
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	s.keeper.settle(ctx)
+	s.keeper.Settle(ctx)
 	s.shown.Store(true)
 	return s.catalog.Load()
 }
@@ -116,6 +117,6 @@ func (g *Gateway) lookup(ctx context.Context, call *mcp.Call, kind mcp.Kind, nam
 // refresh has a server's lists asked for again.
 func (g *Gateway) refresh(server string) {
 	for i := range g.shelves {
-		g.shelves[i].keeper.refresh(server)
+		g.shelves[i].keeper.Refresh(server)
 	}
 }

@@ -1,8 +1,7 @@
-package gateway
+package catalog
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -10,9 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/catalog"
-	"github.com/sumun-mcp/sumun/internal/config"
-	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -23,11 +19,11 @@ const (
 	lastRetry   = time.Minute
 )
 
-// A keeper keeps the catalogue true: it asks each server for its lists, again
-// when they change, and rebuilds the catalogue. A server that fails keeps the
-// lists it last gave and is asked again.
-type keeper struct {
-	keeperOptions
+// A Keeper keeps a catalogue true: it asks each server for its lists, again
+// when they change, and says what is known of all. A server that fails keeps the
+// lists it last gave and is asked again. Its methods may be called concurrently.
+type Keeper struct {
+	KeeperOptions
 
 	// ctx ends with the keeper, which waits for every asking goroutine.
 	ctx     context.Context
@@ -35,29 +31,34 @@ type keeper struct {
 	running sync.WaitGroup
 	// settled says that every server has been tried, so that nobody need wait.
 	settled atomic.Bool
-	// awake says that wake was called.
+	// awake says that Wake was called.
 	awake atomic.Bool
 
 	mu sync.Mutex
 	// asleep says that nobody needs the lists yet; waiting is what to keep then.
 	asleep  bool
-	waiting []catalog.Source
+	waiting []Source
 	// kept holds what is known of each server, by its name.
 	kept map[string]*kept
 }
 
-// keeperOptions is what a keeper works with.
-type keeperOptions struct {
-	// list asks a server for its lists.
-	list func(ctx context.Context, server string) (*mcp.Listing, error)
-	// changed is told what is known of all servers, in order; one call at a time.
-	changed func(sources []catalog.Source)
-	log     *slog.Logger
+// KeeperOptions is what a Keeper works with.
+type KeeperOptions struct {
+	// Lists asks a server for its lists.
+	Lists func(ctx context.Context, server string) (*mcp.Listing, error)
+	// Changed is told what is known of all servers, in order; one call at a time.
+	Changed func(sources []Source)
+	// Known reports whether the log tells of an error already.
+	Known func(error) bool
+	// Asleep has nobody asked until Wake is called.
+	Asleep bool
+	// Log takes why a server gives no lists.
+	Log *slog.Logger
 }
 
 // kept is what is known of one server.
 type kept struct {
-	source catalog.Source
+	source Source
 	// err is why the server gave no lists when it was last asked.
 	err error
 	// again asks for the lists once more; it holds at most one wish.
@@ -69,13 +70,14 @@ type kept struct {
 	end   context.CancelFunc
 }
 
-func newKeeper(ctx context.Context, o keeperOptions) *keeper {
+// NewKeeper returns a Keeper that keeps no server yet. It must be closed.
+func NewKeeper(ctx context.Context, o KeeperOptions) *Keeper {
 	ctx, end := context.WithCancel(ctx)
-	return &keeper{keeperOptions: o, ctx: ctx, end: end, kept: map[string]*kept{}}
+	return &Keeper{KeeperOptions: o, ctx: ctx, end: end, asleep: o.Asleep, kept: map[string]*kept{}}
 }
 
-// wake has a keeper that is asleep begin.
-func (k *keeper) wake() {
+// Wake has a keeper that is asleep begin.
+func (k *Keeper) Wake() {
 	if k.awake.Load() {
 		return
 	}
@@ -89,9 +91,9 @@ func (k *keeper) wake() {
 	}
 }
 
-// update takes over the servers of a configuration. Lists of servers that stay
+// Update takes over the servers of a configuration. Lists of servers that stay
 // are kept; those that have changed are asked again.
-func (k *keeper) update(sources []catalog.Source, asked func(server string) bool) {
+func (k *Keeper) Update(sources []Source, asked func(server string) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.asleep {
@@ -101,8 +103,8 @@ func (k *keeper) update(sources []catalog.Source, asked func(server string) bool
 	k.take(sources, asked)
 }
 
-// take is update with the lock held.
-func (k *keeper) take(sources []catalog.Source, asked func(server string) bool) {
+// take is Update with the lock held.
+func (k *Keeper) take(sources []Source, asked func(server string) bool) {
 	next := map[string]*kept{}
 	for _, source := range sources {
 		old := k.kept[source.Server]
@@ -124,7 +126,7 @@ func (k *keeper) take(sources []catalog.Source, asked func(server string) bool) 
 	k.publish()
 }
 
-func (k *keeper) start(source catalog.Source) *kept {
+func (k *Keeper) start(source Source) *kept {
 	ctx, end := context.WithCancel(k.ctx)
 	s := &kept{source: source, again: make(chan struct{}, 1), tried: make(chan struct{}), ended: ctx.Done(), end: end}
 	k.running.Go(func() { k.ask(ctx, s) })
@@ -132,7 +134,7 @@ func (k *keeper) start(source catalog.Source) *kept {
 }
 
 // ask asks one server for its lists until the keeper or the server's part in it ends.
-func (k *keeper) ask(ctx context.Context, s *kept) {
+func (k *Keeper) ask(ctx context.Context, s *kept) {
 	defer s.end()
 	retry := firstRetry
 	for first := true; ; first = false {
@@ -156,16 +158,16 @@ func (k *keeper) ask(ctx context.Context, s *kept) {
 	}
 }
 
-func (k *keeper) fetch(ctx context.Context, s *kept) error {
+func (k *Keeper) fetch(ctx context.Context, s *kept) error {
 	asking, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	listing, err := k.list(asking, s.source.Server)
+	listing, err := k.Lists(asking, s.source.Server)
 	k.mu.Lock()
 	s.err = err
 	k.mu.Unlock()
 	if err != nil {
-		if ctx.Err() == nil && !errors.Is(err, egress.ErrUnavailable) { // the log says already that it is not there
-			k.log.WarnContext(ctx, "a server gives no lists", slog.String("server", s.source.Server), slog.Any("error", err))
+		if ctx.Err() == nil && !k.Known(err) {
+			k.Log.WarnContext(ctx, "a server gives no lists", slog.String("server", s.source.Server), slog.Any("error", err))
 		}
 		return err
 	}
@@ -180,17 +182,17 @@ func (k *keeper) fetch(ctx context.Context, s *kept) error {
 
 // publish hands on what is known of all servers. It is called with the lock held,
 // so that a newer state never comes before an older one.
-func (k *keeper) publish() {
-	sources := make([]catalog.Source, 0, len(k.kept))
+func (k *Keeper) publish() {
+	sources := make([]Source, 0, len(k.kept))
 	for _, s := range k.kept {
 		sources = append(sources, s.source)
 	}
-	slices.SortFunc(sources, func(a, b catalog.Source) int { return a.Order - b.Order })
-	k.changed(sources)
+	slices.SortFunc(sources, func(a, b Source) int { return a.Order - b.Order })
+	k.Changed(sources)
 }
 
-// refresh asks a server for its lists again.
-func (k *keeper) refresh(server string) {
+// Refresh asks a server for its lists again.
+func (k *Keeper) Refresh(server string) {
 	k.mu.Lock()
 	s := k.kept[server]
 	k.mu.Unlock()
@@ -203,8 +205,8 @@ func (k *keeper) refresh(server string) {
 	}
 }
 
-// settle waits until every server has been tried, or until ctx ends.
-func (k *keeper) settle(ctx context.Context) {
+// Settle waits until every server has been tried, or until ctx ends.
+func (k *Keeper) Settle(ctx context.Context) {
 	if k.settled.Load() {
 		return
 	}
@@ -224,8 +226,8 @@ func (k *keeper) settle(ctx context.Context) {
 	k.settled.Store(k.triedAll())
 }
 
-// tried reports whether every server has been tried.
-func (k *keeper) tried() bool {
+// Tried reports whether every server has been tried.
+func (k *Keeper) Tried() bool {
 	if k.settled.Load() {
 		return true
 	}
@@ -234,8 +236,8 @@ func (k *keeper) tried() bool {
 	return k.triedAll()
 }
 
-// triedAll is tried with the lock held.
-func (k *keeper) triedAll() bool {
+// triedAll is Tried with the lock held.
+func (k *Keeper) triedAll() bool {
 	for _, s := range k.kept {
 		select {
 		case <-s.tried:
@@ -246,8 +248,8 @@ func (k *keeper) triedAll() bool {
 	return true
 }
 
-// trouble returns why a server gave no lists when it was last asked, nil if it gave them.
-func (k *keeper) trouble(server string) error {
+// Trouble returns why a server gave no lists when it was last asked, nil if it gave them.
+func (k *Keeper) Trouble(server string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if s := k.kept[server]; s != nil {
@@ -256,8 +258,8 @@ func (k *keeper) trouble(server string) error {
 	return nil
 }
 
-// listing returns what a server offers, nil if that is not known.
-func (k *keeper) listing(server string) *mcp.Listing {
+// Listing returns what a server offers, nil if that is not known.
+func (k *Keeper) Listing(server string) *mcp.Listing {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if s := k.kept[server]; s != nil {
@@ -266,26 +268,26 @@ func (k *keeper) listing(server string) *mcp.Listing {
 	return nil
 }
 
-// listed returns the servers that gave their lists, in the order of the file.
-func (k *keeper) listed() []string {
+// Listed returns the servers that gave their lists, in the order of the file.
+func (k *Keeper) Listed() []string {
 	return k.names(func(s *kept) bool { return s.source.Listing != nil })
 }
 
-// missing returns the servers that never gave their lists.
-func (k *keeper) missing() []string {
+// Missing returns the servers that never gave their lists.
+func (k *Keeper) Missing() []string {
 	return k.names(func(s *kept) bool { return s.source.Listing == nil })
 }
 
-func (k *keeper) names(which func(*kept) bool) []string {
+func (k *Keeper) names(which func(*kept) bool) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var sources []catalog.Source
+	var sources []Source
 	for _, s := range k.kept {
 		if which(s) {
 			sources = append(sources, s.source)
 		}
 	}
-	slices.SortFunc(sources, func(a, b catalog.Source) int { return a.Order - b.Order })
+	slices.SortFunc(sources, func(a, b Source) int { return a.Order - b.Order })
 	names := make([]string, len(sources))
 	for i, s := range sources {
 		names[i] = s.Server
@@ -293,29 +295,8 @@ func (k *keeper) names(which func(*kept) bool) []string {
 	return names
 }
 
-func (k *keeper) close() {
+// Close ends the asking and waits for it.
+func (k *Keeper) Close() {
 	k.end()
 	k.running.Wait()
 }
-
-// sources tells how the servers of a configuration appear in the catalogue; across a
-// bridge they are another gateway.
-func sources(c *config.Config, bridge bool) []catalog.Source {
-	var all []catalog.Source
-	if c.Builtin {
-		all = append(all, catalog.Source{Server: builtinServer, Own: true})
-	}
-	for i, s := range c.Servers {
-		if s.Disabled {
-			continue
-		}
-		all = append(all, catalog.Source{
-			Server: s.Name, Prefix: s.Prefix, Order: i + 1, Gateway: bridge, Allow: s.Tools.Allow, Rename: s.Tools.Rename,
-			HTTP: s.URL != "", Timeout: s.Tools.Timeout, TrustAnnotations: s.Trust.Annotations,
-		})
-	}
-	return all
-}
-
-// builtinServer is the name of our own tools' server; no configured server can have it.
-const builtinServer = "built in"
