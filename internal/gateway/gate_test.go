@@ -80,6 +80,7 @@ func openParts(t *testing.T, cfg *config.Config, parts gateway.Parts) *gate {
 			t.Errorf("Close: %v", err)
 		}
 	})
+	t.Cleanup(g.web.CloseIdleConnections) // after all clients
 	t.Cleanup(g.stop)
 	offer := g.Settled(t.Context())
 	for _, w := range offer.Warnings {

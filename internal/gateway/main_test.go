@@ -1,9 +1,12 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/pprof"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +43,39 @@ func ours() []string {
 		}
 	}
 	return found
+}
+
+// labelCell is the profile label of what belongs to one cell of the matrix.
+const labelCell = "cell"
+
+// leavesNothing labels the goroutine of the test, and with it all that it starts from now on. When those cleanups are done that are
+// registered later, no goroutine with the label may be left.
+func leavesNothing(t *testing.T) {
+	t.Helper()
+	mine := pprof.WithLabels(t.Context(), pprof.Labels(labelCell, t.Name()))
+	pprof.SetGoroutineLabels(mine)
+	t.Cleanup(func() {
+		pprof.SetGoroutineLabels(context.WithoutCancel(t.Context()))
+		var left []string
+		for pause := 20 * time.Millisecond; pause < 4*time.Second; pause *= 2 { // looking is expensive
+			if left = labelled(t); len(left) == 0 {
+				return
+			}
+			time.Sleep(pause)
+		}
+		t.Errorf("goroutines left behind:\n\n%s", strings.Join(left, "\n\n"))
+	})
+}
+
+// labelled returns the stacks of the goroutines that belong to the test.
+func labelled(t *testing.T) []string {
+	t.Helper()
+	var all strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&all, 1); err != nil {
+		t.Error(err)
+	}
+	label := fmt.Sprintf("%q:%q", labelCell, t.Name())
+	return slices.DeleteFunc(strings.Split(all.String(), "\n\n"), func(stack string) bool { return !strings.Contains(stack, label) })
 }
 
 // settle waits until ok holds, and reports whether it came to hold in time.

@@ -140,6 +140,7 @@ func TestMatrixElsewhere(t *testing.T) {
 func tellAll(t *testing.T, client, server *spec, carrier string) {
 	t.Helper()
 	c := &cell{client: client, server: server, site: build(t, server, carrier)}
+	leavesNothing(t)
 	c.gate = openPatient(t, 2*time.Second, c.site.server("up"))
 	c.able, c.plain = c.gate.enter(t, client, server, client.declares), c.gate.enter(t, client, server, "{}")
 	unansweredEnds := c.beginUnanswered(t)
