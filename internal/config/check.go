@@ -25,6 +25,7 @@ func (l *loader) check() {
 	l.checkKeys()
 	l.checkServers()
 	l.checkResources()
+	l.checkWorkspace()
 }
 
 // checkListen wants one address, and one that strangers cannot reach unless TLS protects it.

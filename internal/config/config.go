@@ -36,6 +36,8 @@ type Config struct {
 	Servers []Server `yaml:"servers,mcpServers" key:"name"`
 	// Resources are what the gateway itself offers to read.
 	Resources []Resource `yaml:"resources" key:"name"`
+	// Workspace is the source code that the gateway's own tools for programmers search, and clone into.
+	Workspace Workspace `yaml:"workspace"`
 	// Audit says what is kept of each call.
 	Audit Audit `yaml:"audit"`
 	// Log is for people who run the gateway. It goes to standard error.
@@ -155,13 +157,14 @@ func Default() *Config {
 // defaults returns a Config in which only what has a default of its own is set; Listen and Store depend on the file and come later.
 func defaults(dir string) *Config {
 	return &Config{
-		Listen:  defaultHost + ":" + defaultPort,
-		Audit:   Audit{Payloads: "hash"},
-		Log:     Log{Level: "info", Format: "text"},
-		Limits:  Limits{BodyBytes: 4 << 20},
-		Resume:  "memory",
-		Builtin: true,
-		Dir:     dir,
+		Listen:    defaultHost + ":" + defaultPort,
+		Audit:     Audit{Payloads: "hash"},
+		Workspace: defaultWorkspace(),
+		Log:       Log{Level: "info", Format: "text"},
+		Limits:    Limits{BodyBytes: 4 << 20},
+		Resume:    "memory",
+		Builtin:   true,
+		Dir:       dir,
 	}
 }
 

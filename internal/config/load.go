@@ -117,6 +117,7 @@ func (l *loader) finish() {
 	for i := range c.Servers {
 		l.finishServer(&c.Servers[i], i)
 	}
+	l.finishWorkspace()
 	for i := range c.Resources {
 		if r := &c.Resources[i]; r.Root != "" {
 			r.Root = document.Absolute(c.Dir, r.Root)

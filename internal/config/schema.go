@@ -13,6 +13,8 @@ var (
 	configSource string
 	//go:embed server.go
 	serverSource string
+	//go:embed workspace.go
+	workspaceSource string
 )
 
 // Schema returns the JSON Schema (draft 2020-12) of mcp.yaml, made from Config. It knows what can be said of the file alone: not whether
@@ -20,7 +22,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource},
+		Sources: []string{configSource, serverSource, workspaceSource},
 		Rules:   rules,
 	})
 }
@@ -35,6 +37,7 @@ var rules = map[string]document.Schema{
 	"Config.Listen": {"pattern": listenPattern},
 	"Config.Store":  {"pattern": `^sqlite:.+$`},
 	"TLS":           {"if": encrypts, "then": document.Schema{"required": []string{"certFile", "keyFile"}, "properties": document.Schema{"terminated": document.OrVariable(document.Schema{"const": false})}}},
+	"Workspace":     {"if": clones, "then": document.Schema{"required": []string{"root"}}},
 	"Resource":      {"type": "object", "required": []string{"type", "root"}},
 	"Server":        {"type": "object", "oneOf": []document.Schema{stdioServer, remoteServer}},
 }
