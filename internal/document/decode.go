@@ -2,6 +2,7 @@ package document
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -20,6 +21,8 @@ type attribute struct {
 	later    []string // the values that are planned
 	min, max string   // of a number; empty for none
 	secret   string   // what of it Explain hides: all, expanded, or nothing
+	lone     bool     // a slice of texts may be written as one text
+	list     bool     // a slice of structs is written as a list
 }
 
 // attributes returns the fields of a struct that stand in a file, and the keys that are planned but not built.
@@ -39,6 +42,7 @@ func attributes(t reflect.Type) (attrs []attribute, later []string) {
 			forms: formsOf(tag.Get("form")), keyForms: formsOf(tag.Get("key")),
 			enum: strings.Fields(tag.Get("enum")), later: strings.Fields(tag.Get("later")),
 			min: tag.Get("min"), max: tag.Get("max"), secret: tag.Get("secret"),
+			lone: tag.Get("lone") != "", list: tag.Get("list") != "",
 		})
 	}
 	return attrs, later
@@ -57,6 +61,9 @@ func (d *Document) value(n *node, path string, v reflect.Value, a attribute) {
 		return
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		d.value(n, path, v.Elem(), a)
 	case reflect.Struct:
 		if d.want(n, path, object) {
 			d.fields(n, path, v)
@@ -66,15 +73,25 @@ func (d *Document) value(n *node, path string, v reflect.Value, a attribute) {
 			d.entries(n, path, v, a)
 		}
 	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.Struct {
-			if d.want(n, path, object) {
-				d.named(n, path, v, a)
-			}
-		} else if d.want(n, path, list) {
-			d.items(n, path, v, a)
-		}
+		d.slice(n, path, v, a)
 	default:
 		d.scalar(n, path, v, a)
+	}
+}
+
+// slice lays n over the slice v.
+func (d *Document) slice(n *node, path string, v reflect.Value, a attribute) {
+	switch {
+	case v.Type() == anything:
+		d.free(n, path, v)
+	case v.Type().Elem().Kind() == reflect.Struct && !a.list:
+		if d.want(n, path, object) {
+			d.named(n, path, v, a)
+		}
+	case a.lone && n.kind == text:
+		d.items(&node{kind: list, at: n.at, items: []*node{n}}, path, v, a)
+	case d.want(n, path, list):
+		d.items(n, path, v, a)
 	}
 }
 
@@ -168,7 +185,7 @@ func (d *Document) entries(n *node, path string, v reflect.Value, a attribute) {
 	}
 }
 
-// items lays the list n over a slice of texts.
+// items lays the list n over a slice.
 func (d *Document) items(n *node, path string, v reflect.Value, a attribute) {
 	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
 	for i, item := range n.items {
@@ -198,6 +215,10 @@ func (d *Document) scalar(n *node, path string, v reflect.Value, a attribute) {
 			*x, _ = time.ParseDuration(n.text)
 			d.within(n, path, a, int64(*x), nil)
 		}
+	case *float64:
+		if d.wantScalar(n, path, number) {
+			d.float(n, path, x, a)
+		}
 	case *Size:
 		if n.kind == text || d.wantScalar(n, path, number) {
 			size, err := parseSize(n.text)
@@ -205,6 +226,20 @@ func (d *Document) scalar(n *node, path string, v reflect.Value, a attribute) {
 			*x = size
 		}
 	}
+}
+
+// float reads a number within the bounds that a gives.
+func (d *Document) float(n *node, path string, x *float64, a attribute) {
+	f, err := strconv.ParseFloat(n.text, 64)
+	lo, noLo := strconv.ParseFloat(a.min, 64)
+	hi, noHi := strconv.ParseFloat(a.max, 64)
+	switch {
+	case err != nil || math.IsNaN(f) || math.IsInf(f, 0):
+		d.fault(n, path, "is not a number that fits here", "")
+	case noLo == nil && f < lo, noHi == nil && f > hi:
+		d.fault(n, path, fmt.Sprintf("%s is not between %s and %s", n.text, a.min, a.max), "")
+	}
+	*x = f
 }
 
 // wantScalar reports whether n is a k. A text that a variable stood in may be anything.

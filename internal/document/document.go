@@ -11,8 +11,12 @@
 // The tags of a field: yaml names the key (further names, after commas, are also accepted; - leaves the field out), min and max bound a
 // number, enum lists the values of a text, form and key name what texts and keys look like (Grammar.Forms), secret hides a value from
 // Explain (all of it, or what was expanded in it), and later lists the values that are planned but not built. The tag later of a field
-// called _ lists the keys that are. Fields are texts, booleans, int, time.Duration, Size, structs, slices of texts, maps of texts or of
-// slices, and slices of structs, which a document writes as a mapping by name (see Entry).
+// called _ lists the keys that are. Fields are texts, booleans, int, float64, time.Duration, Size, structs, slices of texts (with the tag
+// lone a single text is as good), maps of texts or of slices, slices of structs, which a document writes as a mapping by name (see Entry)
+// or, with the tag list, as a list, json.RawMessage, which is any value at all, and pointers to these, nil for what is not written.
+//
+// A document may also be the front matter of another text (front.go), and a text in it may be of a language with faults of its own
+// (place.go).
 package document
 
 import (
@@ -49,6 +53,10 @@ type Source struct {
 	Dir string
 	// Env looks up the variables.
 	Env func(string) (string, bool)
+	// Plain says that there are no variables: a dollar sign is one.
+	Plain bool
+	// Front says that the document is the front matter of a text, between lines of three dashes; see Body.
+	Front bool
 }
 
 // A Document is what was read: where each value stands and what is wrong so far. One goroutine at a time uses it.
@@ -60,6 +68,8 @@ type Document struct {
 	origin   map[string]*node    // by path: where a value that was written comes from
 	keys     map[string]position // by path: where its key stands
 	odd      map[string]bool     // by path: mappings with keys that are not known, so that what they lack may be what was meant
+	body     string              // what follows the front matter, and the line on which it begins
+	bodyLine int
 	elements map[string][]string // by the path of a slice of structs under the first of its names: the paths of its elements, in their order
 }
 
@@ -70,13 +80,20 @@ func (g *Grammar) Read(from Source, data []byte, into any) *Document {
 		grammar: g, src: newSource(from.Name, data),
 		origin: map[string]*node{}, keys: map[string]position{}, odd: map[string]bool{}, elements: map[string][]string{},
 	}
+	if from.Front {
+		if data = d.split(data); data == nil {
+			return d
+		}
+	}
 	d.root, d.faults = parse(d.src, data)
 	if d.root == nil {
 		return d
 	}
-	x := &expander{src: d.src, env: from.Env, dir: from.Dir}
-	x.tree(d.root, "")
-	d.faults = append(d.faults, x.faults...)
+	if !from.Plain {
+		x := &expander{src: d.src, env: from.Env, dir: from.Dir}
+		x.tree(d.root, "")
+		d.faults = append(d.faults, x.faults...)
+	}
 	d.value(d.root, "", reflect.ValueOf(into).Elem(), attribute{})
 	return d
 }

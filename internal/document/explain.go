@@ -58,6 +58,8 @@ func (e *explainer) fields(v reflect.Value, path string, depth int) {
 // value writes v, which a describes and which stands at path, below its key. What is empty and was not written is left out.
 func (e *explainer) value(v reflect.Value, key, path string, depth int, a attribute) {
 	switch kind := v.Kind(); {
+	case kind == reflect.Pointer && !v.IsNil():
+		e.value(v.Elem(), key, path, depth, a)
 	case kind == reflect.Struct:
 		e.line(depth, key+":", "")
 		e.fields(v, path, depth+1)
@@ -66,7 +68,7 @@ func (e *explainer) value(v reflect.Value, key, path string, depth int, a attrib
 		e.line(depth, key+": {}", e.from(path))
 	case kind == reflect.Slice && v.Len() == 0:
 		e.line(depth, key+": []", e.from(path))
-	case kind == reflect.Map || kind == reflect.Slice:
+	case (kind == reflect.Map || kind == reflect.Slice) && v.Type() != anything:
 		e.line(depth, key+":", "")
 		e.elements(v, path, depth+1, a)
 	default:
@@ -90,9 +92,13 @@ func (e *explainer) elements(v reflect.Value, path string, depth int, a attribut
 		return
 	}
 	for i := range v.Len() {
-		if p, elem := index(path, i), v.Index(i); elem.Kind() == reflect.Struct {
+		switch p, elem := index(path, i), v.Index(i); {
+		case elem.Kind() == reflect.Struct && a.list:
+			e.line(depth, "-", "")
+			e.fields(elem, p, depth+1)
+		case elem.Kind() == reflect.Struct:
 			e.named(elem, e.Element(path, i), depth)
-		} else {
+		default:
 			e.line(depth, "- "+e.scalar(elem, p, a), e.from(p))
 		}
 	}
@@ -113,6 +119,10 @@ func (e *explainer) scalar(v reflect.Value, path string, a attribute) string {
 		x = mask
 	case a.secret == "expanded" && n != nil && n.expanded():
 		x = n.shown
+	}
+	if free, ok := x.(json.RawMessage); ok { // JSON is YAML
+		e.values = append(e.values, Value{Path: path, Value: free, From: e.from(path)})
+		return dollars.Replace(string(free))
 	}
 	if d, ok := x.(time.Duration); ok {
 		x = Short(d)

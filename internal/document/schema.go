@@ -100,18 +100,33 @@ func (m *schemaMaker) ref(t reflect.Type) Schema {
 // value returns the schema of a field of type t, whose rules stand under name.
 func (m *schemaMaker) value(t reflect.Type, name string, a attribute) Schema {
 	switch t.Kind() {
+	case reflect.Pointer:
+		return m.value(t.Elem(), name, a)
 	case reflect.Struct:
 		return m.ref(t)
 	case reflect.Map:
 		return m.mapping(m.value(t.Elem(), "", a), a)
 	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Struct {
-			return m.mapping(m.ref(t.Elem()), a)
-		}
-		return Schema{"type": []string{"array", "null"}, "items": m.value(t.Elem(), "", a)}
+		return m.slice(t, a)
 	default:
 		return m.scalar(t, m.rules[name], a)
 	}
+}
+
+// slice returns the schema of a slice of type t, which a describes.
+func (m *schemaMaker) slice(t reflect.Type, a attribute) Schema {
+	switch {
+	case t == anything:
+		return Schema{}
+	case t.Elem().Kind() == reflect.Struct && !a.list:
+		return m.mapping(m.ref(t.Elem()), a)
+	}
+	items := m.value(t.Elem(), "", a)
+	all := Schema{"type": []string{"array", "null"}, "items": items}
+	if a.lone {
+		return Schema{"anyOf": []Schema{all, items}}
+	}
+	return all
 }
 
 // mapping returns the schema of a mapping, which a describes, to values of that schema.
@@ -128,6 +143,8 @@ func (m *schemaMaker) scalar(t reflect.Type, rule Schema, a attribute) Schema {
 		return OrVariable(Schema{"anyOf": []Schema{a.integer(), {"type": "string", "pattern": sizePattern}}})
 	case t.Kind() == reflect.Int:
 		return OrVariable(a.integer())
+	case t.Kind() == reflect.Float64:
+		return OrVariable(a.number())
 	case t.Kind() == reflect.Bool && len(a.later) > 0:
 		return OrVariable(Schema{"const": false})
 	case t.Kind() == reflect.Bool:
@@ -144,6 +161,17 @@ func (a attribute) integer() Schema {
 	for key, bound := range map[string]string{"minimum": a.min, "maximum": a.max} {
 		if n, err := strconv.ParseInt(bound, 10, 64); err == nil {
 			s[key] = n
+		}
+	}
+	return s
+}
+
+// number is the schema of a number within a's bounds.
+func (a attribute) number() Schema {
+	s := Schema{"type": "number"}
+	for key, bound := range map[string]string{"minimum": a.min, "maximum": a.max} {
+		if f, err := strconv.ParseFloat(bound, 64); err == nil {
+			s[key] = f
 		}
 	}
 	return s
