@@ -245,6 +245,25 @@ func (p *Child) Close() {
 	p.work.Wait()
 }
 
+// Wait waits until the program ends by itself, or ctx does, and returns how: nil for exit status 0, an [exec.ExitError] for another,
+// or the cause of ctx. The child must be closed all the same. Who waits reads what the program writes, or else it may never end.
+func (p *Child) Wait(ctx context.Context) error {
+	select {
+	case <-p.exited:
+		return p.status
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Kill ends the program and all that it has started at once. The child must be closed all the same, which then takes no time.
+func (p *Child) Kill() {
+	_ = p.life.Close() // a Reap now ends the whole tree
+	if !p.reaped {
+		kill(p.cmd)
+	}
+}
+
 // ends reports whether the process ends within d.
 func (p *Child) ends(d time.Duration) bool {
 	timer := time.NewTimer(d)

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -152,6 +153,60 @@ func TestClose(t *testing.T) {
 	left := pids(t, c)
 	c.Close()
 	wantGone(t, append(left, c.PID()))
+}
+
+// TestWait waits for programs that end by themselves, and no longer than it may.
+func TestWait(t *testing.T) {
+	start := func(script string) *Child {
+		t.Helper()
+		c, err := Start(t.Context(), Command{Path: "sh", Args: []string{"-c", script}}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		return c
+	}
+	if err := start("exit 0").Wait(t.Context()); err != nil {
+		t.Errorf("exit 0: %v", err)
+	}
+	err := start("exit 3").Wait(t.Context())
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 3 {
+		t.Errorf("exit 3: %v", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	cancel(why)
+	if err := start("exec sleep 10").Wait(ctx); !errors.Is(err, why) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestKill ends a stubborn server at once, with a Reap and all that it has started.
+func TestKill(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux adopts orphans")
+	}
+	c, err := Start(t.Context(), self("stubborn", "parent"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := pids(t, c)
+	begin := time.Now()
+	c.Kill()
+	c.Close()
+	if took := time.Since(begin); took > patience {
+		t.Errorf("killing took %v", took)
+	}
+	wantGone(t, append(left, c.PID()))
+
+	direct := self("stubborn", "child")
+	direct.Reaper = nil
+	if c, err = Start(t.Context(), direct, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	c.Kill()
+	c.Close()
+	wantGone(t, []int{c.PID()})
 }
 
 // TestOrphans has a server end by itself: what it has started ends too.
