@@ -152,21 +152,3 @@ func (l *loader) checkStore() {
 		l.Wrong("store", "a store in memory would forget its keys", "write sqlite:PATH, such as sqlite:.sumun/sumun.db")
 	}
 }
-
-// checkResources wants directories that exist.
-func (l *loader) checkResources() {
-	for _, r := range l.config.Resources {
-		p := document.Join("resources", r.Name)
-		if !l.OK(p, p+".type", p+".root") {
-			continue
-		}
-		if r.Type == "" {
-			l.Missing(p, "type", "write type: file")
-		}
-		if r.Root == "" {
-			l.Missing(p, "root", "write root: DIRECTORY")
-		} else if err := document.Directory(r.Root); err != nil {
-			l.Wrong(p+".root", r.Root+": "+err.Error(), "name a directory that is there")
-		}
-	}
-}

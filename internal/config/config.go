@@ -93,20 +93,6 @@ type Key struct {
 	Naming string `yaml:"naming" enum:"full short"`
 }
 
-// A Resource is something the gateway itself offers to read, such as a folder.
-type Resource struct {
-	// Name is the resource's key in the file: letters, digits, _ and -.
-	Name string `yaml:"-"`
-	// Type is the kind of resource.
-	Type string `yaml:"type" enum:"file" later:"database web cache object"`
-	// Root is the directory whose files are offered. Nothing outside it can be reached.
-	Root string `yaml:"root"`
-	// Write allows clients to change the files.
-	Write bool `yaml:"write" later:"true"`
-
-	_ struct{} `later:"dsn queries url ttl bucket"`
-}
-
 // Audit is what is kept of each call in the store.
 type Audit struct {
 	// Payloads is what is kept of arguments and results: hash keeps salted digests, full keeps both as they were, none keeps neither.

@@ -28,11 +28,15 @@ var forms = map[string]document.Form{
 	"line":    {Pattern: regexp.MustCompile(`^[^\x00-\x08\x0a-\x1f\x7f]*$`), Message: "has a line break or another character that a header cannot carry"}, // RFC 9110 section 5.5
 	"gitHost": gitHost,
 
-	"url":     {Pattern: regexp.MustCompile(`^(https?|wss?)://[^/?#\s]+[^\s]*$`), Message: "is not an http, https, ws or wss URL", Hint: "write it like https://issues.example.com/mcp"},
-	"keyless": {Pattern: regexp.MustCompile(`^[^@]*$|^[a-z]+://[^/?#@]*[/?#]`), Message: "has credentials in it", Hint: "put them under headers: {Authorization: …}"},
-	"whole":   {Pattern: regexp.MustCompile(`^[^#]*$`), Message: "has a fragment (#), which is never sent", Hint: "remove it"},
-	"public":  {Pattern: regexp.MustCompile(`^https?://[^/?#@\s]+[^?#\s]*$`), Message: "is not an address for clients", Hint: "write it like https://mcp.example.com"},
-	"origin":  {Pattern: regexp.MustCompile(`^https?://[^/?#@\s]+$`), Message: "is not an origin", Hint: "write scheme://host or scheme://host:port, such as https://app.example.com"},
+	"url":      {Pattern: regexp.MustCompile(`^(https?|wss?)://[^/?#\s]+[^\s]*$`), Message: "is not an http, https, ws or wss URL", Hint: "write it like https://issues.example.com/mcp"},
+	"keyless":  {Pattern: regexp.MustCompile(`^[^@]*$|^[a-z]+://[^/?#@]*[/?#]`), Message: "has credentials in it", Hint: "put them under headers: {Authorization: …}"},
+	"whole":    {Pattern: regexp.MustCompile(`^[^#]*$`), Message: "has a fragment (#), which is never sent", Hint: "remove it"},
+	"public":   {Pattern: regexp.MustCompile(`^https?://[^/?#@\s]+[^?#\s]*$`), Message: "is not an address for clients", Hint: "write it like https://mcp.example.com"},
+	"query":    {Pattern: regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`), Message: "cannot be the name of a query", Hint: "use letters, digits, _ and -, at most 64"},
+	"page":     {Pattern: regexp.MustCompile(`^https?://[^/?#\s@]+[^\s]*$`), Message: "is not an http or https URL without credentials", Hint: "write it like https://docs.example.com/guide"},
+	"pagehost": {Pattern: regexp.MustCompile(`^(\*\.)?[A-Za-z0-9._-]+(:[0-9]{1,5})?$`), Message: "is not a host", Hint: "write docs.example.com, docs.example.com:8443, or *.example.com"},
+	"store":    {Pattern: regexp.MustCompile(`^(file:///|s3://[a-z0-9][a-z0-9.-]+)`), Message: "is not a store of objects", Hint: "write file:///DIRECTORY, or s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION"},
+	"origin":   {Pattern: regexp.MustCompile(`^https?://[^/?#@\s]+$`), Message: "is not an origin", Hint: "write scheme://host or scheme://host:port, such as https://app.example.com"},
 }
 
 // elsewhere says what the keys of other programs' files are called here.

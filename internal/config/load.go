@@ -119,9 +119,7 @@ func (l *loader) finish() {
 	}
 	l.finishWorkspace()
 	for i := range c.Resources {
-		if r := &c.Resources[i]; r.Root != "" {
-			r.Root = document.Absolute(c.Dir, r.Root)
-		}
+		l.finishResource(&c.Resources[i])
 	}
 }
 

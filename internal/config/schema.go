@@ -13,6 +13,8 @@ var (
 	configSource string
 	//go:embed server.go
 	serverSource string
+	//go:embed resource.go
+	resourceSource string
 	//go:embed workspace.go
 	workspaceSource string
 )
@@ -22,7 +24,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, workspaceSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource},
 		Rules:   rules,
 	})
 }
@@ -38,7 +40,7 @@ var rules = map[string]document.Schema{
 	"Config.Store":  {"pattern": `^sqlite:.+$`},
 	"TLS":           {"if": encrypts, "then": document.Schema{"required": []string{"certFile", "keyFile"}, "properties": document.Schema{"terminated": document.OrVariable(document.Schema{"const": false})}}},
 	"Workspace":     {"if": clones, "then": document.Schema{"required": []string{"root"}}},
-	"Resource":      {"type": "object", "required": []string{"type", "root"}},
+	"Resource":      resourceRule(),
 	"Server":        {"type": "object", "oneOf": []document.Schema{stdioServer, remoteServer}},
 }
 

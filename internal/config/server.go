@@ -90,6 +90,3 @@ func (s *Server) Begin(name string) { *s = NewServer(name) }
 
 // Begin makes k the key of that name.
 func (k *Key) Begin(name string) { *k = Key{Name: name} }
-
-// Begin makes r the resource of that name.
-func (r *Resource) Begin(name string) { *r = Resource{Name: name} }

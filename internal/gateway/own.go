@@ -42,7 +42,7 @@ var offers = []offer{
 	{
 		name: "built in",
 		same: func(a, b *config.Config) bool {
-			return a.Builtin == b.Builtin && slices.Equal(a.Resources, b.Resources)
+			return a.Builtin == b.Builtin && slices.EqualFunc(a.Resources, b.Resources, config.Resource.Equal)
 		},
 		open: (*Gateway).openBuiltin,
 	},
@@ -54,7 +54,9 @@ func (g *Gateway) openBuiltin(c *config.Config) (ownServer, error) {
 	}
 	var roots []builtin.Root
 	for _, r := range c.Resources {
-		roots = append(roots, builtin.Root{Name: r.Name, Dir: r.Root})
+		if r.Type == "file" {
+			roots = append(roots, builtin.Root{Name: r.Name, Dir: r.Root})
+		}
 	}
 	return builtin.New(builtin.Options{Roots: roots, Version: g.parts.Version, Log: g.log})
 }
