@@ -55,10 +55,17 @@ func position(text string, offset int) (line, column int) {
 	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
 }
 
+// position returns the line and the column of a byte offset in the file that the
+// template stands in.
+func (t *Template) position(offset int) (line, column int) {
+	line, column = position(t.text, offset)
+	return line + max(t.at.Line-1, 0), column + t.at.Indent
+}
+
 // newError returns an error at a byte offset of the template.
 func (t *Template) newError(offset int, message, hint string) *Error {
-	line, column := position(t.text, offset)
-	return &Error{Name: t.name, Line: line, Column: column, Message: message, Hint: hint}
+	line, column := t.position(offset)
+	return &Error{Name: t.at.Name, Line: line, Column: column, Message: message, Hint: hint}
 }
 
 // located returns err as an *Error at the node, unless it has a place already.

@@ -235,7 +235,7 @@ func BenchmarkHostile(b *testing.B) {
 }
 
 func render(ctx context.Context, text string, vars map[string]any) error {
-	tmpl, err := prompt.Parse("hostile", text)
+	tmpl, err := prompt.Parse(prompt.Origin{Name: "hostile"}, text)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func TestJinja(t *testing.T) {
 // compare renders a case.
 func compare(t *testing.T, all shared, want recorded) {
 	t.Helper()
-	tmpl, err := prompt.Parse("case", want.Template)
+	tmpl, err := prompt.Parse(prompt.Origin{Name: "case"}, want.Template)
 	got := ""
 	if err == nil {
 		vars := map[string]any{}
@@ -107,7 +107,7 @@ func library(texts map[string]string) func(string) (*prompt.Template, error) {
 		if !ok {
 			return nil, prompt.ErrNotFound
 		}
-		return prompt.Parse(name, text)
+		return prompt.Parse(prompt.Origin{Name: name}, text)
 	}
 }
 

@@ -140,7 +140,7 @@ func TestMessages(t *testing.T) {
 	vars := map[string]any{"n": 1, "s": "text", "xs": []any{1, 2}, "d": json.RawMessage(`{"a": 1}`)}
 	for _, tt := range messages {
 		t.Run(tt.text, func(t *testing.T) {
-			tmpl, err := prompt.Parse("p", tt.text)
+			tmpl, err := prompt.Parse(prompt.Origin{Name: "p"}, tt.text)
 			if err == nil {
 				_, err = tmpl.Render(t.Context(), vars, prompt.Options{})
 			}

@@ -243,7 +243,7 @@ func (p *parser) refuse(t token) {
 		p.fail(t.offset, "leave it out, or open the block before", "'%s' belongs to no block", t.text)
 	default:
 		open := p.blocks[len(p.blocks)-1]
-		line, _ := position(p.tmpl.text, open.offset)
+		line, _ := p.tmpl.position(open.offset)
 		p.fail(t.offset, "end blocks in the order in which they were opened", "'%s' stands where the %s of line %d has to end first", t.text, open.name, line)
 	}
 }
@@ -392,11 +392,6 @@ func (p *parser) declare(t target) {
 func (p *parser) includeTag(begin token) statement {
 	s := &include{withContext: true}
 	s.name = p.expression()
-	if l, ok := s.name.(*literal); ok {
-		if name, ok := l.v.(string); ok {
-			p.tmpl.calls[name] = true
-		}
-	}
 	if p.tok.is("ignore") && p.look().is("missing") {
 		p.next()
 		p.next()
@@ -407,5 +402,21 @@ func (p *parser) includeTag(begin token) statement {
 		p.next()
 	}
 	s.node = p.node(begin.offset, s.name)
+	if l, ok := s.name.(*literal); ok {
+		if name, ok := l.v.(string); ok {
+			p.tmpl.includes(name, begin.offset, s.ignoreMissing)
+		}
+	}
 	return s
+}
+
+// includes notes that the template includes the prompt of that name.
+func (t *Template) includes(name string, offset int, optional bool) {
+	i := slices.IndexFunc(t.calls, func(c Include) bool { return c.Name == name })
+	if i < 0 {
+		line, column := t.position(offset)
+		t.calls = append(t.calls, Include{Name: name, Line: line, Column: column, Optional: optional})
+		return
+	}
+	t.calls[i].Optional = t.calls[i].Optional && optional
 }

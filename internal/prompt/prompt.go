@@ -69,28 +69,41 @@ type Options struct {
 	Limits Limits
 }
 
+// An Origin is where a template stands: what its errors name.
+type Origin struct {
+	Name   string // of the prompt, or its file
+	Line   int    // of the file on which the template begins; 0 and 1 are the first
+	Indent int    // characters that stand before each line of the template
+}
+
+// An Include is another prompt that a template names.
+type Include struct {
+	Name         string
+	Line, Column int  // where it is named first
+	Optional     bool // the template does without it: ignore missing, everywhere
+}
+
 // A Template is a parsed template. It does not change, and any number of
 // goroutines may render it at once.
 type Template struct {
-	name  string
+	at    Origin
 	text  string
 	names []string       // of the variables, by number
 	ids   map[string]int // of the variables, by name
 	reads map[string]bool
-	calls map[string]bool // prompts that are included by a literal name
+	calls []Include // prompts that are included by a literal name, each once
 	body  []statement
 }
 
-// Parse reads a template. The name stands in errors only. An error is an
+// Parse reads a template. What at says stands in errors only. An error is an
 // *Error, which tells the line, the column and what to do.
-func Parse(name, text string) (*Template, error) {
-	t := &Template{name: name, ids: map[string]int{}, reads: map[string]bool{}, calls: map[string]bool{}}
+func Parse(at Origin, text string) (*Template, error) {
+	t := &Template{at: at, text: text, ids: map[string]int{}, reads: map[string]bool{}}
 	switch {
 	case len(text) > maxText:
-		return nil, &Error{Name: name, Line: 1, Column: 1, Message: "the template is larger than 1 MiB", Hint: "pass long texts as variables"}
+		return nil, t.newError(0, "the template is larger than 1 MiB", "pass long texts as variables")
 	case !utf8.ValidString(text):
-		line, column := position(text, firstInvalid(text))
-		return nil, &Error{Name: name, Line: line, Column: column, Message: "the template is not UTF-8 here", Hint: "save the file as UTF-8"}
+		return nil, t.newError(firstInvalid(text), "the template is not UTF-8 here", "save the file as UTF-8")
 	}
 	// As in Jinja: one kind of line end, and the last one does not count.
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
@@ -114,16 +127,16 @@ func firstInvalid(text string) int {
 }
 
 // Name returns the name that the template was parsed with.
-func (t *Template) Name() string { return t.name }
+func (t *Template) Name() string { return t.at.Name }
 
 // Variables returns the names of the variables that the template itself may
 // read from those it is given, sorted. What it sets before is not among them,
 // nor is what an included prompt reads: see Includes.
 func (t *Template) Variables() []string { return slices.Sorted(maps.Keys(t.reads)) }
 
-// Includes returns the names of the prompts that the template includes by a
-// literal name, sorted. A name that is computed is known only when rendering.
-func (t *Template) Includes() []string { return slices.Sorted(maps.Keys(t.calls)) }
+// Includes returns the prompts that the template includes by a literal name, in
+// the order of the template. A name that is computed is known only when rendering.
+func (t *Template) Includes() []Include { return slices.Clone(t.calls) }
 
 // Render returns the text of the template for the variables. Their values are
 // JSON: nil, bool, integers of Go, float64, json.Number, string, []any,

@@ -16,7 +16,7 @@ import (
 // parse returns the template of a text that is known to be right.
 func parse(tb testing.TB, text string) *prompt.Template {
 	tb.Helper()
-	tmpl, err := prompt.Parse("main", text)
+	tmpl, err := prompt.Parse(prompt.Origin{Name: "main"}, text)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestVariables(t *testing.T) {
 		"one branch": {"{% if x %}{% set a = 1 %}{% endif %}{{ a }}", []string{"a", "x"}, nil},
 		"loop":       {"{% for a in as %}{{ a }}{{ loop.index }}{% endfor %}{{ a }}", []string{"a", "as"}, nil},
 		"raw":        {"{% raw %}{{ a }}{% endraw %}{# {{ b }} #}", nil, nil},
-		"includes":   {"{% include 'b' %}{% include 'a' %}{% include 'b' %}{% include c %}", []string{"c"}, []string{"a", "b"}},
+		"includes":   {"{% include 'b' %}{% include 'a' %}{% include 'b' %}{% include c %}", []string{"c"}, []string{"b", "a"}},
 		"한글":         {"{{ 이름 }}", []string{"이름"}, nil},
 	}
 	for name, tt := range tests {
@@ -110,7 +110,11 @@ func TestVariables(t *testing.T) {
 			if got := tmpl.Variables(); !slices.Equal(got, tt.reads) {
 				t.Errorf("variables = %q, want %q", got, tt.reads)
 			}
-			if got := tmpl.Includes(); !slices.Equal(got, tt.includes) {
+			var got []string
+			for _, c := range tmpl.Includes() {
+				got = append(got, c.Name)
+			}
+			if !slices.Equal(got, tt.includes) {
 				t.Errorf("includes = %q, want %q", got, tt.includes)
 			}
 		})
@@ -194,9 +198,9 @@ func TestInclude(t *testing.T) {
 	include := func(name string) (*prompt.Template, error) {
 		switch name {
 		case "bad":
-			return prompt.Parse(name, "\n{{ 1 / 0 }}")
+			return prompt.Parse(prompt.Origin{Name: name}, "\n{{ 1 / 0 }}")
 		case "syntax":
-			return prompt.Parse(name, "{{ 1 / }}")
+			return prompt.Parse(prompt.Origin{Name: name}, "{{ 1 / }}")
 		case "nil":
 			return nil, nil
 		}
@@ -255,7 +259,7 @@ func FuzzRender(f *testing.F) {
 	f.Add("{% for k, v in a|dictsort %}{{ k ~ loop.index }}{% endfor %}{{ a|tojson(1)|indent|title }}", `{"a": {"x": [1], "y": "é"}}`)
 	limits := prompt.Limits{Steps: 5000, Output: 10000, Memory: 100000, Depth: 3, Time: 5 * time.Second}
 	f.Fuzz(func(t *testing.T, text, variables string) {
-		tmpl, err := prompt.Parse("fuzz", text)
+		tmpl, err := prompt.Parse(prompt.Origin{Name: "fuzz"}, text)
 		if err == nil {
 			var out string
 			vars := map[string]any{"a": json.RawMessage(variables)}
@@ -302,5 +306,31 @@ func BenchmarkRender(b *testing.B) {
 		if _, err := tmpl.Render(b.Context(), vars, prompt.Options{}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestOrigin tells places in the file that a template is a part of.
+func TestOrigin(t *testing.T) {
+	at := prompt.Origin{Name: "a.md", Line: 10, Indent: 4}
+	for text, want := range map[string]string{
+		"{{ }}":             "a.md:10:8: ",
+		"\n{{ 1 / 0 }}":     "a.md:11:10: division by zero",
+		"\n {% if x %}\n\n ": "a.md:11:6: the if has no end",
+	} {
+		tmpl, err := prompt.Parse(at, text)
+		if err == nil {
+			_, err = tmpl.Render(t.Context(), nil, prompt.Options{})
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	tmpl, err := prompt.Parse(at, "{% include 'b' ignore missing %}{% include 'a' %}\n{% include 'b' %}{% include 'c' ignore missing %}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []prompt.Include{{Name: "b", Line: 10, Column: 5}, {Name: "a", Line: 10, Column: 37}, {Name: "c", Line: 11, Column: 22, Optional: true}}
+	if got := tmpl.Includes(); !slices.Equal(got, want) {
+		t.Errorf("includes = %v, want %v", got, want)
 	}
 }

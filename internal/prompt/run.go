@@ -128,7 +128,7 @@ func (f *frame) exec(body []statement) error {
 // included renders another template in place of an include at n.
 func (f *frame) included(n node, t *Template, withContext bool) error {
 	if f.run.depth >= f.run.limits.Depth {
-		return value.Limited("prompts include each other more than %d levels deep, the last %q", f.run.limits.Depth, t.name)
+		return value.Limited("prompts include each other more than %d levels deep, the last %q", f.run.limits.Depth, t.Name())
 	}
 	if err := f.run.Alloc(256 + 16*len(t.names)); err != nil {
 		return err
@@ -141,8 +141,8 @@ func (f *frame) included(n node, t *Template, withContext bool) error {
 	defer func() { f.run.depth-- }()
 	err := inner.exec(t.body)
 	if e, ok := errors.AsType[*Error](err); ok && e.From == "" {
-		line, column := position(f.tmpl.text, int(n.offset))
-		e.From = place(f.tmpl.name, line, column)
+		line, column := f.tmpl.position(int(n.offset))
+		e.From = place(f.tmpl.Name(), line, column)
 	}
 	return err
 }
