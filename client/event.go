@@ -1,0 +1,177 @@
+package client
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/transport"
+)
+
+// eventPrefix begins the methods of a Sumun's events.
+const eventPrefix = "mcp.event."
+
+// mostEvents is how many events may wait for who takes them.
+const mostEvents = 256
+
+// An Event is something that has happened in a Sumun (design of the dialect, "Events").
+type Event struct {
+	// Type is resourceUpdated, toolsChanged, securityAlert, samplingUpdated or rootClosed.
+	Type string
+	// Data is a JSON object that says what.
+	Data json.RawMessage
+}
+
+// ErrTooSlow ends Events when more events wait than are kept.
+var ErrTooSlow = errors.New("events came faster than they were taken")
+
+// An eventStream is one call of Events.
+type eventStream struct {
+	types  []string
+	events chan Event
+	once   sync.Once
+	full   chan struct{} // closed when an event was lost
+}
+
+// Events listens to the events of a Sumun, by the dialect (mcp.event.subscribe), and hands those of the types that are named, or all
+// if none is, to f one after the other. It returns when ctx ends, the Client is closed or the line breaks, with the reason. F may use
+// the Client.
+func (c *Client) Events(ctx context.Context, f func(Event), types ...string) error {
+	session, err := c.current(ctx)
+	if err != nil {
+		return failure(ctx, "listening to events", nil, err)
+	}
+	stream := &eventStream{types: types, events: make(chan Event, mostEvents), full: make(chan struct{})}
+	listening, cancel := context.WithCancelCause(ctx)
+	defer context.AfterFunc(c.root, func() { cancel(ErrClosed) })()
+	ended := make(chan error, 1)
+	var work sync.WaitGroup
+	work.Go(func() { ended <- c.listen(listening, session, stream) })
+	err = stream.serve(f, ended)
+	cancel(err)
+	work.Wait()
+	if errors.Is(err, ErrTooSlow) {
+		return fmt.Errorf("listening to events: %w", err)
+	}
+	q := request{method: methodEvents}
+	return c.failed(ctx, session, &q, err)
+}
+
+// The methods of the dialect that begin and end a stream of events.
+const (
+	methodEvents   = "mcp.event.subscribe"
+	methodNoEvents = "mcp.event.unsubscribe"
+)
+
+// listen asks for events until ctx ends, and returns why they have ended. Over HTTP they are the answer to the request; on a line
+// they follow it, like everything that the server says unasked.
+func (c *Client) listen(ctx context.Context, s *transport.Session, stream *eventStream) error {
+	params, err := encodeObject("the types of events", struct {
+		Types []string `json:"types,omitempty"`
+	}{stream.types})
+	if err != nil {
+		return err
+	}
+	r := transport.Request{Method: methodEvents, Params: params}
+	if c.posts(s) {
+		err = call(ctx, s, r, sink{client: c, stream: stream})
+		return cmp.Or(err, error(&transport.LostError{Err: mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the server has ended the events")}))
+	}
+	c.mu.Lock()
+	c.streams[stream] = struct{}{}
+	c.mu.Unlock()
+	defer c.unlisten(ctx, s, stream)
+	if err := call(ctx, s, r, sink{client: c}); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.Done():
+		return s.Err()
+	}
+}
+
+// posts reports whether each request gets an answer of its own over HTTP.
+func (c *Client) posts(s *transport.Session) bool {
+	return strings.HasPrefix(c.target.URL, "http") && !s.Events()
+}
+
+// unlisten forgets a stream on a line, and tells the server if it was the last one.
+func (c *Client) unlisten(ctx context.Context, s *transport.Session, stream *eventStream) {
+	const courtesy = 2 * time.Second
+	c.mu.Lock()
+	delete(c.streams, stream)
+	last := len(c.streams) == 0
+	c.mu.Unlock()
+	if !last || isDone(s.Done()) || c.root.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), courtesy)
+	defer cancel()
+	_ = call(ctx, s, transport.Request{Method: methodNoEvents, Params: []byte("{}")}, nil)
+}
+
+// call makes a request of which only success matters.
+func call(ctx context.Context, s *transport.Session, r transport.Request, to transport.Sink) error {
+	a, err := s.Call(ctx, r, to)
+	if err != nil {
+		return err
+	}
+	defer a.Release()
+	if told := a.Err(s.Revision()); told != nil {
+		return told
+	}
+	return nil
+}
+
+// serve hands events over until no more come.
+func (s *eventStream) serve(f func(Event), ended <-chan error) error {
+	for {
+		select {
+		case e := <-s.events:
+			f(e)
+		case <-s.full:
+			return ErrTooSlow
+		case err := <-ended:
+			for len(s.events) > 0 {
+				f(<-s.events)
+			}
+			return err
+		}
+	}
+}
+
+// note makes an event known, if it is of the types that are wanted.
+func (s *eventStream) note(e Event) {
+	if len(s.types) > 0 && !slices.Contains(s.types, e.Type) && !slices.Contains(s.types, eventPrefix+e.Type) {
+		return
+	}
+	select {
+	case s.events <- e:
+	default:
+		s.once.Do(func() { close(s.full) })
+	}
+}
+
+// happened tells of an event: to the stream that it came on, or else to those that listen on the line.
+func (c *Client) happened(stream *eventStream, method string, params []byte) {
+	e := Event{Type: strings.TrimPrefix(method, eventPrefix), Data: bytes.Clone(params)}
+	if stream != nil {
+		stream.note(e)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range c.streams {
+		s.note(e)
+	}
+}

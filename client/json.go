@@ -1,0 +1,102 @@
+package client
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// encode writes a value as JSON, and leaves what is JSON already as it is.
+func encode(v any) ([]byte, error) {
+	if raw, ok := v.(json.RawMessage); ok {
+		return raw, checker.Value(raw)
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// checker checks JSON that callers bring. It is immutable.
+var checker = wire.NewScanner(wire.Vocabulary{}, 0)
+
+// encodeObject writes a value that must be a JSON object; nil is the empty one.
+func encodeObject(what string, v any) ([]byte, error) {
+	raw, err := encode(v)
+	if err != nil {
+		return nil, fmt.Errorf("writing %s: %w", what, err)
+	}
+	switch raw = bytes.TrimSpace(raw); {
+	case len(raw) > 0 && raw[0] == '{':
+		return raw, nil
+	case string(raw) == "null":
+		return []byte("{}"), nil
+	}
+	return nil, fmt.Errorf("%s must be a JSON object: a map, a struct, or a json.RawMessage of one", what)
+}
+
+// decode reads JSON into v. Numbers of no certain type become json.Number, so that none is rounded.
+func decode(raw []byte, v any) error {
+	if len(raw) == 0 {
+		return errors.New("there is no value")
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	return d.Decode(v)
+}
+
+// text returns a string member of an object, empty where it has none.
+func text(object []byte, member string) string {
+	s, _ := wire.Unquote(wire.Get(object, member))
+	return s
+}
+
+// truth reports whether a member of an object is true.
+func truth(object []byte, member string) bool { return string(wire.Get(object, member)) == "true" }
+
+// elements returns the elements of an array that is a member of an object.
+func elements(object []byte, member string) []json.RawMessage {
+	var all []json.RawMessage
+	for one := range wire.Elements(wire.Get(object, member)) {
+		all = append(all, one)
+	}
+	return all
+}
+
+// An object is a JSON object that is being written.
+type object []byte
+
+// member adds a member, unless its value is nil.
+func (o object) member(name string, value []byte) object {
+	if value == nil {
+		return o
+	}
+	if len(o) == 0 {
+		o = append(o, '{')
+	} else {
+		o = append(o, ',')
+	}
+	return append(append(wire.AppendQuote(o, name), ':'), value...)
+}
+
+// text adds a member that is a string, unless that is empty.
+func (o object) text(name, value string) object {
+	if value == "" {
+		return o
+	}
+	return o.member(name, wire.AppendQuote(nil, value))
+}
+
+// end returns the object.
+func (o object) end() []byte {
+	if len(o) == 0 {
+		return []byte("{}")
+	}
+	return append(o, '}')
+}

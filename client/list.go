@@ -1,0 +1,158 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// The bounds of a list, which comes in pages.
+const (
+	mostPages    = 1000
+	mostElements = 100_000
+)
+
+// list asks for all pages of a list and returns its elements as the server sent them.
+func (c *Client) list(ctx context.Context, method, member string) ([]json.RawMessage, error) {
+	var all []json.RawMessage
+	seen := map[string]struct{}{}
+	for cursor := ""; ; {
+		result, err := c.do(ctx, request{method: method, params: object{}.text("cursor", cursor).end(), repeat: true})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, elements(result, member)...)
+		if cursor = text(result, "nextCursor"); cursor == "" {
+			return all, nil
+		}
+		if _, again := seen[cursor]; again || len(seen) >= mostPages || len(all) > mostElements {
+			return nil, &Error{Code: mcp.CodeInternal, Message: "the list does not end", doing: method}
+		}
+		seen[cursor] = struct{}{}
+	}
+}
+
+// listOf asks for a list and reads its elements.
+func listOf[T any](ctx context.Context, c *Client, method, member string, read func(raw json.RawMessage) T) ([]T, error) {
+	raw, err := c.list(ctx, method, member)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]T, len(raw))
+	for i, one := range raw {
+		all[i] = read(one)
+	}
+	return all, nil
+}
+
+// A Tool is a tool that a server offers.
+type Tool struct {
+	// Name calls it. Title and Description tell people and the model what it does.
+	Name, Title, Description string
+	// InputSchema and OutputSchema are JSON Schemas; nil where the server gives none.
+	InputSchema, OutputSchema json.RawMessage
+	// Annotations are hints, such as readOnlyHint, that a server may give and nobody has checked.
+	Annotations json.RawMessage
+	// Checksum and Digest identify what a Sumun has approved of the tool (see package trust); empty where another server is asked.
+	Checksum, Digest string
+	// Raw is the tool as the server listed it.
+	Raw json.RawMessage
+}
+
+// Tools lists the tools that the caller may use.
+func (c *Client) Tools(ctx context.Context) ([]Tool, error) {
+	tools, err := listOf(ctx, c, mcp.MethodToolsList, "tools", func(raw json.RawMessage) Tool {
+		meta := wire.Get(raw, "_meta")
+		return Tool{
+			Name: text(raw, "name"), Title: text(raw, "title"), Description: text(raw, "description"),
+			InputSchema: wire.Get(raw, "inputSchema"), OutputSchema: wire.Get(raw, "outputSchema"), Annotations: wire.Get(raw, "annotations"),
+			Checksum: text(meta, mcp.MetaChecksum), Digest: text(meta, mcp.MetaDigest), Raw: raw,
+		}
+	})
+	if err == nil {
+		c.learn(tools)
+	}
+	return tools, err
+}
+
+// A Resource is a resource that a server offers.
+type Resource struct {
+	// URI reads it. Name, Title and Description tell what it is, and MIMEType of what type.
+	URI, Name, Title, Description, MIMEType string
+	// Size is in bytes, -1 where the server does not say it.
+	Size int64
+	// Type is the kind of a Sumun's resource: file, database, web, cache or object; ETag and Revision say in which state it is.
+	Type, ETag string
+	Revision   int64
+	// Raw is the resource as the server listed it.
+	Raw json.RawMessage
+}
+
+// Resources lists the resources that the caller may list.
+func (c *Client) Resources(ctx context.Context) ([]Resource, error) {
+	return listOf(ctx, c, mcp.MethodResources, "resources", func(raw json.RawMessage) Resource {
+		meta := wire.Get(raw, "_meta")
+		size, ok := wire.ParseInt(wire.Get(raw, "size"))
+		if !ok {
+			size = -1
+		}
+		return Resource{
+			URI: text(raw, "uri"), Name: text(raw, "name"), Title: text(raw, "title"), Description: text(raw, "description"),
+			MIMEType: text(raw, "mimeType"), Size: size, Type: text(meta, mcp.MetaType), ETag: text(meta, mcp.MetaETag),
+			Revision: number(meta, mcp.MetaRevisionNumber), Raw: raw,
+		}
+	})
+}
+
+// A Template is a family of resources, by a template of their URIs.
+type Template struct {
+	// URITemplate is as RFC 6570 has it. The others are as those of a Resource.
+	URITemplate, Name, Title, Description, MIMEType string
+	// Raw is the template as the server listed it.
+	Raw json.RawMessage
+}
+
+// Templates lists the templates of resources.
+func (c *Client) Templates(ctx context.Context) ([]Template, error) {
+	return listOf(ctx, c, mcp.MethodTemplates, "resourceTemplates", func(raw json.RawMessage) Template {
+		return Template{
+			URITemplate: text(raw, "uriTemplate"), Name: text(raw, "name"), Title: text(raw, "title"),
+			Description: text(raw, "description"), MIMEType: text(raw, "mimeType"), Raw: raw,
+		}
+	})
+}
+
+// A Prompt is a prompt that a server offers.
+type Prompt struct {
+	// Name renders it. Title and Description tell what it is for.
+	Name, Title, Description string
+	// Arguments are the variables that it takes.
+	Arguments []PromptArgument
+	// Raw is the prompt as the server listed it.
+	Raw json.RawMessage
+}
+
+// A PromptArgument is a variable of a prompt.
+type PromptArgument struct {
+	Name, Description string
+	Required          bool
+}
+
+// Prompts lists the prompts that the caller may use.
+func (c *Client) Prompts(ctx context.Context) ([]Prompt, error) {
+	return listOf(ctx, c, mcp.MethodPromptsList, "prompts", func(raw json.RawMessage) Prompt {
+		p := Prompt{Name: text(raw, "name"), Title: text(raw, "title"), Description: text(raw, "description"), Raw: raw}
+		for _, a := range elements(raw, "arguments") {
+			p.Arguments = append(p.Arguments, PromptArgument{text(a, "name"), text(a, "description"), truth(a, "required")})
+		}
+		return p
+	})
+}
+
+// number returns an integer member of an object, 0 where it has none.
+func number(object []byte, member string) int64 {
+	n, _ := wire.ParseInt(wire.Get(object, member))
+	return n
+}

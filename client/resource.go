@@ -1,0 +1,177 @@
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"unicode/utf8"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// A ReadOption is a wish for one reading of a resource.
+type ReadOption func(*object)
+
+// IfNoneMatch leaves the contents out when the resource is still in the state of that etag. Only a Sumun minds it.
+func IfNoneMatch(etag string) ReadOption {
+	return func(meta *object) { *meta = meta.member(mcp.MetaIfNoneMatch, wire.AppendQuote(nil, etag)) }
+}
+
+// Read reads a resource.
+func (c *Client) Read(ctx context.Context, uri string, with ...ReadOption) (*Reading, error) {
+	var meta object
+	if c.context != nil {
+		meta = meta.member(mcp.MetaContext, c.context)
+	}
+	for _, option := range with {
+		option(&meta)
+	}
+	q := request{method: mcp.MethodRead, name: uri, params: object{}.text("uri", uri).end(), repeat: true}
+	if len(meta) > 0 {
+		q.meta = meta[1:]
+	}
+	raw, err := c.do(ctx, q)
+	if err != nil {
+		if e, ok := errors.AsType[*Error](err); ok && e.Reason == "" && e.Code == mcp.CodeInvalidParams && wire.Get(e.Data, "uri") != nil {
+			e.Reason = string(mcp.NotFound) // as the modern era says it (server/resources, "Error Handling")
+		}
+		return nil, err
+	}
+	r := &Reading{NotModified: truth(wire.Get(raw, "_meta"), mcp.MetaNotModified), Raw: raw}
+	for _, one := range elements(raw, "contents") {
+		r.Contents = append(r.Contents, contents(one))
+	}
+	return r, nil
+}
+
+// A Reading is what was read of a resource.
+type Reading struct {
+	// Contents is most often one element; a folder may have several.
+	Contents []Contents
+	// NotModified says that the resource is in the state that IfNoneMatch named, and has been left out.
+	NotModified bool
+	// Raw is the whole result as the server sent it.
+	Raw json.RawMessage
+}
+
+// A Contents is a resource, or a part of one.
+type Contents struct {
+	// URI is its address, and MIMEType its type, which may be empty.
+	URI, MIMEType string
+	// Data is the text or the bytes.
+	Data []byte
+	// ETag and Revision say in which state a Sumun's resource is; others leave them empty and 0.
+	ETag     string
+	Revision int64
+	// Raw is the contents as the server sent them.
+	Raw json.RawMessage
+}
+
+func contents(raw json.RawMessage) Contents {
+	meta := wire.Get(raw, "_meta")
+	one := Contents{
+		URI: text(raw, "uri"), MIMEType: text(raw, "mimeType"), ETag: etagOf(meta), Revision: number(meta, mcp.MetaRevisionNumber), Raw: raw,
+	}
+	if blob := wire.Get(raw, "blob"); blob != nil {
+		one.Data = decodeBase64(text(raw, "blob"))
+	} else {
+		one.Data = []byte(text(raw, "text"))
+	}
+	return one
+}
+
+// Text returns the first contents as text, empty where there are none.
+func (r *Reading) Text() string { return string(r.first().Data) }
+
+// ETag returns the state of the first contents, for IfNoneMatch and IfMatch.
+func (r *Reading) ETag() string { return r.first().ETag }
+
+func (r *Reading) first() Contents {
+	if len(r.Contents) == 0 {
+		return Contents{}
+	}
+	return r.Contents[0]
+}
+
+// etagOf returns the state that _meta tells.
+func etagOf(meta []byte) string { return text(meta, mcp.MetaETag) }
+
+// decodeBase64 reads base64, nil if it is none.
+func decodeBase64(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	data, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// Query reads a named resource of a Sumun with parameters, such as file.read or db.query, by the dialect (mcp.resource.read). Params
+// become a JSON object. The answer is what the resource's handler gives, with etag and revision beside it.
+func (c *Client) Query(ctx context.Context, resourceID string, params any) (json.RawMessage, error) {
+	raw, err := encodeObject("the parameters of "+resourceID, params)
+	if err != nil {
+		return nil, err
+	}
+	return c.speak(ctx, request{
+		method: "mcp.resource.read", name: resourceID, repeat: true,
+		params: object{}.text("resourceId", resourceID).member("params", raw).end(),
+	})
+}
+
+// Query reads a named resource of a Sumun and reads the answer into a value of the type Out.
+func Query[Out any](ctx context.Context, c *Client, resourceID string, params any) (Out, error) {
+	var out Out
+	raw, err := c.Query(ctx, resourceID, params)
+	if err == nil {
+		err = decode(raw, &out)
+	}
+	return out, err
+}
+
+// A Condition says in which state a resource must be for Write to change it. The zero Condition is Create.
+type Condition struct{ member, value string }
+
+// Create wants that there is no such resource yet.
+func Create() Condition { return Condition{} }
+
+// IfMatch wants that the resource is in the state of that etag, which Read gave.
+func IfMatch(etag string) Condition { return Condition{"ifMatch", string(wire.AppendQuote(nil, etag))} }
+
+// IfRevision wants that the resource is at that revision.
+func IfRevision(revision int64) Condition {
+	return Condition{"ifRevision", string(wire.AppendInt(nil, revision))}
+}
+
+// IfExists wants only that there is such a resource: whatever it holds is overwritten.
+func IfExists() Condition { return IfMatch("*") }
+
+// A Version says in which state a resource is.
+type Version struct {
+	ETag     string `json:"etag"`
+	Revision int64  `json:"revision"`
+}
+
+// Write writes a resource of a Sumun, by the dialect (mcp.resource.write), and returns its new state. When the resource is not in
+// the state that the condition wants, nothing is written: the error is [ErrConflict], and [Error.ETag] tells the state that it is in.
+func (c *Client) Write(ctx context.Context, uri string, data []byte, condition Condition) (Version, error) {
+	params := object{}.text("uri", uri)
+	if utf8.Valid(data) {
+		params = params.member("content", wire.AppendQuote(nil, string(data)))
+	} else {
+		params = params.member("blob", wire.AppendQuote(nil, base64.StdEncoding.EncodeToString(data)))
+	}
+	if condition.member != "" {
+		params = params.member(condition.member, []byte(condition.value))
+	}
+	raw, err := c.speak(ctx, request{method: "mcp.resource.write", name: uri, params: params.end()})
+	if err != nil {
+		return Version{}, err
+	}
+	var v Version
+	return v, decode(raw, &v)
+}
