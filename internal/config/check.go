@@ -25,6 +25,7 @@ func (l *loader) check() {
 	l.checkKeys()
 	l.checkServers()
 	l.checkResources()
+	l.checkDeclared()
 	l.checkWorkspace()
 }
 

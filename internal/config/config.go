@@ -38,6 +38,12 @@ type Config struct {
 	Resources []Resource `yaml:"resources" key:"name"`
 	// Workspace is the source code that the gateway's own tools for programmers search, and clone into.
 	Workspace Workspace `yaml:"workspace"`
+	// Tools are tools that need no code: requests over HTTP, and commands.
+	Tools []Tool `yaml:"tools" key:"tool"`
+	// APIs are services that an OpenAPI document describes. Their operations are tools.
+	APIs []API `yaml:"apis" key:"name"`
+	// Weather is the service behind the tool weather.getCurrent, which is offered when this is there.
+	Weather *Weather `yaml:"weather"`
 	// Audit says what is kept of each call.
 	Audit Audit `yaml:"audit"`
 	// Log is for people who run the gateway. It goes to standard error.

@@ -74,6 +74,18 @@ func forget(c *Config) {
 	for i := range c.Servers {
 		c.Servers[i].Env, c.Servers[i].Headers = nil, nil
 	}
+	for i := range c.Tools {
+		c.Tools[i].Env = nil
+		if h := c.Tools[i].HTTP; h != nil {
+			h.Headers, h.Body = nil, nil
+		}
+	}
+	for i := range c.APIs {
+		c.APIs[i].Headers = nil
+	}
+	if c.Weather != nil {
+		c.Weather.Headers = nil
+	}
 }
 
 // TestExplainBad answers a file that is wrong with its faults.

@@ -28,6 +28,12 @@ var forms = map[string]document.Form{
 	"line":    {Pattern: regexp.MustCompile(`^[^\x00-\x08\x0a-\x1f\x7f]*$`), Message: "has a line break or another character that a header cannot carry"}, // RFC 9110 section 5.5
 	"gitHost": gitHost,
 
+	"endpoint":  endpointForm,
+	"braceless": bracelessForm,
+	"pointer":   pointerForm,
+	"operation": operationForm,
+	"weather":   weatherForm,
+
 	"url":      {Pattern: regexp.MustCompile(`^(https?|wss?)://[^/?#\s]+[^\s]*$`), Message: "is not an http, https, ws or wss URL", Hint: "write it like https://issues.example.com/mcp"},
 	"keyless":  {Pattern: regexp.MustCompile(`^[^@]*$|^[a-z]+://[^/?#@]*[/?#]`), Message: "has credentials in it", Hint: "put them under headers: {Authorization: …}"},
 	"whole":    {Pattern: regexp.MustCompile(`^[^#]*$`), Message: "has a fragment (#), which is never sent", Hint: "remove it"},

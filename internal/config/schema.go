@@ -17,6 +17,8 @@ var (
 	resourceSource string
 	//go:embed workspace.go
 	workspaceSource string
+	//go:embed tools.go
+	toolsSource string
 )
 
 // Schema returns the JSON Schema (draft 2020-12) of mcp.yaml, made from Config. It knows what can be said of the file alone: not whether
@@ -24,7 +26,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource},
 		Rules:   rules,
 	})
 }
@@ -41,6 +43,10 @@ var rules = map[string]document.Schema{
 	"TLS":           {"if": encrypts, "then": document.Schema{"required": []string{"certFile", "keyFile"}, "properties": document.Schema{"terminated": document.OrVariable(document.Schema{"const": false})}}},
 	"Workspace":     {"if": clones, "then": document.Schema{"required": []string{"root"}}},
 	"Resource":      resourceRule(),
+	"Tool":          toolRule,
+	"HTTP":          needsURL,
+	"Weather":       needsURL,
+	"API":           {"type": "object", "required": []string{"openapi"}},
 	"Server":        {"type": "object", "oneOf": []document.Schema{stdioServer, remoteServer}},
 }
 

@@ -131,7 +131,7 @@ func (e *explainer) scalar(v reflect.Value, path string, a attribute) string {
 		x = size.String()
 	}
 	e.values = append(e.values, Value{Path: path, Value: x, From: e.from(path)})
-	if s, ok := x.(string); ok && v.Kind() == reflect.String {
+	if s, ok := x.(string); ok && (v.Kind() == reflect.String || v.Type() == anything) {
 		return quoted(s)
 	}
 	return fmt.Sprint(x)
