@@ -76,7 +76,7 @@ func New(o Options) (*Access, error) {
 			return nil, err
 		}
 		named[key.Name] = true
-		a.keys[key.Hash] = &holder{key.Hash, mcp.Caller{ID: key.Name, View: view, Admin: key.Admin, Naming: key.Naming}}
+		a.keys[key.Hash] = &holder{key.Hash, mcp.Caller{ID: key.Name, View: view, Admin: key.Admin, Scopes: key.Scopes, Naming: key.Naming}}
 	}
 	return a, nil
 }
@@ -167,10 +167,13 @@ func authorize(call *mcp.Call) error {
 	}
 	view := call.Caller.View
 	method, _ := mcp.MethodByName(call.Method)
-	if method.Admin && !call.Caller.Admin {
-		return denied(mcp.Forbidden, call.Method+" needs the scope admin:gate, which the key local has")
+	if method.Scope != "" && !call.Caller.Admin && !slices.Contains(call.Caller.Scopes, method.Scope) {
+		return denied(mcp.Forbidden, call.Method+" needs the scope "+method.Scope+", which the key local has")
 	}
-	if method.NameMember != "" && !view.Sees(method.Kind, call.Name) {
+	if method.Writes && !view.Writes(call.Name) && view.Sees(method.Kind, call.Name) {
+		return denied(mcp.Forbidden, "writing this needs a scope write:… that lists it")
+	}
+	if method.NameMember != "" && !sees(view, &method, call) {
 		return Absent(call)
 	}
 	if call.Method != mcp.MethodComplete {
@@ -181,6 +184,16 @@ func authorize(call *mcp.Call) error {
 		return mcp.Absent(kind, name, call.Revision)
 	}
 	return nil
+}
+
+// sees reports whether the caller may use what a call addresses. A named resource may
+// be read by whoever may read that name, whatever the URI that its parameters make.
+func sees(view *mcp.View, method *mcp.Method, call *mcp.Call) bool {
+	if method.Writes {
+		return view.Writes(call.Name)
+	}
+	named := call.Dialect == mcp.MethodReadResource && call.Asked != ""
+	return view.Sees(method.Kind, call.Name) || named && view.Sees(mcp.Resource, call.Asked)
 }
 
 // Absent returns the error of a call for something that does not exist, or that

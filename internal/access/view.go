@@ -14,7 +14,7 @@ import (
 // verb is what stands before its first colon. It matters for resources only: read
 // reads and lists them, list lists them, write writes them, and any other grants
 // none. Tools and prompts are granted whatever the verb.
-type grants struct{ names, read, list patterns }
+type grants struct{ names, read, list, write patterns }
 
 func (g *grants) add(scope string, list []string) {
 	g.names = append(g.names, list...)
@@ -24,20 +24,23 @@ func (g *grants) add(scope string, list []string) {
 		g.list = append(g.list, list...)
 	case "list":
 		g.list = append(g.list, list...)
+	case "write":
+		g.write = append(g.write, list...)
 	}
 }
 
 // view returns the view of the grants. Equal grants give views with equal IDs, in whatever order they were written.
 func (g *grants) view() *mcp.View {
-	names, read, list := g.names.sorted(), g.read.sorted(), g.list.sorted()
+	names, read, list, write := g.names.sorted(), g.read.sorted(), g.list.sorted(), g.write.sorted()
 	return &mcp.View{
-		ID: identify(names, read, list),
+		ID: identify(names, read, list, write),
 		Allow: func(kind mcp.Kind, name string) bool {
 			return granted(kind, name, names, read)
 		},
 		List: func(kind mcp.Kind, name string) bool {
 			return granted(kind, name, names, list)
 		},
+		Write: write.matchURI,
 	}
 }
 

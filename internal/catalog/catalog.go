@@ -9,6 +9,7 @@ package catalog
 import (
 	"bytes"
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -128,6 +129,28 @@ func (c *Catalog) Lookup(kind mcp.Kind, name string) (*Entry, bool) {
 	}
 	if kind == mcp.Resource {
 		return c.byTemplate(name)
+	}
+	return nil, false
+}
+
+// Seen are the entries of a kind that the view lists, in the order of lists.
+func (c *Catalog) Seen(kind mcp.Kind, view *mcp.View) iter.Seq[*Entry] {
+	return func(yield func(*Entry) bool) {
+		for _, e := range c.entries[kind] {
+			if view.Lists(e.Kind, e.Name) && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Named returns the template of that name that the view may read by its name or as it
+// is written; the first of several.
+func (c *Catalog) Named(name string, view *mcp.View) (*Entry, bool) {
+	for _, e := range c.entries[mcp.Template] {
+		if text(e.Raw, "name") == name && (view.Sees(mcp.Resource, name) || view.Sees(mcp.Template, e.Name)) {
+			return e, true
+		}
 	}
 	return nil, false
 }

@@ -14,6 +14,7 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		g.recover,            // a bug in one call must not end the others
 		refuse,               // what the door refused goes no further
 		g.fullNames,          // scopes and the record know full names only
+		g.namedResources,     // what has a name and parameters is a URI
 		g.openTasks,          // a task is the tool that it runs
 		a.Middleware,         // who may do this?
 	)

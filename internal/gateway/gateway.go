@@ -15,6 +15,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/desk"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -44,6 +45,7 @@ type Gateway struct {
 	lines    *pipe.Lines
 	hub      *notice.Hub
 	tasks    *task.Tasks
+	desk     *desk.Desk
 	pool     *egress.Pool
 	// watches asks servers for the updates that the hub hands out.
 	watches  watches

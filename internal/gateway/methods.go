@@ -38,6 +38,16 @@ var methods = map[string]answerer{
 	mcp.MethodTaskList:    (*Gateway).listTasks,
 	mcp.MethodServers:     (*Gateway).servers,
 	mcp.MethodRestart:     (*Gateway).restart,
+
+	mcp.MethodListTools:         (*Gateway).atDesk,
+	mcp.MethodToolDescribe:      (*Gateway).atDesk,
+	mcp.MethodListPrompts:       (*Gateway).atDesk,
+	mcp.MethodListResources:     (*Gateway).atDesk,
+	mcp.MethodWatch:             (*Gateway).atDesk,
+	mcp.MethodUnwatch:           (*Gateway).atDesk,
+	mcp.MethodSubscribeEvents:   (*Gateway).atDesk,
+	mcp.MethodUnsubscribeEvents: (*Gateway).atDesk,
+	mcp.MethodServerInfo:        (*Gateway).atDesk,
 }
 
 // dispatch is the innermost handler.

@@ -79,7 +79,7 @@ func addressed(call *mcp.Call) (kind mcp.Kind, name string, ok bool) {
 		return kind, name, ok && kind == mcp.Prompt
 	}
 	method, _ := mcp.MethodByName(call.Method)
-	return method.Kind, call.Name, method.NameMember == "name"
+	return method.Kind, call.Name, method.NameMember == "name" || method.NameMember == "toolId"
 }
 
 // resolve returns the full name of what the client names. As long as some servers

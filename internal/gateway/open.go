@@ -102,6 +102,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.openShelves()
+	g.desk = g.newDesk()
 	g.lines = g.newLines(ctx)
 	return g.apply(cfg)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/translate"
@@ -66,23 +67,34 @@ func (x *exchange) end() {
 // read reads the body and scans the message, unless it is an array of messages. On
 // failure it returns the HTTP status of the refusal.
 func (x *exchange) read() (int, *mcp.Error) {
-	if !accepts(x.r.Header["Accept"], "application/json") || !accepts(x.r.Header["Accept"], "text/event-stream") {
-		return http.StatusNotAcceptable, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed,
-			"Accept must list application/json and text/event-stream")
+	accept := x.r.Header["Accept"]
+	whole := accepts(accept, "application/json") && accepts(accept, "text/event-stream")
+	if !whole && len(accept) > 0 && !accepts(accept, "application/json") {
+		return http.StatusNotAcceptable, errAccept
 	}
 	if status, err := x.readBody(); err != nil {
 		return status, err
 	}
 	if wire.IsBatch(x.body) {
+		if !whole {
+			return http.StatusNotAcceptable, errAccept
+		}
 		return 0, nil
 	}
 	if err := dialogue.Scan(x.body, &x.message); err != nil {
 		return http.StatusBadRequest, err
 	}
+	if !whole && !dialect.Speaks(&x.message) {
+		return http.StatusNotAcceptable, errAccept
+	}
 	x.call.Request = &x.message
 	x.call.Method = mcp.MethodName(x.message.MethodName())
 	return 0, nil
 }
+
+// errAccept refuses clients that cannot take what the standard may answer. Those of the
+// dialect need no stream but for events.
+var errAccept = mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "Accept must list application/json and text/event-stream")
 
 // errTooLarge says that a body is over the limit.
 var errTooLarge = errors.New("the body is larger than the gateway takes; see limits.bodyBytes in mcp.yaml")

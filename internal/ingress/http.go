@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -124,6 +125,8 @@ func (d *HTTP) post(x *exchange) {
 	switch {
 	case x.call.Request == nil:
 		d.batch(x, header)
+	case !mcp.NamesModern(header) && dialect.Speaks(&x.message):
+		d.dialect(x)
 	case mcp.NamesModern(header) || x.message.Meta(mcp.MetaRevision).Ok():
 		d.modern(x, header)
 	case x.call.Method == mcp.MethodInitialize:

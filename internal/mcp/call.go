@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -44,13 +45,21 @@ type Call struct {
 	// Transport is how the call came in: "http", "sse" (HTTP+SSE), "websocket", "stdio"
 	// or "inproc".
 	Transport string
+	// Line tells apart what keeps one conversation: a pipe, a WebSocket. Empty over HTTP.
+	Line string
 	// Remote is the client's network address, empty on a pipe.
 	Remote string
 
-	// Dialect says that the call came in the mcp.* dialect, whatever Method and Request say now.
-	Dialect bool
+	// Dialect is the method of a call that came in the mcp.* dialect, in its canonical form,
+	// whatever Method and Request say now; empty for the standard.
+	Dialect string
 	// Context is what a call of the dialect says of the root that it belongs to: a JSON object, or nil.
 	Context []byte
+	// Sampling are the sampling parameters in force for the call, a JSON object, once
+	// they are known; nil where there are none.
+	Sampling []byte
+	// Began is when the call came in; zero where nobody asks for it.
+	Began time.Time
 
 	// Resume continues a parked call with the client's answers; nil for a call that
 	// begins.
@@ -132,8 +141,10 @@ type Caller struct {
 	View *View
 	// Naming is the form of names that the caller's key asks for, or empty.
 	Naming Naming
-	// Admin says that the caller may run the gate itself (scope admin:gate).
+	// Admin says that the caller may run the gate itself: it has every scope that a method needs as such.
 	Admin bool
+	// Scopes are the scopes of the caller's key.
+	Scopes []string
 }
 
 // A Kind is a kind of thing that has a name.
@@ -156,6 +167,8 @@ type View struct {
 	Whole bool
 	// Allow decides on one name. It is pure and safe for concurrent use; nil allows nothing.
 	Allow func(kind Kind, name string) bool
+	// Write decides which resources may be written; nil allows none.
+	Write func(uri string) bool
 	// List decides which names stand in lists, where that is not what Allow
 	// says: a scope may list a resource without reading it. Nil lists what Allow allows.
 	List func(kind Kind, name string) bool
@@ -164,6 +177,11 @@ type View struct {
 // Sees reports whether the thing of that kind and name may be called, got or read.
 func (v *View) Sees(kind Kind, name string) bool {
 	return v != nil && (v.Whole || v.Allow != nil && v.Allow(kind, name))
+}
+
+// Writes reports whether the resource may be written.
+func (v *View) Writes(uri string) bool {
+	return v != nil && (v.Whole || v.Write != nil && v.Write(uri))
 }
 
 // Lists reports whether lists show the thing of that kind and name.

@@ -13,6 +13,8 @@ const (
 	// MetaSampling has, in a prompt's result, the sampling parameters that it asks for, and in a tool's those for
 	// what follows.
 	MetaSampling = Prefix + "sampling"
+	// MetaRemembered says that a result was remembered in the root, and since when.
+	MetaRemembered = Prefix + "remembered"
 	// MetaIfNoneMatch asks for a resource only if its etag is another.
 	MetaIfNoneMatch = Prefix + "ifNoneMatch"
 	// MetaNotModified says that a resource was left out because its etag is the one that was named.

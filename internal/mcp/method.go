@@ -46,12 +46,6 @@ const (
 	NoticeTask         = "notifications/tasks"        // modern era
 )
 
-// Methods of our own, for those who run the gate (design/dialect.md).
-const (
-	MethodServers = "mcp.admin.servers"
-	MethodRestart = "mcp.admin.restart"
-)
-
 // Keys of _meta that the modern era reserves (basic/index, "_meta").
 const (
 	MetaRevision     = "io.modelcontextprotocol/protocolVersion"
@@ -86,8 +80,11 @@ type Method struct {
 	Task bool
 	// Notice says that it is a notification.
 	Notice bool
-	// Admin says that it is for those who run the gate.
-	Admin bool
+	// Writes says that what NameMember names is written.
+	Writes bool
+	// Scope is a scope that the caller needs for the method as such, as those have who run
+	// the gate; empty for none.
+	Scope string
 }
 
 // methods is what a client may send. A method that is not here is unknown.
@@ -118,8 +115,27 @@ var methods = map[string]Method{
 	MethodTaskResult: {Legacy: true, Task: true, NameMember: "taskId", Kind: Tool},
 	MethodTaskList:   {Legacy: true, Task: true},
 
-	MethodServers: {Modern: true, Admin: true},
-	MethodRestart: {Modern: true, Admin: true},
+	MethodServers: {Modern: true, Scope: ScopeGate},
+	MethodRestart: {Modern: true, Scope: ScopeGate},
+
+	MethodToolDescribe:      {NameMember: "toolId", Kind: Tool},
+	MethodWrite:             {NameMember: "uri", Kind: Resource, Writes: true},
+	MethodSubscribeEvents:   {},
+	MethodUnsubscribeEvents: {},
+	MethodWatch:             {NameMember: "uri", Kind: Resource},
+	MethodUnwatch:           {NameMember: "uri", Kind: Resource},
+	MethodListTools:         {},
+	MethodListPrompts:       {},
+	MethodListResources:     {},
+	MethodServerInfo:        {},
+	MethodRootCreate:        {},
+	MethodRootList:          {},
+	MethodRootGet:           {},
+	MethodRootClose:         {},
+	MethodSamplingUpdate:    {},
+	MethodSamplingGet:       {},
+	MethodRoutingGet:        {},
+	MethodRoutingSet:        {Scope: ScopeRouting},
 }
 
 // MethodByName returns what we know of a method, and whether we know it at all.
@@ -161,6 +177,7 @@ func Vocabulary() wire.Vocabulary {
 			"_meta", "name", "uri", "arguments", "cursor", "level", "ref", "argument", "context",
 			"protocolVersion", "capabilities", "clientInfo", "requestId", "progressToken", "taskId", "task",
 			"inputResponses", "requestState", "notifications",
+			"toolId", "args", "resourceId", "params", "promptId", "variables", "content", "blob", "ifMatch", "ifRevision", "ifNoneMatch",
 		},
 		Meta: []string{"progressToken", MetaRevision, MetaClientInfo, MetaCapabilities, MetaLogLevel, MetaSubscription},
 	}

@@ -8,10 +8,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -63,6 +65,10 @@ type pipe struct {
 	requests queue
 	// listening counts the goroutine that answers what listen began.
 	listening sync.WaitGroup
+	// name tells the line apart from others in the dialect; hears says that it has been
+	// given a stream of events. Only who takes messages reads and sets hears.
+	name  string
+	hears bool
 	// session is the legacy session; nil before initialize. Only who takes messages
 	// sets it, and listens, which says that listen was called.
 	session *session.Session
@@ -74,7 +80,7 @@ type pipe struct {
 }
 
 func newPipe(ctx context.Context, o Options, l line) *pipe {
-	return &pipe{Options: o, line: l, calls: session.NewCalls(ctx), notices: session.NewCalls(ctx)}
+	return &pipe{Options: o, line: l, name: rand.Text(), calls: session.NewCalls(ctx), notices: session.NewCalls(ctx)}
 }
 
 // close ends the conversation once no further message is taken: calls in flight are
@@ -129,7 +135,7 @@ func (p *pipe) receive(m *wire.Message, b *batch) {
 		p.refuse(m, refused, b)
 		return
 	}
-	call := &mcp.Call{Caller: caller, Request: m, Method: string(m.MethodName()), Transport: p.transport, Remote: p.remote}
+	call := &mcp.Call{Caller: caller, Request: m, Method: string(m.MethodName()), Transport: p.transport, Remote: p.remote, Line: p.name}
 	switch m.Kind {
 	case wire.Result, wire.Failure:
 		if p.session == nil || !dialogue.TakeAnswer(p.session, m) {
@@ -162,6 +168,10 @@ func (p *pipe) note(e *mcp.Error) {
 }
 
 func (p *pipe) takeNotice(call *mcp.Call) {
+	if dialect.Speaks(call.Request) {
+		p.takeDialectNotice(call)
+		return
+	}
 	if call.Method == mcp.NoticeCancelled {
 		p.calls.Cancel(call.Member("requestId"), dialogue.ErrCancelled)
 		return
@@ -199,6 +209,9 @@ func (p *pipe) fill(call *mcp.Call) *mcp.Error {
 
 // prepare checks a request and opens the session with initialize.
 func (p *pipe) prepare(call *mcp.Call) *mcp.Error {
+	if dialect.Speaks(call.Request) {
+		return p.takeDialect(call)
+	}
 	if err := p.fill(call); err != nil {
 		return err
 	}
@@ -248,7 +261,7 @@ func (p *pipe) start(call *mcp.Call, b *batch) {
 		p.refuse(call.Request, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Malformed, "%v", err), b)
 		return
 	}
-	r := &reply{pipe: p, session: p.session, call: call, batch: b}
+	r := &reply{pipe: p, session: p.session, call: call, batch: b, id: call.Request.Bytes(call.Request.ID)}
 	b.begin()
 	answer := func() {
 		defer b.end()
@@ -260,6 +273,13 @@ func (p *pipe) start(call *mcp.Call, b *batch) {
 	}
 	if call.Refused != nil || call.Method == mcp.MethodPing {
 		answer() // such calls wait for nothing
+		return
+	}
+	if call.Method == mcp.MethodSubscribeEvents {
+		p.listening.Go(func() { // it goes on until the line ends, and is not one of those that are bounded
+			defer context.AfterFunc(p.notices.Context(), done)()
+			answer()
+		})
 		return
 	}
 	if refused := p.requests.add(answer); refused != nil {

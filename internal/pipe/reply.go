@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
+	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -17,14 +19,22 @@ type reply struct {
 	pipe    *pipe
 	session *session.Session // nil for a client that never initialized
 	call    *mcp.Call
+	id      []byte // the client's
 	batch   *batch // nil for a request that came by itself
 	done    atomic.Bool
+	// Of a stream of events: unasked says that no request asked for it, and answered that
+	// the one that did has its answer.
+	unasked, answered bool
 }
 
 // Notify sends a notification.
 func (r *reply) Notify(_ context.Context, notice *wire.Message) error {
 	if r.done.Load() {
 		return dialogue.ErrGone
+	}
+	if r.call.Dialect != "" {
+		r.tell(notice)
+		return nil
 	}
 	if translate.Tells(notice, r.call) {
 		r.pipe.write(func(dst []byte) []byte { return translate.AppendNotice(dst, notice, r.call) })
@@ -48,9 +58,15 @@ func (r *reply) Done(_ context.Context, result *mcp.Result) error {
 	if r.done.Swap(true) {
 		return dialogue.ErrGone
 	}
-	r.pipe.calls.Answering(r.id())
+	if r.unasked || r.answered {
+		return nil
+	}
+	r.pipe.calls.Answering(r.id)
 	r.pipe.answer(r.batch, func(dst []byte) []byte {
-		return translate.AppendAnswer(dst, r.id(), r.call, result, r.pipe.ServerInfo)
+		if r.call.Dialect != "" {
+			return dialect.AppendAnswer(dst, r.id, r.call, result, time.Now())
+		}
+		return translate.AppendAnswer(dst, r.id, r.call, result, r.pipe.ServerInfo)
 	})
 	return nil
 }
@@ -58,12 +74,15 @@ func (r *reply) Done(_ context.Context, result *mcp.Result) error {
 // finish sends the error with which the call ended, if it did. A call that the
 // client cancelled gets no answer (basic/utilities/cancellation).
 func (r *reply) finish(ctx context.Context, err error) {
-	if r.done.Swap(true) || err == nil || errors.Is(context.Cause(ctx), dialogue.ErrCancelled) {
+	if r.done.Swap(true) || err == nil || r.answered || errors.Is(context.Cause(ctx), dialogue.ErrCancelled) {
 		return
 	}
 	e := translate.Failure(r.call, err)
-	r.pipe.calls.Answering(r.id())
-	r.pipe.answer(r.batch, func(dst []byte) []byte { return translate.AppendFailure(dst, r.id(), e) })
+	r.pipe.calls.Answering(r.id)
+	r.pipe.answer(r.batch, func(dst []byte) []byte {
+		if r.call.Dialect != "" {
+			return dialect.AppendFailure(dst, r.id, e)
+		}
+		return translate.AppendFailure(dst, r.id, e)
+	})
 }
-
-func (r *reply) id() []byte { return r.call.Request.Bytes(r.call.Request.ID) }

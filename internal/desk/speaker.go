@@ -1,0 +1,115 @@
+package desk
+
+import (
+	"context"
+	"crypto/sha256"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/notice"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// A speaker puts notices into the words of the dialect, for one stream.
+type speaker struct {
+	mcp.Reply
+	desk   *Desk
+	call   *mcp.Call
+	stream *stream
+	// tools is what the client was told of last.
+	tools map[string][sha256.Size]byte
+}
+
+// Notify sends what the stream is told of.
+func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
+	event := m
+	switch method := string(m.MethodName()); method {
+	case mcp.NoticeUpdated:
+		event = s.updated(ctx, m)
+	case mcp.NoticeTools:
+		event = s.changed(ctx)
+	default:
+		if !strings.HasPrefix(method, "mcp.event.") {
+			return nil // of what has no event
+		}
+	}
+	if event == nil || !s.desk.streams.told(s.stream, string(event.MethodName())) {
+		return nil
+	}
+	return s.Reply.Notify(ctx, event)
+}
+
+// updated tells that a resource has changed, and in which state it is now as far as its
+// server says.
+func (s *speaker) updated(ctx context.Context, m *wire.Message) *wire.Message {
+	uri, _ := wire.Unquote(m.Bytes(m.Member("uri")))
+	raw := wire.AppendQuote([]byte(`{"jsonrpc":"2.0","method":"`+mcp.EventResourceUpdated+`","params":{"uri":`), uri)
+	meta := []byte(nil)
+	if span := m.MetaSpan(); span.Ok() {
+		meta = m.Bytes(span)
+	}
+	if wire.Get(meta, mcp.MetaETag) == nil {
+		if e, ok := s.desk.Catalog(ctx, s.call).Lookup(mcp.Resource, uri); ok {
+			meta = wire.Get(e.Raw, "_meta")
+		}
+	}
+	for _, state := range []struct{ name, key string }{{"etag", mcp.MetaETag}, {"revision", mcp.MetaRevisionNumber}} {
+		if value := wire.Get(meta, state.key); value != nil {
+			raw = append(append(append(raw, `,"`+state.name+`":`...), value...), ""...)
+		}
+	}
+	return notice.Message(append(raw, "}}"...))
+}
+
+// snapshot is what the client sees of the tools now; nil for a stream that is not told.
+func (d *Desk) snapshot(ctx context.Context, call *mcp.Call, s *stream) map[string][sha256.Size]byte {
+	if !d.streams.told(s, mcp.EventToolsChanged) {
+		return nil
+	}
+	seen := map[string][sha256.Size]byte{}
+	for e := range d.Catalog(ctx, call).Seen(mcp.Tool, call.Caller.View) {
+		seen[e.Name] = sha256.Sum256(e.Raw)
+	}
+	return seen
+}
+
+// changed tells how the tools differ from those that the client was told of last; nil if
+// they do not.
+func (s *speaker) changed(ctx context.Context) *wire.Message {
+	now := s.desk.snapshot(ctx, s.call, s.stream)
+	var added, removed, changed []string
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		switch before, ok := s.tools[name]; {
+		case !ok:
+			added = append(added, name)
+		case before != now[name]:
+			changed = append(changed, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.tools)) {
+		if _, ok := now[name]; !ok {
+			removed = append(removed, name)
+		}
+	}
+	s.tools = now
+	if len(added)+len(removed)+len(changed) == 0 {
+		return nil
+	}
+	raw := []byte(`{"jsonrpc":"2.0","method":"` + mcp.EventToolsChanged + `","params":{`)
+	for i, list := range []struct {
+		name  string
+		tools []string
+	}{{"added", added}, {"removed", removed}, {"changed", changed}} {
+		if i > 0 {
+			raw = append(raw, ',')
+		}
+		raw = append(append(append(raw, '"'), list.name...), `":[`...)
+		for _, name := range list.tools {
+			raw = wire.AppendQuote(separated(raw), name)
+		}
+		raw = append(raw, ']')
+	}
+	return notice.Message(append(raw, "}}"...))
+}

@@ -1,0 +1,62 @@
+package dialect
+
+import (
+	"net/http"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// AppendFailure appends the error with which a call of the dialect ended, with its reason
+// in data.
+func AppendFailure(dst, id []byte, e *mcp.Error) []byte {
+	dst = append(append(dst, `{"jsonrpc":"2.0","id":`...), id...)
+	dst = wire.AppendInt(append(dst, `,"error":{"code":`...), int64(e.Code))
+	dst = wire.AppendQuote(append(dst, `,"message":`...), e.Message)
+	dst = wire.AppendQuote(append(dst, `,"data":{"reason":`...), string(reasonOf(e)))
+	switch {
+	case len(e.Data) == 0:
+	case e.Data[0] == '{':
+		for key, value := range wire.Members(e.Data) {
+			if !wire.KeyEqual(key, "reason") {
+				dst = append(append(append(dst, `,"`...), key...), `":`...)
+				dst = append(dst, value...)
+			}
+		}
+	default:
+		dst = appendMember(dst, "detail", e.Data)
+	}
+	return append(dst, "}}}"...)
+}
+
+// reasonOf returns the reason as the dialect has it, which tells fewer apart.
+func reasonOf(e *mcp.Error) mcp.Reason {
+	switch e.Reason {
+	case mcp.Unauthenticated, mcp.Forbidden, mcp.NotFound, mcp.InvalidArguments, mcp.Conflict, mcp.RateLimited, mcp.Blocked,
+		mcp.Timeout, mcp.Upstream, mcp.Internal:
+		return e.Reason
+	case mcp.Malformed, mcp.Forged, mcp.Stolen, mcp.Replayed:
+		return mcp.InvalidArguments
+	case mcp.Unsupported:
+		return mcp.NotFound
+	case mcp.Cancelled:
+		return mcp.Timeout
+	case mcp.Unavailable:
+		return mcp.Upstream
+	}
+	return mcp.Internal
+}
+
+// Status is the HTTP status of an error.
+func Status(e *mcp.Error) int {
+	switch e.Reason {
+	case mcp.Unauthenticated:
+		return http.StatusUnauthorized
+	case mcp.Forbidden:
+		return http.StatusForbidden
+	case mcp.RateLimited:
+		return http.StatusTooManyRequests
+	default: // it is told in the answer
+		return http.StatusOK
+	}
+}

@@ -1,0 +1,125 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/yosida95/uritemplate/v3"
+
+	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/desk"
+	"github.com/sumun-mcp/sumun/internal/dialect"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+	"github.com/sumun-mcp/sumun/trust"
+)
+
+// newDesk makes the room that answers what the dialect asks the gate itself.
+func (g *Gateway) newDesk() *desk.Desk {
+	return desk.New(desk.Options{
+		Catalog: g.settle,
+		Group:   func(call *mcp.Call) int { return int(g.shelf(call).to) },
+		Hub:     g.hub,
+		Watch: func(ctx context.Context, call *mcp.Call) error {
+			resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name)
+			if !ok {
+				return mcp.Absent(mcp.Resource, call.Name, call.Revision)
+			}
+			return g.watch(ctx, resource.Dest.Server, call)
+		},
+		Unwatch: func(ctx context.Context, uris []string) {
+			for _, uri := range uris {
+				g.unwatch(ctx, uri)
+			}
+		},
+		Pin: g.pin, Version: g.parts.Version, Draining: g.draining, Log: g.log,
+	})
+}
+
+// pin tells what is known of a tool's description.
+func (g *Gateway) pin(_ string, raw []byte) dialect.Pin {
+	var p dialect.Pin
+	p.Checksum, _ = trust.Checksum(wire.Get(raw, "inputSchema"))
+	p.Digest, _ = trust.Digest(raw)
+	return p
+}
+
+// atDesk has the desk answer.
+func (g *Gateway) atDesk(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	return g.desk.Handle(ctx, call, reply)
+}
+
+// namedResources makes the URI of a resource that is asked for by its name and the
+// values of its parameters, before anything is decided on it.
+func (g *Gateway) namedResources(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if call.Dialect != mcp.MethodReadResource || call.Asked == "" || call.Caller == nil {
+			return next.Handle(ctx, call, reply)
+		}
+		template, ok := g.named(ctx, call)
+		if !ok {
+			return mcp.Absent(mcp.Resource, call.Asked, call.Revision)
+		}
+		uri, err := expand(template.Name, call.Meta(mcp.MetaVariables))
+		if err != nil {
+			return err
+		}
+		if err := dialect.Expand(call, uri); err != nil {
+			return err
+		}
+		return next.Handle(ctx, call, reply)
+	})
+}
+
+// named finds a named resource, and waits for servers that have not been tried yet
+// before it says that there is none.
+func (g *Gateway) named(ctx context.Context, call *mcp.Call) (*catalog.Entry, bool) {
+	if template, ok := g.shelf(call).catalog.Load().Named(call.Asked, call.Caller.View); ok {
+		return template, true
+	}
+	return g.settle(ctx, call).Named(call.Asked, call.Caller.View)
+}
+
+// expand returns the URI that a template (RFC 6570) gives with those values, a JSON
+// object or nil.
+func expand(template string, values []byte) (string, error) {
+	t, err := uritemplate.New(template)
+	if err != nil {
+		return "", fmt.Errorf("reading the template %q: %w", template, err)
+	}
+	known := t.Varnames()
+	given := uritemplate.Values{}
+	for key, value := range wire.Members(values) {
+		name, _ := wire.Unquote(append(append([]byte{'"'}, key...), '"'))
+		if !slices.Contains(known, name) {
+			return "", mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.params.%s is not known; there are %q", name, known)
+		}
+		given.Set(name, valueOf(value))
+	}
+	uri, err := t.Expand(given)
+	if err != nil {
+		return "", mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "the parameters make no URI: %v", err)
+	}
+	return uri, nil
+}
+
+// valueOf is a JSON value as a template takes it: an array is a list, and what is no
+// string is its JSON text.
+func valueOf(raw []byte) uritemplate.Value {
+	if raw[0] != '[' {
+		return uritemplate.String(plain(raw))
+	}
+	var list []string
+	for element := range wire.Elements(raw) {
+		list = append(list, plain(element))
+	}
+	return uritemplate.List(list...)
+}
+
+func plain(raw []byte) string {
+	if s, ok := wire.Unquote(raw); ok {
+		return s
+	}
+	return string(raw)
+}

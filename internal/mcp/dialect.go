@@ -1,0 +1,56 @@
+package mcp
+
+// Methods of our own, for those who run the gate (design/dialect.md).
+const (
+	MethodServers = "mcp.admin.servers"
+	MethodRestart = "mcp.admin.restart"
+)
+
+// Methods of the mcp.* dialect that the gate answers by itself, in their canonical
+// form (design/dialect.md). Those with a twin in the standard become that twin.
+const (
+	MethodListTools         = "mcp.tool.list"
+	MethodToolDescribe      = "mcp.tool.describe"
+	MethodListPrompts       = "mcp.prompt.list"
+	MethodListResources     = "mcp.resource.list"
+	MethodWrite             = "mcp.resource.write"
+	MethodWatch             = "mcp.resource.subscribe"
+	MethodUnwatch           = "mcp.resource.unsubscribe"
+	MethodSubscribeEvents   = "mcp.event.subscribe"
+	MethodUnsubscribeEvents = "mcp.event.unsubscribe"
+	MethodRootCreate        = "mcp.root.create"
+	MethodRootList          = "mcp.root.list"
+	MethodRootGet           = "mcp.root.get"
+	MethodRootClose         = "mcp.root.close"
+	MethodSamplingUpdate    = "mcp.sampling.update"
+	MethodSamplingGet       = "mcp.sampling.get"
+	MethodRoutingGet        = "mcp.routing.get"
+	MethodRoutingSet        = "mcp.routing.set"
+	MethodServerInfo        = "mcp.server.info"
+)
+
+// Methods of the dialect that are calls of the standard in other words.
+const (
+	MethodInvoke       = "mcp.tool.invoke"
+	MethodReadResource = "mcp.resource.read"
+	MethodRender       = "mcp.prompt.render"
+)
+
+// Events of the dialect: notifications for those who asked (design/dialect.md).
+const (
+	EventResourceUpdated = "mcp.event.resourceUpdated"
+	EventToolsChanged    = "mcp.event.toolsChanged"
+	EventSecurityAlert   = "mcp.event.securityAlert"
+	EventSamplingUpdated = "mcp.event.samplingUpdated"
+	EventRootClosed      = "mcp.event.rootClosed"
+)
+
+// NoticeSubscribed is what the gate tells a stream of events first: its parameters are
+// the answer to the request that opened it.
+const NoticeSubscribed = "mcp.event.subscribed"
+
+// Scopes that methods need as such (design/config-and-cli.md).
+const (
+	ScopeGate    = "admin:gate"
+	ScopeRouting = "admin:routing"
+)
