@@ -166,9 +166,13 @@ func (d *Document) Wrong(at, message, hint string) {
 	}
 }
 
-// WrongKey notes what is wrong with the key at a path, and what to try.
+// WrongKey notes what is wrong with the key at a path, or with an element of a list, and what to try.
 func (d *Document) WrongKey(at, message, hint string) {
-	d.faults = append(d.faults, d.src.at(d.keys[at], at, message, hint))
+	p, ok := d.keys[at]
+	if n := d.origin[at]; !ok && n != nil {
+		p = n.at
+	}
+	d.faults = append(d.faults, d.src.at(p, at, message, hint))
 }
 
 // Missing notes that the mapping at a path lacks a key, unless it has one that may be meant.

@@ -38,6 +38,16 @@ func byteOf(s string, character int) int {
 	return len(s)
 }
 
+// FaultAt returns what is wrong with the value at a path, or with the document where it was not written, without noting it: what is found
+// when documents are laid beside each other is no fault of one alone.
+func (d *Document) FaultAt(at, message, hint string) Fault {
+	n := d.origin[at]
+	if n == nil {
+		return d.src.at(position{1, 1}, "", message, hint)
+	}
+	return d.src.at(n.at, at, message, hint)
+}
+
 // WrongAt notes what is wrong at a line and a column of the file, and what to try.
 func (d *Document) WrongAt(line, column int, message, hint string) {
 	d.faults = append(d.faults, d.src.at(position{line, column}, "", message, hint))
