@@ -27,6 +27,7 @@ func (l *loader) check() {
 	l.checkResources()
 	l.checkDeclared()
 	l.checkWorkspace()
+	l.checkPrompts()
 }
 
 // checkListen wants one address, and one that strangers cannot reach unless TLS protects it.

@@ -44,6 +44,8 @@ type Config struct {
 	APIs []API `yaml:"apis" key:"name"`
 	// Weather is the service behind the tool weather.getCurrent, which is offered when this is there.
 	Weather *Weather `yaml:"weather"`
+	// Prompts are directories of prompt files, one or a list. Where several have a prompt of one name, the first directory's is offered.
+	Prompts []string `yaml:"prompts" lone:"true" form:"some"`
 	// Audit says what is kept of each call.
 	Audit Audit `yaml:"audit"`
 	// Log is for people who run the gateway. It goes to standard error.
@@ -74,7 +76,7 @@ type Config struct {
 	// Warnings are remarks on a configuration that is nevertheless in force, a sentence each.
 	Warnings []string `yaml:"-"`
 
-	_ struct{} `later:"plugins prompts routing alerts autoRun trust"`
+	_ struct{} `later:"plugins routing alerts autoRun trust"`
 }
 
 // TLS is how clients' connections are encrypted: by the gateway itself, or by a proxy in front of it.

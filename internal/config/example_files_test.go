@@ -75,7 +75,7 @@ func withCertificates(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for _, sub := range []string{"docs", "certs"} {
+	for _, sub := range []string{"docs", "prompts", "certs"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -118,6 +118,7 @@ func (l *loader) finish() {
 		l.finishServer(&c.Servers[i], i)
 	}
 	l.finishWorkspace()
+	l.finishPrompts()
 	l.finishTools()
 	for i := range c.Resources {
 		l.finishResource(&c.Resources[i])

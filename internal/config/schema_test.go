@@ -60,6 +60,7 @@ var beyondSchema = map[string]string{
 	"tools-cwd":                         "depends on other files",
 	"tools-headers":                     "compares names in other letters",
 	"apis-scheme":                       "a file or a URL, judged further",
+	"prompts":                           "depends on other files",
 	"tls-absent":                        "depends on other files",
 	"tls-directory":                     "depends on other files",
 	"two-documents":                     "not a tree of values",

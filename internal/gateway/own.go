@@ -46,6 +46,7 @@ var offers = []offer{
 		},
 		open: (*Gateway).openBuiltin,
 	},
+	promptsOffer,
 }
 
 func (g *Gateway) openBuiltin(c *config.Config) (ownServer, error) {
