@@ -1,102 +1,45 @@
-// Package builtin holds Sumun's own tools, resources and prompts: what a
-// gateway offers before any server is configured. Each stands in a file of its
-// name. Together they are one server of the official Go SDK, which the gateway
-// attaches in process like any other server behind it.
+// Package builtin holds Sumun's own tools that need nothing: what a gateway offers before anything is configured. Each stands in a file of
+// its name. Together they are one server of the official Go SDK, which the gateway attaches in process like any other server behind it.
 //
-// Offered are the tool calc.evaluate and, if there are roots, the tool
-// file.read, the files below them as resources, and the prompt file.summarize.
+// Offered is the tool calc.evaluate.
 package builtin
 
 import (
 	"context"
 	"log/slog"
-	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
 // Options says what a Builtin offers. The zero value offers the calculator.
 type Options struct {
-	Roots   []Root       // directories whose files are offered; none: no file tool, resource or prompt
 	Version string       // of Sumun, told to clients
 	Log     *slog.Logger // nil is silence
 }
 
-// A Builtin is the server of our own tools. It may be connected to any number
-// of transports, concurrently. It must be closed.
-type Builtin struct {
-	server *mcp.Server
-	files  files
-	closed chan struct{}
-	end    func() error // closes once
-	wg     sync.WaitGroup
-}
+// A Builtin is the server of our own tools. It may be connected to any number of transports, concurrently.
+type Builtin struct{ server *mcp.Server }
 
-// New returns the server with our own tools, its list of files complete. An
-// error names every file resource by its configured name.
-func New(o Options) (*Builtin, error) {
+// New returns the server with our own tools.
+func New(o Options) *Builtin {
 	log := o.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	opened, err := openFiles(o.Roots)
-	if err != nil {
-		return nil, err
-	}
-	b := &Builtin{files: opened, closed: make(chan struct{})}
-	b.end = sync.OnceValue(b.release)
-	ix := &index{files: opened, log: log}
-	b.server = mcp.NewServer(&mcp.Implementation{Name: "sumun", Title: "Sumun", Version: o.Version}, options(ix, log))
-	ix.server = b.server
-	b.server.AddTool(calcTool(), callCalc)
-	if len(opened) > 0 {
-		b.offerFiles(ix)
-	}
-	return b, nil
-}
-
-// options declares what can change: only the list of resources does.
-func options(ix *index, log *slog.Logger) *mcp.ServerOptions {
-	out := &mcp.ServerOptions{
+	b := &Builtin{mcp.NewServer(&mcp.Implementation{Name: "sumun", Title: "Sumun", Version: o.Version}, &mcp.ServerOptions{
 		Logger:       slog.New(warnings{log.Handler()}),
 		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}},
-		// Who may see a file is not for a shared cache to decide.
 		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope = "private" },
-	}
-	if len(ix.files) > 0 {
-		out.Capabilities.Prompts = &mcp.PromptCapabilities{}
-		out.Capabilities.Resources = &mcp.ResourceCapabilities{ListChanged: true, Subscribe: true}
-		out.CompletionHandler = ix.complete
-		out.SubscribeHandler = ix.subscribe
-		out.UnsubscribeHandler = ix.unsubscribe
-	}
-	return out
-}
-
-func (b *Builtin) offerFiles(ix *index) {
-	b.server.AddTool(b.files.readTool(), b.files.callRead)
-	b.server.AddPrompt(b.files.summarizePrompt(), b.files.getSummarize)
-	for _, f := range b.files {
-		b.server.AddResourceTemplate(f.resourceTemplate(), b.files.readResource)
-	}
-	b.server.AddReceivingMiddleware(ix.fresh)
-	ix.refresh()
-	w := newWatcher(ix, ix.log)
-	b.wg.Go(func() { w.run(b.closed) })
+	})}
+	b.server.AddTool(calcTool(), callCalc)
+	return b
 }
 
 // Server returns the server to attach.
 func (b *Builtin) Server() *mcp.Server { return b.server }
 
-// Close stops watching the roots, waits for that, and releases them. The
-// transports are the caller's to close, before. A second Close does nothing.
-func (b *Builtin) Close() error { return b.end() }
-
-func (b *Builtin) release() error {
-	close(b.closed)
-	b.wg.Wait()
-	return b.files.close()
-}
+// Close does nothing: nothing goes on between calls. The transports are the caller's to close.
+func (b *Builtin) Close() error { return nil }
 
 // warnings passes on what the SDK warns of. It also logs every session and
 // subscription, which the gateway does itself.

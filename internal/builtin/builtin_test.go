@@ -3,9 +3,6 @@ package builtin
 import (
 	"encoding/json"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -16,22 +13,19 @@ import (
 // eras are one revision of the legacy era and one of the modern.
 var eras = []string{"2025-06-18", "2026-07-28"}
 
-// eachEra runs a test once for each era, with a new server over roots.
-func eachEra(t *testing.T, roots []Root, test func(t *testing.T, session *mcp.ClientSession)) {
+// eachEra runs a test once for each era, with a new server.
+func eachEra(t *testing.T, test func(t *testing.T, session *mcp.ClientSession)) {
 	t.Helper()
 	for _, era := range eras {
 		t.Run(era, func(t *testing.T) {
-			test(t, connect(t, newBuiltin(t, roots...), era, nil))
+			test(t, connect(t, newBuiltin(t), era))
 		})
 	}
 }
 
-func newBuiltin(t *testing.T, roots ...Root) *Builtin {
+func newBuiltin(t *testing.T) *Builtin {
 	t.Helper()
-	b, err := New(Options{Roots: roots, Version: "1.2.3", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := New(Options{Version: "1.2.3", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	t.Cleanup(func() {
 		if err := b.Close(); err != nil {
 			t.Errorf("Close: %v", err)
@@ -40,14 +34,14 @@ func newBuiltin(t *testing.T, roots ...Root) *Builtin {
 	return b
 }
 
-func connect(t *testing.T, b *Builtin, era string, options *mcp.ClientOptions) *mcp.ClientSession {
+func connect(t *testing.T, b *Builtin, era string) *mcp.ClientSession {
 	t.Helper()
 	near, far := mcp.NewInMemoryTransports()
 	server, err := b.Server().Connect(t.Context(), far, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, options)
+	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	session, err := client.Connect(t.Context(), near, &mcp.ClientSessionOptions{ProtocolVersion: era})
 	if err != nil {
 		t.Fatal(err)
@@ -60,27 +54,6 @@ func connect(t *testing.T, b *Builtin, era string, options *mcp.ClientOptions) *
 		server.Wait()
 	})
 	return session
-}
-
-// write makes files below a new directory; a name that ends in / is a
-// directory.
-func write(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, content := range files {
-		put(t, filepath.Join(dir, name), content)
-	}
-	return dir
-}
-
-func put(t *testing.T, name, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // call calls a tool with arguments in JSON and returns its text, structured
@@ -122,7 +95,7 @@ func TestCalcEvaluate(t *testing.T) {
 		{`{"expression":"1","x":2}`, `unknown argument "x"; this tool takes expression`, "", true},
 		{`{"expression":null}`, `the argument "expression" is null; give a value or leave it out`, "", true},
 	}
-	eachEra(t, nil, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		for _, tt := range tests {
 			text, structured, isError := call(t, session, "calc.evaluate", tt.arguments)
@@ -155,41 +128,7 @@ func TestCalcDigits(t *testing.T) {
 }
 
 func TestOffer(t *testing.T) {
-	dir := write(t, map[string]string{"a.md": "A"})
-	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
-		t.Helper()
-		want := &mcp.ServerCapabilities{
-			Tools:       &mcp.ToolCapabilities{},
-			Prompts:     &mcp.PromptCapabilities{},
-			Resources:   &mcp.ResourceCapabilities{ListChanged: true, Subscribe: true},
-			Completions: &mcp.CompletionCapabilities{},
-		}
-		if diff := cmp.Diff(want, session.InitializeResult().Capabilities); diff != "" {
-			t.Errorf("capabilities (-want +got):\n%s", diff)
-		}
-		tools, err := session.ListTools(t.Context(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var names []string
-		for _, tool := range tools.Tools {
-			names = append(names, tool.Name)
-			a := tool.Annotations
-			if !a.ReadOnlyHint || !a.IdempotentHint || *a.DestructiveHint || *a.OpenWorldHint {
-				t.Errorf("%s: annotations %+v", tool.Name, a)
-			}
-			if tool.OutputSchema == nil || tool.InputSchema == nil {
-				t.Errorf("%s lacks a schema", tool.Name)
-			}
-		}
-		if want := []string{"calc.evaluate", "file.read"}; !slices.Equal(names, want) {
-			t.Errorf("tools = %q, want %q", names, want)
-		}
-	})
-}
-
-func TestOfferWithoutRoots(t *testing.T) {
-	eachEra(t, nil, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		want := &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}}
 		if diff := cmp.Diff(want, session.InitializeResult().Capabilities); diff != "" {
@@ -198,38 +137,8 @@ func TestOfferWithoutRoots(t *testing.T) {
 	})
 }
 
-func TestNewRefuses(t *testing.T) {
-	dir := write(t, map[string]string{"file": "x"})
-	tests := []struct {
-		name  string
-		roots []Root
-		want  string
-	}{
-		{"a directory that is not there", []Root{{"docs", filepath.Join(dir, "no")}}, `"docs"`},
-		{"a file as directory", []Root{{"docs", filepath.Join(dir, "file")}}, `"docs"`},
-		{"a name with a slash", []Root{{"a/b", dir}}, "does not fit"},
-		{"no name", []Root{{"", dir}}, "does not fit"},
-		{"a name of dots", []Root{{"..", dir}}, "does not fit"},
-		{"a name twice", []Root{{"docs", dir}, {"docs", dir}}, "two file resources"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			b, err := New(Options{Roots: tt.roots})
-			if err == nil {
-				b.Close()
-			}
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("New: %v; want an error with %q", err, tt.want)
-			}
-		})
-	}
-}
-
 func TestCloseTwice(t *testing.T) {
-	b, err := New(Options{Roots: []Root{{"docs", t.TempDir()}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := New(Options{})
 	for range 2 {
 		if err := b.Close(); err != nil {
 			t.Error(err)

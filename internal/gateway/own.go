@@ -13,6 +13,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/builtin"
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/resource"
 )
 
 // retireGrace is how long an own server stays that is no longer offered: calls of a
@@ -41,10 +42,15 @@ type offer struct {
 var offers = []offer{
 	{
 		name: "built in",
+		same: func(a, b *config.Config) bool { return a.Builtin == b.Builtin },
+		open: (*Gateway).openBuiltin,
+	},
+	{
+		name: "own resources",
 		same: func(a, b *config.Config) bool {
 			return a.Builtin == b.Builtin && slices.EqualFunc(a.Resources, b.Resources, config.Resource.Equal)
 		},
-		open: (*Gateway).openBuiltin,
+		open: (*Gateway).openResources,
 	},
 	promptsOffer,
 }
@@ -53,13 +59,14 @@ func (g *Gateway) openBuiltin(c *config.Config) (ownServer, error) {
 	if !c.Builtin {
 		return nil, nil //nolint:nilnil // there is none, and that is fine
 	}
-	var roots []builtin.Root
-	for _, r := range c.Resources {
-		if r.Type == "file" {
-			roots = append(roots, builtin.Root{Name: r.Name, Dir: r.Root})
-		}
+	return builtin.New(builtin.Options{Version: g.parts.Version, Log: g.log}), nil
+}
+
+func (g *Gateway) openResources(c *config.Config) (ownServer, error) {
+	if !c.Builtin || len(c.Resources) == 0 {
+		return nil, nil //nolint:nilnil // there is none, and that is fine
 	}
-	return builtin.New(builtin.Options{Roots: roots, Version: g.parts.Version, Log: g.log})
+	return resource.New(g.draining, resource.Options{Resources: c.Resources, Version: g.parts.Version, Log: g.log})
 }
 
 // openOwn returns the own servers of a configuration. Those that stay as they are

@@ -1,4 +1,4 @@
-package builtin
+package resource
 
 import (
 	"context"
@@ -7,15 +7,21 @@ import (
 	"fmt"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/files"
 )
 
-func (all files) readTool() *mcp.Tool {
-	where := "The path, relative to the offered directory, for example notes/today.md"
-	if len(all) > 1 {
-		where = "The path, beginning with one of " + all.names() + " for example " + all[0].name + "/today.md"
+// pathWords describes the argument path.
+func (s *fileSource) pathWords() string {
+	if roots := s.Roots(); len(roots) > 1 {
+		return "The path, beginning with one of " + s.Beginnings() + " for example " + roots[0] + "/today.md"
 	}
+	return "The path, relative to the offered directory, for example notes/today.md"
+}
+
+func (s *fileSource) readTool() *mcp.Tool {
 	return &mcp.Tool{
-		Name:        "file.read",
+		Name:        readName,
 		Title:       "Read a file",
 		Description: "Returns the text of a file. Hidden files are not offered; binary files are read as resources.",
 		InputSchema: json.RawMessage(fmt.Sprintf(`{
@@ -31,7 +37,7 @@ func (all files) readTool() *mcp.Tool {
 			},
 			"required": ["path"],
 			"additionalProperties": false
-		}`, where, maxPathBytes, MaxFileBytes)),
+		}`, s.pathWords(), files.MaxPathBytes, files.MaxBytes)),
 		OutputSchema: json.RawMessage(`{
 			"type": "object",
 			"properties": {
@@ -45,7 +51,7 @@ func (all files) readTool() *mcp.Tool {
 	}
 }
 
-func (all files) callRead(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+func (s *fileSource) callRead(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	var in struct {
 		Path     *string `json:"path"`
 		MaxBytes *int    `json:"maxBytes"`
@@ -56,7 +62,7 @@ func (all files) callRead(_ context.Context, req *mcp.CallToolRequest) (*mcp.Cal
 	if in.Path == nil {
 		return toolError(missingArgument("path")), nil
 	}
-	out, err := all.readText(*in.Path, in.MaxBytes)
+	out, err := s.readText(*in.Path, in.MaxBytes)
 	if err != nil {
 		return toolError(err), nil
 	}
@@ -73,19 +79,19 @@ type fileText struct {
 }
 
 // readText reads a text file, or its beginning if maxBytes is given.
-func (all files) readText(path string, maxBytes *int) (fileText, error) {
-	limit := MaxFileBytes
+func (s *fileSource) readText(path string, maxBytes *int) (fileText, error) {
+	limit := files.MaxBytes
 	if maxBytes != nil {
 		limit = *maxBytes
 	}
-	if limit < 1 || limit > MaxFileBytes {
-		return fileText{}, fmt.Errorf("maxBytes is %d; use 1 to %d", limit, MaxFileBytes)
+	if limit < 1 || limit > files.MaxBytes {
+		return fileText{}, fmt.Errorf("maxBytes is %d; use 1 to %d", limit, files.MaxBytes)
 	}
-	at, err := all.locate(path)
+	at, err := s.Locate(path)
 	if err != nil {
 		return fileText{}, err
 	}
-	content, more, err := at.read(limit)
+	content, more, err := at.Read(limit)
 	if err != nil {
 		return fileText{}, err
 	}
@@ -93,12 +99,17 @@ func (all files) readText(path string, maxBytes *int) (fileText, error) {
 		if maxBytes == nil {
 			return fileText{}, errTooLong
 		}
-		content = wholeRunes(content)
+		content = files.WholeRunes(content)
 	}
-	if !isText(content) {
-		return fileText{}, fmt.Errorf("the file is binary, not UTF-8 text; read it as the resource %s", at.uri())
+	if !files.IsText(content) {
+		return fileText{}, errors.New(binary(at))
 	}
 	return fileText{Content: string(content), Truncated: more}, nil
+}
+
+// binary is what is said of a file whose text was asked for.
+func binary(at files.Place) string {
+	return "the file is binary, not UTF-8 text; read it as the resource " + at.URI()
 }
 
 var errTooLong = errors.New("the file is larger than 4 MiB; read its beginning with file.read and maxBytes")

@@ -1,4 +1,4 @@
-package builtin
+package files
 
 import (
 	"io/fs"
@@ -9,42 +9,43 @@ import (
 	"time"
 )
 
-// Limits of one scan over all folders.
+// Limits of one scan over all directories.
 const (
-	maxListed  = 1_000  // files in the list
+	// MaxListed is the most files that a list has.
+	MaxListed  = 1_000
 	maxEntries = 10_000 // directory entries looked at
 )
 
-// A stamp tells one state of a file from the next.
-type stamp struct {
-	size     int64
-	modified time.Time
+// A Stamp tells one state of a file from the next.
+type Stamp struct {
+	Size     int64
+	Modified time.Time
 }
 
-// A found file stands in a list.
-type found struct {
-	at    place
-	stamp stamp
+// An Entry is a listed file in its state when it was looked at.
+type Entry struct {
+	Place
+	Stamp
 }
 
 // A scan is what the folders hold at one time.
 type scan struct {
-	files  []found  // sorted, at most maxListed
+	files  []Entry  // sorted, at most MaxListed
 	dirs   []string // absolute, to be watched
 	cut    bool     // there was more than the limits allow
 	budget int      // entries that may still be looked at
 }
 
 // scanFiles walks all folders. What cannot be read is left out.
-func scanFiles(all files) *scan {
+func scanFiles(all *Files) *scan {
 	s := &scan{budget: maxEntries}
-	for _, f := range all {
+	for _, f := range all.folders {
 		from := len(s.files)
 		s.walk(f)
-		slices.SortFunc(s.files[from:], func(a, b found) int { return strings.Compare(a.at.path, b.at.path) })
+		slices.SortFunc(s.files[from:], func(a, b Entry) int { return strings.Compare(a.path, b.path) })
 	}
-	if len(s.files) > maxListed {
-		s.files, s.cut = s.files[:maxListed], true
+	if len(s.files) > MaxListed {
+		s.files, s.cut = s.files[:MaxListed], true
 	}
 	return s
 }
@@ -70,7 +71,7 @@ func (s *scan) walk(f *folder) {
 			case info.IsDir():
 				pending = append(pending, child)
 			case info.Mode().IsRegular():
-				s.files = append(s.files, found{place{f, child}, stamp{info.Size(), info.ModTime()}})
+				s.files = append(s.files, Entry{Place{f, child}, Stamp{info.Size(), info.ModTime()}})
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package builtin
+package files
 
 import (
 	"path"
@@ -11,9 +11,9 @@ const (
 	octetStream = "application/octet-stream"
 )
 
-// mimeByExtension is a table of our own: the one of package mime depends on
+// MIMEByExtension is the type that the name of a file promises, or empty. It is a table of our own: the one of package mime depends on
 // the machine.
-func mimeByExtension(name string) string {
+func MIMEByExtension(name string) string {
 	extension := strings.ToLower(path.Ext(name))
 	for _, row := range [...]struct {
 		mimeType   string
@@ -62,10 +62,10 @@ func mimeByExtension(name string) string {
 	return ""
 }
 
-// mimeOf is the type of a file that has been read: that of its extension
+// MIMEOf is the type of a file that has been read: that of its extension
 // unless the content is not the text that this promises.
-func mimeOf(name string, text bool) string {
-	byName := mimeByExtension(name)
+func MIMEOf(name string, text bool) string {
+	byName := MIMEByExtension(name)
 	switch {
 	case byName == "" && text:
 		return plainText

@@ -1,4 +1,4 @@
-package builtin
+package files
 
 import (
 	"log/slog"
@@ -15,19 +15,19 @@ const (
 
 // A watcher refreshes an index when its folders change.
 type watcher struct {
-	index  *index
+	index  *Index
 	log    *slog.Logger
 	notify *fsnotify.Watcher // nil where the system has none; then there is only the poll
 }
 
-func newWatcher(ix *index, log *slog.Logger) *watcher {
+func newWatcher(ix *Index) *watcher {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
-		log.Warn("changes of files are noticed late: the system does not tell them", slog.Any("error", err),
+		ix.log.Warn("changes of files are noticed late: the system does not tell them", slog.Any("error", err),
 			slog.Duration("poll", pollAll))
-		return &watcher{index: ix, log: log}
+		return &watcher{index: ix, log: ix.log}
 	}
-	w := &watcher{index: ix, log: log, notify: notify}
+	w := &watcher{index: ix, log: ix.log, notify: notify}
 	w.follow()
 	return w
 }
@@ -47,6 +47,11 @@ func (w *watcher) follow() (grown bool) {
 		}
 	}
 	return len(w.notify.WatchList()) > before
+}
+
+// Watch refreshes the Index when the directories change, until done is closed.
+func (ix *Index) Watch(done <-chan struct{}) {
+	newWatcher(ix).run(done)
 }
 
 // run refreshes the index until closed is. It releases the watches.
@@ -74,7 +79,7 @@ func (w *watcher) run(closed <-chan struct{}) {
 				due.Reset(settle)
 			}
 		case <-due.C:
-			if wait := w.index.refresh(); wait > 0 {
+			if wait := w.index.Refresh(); wait > 0 {
 				due.Reset(wait)
 				continue
 			}
@@ -82,7 +87,7 @@ func (w *watcher) run(closed <-chan struct{}) {
 				due.Reset(settle)
 			}
 		case <-poll.C:
-			if w.index.refresh(); !pending && w.follow() {
+			if w.index.Refresh(); !pending && w.follow() {
 				pending = true
 				due.Reset(settle)
 			}

@@ -1,4 +1,4 @@
-package builtin
+package resource
 
 import (
 	"encoding/json"
@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/files"
 )
 
 const secret = "the secret outside of the root"
@@ -90,7 +92,7 @@ func escapes(dir string) []string {
 func TestFileReadStaysInRoot(t *testing.T) {
 	dir := escapeRoot(t)
 	harmless := map[string]bool{"a.md/": true} // means a.md, within the root
-	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, docs(dir), func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		for _, path := range escapes(dir) {
 			arguments, err := json.Marshal(map[string]string{"path": path})
@@ -113,7 +115,7 @@ func TestFileReadStaysInRoot(t *testing.T) {
 // TestFileReadFollowsLinksWithin shows that the corpus above is refused for
 // where it leads, not because links are never followed.
 func TestFileReadFollowsLinksWithin(t *testing.T) {
-	session := connect(t, newBuiltin(t, Root{"docs", escapeRoot(t)}), eras[0], nil)
+	session := connect(t, newFiles(t, files.Root{Name: "docs", Dir: escapeRoot(t)}), eras[0], nil)
 	for _, path := range []string{"a.md", "sub/b.md", "in.md", "in-dir/b.md", "sub/back-in.md", "in-dir/back-in.md"} {
 		if text, _, isError := call(t, session, "file.read", `{"path":"`+path+`"}`); isError || text != "inside" {
 			t.Errorf("%s: %q, %v; want inside", path, text, isError)
@@ -125,10 +127,11 @@ func TestFileReadFollowsLinksWithin(t *testing.T) {
 // while it is read.
 func TestFileReadRace(t *testing.T) {
 	dir := escapeRoot(t)
-	all, err := openFiles([]Root{{"docs", dir}})
+	opened, err := files.Open(docs(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
+	all := &fileSource{Files: opened}
 	defer all.close()
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -173,11 +176,11 @@ func TestFileReadRace(t *testing.T) {
 
 func TestResourcesStayInRoot(t *testing.T) {
 	dir := escapeRoot(t)
-	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, docs(dir), func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		var uris []string
 		for _, path := range escapes(dir) {
-			uris = append(uris, uriPrefix+"docs/"+path, uriPrefix+"docs/"+escapePath(path), "file://"+path)
+			uris = append(uris, files.URIPrefix+"docs/"+path, files.URIPrefix+"docs/"+files.EscapePath(path), "file://"+path)
 		}
 		uris = append(uris, "", "docs", "sumun:", "sumun://file", "sumun://file/", "sumun://file/docs", "sumun://file/docs/",
 			"sumun://file//a.md", "sumun://file/Docs/a.md", "SUMUN://file/docs/a.md", "sumun://FILE/docs/a.md", "sumun://file/docs//a.md",
@@ -204,7 +207,7 @@ func TestFileRead(t *testing.T) {
 		"empty":          "",
 		"binary":         "\xff\xfe\x00\x01",
 		"nul":            "a\x00b",
-		"longer":         strings.Repeat("x", MaxFileBytes+1),
+		"longer":         strings.Repeat("x", files.MaxBytes+1),
 		"a:b?#100%;.txt": "odd",
 	})
 	if err := os.Symlink("a.md", filepath.Join(dir, "link.md")); err != nil {
@@ -232,7 +235,7 @@ func TestFileRead(t *testing.T) {
 		{`{}`, "", "", "missing"},
 		{`{"path":"a.md","offset":1}`, "", "", `unknown argument "offset"`},
 	}
-	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, docs(dir), func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		for _, tt := range tests {
 			text, structured, isError := call(t, session, "file.read", tt.arguments)
@@ -250,20 +253,21 @@ func TestFileRead(t *testing.T) {
 }
 
 func TestFileReadLimit(t *testing.T) {
-	dir := write(t, map[string]string{"long": strings.Repeat("x", MaxFileBytes)})
-	all, err := openFiles([]Root{{"docs", dir}})
+	dir := write(t, map[string]string{"long": strings.Repeat("x", files.MaxBytes)})
+	opened, err := files.Open(docs(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
+	all := &fileSource{Files: opened}
 	defer all.close()
-	if out, err := all.readText("long", nil); err != nil || len(out.Content) != MaxFileBytes || out.Truncated {
+	if out, err := all.readText("long", nil); err != nil || len(out.Content) != files.MaxBytes || out.Truncated {
 		t.Errorf("a file of the limit: %d bytes, %v", len(out.Content), err)
 	}
 }
 
 func TestFileReadOfSeveralRoots(t *testing.T) {
 	one, two := write(t, map[string]string{"a.md": "one"}), write(t, map[string]string{"a.md": "two", "one/a.md": "three"})
-	eachEra(t, []Root{{"one", one}, {"two", two}}, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, []files.Root{{Name: "one", Dir: one}, {Name: "two", Dir: two}}, func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		for path, want := range map[string]string{"one/a.md": "one", "two/a.md": "two", "two/one/a.md": "three"} {
 			if text, _, isError := call(t, session, "file.read", `{"path":"`+path+`"}`); isError || text != want {
@@ -277,29 +281,6 @@ func TestFileReadOfSeveralRoots(t *testing.T) {
 		}
 		if text, _, _ := call(t, session, "file.read", `{"path":"a.md"}`); !strings.Contains(text, "one/, two/") {
 			t.Errorf("the error does not name the roots: %q", text)
-		}
-	})
-}
-
-func FuzzLocateURI(f *testing.F) {
-	for _, seed := range []string{"docs/a.md", "docs/%ED%95%9C", "docs/../x", "docs/%2e%2e/x", "docs//x", "docs/.x", "x/y"} {
-		f.Add(uriPrefix + seed)
-	}
-	all := files{{name: "docs"}, {name: "x"}}
-	f.Fuzz(func(t *testing.T, uri string) {
-		at, ok := all.locateURI(uri)
-		if !ok {
-			return
-		}
-		if at.uri() != uri {
-			t.Errorf("%q is another name of %q", uri, at.uri())
-		}
-		again, err := all.locate(all.label(at))
-		if err != nil || again != at {
-			t.Errorf("%q: the label %q leads to %v, %v", uri, all.label(at), again, err)
-		}
-		if !filepath.IsLocal(at.path) || filepath.Clean(at.path) != at.path {
-			t.Errorf("%q leads to %q", uri, at.path)
 		}
 	})
 }

@@ -1,10 +1,9 @@
-package builtin
+package resource
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/files"
 )
 
 func listURIs(t *testing.T, session *mcp.ClientSession) []string {
@@ -33,7 +34,7 @@ func TestResourcesList(t *testing.T) {
 	dir := escapeRoot(t)
 	put(t, filepath.Join(dir, "sub/한글 파일?.txt"), "x")
 	put(t, filepath.Join(dir, "data.bin"), "\xff")
-	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, docs(dir), func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		want := []string{
 			"sumun://file/docs/a.md",
@@ -64,7 +65,7 @@ func TestResourcesList(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(templates.ResourceTemplates) != 1 || templates.ResourceTemplates[0].URITemplate != "sumun://file/docs/{+path}" {
+		if len(templates.ResourceTemplates) != 2 || templates.ResourceTemplates[0].URITemplate != "sumun://file/docs/{+path}" {
 			t.Errorf("templates = %+v", templates.ResourceTemplates)
 		}
 	})
@@ -73,7 +74,7 @@ func TestResourcesList(t *testing.T) {
 func TestResourcesRead(t *testing.T) {
 	dir := write(t, map[string]string{
 		"a.md": "# A", "empty.txt": "", "text": "plain", "image.png": "\x89PNG\x00", "lie.txt": "\xff\x00", "blob": "\x00", "data.json": "{}",
-		"long": strings.Repeat("x", MaxFileBytes+1),
+		"long": strings.Repeat("x", files.MaxBytes+1),
 	})
 	tests := []struct{ name, mimeType, text, blob string }{
 		{"a.md", "text/markdown", "# A", ""},
@@ -84,10 +85,10 @@ func TestResourcesRead(t *testing.T) {
 		{"blob", "application/octet-stream", "", "\x00"},
 		{"data.json", "application/json", "{}", ""},
 	}
-	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, docs(dir), func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		for _, tt := range tests {
-			result, err := session.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: uriPrefix + "docs/" + tt.name})
+			result, err := session.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: files.URIPrefix + "docs/" + tt.name})
 			if err != nil {
 				t.Errorf("%s: %v", tt.name, err)
 				continue
@@ -98,7 +99,7 @@ func TestResourcesRead(t *testing.T) {
 			}
 		}
 		for name, want := range map[string]string{"no.md": "not found", "long": "larger than 4 MiB"} {
-			_, err := session.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: uriPrefix + "docs/" + name})
+			_, err := session.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: files.URIPrefix + "docs/" + name})
 			e, ok := errors.AsType[*jsonrpc.Error](err)
 			if !ok || e.Code != jsonrpc.CodeInvalidParams || !strings.Contains(e.Message, want) {
 				t.Errorf("%s: %v; want -32602 with %q", name, err, want)
@@ -109,35 +110,19 @@ func TestResourcesRead(t *testing.T) {
 
 func TestResourcesListIsBounded(t *testing.T) {
 	dir := t.TempDir()
-	for i := range maxListed + 50 {
+	for i := range files.MaxListed + 50 {
 		put(t, filepath.Join(dir, fmt.Sprintf("d%d/f%04d.txt", i%7, i)), "x")
 	}
-	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, docs(dir), func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		uris := listURIs(t, session)
-		if len(uris) != maxListed || !slices.IsSorted(uris) {
-			t.Errorf("%d resources, sorted %v; want %d", len(uris), slices.IsSorted(uris), maxListed)
+		if len(uris) != files.MaxListed || !slices.IsSorted(uris) {
+			t.Errorf("%d resources, sorted %v; want %d", len(uris), slices.IsSorted(uris), files.MaxListed)
 		}
-		if _, err := session.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: uriPrefix + "docs/d6/f1049.txt"}); err != nil {
+		if _, err := session.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: files.URIPrefix + "docs/d6/f1049.txt"}); err != nil {
 			t.Errorf("a file beyond the list: %v", err)
 		}
 	})
-}
-
-func TestScanIsBounded(t *testing.T) {
-	dir := write(t, map[string]string{"1": "", "2": "", "3": "", "sub/4": "", "sub/5": ""})
-	all, err := openFiles([]Root{{"docs", dir}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer all.close()
-	for budget, cut := range map[int]bool{0: true, 3: true, 4: true, 5: true, 6: false, 7: false} {
-		s := &scan{budget: budget}
-		s.walk(all[0])
-		if len(s.files) > budget || s.budget < 0 || s.cut != cut {
-			t.Errorf("budget %d: %d files, %d left, cut %v", budget, len(s.files), s.budget, s.cut)
-		}
-	}
 }
 
 // news are the notifications that a client received.
@@ -170,10 +155,10 @@ func TestResourcesChange(t *testing.T) {
 	for _, era := range eras {
 		t.Run(era, func(t *testing.T) {
 			dir := write(t, map[string]string{"a.md": "A", "b.md": "B"})
-			b := newBuiltin(t, Root{"docs", dir})
+			b := newFiles(t, files.Root{Name: "docs", Dir: dir})
 			n, options := watching()
 			session := connect(t, b, era, options)
-			uri := uriPrefix + "docs/a.md"
+			uri := files.URIPrefix + "docs/a.md"
 			if err := session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: uri}); err != nil {
 				t.Fatal(err)
 			}
@@ -186,14 +171,14 @@ func TestResourcesChange(t *testing.T) {
 
 			put(t, filepath.Join(dir, "new/deep/c.md"), "C")
 			wait(t, "list_changed", n.listed)
-			waitForList(t, session, []string{uri, uriPrefix + "docs/b.md", uriPrefix + "docs/new/deep/c.md"})
+			waitForList(t, session, []string{uri, files.URIPrefix + "docs/b.md", files.URIPrefix + "docs/new/deep/c.md"})
 			put(t, filepath.Join(dir, "new/deep/d.md"), "in a directory that is new, too")
-			waitForList(t, session, []string{uri, uriPrefix + "docs/b.md", uriPrefix + "docs/new/deep/c.md", uriPrefix + "docs/new/deep/d.md"})
+			waitForList(t, session, []string{uri, files.URIPrefix + "docs/b.md", files.URIPrefix + "docs/new/deep/c.md", files.URIPrefix + "docs/new/deep/d.md"})
 
 			if err := os.RemoveAll(filepath.Join(dir, "new")); err != nil {
 				t.Fatal(err)
 			}
-			waitForList(t, session, []string{uri, uriPrefix + "docs/b.md"})
+			waitForList(t, session, []string{uri, files.URIPrefix + "docs/b.md"})
 			if err := os.Remove(filepath.Join(dir, "a.md")); err != nil {
 				t.Fatal(err)
 			}
@@ -222,30 +207,9 @@ func waitForList(t *testing.T, session *mcp.ClientSession, want []string) {
 	}
 }
 
-// TestResourcesChangeWithoutNotify holds that a list is right even if the
-// system tells nothing.
-func TestResourcesChangeWithoutNotify(t *testing.T) {
-	dir := write(t, map[string]string{"a.md": "A"})
-	all, err := openFiles([]Root{{"docs", dir}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer all.close()
-	b := newBuiltin(t)
-	ix := &index{files: all, server: b.server}
-	ix.refresh()
-	put(t, filepath.Join(dir, "b.md"), "B")
-	for wait := ix.refresh(); wait > 0; wait = ix.refresh() {
-		<-time.After(wait)
-	}
-	if got := len(ix.places()); got != 2 {
-		t.Errorf("%d places, want 2", got)
-	}
-}
-
 func TestSubscribeRefuses(t *testing.T) {
 	dir := escapeRoot(t)
-	session := connect(t, newBuiltin(t, Root{"docs", dir}), eras[0], nil)
+	session := connect(t, newFiles(t, files.Root{Name: "docs", Dir: dir}), eras[0], nil)
 	for _, uri := range []string{"", "sumun://file/docs/no.md", "sumun://file/docs/out.txt", "sumun://file/docs/../a.md", "file:///etc/passwd"} {
 		if err := session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: uri}); err == nil {
 			t.Errorf("subscribed to %q", uri)
@@ -261,7 +225,7 @@ func TestSubscribeRefuses(t *testing.T) {
 
 func TestFileSummarize(t *testing.T) {
 	dir := write(t, map[string]string{"a.md": "# A", "empty": "", "bin": "\x00\xff", ".env": "S"})
-	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, docs(dir), func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		result, err := session.GetPrompt(t.Context(), &mcp.GetPromptParams{
 			Name: "file.summarize", Arguments: map[string]string{"path": "a.md", "language": "한국어"},
@@ -328,7 +292,7 @@ func TestComplete(t *testing.T) {
 		{&mcp.CompleteReference{Type: "ref/prompt", Name: "other"}, "path", "", 0, ""},
 		{&mcp.CompleteReference{Type: "ref/resource", URI: "sumun://file/other/{+path}"}, "path", "", 0, ""},
 	}
-	eachEra(t, []Root{{"docs", dir}}, func(t *testing.T, session *mcp.ClientSession) {
+	eachEra(t, docs(dir), func(t *testing.T, session *mcp.ClientSession) {
 		t.Helper()
 		for _, tt := range tests {
 			result, err := session.Complete(t.Context(), &mcp.CompleteParams{
@@ -344,18 +308,4 @@ func TestComplete(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestMIMETypes compares our table with what the content of such files is
-// taken for elsewhere.
-func TestMIMETypes(t *testing.T) {
-	for name, head := range map[string]string{
-		"a.png": "\x89PNG\r\n\x1a\n", "a.jpg": "\xff\xd8\xff", "a.gif": "GIF89a", "a.PDF": "%PDF-", "a.zip": "PK\x03\x04",
-		"a.webp": "RIFF\x00\x00\x00\x00WEBPVP", "a.mp3": "ID3", "a.gz": "\x1f\x8b\x08",
-	} {
-		got := strings.Replace(mimeOf(name, false), "application/gzip", "application/x-gzip", 1)
-		if want := http.DetectContentType([]byte(head)); got != want {
-			t.Errorf("%s is %s, want %s", name, got, want)
-		}
-	}
 }

@@ -1,0 +1,115 @@
+package resource
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// followers are the sessions that have subscribed to resources.
+type followers struct {
+	mu sync.Mutex
+	of map[string]map[*mcp.ServerSession]bool // by the resource's name
+}
+
+func newFollowers() *followers {
+	return &followers{of: map[string]map[*mcp.ServerSession]bool{}}
+}
+
+func (f *followers) add(name string, session *mcp.ServerSession) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.of[name] == nil {
+		f.of[name] = map[*mcp.ServerSession]bool{}
+	}
+	f.of[name][session] = true
+}
+
+func (f *followers) remove(name string, session *mcp.ServerSession) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.of[name], session)
+	if len(f.of[name]) == 0 {
+		delete(f.of, name)
+	}
+}
+
+// names are the resources that somebody follows whose session is one of those that are open; the others are forgotten.
+func (f *followers) names(open []*mcp.ServerSession) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, sessions := range f.of {
+		maps.DeleteFunc(sessions, func(s *mcp.ServerSession, _ bool) bool { return !slices.Contains(open, s) })
+		if len(sessions) == 0 {
+			delete(f.of, name)
+		}
+	}
+	return slices.Sorted(maps.Keys(f.of))
+}
+
+// subscribe accepts resources whose changes are noticed.
+func (r *Resources) subscribe(_ context.Context, req *mcp.SubscribeRequest) error {
+	uri := req.Params.URI
+	s, name, ok := r.find(uri)
+	if !ok || name != uri {
+		return mcp.ResourceNotFoundError(uri)
+	}
+	if l, ok := s.(limited); ok && !l.tells(name) {
+		return mcp.ResourceNotFoundError(uri)
+	}
+	r.follows.add(name, req.Session)
+	return nil
+}
+
+func (r *Resources) unsubscribe(_ context.Context, req *mcp.UnsubscribeRequest) error {
+	r.follows.remove(req.Params.URI, req.Session)
+	return nil
+}
+
+// announce tells whoever wants to know that a resource has changed. The server knows who has subscribed to which.
+func (r *Resources) announce(name, etag string, revision int64) {
+	if r.server != nil {
+		// It returns no error; what fails it logs.
+		_ = r.server.ResourceUpdated(r.ctx, &mcp.ResourceUpdatedNotificationParams{URI: name})
+	}
+	if r.updated != nil {
+		r.updated(name, etag, revision)
+	}
+}
+
+// startPolls looks at the resources that are followed, of each source that does not tell when they change.
+func (r *Resources) startPolls() {
+	for _, s := range r.sources {
+		if p, ok := s.(polled); ok {
+			r.wg.Go(func() { r.poll(s, p.every()) })
+		}
+	}
+}
+
+func (r *Resources) poll(s source, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, name := range r.follows.names(slices.Collect(r.server.Sessions())) {
+			if _, ok := s.resolve(name); ok {
+				r.look(name)
+			}
+		}
+	}
+}
+
+// look reads a resource, so that a change is noticed. What cannot be read now is looked at again later.
+func (r *Resources) look(name string) {
+	if r.ctx.Err() == nil {
+		_, _ = r.read(r.ctx, name, "") // the change is told in read
+	}
+}

@@ -1,0 +1,113 @@
+package resource
+
+import (
+	"container/list"
+	"sync"
+	"time"
+)
+
+// maxKnown is how many resources a ledger remembers.
+const maxKnown = 100_000
+
+// A ledger knows the last state of each resource and numbers the states. A number is never given twice, nor smaller than before, also after
+// a restart: it is the time in milliseconds when the state was first seen, or one more than the last. So who writes on condition of a
+// revision never hits another state by chance, also when the ledger has forgotten the resource.
+type ledger struct {
+	mu    sync.Mutex
+	known map[string]*list.Element
+	order *list.List // of *page, the one that was not seen for the longest time last
+	last  int64
+}
+
+// A page is the last known state of one resource.
+type page struct {
+	name, etag string
+	revision   int64
+}
+
+func newLedger() *ledger {
+	return &ledger{known: map[string]*list.Element{}, order: list.New()}
+}
+
+// see notes that a resource is in the state of that etag, empty for one that is gone, and returns the state's revision, and whether it was
+// known in another one before.
+func (l *ledger) see(name, etag string) (revision int64, changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at, ok := l.known[name]
+	if !ok && etag == "" {
+		return 0, false // never was there
+	}
+	if !ok {
+		at = l.order.PushFront(&page{name: name})
+		l.known[name] = at
+		if l.order.Len() > maxKnown {
+			l.forget(l.order.Back())
+		}
+	}
+	l.order.MoveToFront(at)
+	p, _ := at.Value.(*page)
+	if ok && p.etag == etag {
+		return p.revision, false
+	}
+	l.last = max(l.last+1, time.Now().UnixMilli())
+	p.etag, p.revision = etag, l.last
+	return p.revision, ok
+}
+
+// now returns the revision of a resource as far as it is known, or 0.
+func (l *ledger) now(name string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at := l.known[name]; at != nil {
+		p, _ := at.Value.(*page)
+		return p.revision
+	}
+	return 0
+}
+
+func (l *ledger) forget(at *list.Element) {
+	p, _ := l.order.Remove(at).(*page)
+	delete(l.known, p.name)
+}
+
+// locks make reading and writing of one resource exclude each other. The zero value is ready.
+type locks struct {
+	mu   sync.Mutex
+	held map[string]*lock
+}
+
+type lock struct {
+	sync.RWMutex
+	users int // who holds it or waits; guarded by locks.mu
+}
+
+// acquire waits for the lock of a resource, to write it or to read it, and returns what gives it back.
+func (l *locks) acquire(name string, write bool) (release func()) {
+	l.mu.Lock()
+	if l.held == nil {
+		l.held = map[string]*lock{}
+	}
+	one := l.held[name]
+	if one == nil {
+		one = &lock{}
+		l.held[name] = one
+	}
+	one.users++
+	l.mu.Unlock()
+	free := one.RUnlock
+	if write {
+		free = one.Unlock
+		one.Lock()
+	} else {
+		one.RLock()
+	}
+	return func() {
+		free()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if one.users--; one.users == 0 {
+			delete(l.held, name)
+		}
+	}
+}

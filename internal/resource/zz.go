@@ -1,0 +1,14 @@
+package resource
+
+import (
+	"errors"
+
+	"github.com/sumun-mcp/sumun/internal/config"
+)
+
+var errType = errors.New("a resource of this type cannot be opened yet")
+
+func (r *Resources) openDatabases([]config.Resource) (func(), error) { return nil, errType }
+func (r *Resources) openPages([]config.Resource) (func(), error)     { return nil, errType }
+func (r *Resources) openCaches([]config.Resource) (func(), error)    { return nil, errType }
+func (r *Resources) openObjects([]config.Resource) (func(), error)   { return nil, errType }
