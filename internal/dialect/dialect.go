@@ -53,7 +53,7 @@ var methods = map[string]*method{
 	mcp.MethodSamplingGet:       {},
 	mcp.MethodSamplingUpdate: {params: []string{
 		"temperature", "topP", "top_p", "top-p", "topK", "top_k", "top-k", "maxTokens", "max_tokens", "max-tokens",
-		"stopSequences", "stop_sequences", "stop-sequences", "feedback",
+		"stopSequences", "stop_sequences", "stop-sequences", "feedback", "variables",
 	}},
 	mcp.MethodRoutingGet: {},
 	mcp.MethodRoutingSet: {params: []string{"policy", "ifRevision"}},

@@ -55,6 +55,9 @@ type Call struct {
 	Dialect string
 	// Context is what a call of the dialect says of the root that it belongs to: a JSON object, or nil.
 	Context []byte
+	// Root is the id of the root that the call belongs to, once it is known; empty where
+	// that makes no difference.
+	Root string
 	// Sampling are the sampling parameters in force for the call, a JSON object, once
 	// they are known; nil where there are none.
 	Sampling []byte

@@ -1,0 +1,333 @@
+package roots
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// maxDepth is how deep a message may nest that was scanned already.
+const maxDepth = 1024
+
+// Middleware makes calls in their roots. What is in force there is added to the _meta of calls of tools, prompts and
+// resources; servers' questions to a model carry it; what a tool says of sampling holds for what follows; and the memory
+// of a root answers calls that it knows. A call for which there is nothing passes as it came.
+//
+// It stands behind whatever decides whether a call may be made, since an answer from memory goes no further.
+func (x *Roots) Middleware(next mcp.Handler) mcp.Handler {
+	scanner := wire.NewScanner(mcp.Vocabulary(), maxDepth)
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if call.Resume != nil || call.Caller == nil {
+			return next.Handle(ctx, call, reply)
+		}
+		switch call.Method {
+		case mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodRead, mcp.MethodWrite:
+		case mcp.NoticeRoots:
+			if call.Session != nil {
+				x.renew(call.Session.ID)
+			}
+			return next.Handle(ctx, call, reply)
+		default:
+			return next.Handle(ctx, call, reply)
+		}
+		v := &visit{Reply: reply, x: x, scanner: scanner, call: call}
+		if !v.concerns(ctx) {
+			return next.Handle(ctx, call, reply)
+		}
+		return v.handle(ctx, next)
+	})
+}
+
+// A visit is one call in its root, and the reply that it is answered by.
+type visit struct {
+	mcp.Reply
+
+	x       *Roots
+	scanner *wire.Scanner
+	call    *mcp.Call
+	target  Target
+	spot    spot
+	// lazy says that it is not known yet which root it is, since it makes no difference so far.
+	lazy bool
+	root *root // nil where the root has nothing yet
+
+	sampling  Sampling
+	variables map[string]json.RawMessage
+	// handed is what the server is handed, but for the memory.
+	handed []byte
+	// key is what identical calls have in common, of a tool that is remembered; age is that of the memory.
+	key string
+	age uint64
+
+	cancel context.CancelCauseFunc
+}
+
+// concerns reports whether there may be something to do for the call. It is what every call costs.
+func (v *visit) concerns(ctx context.Context) bool {
+	x, call := v.x, v.call
+	if call.Context != nil || call.Meta(mcp.MetaContext) != nil {
+		return true
+	}
+	if t := x.tenant(call.Caller.ID, false); t != nil && t.count.Load() > 0 {
+		return true
+	}
+	if call.Method != mcp.MethodToolsCall || x.o.Target == nil {
+		return false
+	}
+	return x.o.Target(ctx, call).Trusted || x.settings.Load().Workspaces
+}
+
+// handle makes the call.
+func (v *visit) handle(ctx context.Context, next mcp.Handler) error {
+	if v.x.o.Target != nil {
+		v.target = v.x.o.Target(ctx, v.call)
+	}
+	if err := v.enter(ctx); err != nil {
+		return err
+	}
+	if v.root != nil {
+		v.root.touch(v.x.writer, time.Now())
+		v.root.visit(v.spot.path)
+	}
+	restore, err := v.hand()
+	defer restore()
+	if err != nil {
+		return err
+	}
+	if answered, err := v.recall(ctx); answered || err != nil {
+		return err
+	}
+	if v.writes() {
+		if err := v.forget(); err != nil {
+			return err
+		}
+		defer v.root.memory.end()
+	}
+	if v.root == nil {
+		return next.Handle(ctx, v.call, v)
+	}
+	ctx, v.cancel = context.WithCancelCause(ctx)
+	defer v.cancel(nil)
+	err = next.Handle(ctx, v.call, v)
+	if cause := context.Cause(ctx); err != nil && mcp.AsError(err) == nil && mcp.AsError(cause) != nil {
+		return cause // the root was closed while the call was parked
+	}
+	return err
+}
+
+// enter finds the root of the call, and what is in force there.
+func (v *visit) enter(ctx context.Context) error {
+	x := v.x
+	p, _, err := placeOf(v.call)
+	if err != nil {
+		return err
+	}
+	t := x.tenant(v.call.Caller.ID, false)
+	// Which workspace it is makes a difference only where one has something, or will have a memory.
+	if p.id == "" && p.uri == "" && hasRoots(v.call) && (t == nil || t.derived.Load() == 0) &&
+		(!x.settings.Load().Workspaces || v.call.Method != mcp.MethodToolsCall) {
+		v.lazy, v.spot.place = true, p
+	} else {
+		if v.spot, err = x.locate(ctx, v.call, v.Reply, p); err != nil {
+			return err
+		}
+		if v.root, err = x.root(ctx, v.spot); err != nil {
+			return err
+		}
+		if v.root == nil && v.spot.uri != "" && x.settings.Load().Workspaces && v.call.Method == mcp.MethodToolsCall {
+			if v.root, err = x.lazy(ctx, v.spot); err != nil {
+				return err
+			}
+		}
+	}
+	v.inForce()
+	if v.call.Root = v.spot.id; !v.sampling.isZero() {
+		v.call.Sampling = encode(v.sampling)
+	}
+	return nil
+}
+
+// inForce finds what is in force for the call.
+func (v *visit) inForce() {
+	t := noTree
+	if v.root != nil {
+		t = v.root.tree.Load()
+	}
+	v.sampling = v.spot.sampling.over(t.sampling(v.spot.path))
+	v.variables = t.variables(v.spot.path)
+	if len(v.spot.variables) == 0 {
+		return
+	}
+	all := maps.Clone(v.variables)
+	if all == nil {
+		all = map[string]json.RawMessage{}
+	}
+	for name, value := range v.spot.variables {
+		if string(value) == "null" {
+			delete(all, name)
+		} else {
+			all[name] = value
+		}
+	}
+	v.variables = all
+}
+
+// A handout is what a server is told of the context of a call, under mcp.MetaContext.
+type handout struct {
+	RootID    string                     `json:"rootId,omitempty"`
+	Path      string                     `json:"path,omitempty"`
+	Sampling  *Sampling                  `json:"sampling,omitempty"`
+	Variables map[string]json.RawMessage `json:"variables,omitempty"`
+	Memory    []offer                    `json:"memory,omitempty"`
+}
+
+// hand puts what is in force into the call, in the place of what the client wrote there. It returns what puts the call
+// back as it was. The message is changed as a whole, since those before us have read it already.
+func (v *visit) hand() (restore func(), err error) {
+	call, message, capabilities := v.call, v.call.Request, v.call.Capabilities
+	restore = func() { call.Request, call.Capabilities = message, capabilities }
+	v.declare()
+	h, something := v.handout()
+	switch {
+	case something:
+		v.handed = encode(h)
+		if v.target.Trusted && v.root != nil && call.Method != mcp.MethodRead {
+			h.Memory = v.root.memory.offers()
+		}
+		return restore, v.put(encode(h))
+	case call.Meta(mcp.MetaContext) != nil:
+		return restore, v.put([]byte("{}"))
+	}
+	return restore, nil
+}
+
+// handout is what the server of the call is to know, but for the memory, and whether that is something at all.
+func (v *visit) handout() (h handout, something bool) {
+	if v.call.Method == mcp.MethodWrite {
+		return h, false
+	}
+	if !v.sampling.isZero() {
+		h.Sampling = &v.sampling
+	}
+	something = h.Sampling != nil
+	if v.target.Trusted {
+		h.Variables = v.variables
+		something = something || len(h.Variables) > 0 || v.spot.named
+		if v.root != nil && v.root.memory != nil {
+			something = true
+		}
+		if something && !v.lazy {
+			h.RootID, h.Path = v.spot.id, v.spot.path
+		}
+	}
+	return h, something
+}
+
+// put writes the context into the call's message.
+func (v *visit) put(context []byte) error {
+	m := v.call.Request
+	if !m.Params.Ok() {
+		return nil
+	}
+	var p wire.Patch
+	if at := m.Meta(mcp.MetaContext); at.Ok() {
+		p = wire.Patch{Span: at, With: context}
+	} else {
+		p = mcp.AddMeta(m.Bytes(m.Params), append([]byte(`"`+mcp.MetaContext+`":`), context...))
+		p.Start, p.End = p.Start+m.Params.Start, p.End+m.Params.Start
+	}
+	var changed wire.Message
+	// The client's part was scanned as strictly as can be; what servers wrote is read as it was when it came.
+	if err := v.scanner.Answer(wire.AppendPatched(nil, m.Raw, p), &changed); err != nil {
+		return fmt.Errorf("handing on the context of a call: %w", err)
+	}
+	v.call.Request = &changed
+	return nil
+}
+
+// declare says for a client that cannot be asked that its roots can be: the root's URI is the answer.
+func (v *visit) declare() {
+	call := v.call
+	if call.Dialect == "" || v.uri() == "" || wire.Get(call.Capabilities, "roots") != nil {
+		return
+	}
+	capabilities := []byte(`{"roots":{}`)
+	for key, value := range wire.Members(call.Capabilities) {
+		capabilities = append(append(append(append(capabilities, `,"`...), key...), `":`...), value...)
+	}
+	call.Capabilities = append(capabilities, '}')
+}
+
+// uri is that of the root; empty if it has none.
+func (v *visit) uri() string {
+	if v.root != nil && v.root.record.URI != "" {
+		return v.root.record.URI
+	}
+	return v.spot.uri
+}
+
+// writes reports whether the call may change what the memory has seen.
+func (v *visit) writes() bool {
+	if v.root == nil || v.root.memory == nil {
+		return false
+	}
+	return v.call.Method == mcp.MethodWrite || v.call.Method == mcp.MethodToolsCall && !v.target.Remember && !v.target.ReadOnly
+}
+
+// forget has the memory answer nothing that it knows so far. It is stored before the call is made: not even a crash
+// lets an old answer come back.
+func (v *visit) forget() error {
+	r := v.root
+	if !r.memory.begin() {
+		return nil
+	}
+	if err := r.write(v.x.writer, Change{Record: r.row()}); err != nil {
+		r.memory.end()
+		return notStored(err)
+	}
+	return nil
+}
+
+// recall answers the call from memory, if it can be.
+func (v *visit) recall(ctx context.Context) (bool, error) {
+	if v.call.Method != mcp.MethodToolsCall || v.root == nil || v.root.memory == nil {
+		return false, nil
+	}
+	if !v.target.Remember || v.call.Member("task") != nil {
+		return false, nil
+	}
+	v.key = keyOf(v.call.Name, v.call.Member("arguments"), v.handed)
+	e, age := v.root.memory.answer(v.key)
+	v.age = age
+	if e == nil {
+		return false, nil
+	}
+	said := encode(struct {
+		At time.Time `json:"at"`
+	}{e.At})
+	value := withMeta(e.Result, mcp.MetaRemembered, said)
+	return true, v.Reply.Done(ctx, &mcp.Result{Value: value, Revision: mcp.ParseRevision(e.Revision)})
+}
+
+// withMeta returns a JSON object whose _meta has a member of that name and value.
+func withMeta(object []byte, name string, value []byte) []byte {
+	for m := range wire.MemberSpans(object) {
+		if !wire.KeyEqual(object[m.Key.Start:m.Key.End], "_meta") || object[m.Value.Start] != '{' {
+			continue
+		}
+		for inner := range wire.MemberSpans(object[m.Value.Start:m.Value.End]) {
+			key := object[m.Value.Start+inner.Key.Start : m.Value.Start+inner.Key.End]
+			if wire.KeyEqual(key, name) {
+				at := wire.Span{Start: m.Value.Start + inner.Value.Start, End: m.Value.Start + inner.Value.End}
+				return wire.AppendPatched(nil, object, wire.Patch{Span: at, With: value})
+			}
+		}
+	}
+	members := append(wire.AppendQuote(nil, name), ':')
+	return wire.AppendPatched(nil, object, mcp.AddMeta(object, append(members, value...)))
+}

@@ -1,0 +1,160 @@
+package roots
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// mostFeedbackBytes bounds what a user says.
+const mostFeedbackBytes = 200
+
+// An update is what mcp.sampling.update says.
+type update struct {
+	edit
+
+	feedback  string
+	variables map[string]json.RawMessage
+}
+
+// handleUpdate answers mcp.sampling.update with the parameters in force after it.
+func (x *Roots) handleUpdate(ctx context.Context, call *mcp.Call, reply mcp.Reply) (any, error) {
+	var u update
+	err := members{other: u.take, known: parameters[:], each: map[string]func([]byte) error{
+		"_meta": ignore, "context": ignore, "feedback": text(&u.feedback, mostFeedbackBytes), "variables": variables(&u.variables),
+	}}.read(call.Params(), "params")
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := placeOf(call)
+	switch {
+	case err != nil:
+		return nil, err
+	case !p.sampling.isZero() || p.variables != nil:
+		return nil, wrong("params.context", "has sampling or variables, which hold for one call; here they stand beside context, not in it")
+	case u.isZero() && u.feedback == "" && u.variables == nil:
+		return nil, wrong("params", "says nothing to update; give parameters, feedback or variables")
+	}
+	if u.feedback != "" { // before anything is made because of it
+		if _, err := move(Sampling{}, Sampling{}, u.feedback); err != nil {
+			return nil, wrong("params.feedback", err.Error())
+		}
+	}
+	s, err := x.locate(ctx, call, reply, p)
+	if err != nil {
+		return nil, err
+	}
+	return x.update(ctx, s, &u)
+}
+
+// update changes a node and tells of it.
+func (x *Roots) update(ctx context.Context, s spot, u *update) (Sampling, error) {
+	r, err := x.open(ctx, s)
+	if err != nil {
+		return Sampling{}, err
+	}
+	now, err := x.updateLocked(r, s.path, u)
+	r.unlock()
+	if err != nil {
+		return Sampling{}, err
+	}
+	x.tell(s.tenant.caller, mcp.EventSamplingUpdated, struct {
+		RootID   string   `json:"rootId"`
+		Path     string   `json:"path,omitempty"`
+		Sampling Sampling `json:"sampling"`
+	}{r.id, s.path, now})
+	return now, nil
+}
+
+func (x *Roots) updateLocked(r *root, path string, u *update) (Sampling, error) {
+	t := r.tree.Load()
+	next := t.at(path).changed(&u.edit, u.variables)
+	if u.feedback != "" {
+		changed, err := t.with(path, next)
+		if err != nil {
+			return Sampling{}, err
+		}
+		if next.sampling, err = move(next.sampling, changed.sampling(path), u.feedback); err != nil {
+			return Sampling{}, wrong("params.feedback", err.Error())
+		}
+	}
+	if err := r.set(x.writer, path, next); err != nil {
+		return Sampling{}, err
+	}
+	return r.tree.Load().sampling(path), nil
+}
+
+// A level is where a parameter that is in force comes from.
+type level struct {
+	// Level is call, path or root.
+	Level string `json:"level"`
+	// Path is the node's, where the level is path.
+	Path string `json:"path,omitempty"`
+}
+
+// handleSampling answers mcp.sampling.get: the parameters in force, and where each comes from.
+func (x *Roots) handleSampling(ctx context.Context, call *mcp.Call, reply mcp.Reply) (any, error) {
+	err := members{each: map[string]func([]byte) error{"_meta": ignore, "context": ignore}}.read(call.Params(), "params")
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := placeOf(call)
+	if err != nil {
+		return nil, err
+	}
+	s, err := x.locate(ctx, call, reply, p)
+	if err != nil {
+		return nil, err
+	}
+	r, err := x.root(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	t := noTree
+	if r != nil {
+		t = r.tree.Load()
+	}
+	answer := struct {
+		Sampling
+
+		Levels map[string]level `json:"levels"`
+	}{s.sampling.over(t.sampling(s.path)), map[string]level{}}
+	for _, name := range parameters {
+		for path, n := range t.levels(s.path) {
+			switch {
+			case !n.sampling.has(name):
+			case path == "":
+				answer.Levels[name] = level{Level: "root"}
+			default:
+				answer.Levels[name] = level{Level: "path", Path: path}
+			}
+		}
+		if s.sampling.has(name) {
+			answer.Levels[name] = level{Level: "call"}
+		}
+	}
+	return answer, nil
+}
+
+// steer changes the parameters as the result of a tool says, for what follows in its place.
+func (x *Roots) steer(ctx context.Context, s spot, said []byte) error {
+	var u update
+	if err := (members{other: u.take, lax: true}).read(said, "_meta."+mcp.MetaSampling); err != nil {
+		return err
+	}
+	if u.isZero() {
+		return nil
+	}
+	_, err := x.update(ctx, s, &u)
+	return err
+}
+
+// resultMeta returns a member of the _meta of a result, or nil.
+func resultMeta(result *mcp.Result, name string) []byte {
+	if m := result.Message; m != nil {
+		return m.Bytes(m.Meta(name))
+	}
+	return wire.Get(wire.Get(result.Value, "_meta"), name)
+}
