@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/sumun-mcp/sumun/internal/changes"
@@ -24,10 +25,11 @@ type Client struct {
 	carrier *http1.Transport // nil for a program
 	context []byte           // what goes with calls to a Sumun; nil for nothing
 
-	root context.Context //nolint:containedctx // ends when the client is closed
-	end  context.CancelCauseFunc
-	work sync.WaitGroup // what the client has started
-	once sync.Once      // of Close
+	root  context.Context //nolint:containedctx // ends when the client is closed
+	end   context.CancelCauseFunc
+	work  sync.WaitGroup // what the client has started
+	calls sync.WaitGroup // those that have begun
+	once  sync.Once      // of Close
 
 	gate    chan struct{} // is full while somebody opens a session
 	target  transport.Target
@@ -94,7 +96,7 @@ func dial(ctx context.Context, o *options, target transport.Target) (*Client, er
 		logger = slog.New(slog.DiscardHandler)
 	}
 	c.set = changes.NewSet(changes.Server{
-		Name: target.Name, Single: target.URL == "", Sink: c.hello.Unsolicited, Missed: c.missed, Log: logger, Root: c.root, Work: &c.work,
+		Name: target.Name, Single: !isHTTP(target.URL), Sink: c.hello.Unsolicited, Missed: c.missed, Log: logger, Root: c.root, Work: &c.work,
 	})
 	if _, err := c.current(ctx); err != nil {
 		c.Close()
@@ -103,14 +105,18 @@ func dial(ctx context.Context, o *options, target transport.Target) (*Client, er
 	return c, nil
 }
 
-// Close ends the session, and the server if it is a program that the Client has started. Calls in flight end with an error. It
-// waits for all that the Client has started, and is bounded in time. It may be called more than once.
+// isHTTP reports whether a server is asked over HTTP, not on a line.
+func isHTTP(url string) bool { return strings.HasPrefix(url, "http") }
+
+// Close ends the session, and the server if it is a program that the Client has started. Calls in flight end with
+// [ErrClosed]. It waits for all that the Client has started, and for the functions that it was given. It may be called more than once.
 func (c *Client) Close() {
 	c.once.Do(func() {
 		c.mu.Lock()
 		c.closed = true
 		c.mu.Unlock()
 		c.end(ErrClosed)
+		c.calls.Wait()       // so that the server has been told that nobody waits for them
 		c.gate <- struct{}{} // for good: nobody opens a session any more
 		c.mu.Lock()
 		session := c.session

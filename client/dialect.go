@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -17,11 +16,7 @@ func (c *Client) speak(ctx context.Context, q request) (json.RawMessage, error) 
 	if c.context != nil && takesContext[q.method] {
 		q.params = join(q.params, object{}.member("context", c.context))
 	}
-	raw, err := c.do(ctx, q)
-	if errors.Is(err, ErrUnsupported) {
-		return nil, fmt.Errorf("%s does not speak the mcp.* dialect of Sumun: %w", c.target.Name, err)
-	}
-	return raw, err
+	return c.do(ctx, q)
 }
 
 // takesContext are the methods of the dialect that happen in a root.

@@ -86,7 +86,11 @@ func failure(ctx context.Context, doing string, r *mcp.Revision, err error) erro
 		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 	}
 	told := mcp.AsError(err)
-	if told == nil {
+	status, hasStatus := errors.AsType[*line.StatusError](err)
+	switch {
+	case told == nil && hasStatus:
+		told = mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "%v", err)
+	case told == nil:
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	e := &Error{Code: told.Code, Message: told.Message, Data: told.Data, doing: doing}
@@ -95,7 +99,7 @@ func failure(ctx context.Context, doing string, r *mcp.Revision, err error) erro
 		return e
 	}
 	e.Reason = reasonOf(told, r)
-	if status, ok := errors.AsType[*line.StatusError](err); ok {
+	if hasStatus {
 		e.Reason = reasonOfStatus(status.Response.StatusCode)
 	}
 	return e
@@ -103,12 +107,13 @@ func failure(ctx context.Context, doing string, r *mcp.Revision, err error) erro
 
 // reasonOf tells the reason of a server's error: by its own word, else by a code that has one meaning only.
 func reasonOf(e *mcp.Error, r *mcp.Revision) string {
+	if e.Code == mcp.CodeMethodNotFound {
+		return string(mcp.Unsupported)
+	}
 	if reason, ok := wire.Unquote(wire.Get(e.Data, "reason")); ok {
 		return reason
 	}
 	switch {
-	case e.Code == mcp.CodeMethodNotFound:
-		return string(mcp.Unsupported)
 	case e.Code == mcp.CodeResourceNotFound && (r == nil || r.NotFound == e.Code):
 		return string(mcp.NotFound)
 	case len(e.Raw) == 0 && e.Reason != mcp.Upstream: // an error of ours, such as a timeout
@@ -126,6 +131,8 @@ func reasonOfStatus(status int) string {
 		return string(mcp.Forbidden)
 	case http.StatusTooManyRequests:
 		return string(mcp.RateLimited)
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return string(mcp.Unsupported) // no MCP there, or not this method: some SDKs answer so to what they do not know
 	}
 	return ""
 }

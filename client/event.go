@@ -2,7 +2,6 @@ package client
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/transport"
 )
 
@@ -45,13 +43,18 @@ type eventStream struct {
 // if none is, to f one after the other. It returns when ctx ends, the Client is closed or the line breaks, with the reason. F may use
 // the Client.
 func (c *Client) Events(ctx context.Context, f func(Event), types ...string) error {
+	q := request{method: methodEvents}
+	ctx, end, err := c.begin(ctx, &q)
+	if err != nil {
+		return err
+	}
+	defer end()
 	session, err := c.current(ctx)
 	if err != nil {
-		return failure(ctx, "listening to events", nil, err)
+		return failure(ctx, methodEvents, nil, err)
 	}
 	stream := &eventStream{types: types, events: make(chan Event, mostEvents), full: make(chan struct{})}
 	listening, cancel := context.WithCancelCause(ctx)
-	defer context.AfterFunc(c.root, func() { cancel(ErrClosed) })()
 	ended := make(chan error, 1)
 	var work sync.WaitGroup
 	work.Go(func() { ended <- c.listen(listening, session, stream) })
@@ -59,9 +62,8 @@ func (c *Client) Events(ctx context.Context, f func(Event), types ...string) err
 	cancel(err)
 	work.Wait()
 	if errors.Is(err, ErrTooSlow) {
-		return fmt.Errorf("listening to events: %w", err)
+		return fmt.Errorf("%s: %w", methodEvents, err)
 	}
-	q := request{method: methodEvents}
 	return c.failed(ctx, session, &q, err)
 }
 
@@ -71,8 +73,8 @@ const (
 	methodNoEvents = "mcp.event.unsubscribe"
 )
 
-// listen asks for events until ctx ends, and returns why they have ended. Over HTTP they are the answer to the request; on a line
-// they follow it, like everything that the server says unasked.
+// listen asks for events until ctx ends, and returns why they have ended. On a line they follow the answer to the request, like
+// everything that the server says unasked.
 func (c *Client) listen(ctx context.Context, s *transport.Session, stream *eventStream) error {
 	params, err := encodeObject("the types of events", struct {
 		Types []string `json:"types,omitempty"`
@@ -80,16 +82,14 @@ func (c *Client) listen(ctx context.Context, s *transport.Session, stream *event
 	if err != nil {
 		return err
 	}
-	r := transport.Request{Method: methodEvents, Params: params}
 	if c.posts(s) {
-		err = call(ctx, s, r, sink{client: c, stream: stream})
-		return cmp.Or(err, error(&transport.LostError{Err: mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the server has ended the events")}))
+		return c.hear(ctx, params, stream)
 	}
 	c.mu.Lock()
 	c.streams[stream] = struct{}{}
 	c.mu.Unlock()
 	defer c.unlisten(ctx, s, stream)
-	if err := call(ctx, s, r, sink{client: c}); err != nil {
+	if err := call(ctx, s, transport.Request{Method: methodEvents, Params: params, Enveloped: true}); err != nil {
 		return err
 	}
 	select {
@@ -102,7 +102,7 @@ func (c *Client) listen(ctx context.Context, s *transport.Session, stream *event
 
 // posts reports whether each request gets an answer of its own over HTTP.
 func (c *Client) posts(s *transport.Session) bool {
-	return strings.HasPrefix(c.target.URL, "http") && !s.Events()
+	return isHTTP(c.target.URL) && !s.Events()
 }
 
 // unlisten forgets a stream on a line, and tells the server if it was the last one.
@@ -117,12 +117,12 @@ func (c *Client) unlisten(ctx context.Context, s *transport.Session, stream *eve
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), courtesy)
 	defer cancel()
-	_ = call(ctx, s, transport.Request{Method: methodNoEvents, Params: []byte("{}")}, nil)
+	_ = call(ctx, s, transport.Request{Method: methodNoEvents, Params: []byte("{}"), Enveloped: true})
 }
 
 // call makes a request of which only success matters.
-func call(ctx context.Context, s *transport.Session, r transport.Request, to transport.Sink) error {
-	a, err := s.Call(ctx, r, to)
+func call(ctx context.Context, s *transport.Session, r transport.Request) error {
+	a, err := s.Call(ctx, r, nil)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -35,15 +36,16 @@ func (q *request) doing() string {
 	return q.method + " " + q.name
 }
 
+// dialect reports whether the request is in the dialect.
+func (q *request) dialect() bool { return strings.HasPrefix(q.method, prefix) }
+
 // do makes a request and returns a copy of the result, or an error for the caller. It is made again as the package says.
 func (c *Client) do(ctx context.Context, q request) (json.RawMessage, error) {
-	if limit := c.opts.call; limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, &Error{
-			Code: mcp.CodeInternal, Reason: string(mcp.Timeout), Message: fmt.Sprintf("no answer within %v", limit), MayHaveRun: !q.repeat,
-		})
-		defer cancel()
+	ctx, end, err := c.begin(ctx, &q)
+	if err != nil {
+		return nil, err
 	}
+	defer end()
 	for again := true; ; again = false {
 		s, err := c.current(ctx)
 		if err != nil {
@@ -54,20 +56,48 @@ func (c *Client) do(ctx context.Context, q request) (json.RawMessage, error) {
 			return result, nil
 		}
 		lost, ok := errors.AsType[*transport.LostError](err)
-		if !ok || !again || lost.Sent && !q.repeat || ctx.Err() != nil || c.root.Err() != nil {
+		if !ok || !again || lost.Sent && !q.repeat || ctx.Err() != nil {
 			return nil, c.failed(ctx, s, &q, err)
 		}
 	}
 }
 
+// begin notes a call, unless the Client is closed, and returns its context, which ends with the Client and by the Client's own time.
+func (c *Client) begin(ctx context.Context, q *request) (_ context.Context, end func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, nil, fmt.Errorf("%s: %w", q.doing(), ErrClosed)
+	}
+	c.calls.Add(1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.root, func() { cancel(ErrClosed) })
+	expire := func() {}
+	if limit := c.opts.call; limit > 0 && q.method != methodEvents {
+		ctx, expire = context.WithTimeoutCause(ctx, limit, &Error{
+			Code: mcp.CodeInternal, Reason: string(mcp.Timeout), Message: fmt.Sprintf("no answer within %v", limit), MayHaveRun: !q.repeat,
+		})
+	}
+	return ctx, func() {
+		expire()
+		stop()
+		cancel(nil)
+		c.calls.Done()
+	}, nil
+}
+
 // failed returns the error of a request for the caller.
 func (c *Client) failed(ctx context.Context, s *transport.Session, q *request, err error) error {
-	if c.root.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("%s: %w", q.doing(), ErrClosed)
-	}
 	err = failure(ctx, q.doing(), s.Revision(), err)
-	if e, ok := errors.AsType[*Error](err); ok && q.repeat {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	if q.repeat {
 		e.MayHaveRun = false
+	}
+	if q.dialect() && e.Reason == "" {
+		e.Reason, e.Message = string(mcp.Unsupported), "the server does not speak the mcp.* dialect of Sumun: "+e.Message
 	}
 	return err
 }
@@ -108,6 +138,12 @@ func (c *Client) converse(ctx context.Context, s *transport.Session, q *request)
 // ask makes one request and waits for its answer.
 func (c *Client) ask(ctx context.Context, s *transport.Session, q *request, more object) (json.RawMessage, error) {
 	r := transport.Request{Method: q.method, Params: join(q.params, more), Header: q.header, Progress: q.progress != nil}
+	if q.dialect() {
+		if c.posts(s) {
+			return c.post(ctx, q.method, r.Params)
+		}
+		r.Enveloped = true // with nothing: the dialect is of no era
+	}
 	if known, ok := mcp.MethodByName(q.method); ok && known.NameMember != "" {
 		r.Name = q.name
 	}

@@ -21,7 +21,6 @@ type Progress struct {
 type sink struct {
 	client   *Client
 	progress func(Progress)
-	stream   *eventStream // the events that come in answer to the call
 }
 
 // Notice tells whoever is concerned. It copies what it hands on.
@@ -40,7 +39,7 @@ func (s sink) Notice(m *wire.Message) {
 	case method == mcp.NoticeUpdated:
 		c.updated(member(m, "uri"), etagOf(m.Bytes(m.MetaSpan())))
 	case strings.HasPrefix(method, eventPrefix):
-		c.happened(s.stream, method, m.Bytes(m.Params))
+		c.happened(nil, method, m.Bytes(m.Params))
 	}
 }
 
