@@ -313,8 +313,8 @@ func BenchmarkRender(b *testing.B) {
 func TestOrigin(t *testing.T) {
 	at := prompt.Origin{Name: "a.md", Line: 10, Indent: 4}
 	for text, want := range map[string]string{
-		"{{ }}":             "a.md:10:8: ",
-		"\n{{ 1 / 0 }}":     "a.md:11:10: division by zero",
+		"{{ }}":              "a.md:10:8: ",
+		"\n{{ 1 / 0 }}":      "a.md:11:10: division by zero",
 		"\n {% if x %}\n\n ": "a.md:11:6: the if has no end",
 	} {
 		tmpl, err := prompt.Parse(at, text)

@@ -45,7 +45,7 @@ func names(lib *library) []string { return slices.Sorted(maps.Keys(lib.prompts))
 // TestFaults tells what is wrong with a file, its place, the line and what to do. The other file stays.
 func TestFaults(t *testing.T) {
 	tests := []struct{ name, file, text, want string }{
-		{"unknown key", "a.md", "---\nnmae: x\n---\nhi", "p/a.md:2:1: nmae: this key is not known\n    nmae: x\n    ^\n    did you mean name?"},
+		{"unknown key", "a.md", "---\nnam: x\n---\nhi", "p/a.md:2:1: nam: this key is not known\n    nam: x\n    ^\n    did you mean name?"},
 		{"elsewhere", "a.yaml", "messages: [{content: x}]\ntemperature: 1", "p/a.yaml:2:1: temperature: this key is not known\n    temperature: 1\n    ^\n    write it under sampling"},
 		{"template of a body", "a.md", "---\nname: x\n---\n\nhi\n{{ a b }}", "p/a.md:6:6: "},
 		{"template of a later message", "a.md", "one\n--- assistant\n\n  {{", "p/a.md:4:3: "},
@@ -72,7 +72,7 @@ func TestFaults(t *testing.T) {
 		{"variable called context", "a.md", "---\nvariables: {context: 1}\n---\nhi", "p/a.md:2:13: variables.context: context is what the gateway tells"},
 		{"name of a variable", "a.md", "---\nvariables: {a-b: 1}\n---\nhi", "p/a.md:2:13: variables.a-b: cannot be the name of a variable"},
 		{"required with a default", "a.md", "---\narguments: [{name: a, required: true, default: 1}]\n---\nhi", "p/a.md:2:48: arguments[0].default: what has a default is not required"},
-		{"default beside variables", "a.md", "---\narguments: [{name: a, default: 1}]\nvariables: {a: 2}\n---\nhi", "p/a.md:2:32: arguments[0].default: variables gives a a value too"},
+		{"default beside variables", "a.md", "---\narguments: [{name: a, default: 1}]\nvariables: {a: 2}\n---\nhi", "p/a.md:2:32: arguments[0].default: variables gives a too"},
 		{"default beside enum", "a.md", "---\narguments: [{name: a, default: smal, enum: [small, large]}]\n---\nhi", "p/a.md:2:32: arguments[0].default: is not among enum"},
 		{"enum of numbers", "a.md", "---\narguments: [{name: a, enum: [1]}]\n---\nhi", "p/a.md:2:30: arguments[0].enum[0]: wants a text, not a number"},
 		{"sampling", "a.md", "---\nsampling: {temperature: 3}\n---\nhi", "p/a.md:2:25: sampling.temperature: 3 is not between 0 and 2"},

@@ -119,7 +119,7 @@ func (p *Prompts) take() {
 	changed := p.current.Load().prompts == nil
 	for _, f := range p.folders {
 		if err := f.read(); err != nil {
-			p.tell(f.dir, "a folder of prompts cannot be read; its prompts stay as they were", err)
+			p.tell(f.dir, "the prompts of this folder stay as they were", err)
 		} else {
 			p.tell(f.dir, "", nil)
 		}
@@ -135,11 +135,11 @@ func (p *Prompts) take() {
 	for _, s := range sources {
 		switch err := errors.Join(faults[s.path]...); {
 		case err == nil:
-			p.tell(s.path, "a prompt includes what cannot be included; rendering it will fail", lib.lacking(s.path))
+			p.tell(s.path, "rendering this prompt will fail", lib.lacking(s.path))
 		case lib.files[s.path] != nil:
-			p.tell(s.path, "a prompt file has faults; its old version stays in force", err)
+			p.tell(s.path, "the old version of this file stays in force", err)
 		default:
-			p.tell(s.path, "a prompt file has faults and is left out", err)
+			p.tell(s.path, "this file is left out", err)
 		}
 	}
 	p.good = lib.files
@@ -157,15 +157,15 @@ func (p *Prompts) forget(sources []source) {
 	}
 }
 
-// tell warns of a file or a folder once for each thing that is wrong with it.
-// The caller holds mu.
-func (p *Prompts) tell(path, message string, err error) {
+// tell warns of a file or a folder, and of what follows, once for each thing that
+// is wrong with it. The caller holds mu.
+func (p *Prompts) tell(path, effect string, err error) {
 	switch {
 	case err == nil:
 		delete(p.told, path)
-	case p.told[path] != message+err.Error():
-		p.told[path] = message + err.Error()
-		p.log.Warn(message, slog.String("path", path), slog.Any("error", err))
+	case p.told[path] != effect+err.Error():
+		p.told[path] = effect + err.Error()
+		p.log.Warn("prompts have faults", slog.String("path", path), slog.String("effect", effect), slog.Any("error", err))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -222,27 +223,53 @@ func TestGet(t *testing.T) {
 		meta           sdk.Meta
 		text, sampling string
 	}{
-		{"a root", "review", map[string]string{"language": "go"}, nil,
-			"user: You review go in a kind tone, 2 deep.\nassistant: I will obey a and b.", `{"stopSequences":["END"],"temperature":0.2,"topK":40}`},
-		{"a child", "review.security", map[string]string{"diff": "x"}, nil,
+		{
+			"a root", "review",
+			map[string]string{"language": "go"},
+			nil,
+			"user: You review go in a kind tone, 2 deep.\nassistant: I will obey a and b.", `{"stopSequences":["END"],"temperature":0.2,"topK":40}`,
+		},
+		{
+			"a child", "review.security",
+			map[string]string{"diff": "x"},
+			nil,
 			"user: You review go in a strict tone, 2 deep.\nassistant: I will obey a and b.\nuser: Look for holes:\n> x",
-			`{"stopSequences":["END"],"temperature":0,"topK":40,"topP":0.5}`},
-		{"context variables over defaults, arguments over these", "review.security", map[string]string{"diff": "x", "tone": "warm"},
+			`{"stopSequences":["END"],"temperature":0,"topK":40,"topP":0.5}`,
+		},
+		{
+			"context variables over defaults, arguments over these", "review.security",
+			map[string]string{"diff": "x", "tone": "warm"},
 			around(m{"rootId": "r1", "path": "a/b", "variables": m{"tone": "cold", "depth": 7, "sign": "#"}, "memory": []any{m{"tool": "calc"}}}),
 			"user: You review go in a warm tone, 7 deep.\nassistant: I will obey a and b.\nuser: Look for holes in r1 at a/b:\n# x\nuser: Earlier: calc",
-			`{"stopSequences":["END"],"temperature":0,"topK":40,"topP":0.5}`},
-		{"a required argument from the context", "review", nil, around(m{"variables": m{"language": "any"}}),
-			"user: You review any in a kind tone, 2 deep.\nassistant: I will obey a and b.", `{"stopSequences":["END"],"temperature":0.2,"topK":40}`},
-		{"types are kept", "review", map[string]string{"language": "go", "rules": `["b","a",1,1.0,12345678901234567890]`},
+			`{"stopSequences":["END"],"temperature":0,"topK":40,"topP":0.5}`,
+		},
+		{
+			"a required argument from the context", "review", nil, around(m{"variables": m{"language": "any"}}),
+			"user: You review any in a kind tone, 2 deep.\nassistant: I will obey a and b.", `{"stopSequences":["END"],"temperature":0.2,"topK":40}`,
+		},
+		{
+			"types are kept", "review",
+			map[string]string{"language": "go", "rules": `["b","a",1,1.0,12345678901234567890]`},
 			sdk.Meta{mcp.MetaVariables: m{"language": "go", "rules": []any{"b", "a", 1, 1, 1e19}}},
-			"user: You review go in a kind tone, 2 deep.\nassistant: I will obey b and a and 1 and 1.0 and 12345678901234567890.", `{"stopSequences":["END"],"temperature":0.2,"topK":40}`},
-		{"without their text", "review", nil, sdk.Meta{mcp.MetaVariables: m{"language": "go", "depth": 3}},
-			"user: You review go in a kind tone, 3 deep.\nassistant: I will obey a and b.", `{"stopSequences":["END"],"temperature":0.2,"topK":40}`},
-		{"sampling of the context, the prompt and the call", "review", map[string]string{"language": "go"},
+			"user: You review go in a kind tone, 2 deep.\nassistant: I will obey b and a and 1 and 1.0 and 12345678901234567890.", `{"stopSequences":["END"],"temperature":0.2,"topK":40}`,
+		},
+		{
+			"without their text", "review", nil,
+			sdk.Meta{mcp.MetaVariables: m{"language": "go", "depth": 3}},
+			"user: You review go in a kind tone, 3 deep.\nassistant: I will obey a and b.", `{"stopSequences":["END"],"temperature":0.2,"topK":40}`,
+		},
+		{
+			"sampling of the context, the prompt and the call", "review",
+			map[string]string{"language": "go"},
 			sdk.Meta{mcp.MetaContext: m{"sampling": m{"temperature": 1, "maxTokens": 9}}, mcp.MetaSampling: m{"topK": 1}},
-			"user: You review go in a kind tone, 2 deep.\nassistant: I will obey a and b.", `{"maxTokens":9,"stopSequences":["END"],"temperature":0.2,"topK":1}`},
-		{"sampling in a text", "plain", map[string]string{"name": "$A ${B}"}, around(m{"sampling": m{"temperature": 1}}),
-			"user: Hello $A ${B}, 1.", `{"temperature":1}`},
+			"user: You review go in a kind tone, 2 deep.\nassistant: I will obey a and b.", `{"maxTokens":9,"stopSequences":["END"],"temperature":0.2,"topK":1}`,
+		},
+		{
+			"sampling in a text", "plain",
+			map[string]string{"name": "$A ${B}"},
+			around(m{"sampling": m{"temperature": 1}}),
+			"user: Hello $A ${B}, 1.", `{"temperature":1}`,
+		},
 		{"nothing at all", "plain", nil, nil, "user: Hello , 0.", ""},
 		{"a template is no variable", "plain", map[string]string{"name": "{{ 1 + 1 }}"}, nil, "user: Hello {{ 1 + 1 }}, 0.", ""},
 	}
@@ -266,9 +293,7 @@ func TestRefused(t *testing.T) {
 		"big.md":      "{% for i in range(n) %}{{ 'x' * 600000 }}{% endfor %}",
 		"two.md":      "{{ 'x' * 600000 }}\n--- user\n{{ 'x' * 600000 }}",
 	}
-	for name, text := range tree {
-		files[name] = text
-	}
+	maps.Copy(files, tree)
 	b := open(t, files)
 	type m = map[string]any
 	tests := []struct {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +48,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("%d announcements of a list that has not changed", n)
 	}
 	write(t, b.dir, map[string]string{"a.md": "{{ broken"})
-	eventually(t, "the fault is told", func() bool { return strings.Contains(b.log.String(), "its old version stays in force") })
+	eventually(t, "the fault is told", func() bool { return strings.Contains(b.log.String(), "the old version of this file stays in force") })
 	if text, _, err := b.get(t, "b", nil, nil); err != nil || text != "user: two\nuser: b" {
 		t.Errorf("%q, %v", text, err)
 	}
@@ -93,7 +94,7 @@ func TestRename(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 1 {
-			eventually(t, "the loss is told", func() bool { return strings.Contains(b.log.String(), "its prompts stay as they were") })
+			eventually(t, "the loss is told", func() bool { return strings.Contains(b.log.String(), "the prompts of this folder stay as they were") })
 			b.says(t, "a", "round 0")
 		}
 		if err := os.Rename(fresh, b.dir); err != nil {
@@ -193,7 +194,7 @@ func TestParallel(t *testing.T) {
 		})
 	}
 	for i := range 20 {
-		write(t, b.dir, map[string]string{"a.md": fmt.Sprint(i)})
+		write(t, b.dir, map[string]string{"a.md": strconv.Itoa(i)})
 		b.list(t) // which looks at the folder
 	}
 	b.says(t, "b", "19")
