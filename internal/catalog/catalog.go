@@ -59,17 +59,23 @@ type Entry struct {
 	Short string
 	// Dest is where a call of it goes.
 	Dest mcp.Destination
-	// Raw is the element as the server sent it but for the name.
-	Raw []byte
+	// Raw is the element as the server sent it but for the name; Said is it with the name too.
+	Raw, Said []byte
 
 	hidden hidden
 	inputs *inputs
+	// meta are members for _meta by which the element is identified in lists.
+	meta []byte
 }
 
 // Options are what the lists of a Catalog carry beside its elements.
 type Options struct {
 	// ServerInfo is what we say of ourselves in results of the modern era: a JSON object, or nil.
 	ServerInfo []byte
+	// Identify returns members for the _meta of a listed tool, given as its server sends
+	// it, or nil; they take the place of members that the server gives under the same keys.
+	// Nil adds none.
+	Identify func(server string, said []byte) []byte
 }
 
 // A Warning says why something that a server offers is left out, or offered under another name.

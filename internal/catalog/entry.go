@@ -57,6 +57,9 @@ func (c *Catalog) read(claims []*claim, s *Source, kind mcp.Kind) []*claim {
 			continue
 		}
 		seen[name] = true
+		if kind == mcp.Tool && c.options.Identify != nil {
+			e.meta = c.options.Identify(s.Server, raw)
+		}
 		claims = append(claims, newClaim(s, e))
 	}
 	return claims
@@ -90,7 +93,7 @@ func elementName(raw []byte, kind mcp.Kind) (name, fault string) {
 // entry makes the entry of an element that is fine so far; it still has the server's name.
 func (s *Source) entry(kind mcp.Kind, name string, raw []byte) (e *Entry, fault string) {
 	e = &Entry{
-		Kind: kind, Name: name, Raw: raw,
+		Kind: kind, Name: name, Raw: raw, Said: raw,
 		Dest: mcp.Destination{Server: s.Server, Name: name, Timeout: s.Timeout},
 	}
 	if kind != mcp.Tool {

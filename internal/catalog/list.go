@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -38,11 +39,11 @@ type page struct {
 
 // A form is what the revisions differ in where lists are concerned.
 type form struct {
-	stateless, resultType, cacheHints, anyStructured bool
+	stateless, resultType, cacheHints, anyStructured, toolMeta bool
 }
 
 func formOf(r *mcp.Revision) form {
-	return form{stateless: r.Stateless, resultType: r.ResultType, cacheHints: r.CacheHints, anyStructured: r.AnyStructured}
+	return form{stateless: r.Stateless, resultType: r.ResultType, cacheHints: r.CacheHints, anyStructured: r.AnyStructured, toolMeta: r.ToolMeta}
 }
 
 func (p *pages) init() { p.kept = map[pageKey]*page{} }
@@ -156,7 +157,7 @@ func (c *Catalog) shown(key pageKey, view *mcp.View) (shown []*Entry, size int) 
 	for _, e := range c.entries[key.kind] {
 		if view.Lists(e.Kind, e.Name) && (!key.short || e.Short != "") {
 			shown = append(shown, e)
-			size += len(e.Raw) + len(",")
+			size += len(e.Raw) + len(e.meta) + len(`,"_meta":{}`)
 		}
 	}
 	return shown, size
@@ -181,6 +182,9 @@ func (e *Entry) raw(short bool) []byte {
 // appendIn appends the element, given as raw, without what clients of that form must not get.
 func (e *Entry) appendIn(dst, raw []byte, f form) []byte {
 	output := e.hidden.output && !f.anyStructured
+	if f.toolMeta && e.meta != nil {
+		raw = identified(raw, e.meta)
+	}
 	execution := e.hidden.execution && (e.hidden.task || f.stateless != e.hidden.modern)
 	if !output && !execution {
 		return append(dst, raw...)
@@ -198,4 +202,24 @@ func (e *Entry) appendIn(dst, raw []byte, f form) []byte {
 		dst = append(dst, raw[m.Key.Start-1:m.Value.End]...)
 	}
 	return append(dst, '}')
+}
+
+// identified returns the element with those members in its _meta, instead of any that it
+// has under the same keys.
+func identified(raw, members []byte) []byte {
+	object := slices.Concat([]byte("{"), members, []byte("}"))
+	for m := range wire.MemberSpans(raw) {
+		if !wire.KeyEqual(raw[m.Key.Start:m.Key.End], "_meta") {
+			continue
+		}
+		meta := append([]byte("{"), members...)
+		for key, value := range wire.Members(raw[m.Value.Start:m.Value.End]) {
+			if name := string(key); wire.Get(object, name) == nil {
+				meta = append(append(append(meta, `,"`...), name...), `":`...)
+				meta = append(meta, value...)
+			}
+		}
+		return wire.AppendPatched(nil, raw, wire.Patch{Span: m.Value, With: append(meta, '}')})
+	}
+	return slices.Concat(raw[:len(raw)-1], []byte(`,"_meta":`), object, []byte("}"))
 }

@@ -66,6 +66,8 @@ type Config struct {
 	// Resume is where the rest of an answer waits whose client was cut off in mid-call, until it comes back: memory, or store, from where
 	// it can be had after a restart and at other instances that share the store. What waits there lies in clear, for an hour at most.
 	Resume string `yaml:"resume" enum:"memory store"`
+	// Trust says how clients and people can tell that a tool has changed.
+	Trust Vouching `yaml:"trust"`
 	// Builtin offers the gateway's own tools and prompts beside those of the servers.
 	Builtin bool `yaml:"builtin"`
 
@@ -76,7 +78,7 @@ type Config struct {
 	// Warnings are remarks on a configuration that is nevertheless in force, a sentence each.
 	Warnings []string `yaml:"-"`
 
-	_ struct{} `later:"plugins routing alerts autoRun trust"`
+	_ struct{} `later:"plugins routing alerts autoRun"`
 }
 
 // TLS is how clients' connections are encrypted: by the gateway itself, or by a proxy in front of it.
@@ -91,6 +93,14 @@ type TLS struct {
 	Terminated bool `yaml:"terminated"`
 
 	_ struct{} `later:"clientCAFile"`
+}
+
+// Vouching is how clients and people can tell that a tool has changed.
+type Vouching struct {
+	// ListChecksums gives each listed tool its checksum and its digest in _meta, for clients whose revision has that.
+	ListChecksums bool `yaml:"listChecksums"`
+
+	_ struct{} `later:"signature pins answers registry outside annotations"`
 }
 
 // A Key is what holds for one key alone.
@@ -157,6 +167,7 @@ func defaults(dir string) *Config {
 		Log:       Log{Level: "info", Format: "text"},
 		Limits:    Limits{BodyBytes: 4 << 20},
 		Resume:    "memory",
+		Trust:     Vouching{ListChecksums: true},
 		Builtin:   true,
 		Dir:       dir,
 	}

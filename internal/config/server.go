@@ -64,7 +64,7 @@ type Trust struct {
 	// Annotations believes the server's hints about its own tools, such as that a call may be repeated.
 	Annotations bool `yaml:"annotations"`
 
-	_ struct{} `later:"signature pins answers registry outside listChecksums"`
+	_ struct{} `later:"signature pins answers"`
 }
 
 // NewServer returns a server of that name with every default set, but neither a command nor a URL.

@@ -86,7 +86,7 @@ func (d *Desk) answer(ctx context.Context, call *mcp.Call) ([]byte, error) {
 func (d *Desk) tools(ctx context.Context, call *mcp.Call) []byte {
 	dst := []byte{'['}
 	for e := range d.Catalog(ctx, call).Seen(mcp.Tool, call.Caller.View) {
-		dst = dialect.AppendTool(separated(dst), e.Name, e.Raw, d.Pin(e.Dest.Server, e.Raw))
+		dst = dialect.AppendTool(separated(dst), e.Name, e.Raw, d.Pin(e.Dest.Server, e.Said))
 	}
 	return append(dst, ']')
 }
@@ -97,7 +97,7 @@ func (d *Desk) describe(ctx context.Context, call *mcp.Call, reply mcp.Reply) er
 	if !ok {
 		return mcp.Absent(mcp.Tool, call.Name, call.Revision)
 	}
-	return reply.Done(ctx, mcp.Own(dialect.AppendTool(nil, e.Name, e.Raw, d.Pin(e.Dest.Server, e.Raw))))
+	return reply.Done(ctx, mcp.Own(dialect.AppendTool(nil, e.Name, e.Raw, d.Pin(e.Dest.Server, e.Said))))
 }
 
 func (d *Desk) prompts(ctx context.Context, call *mcp.Call) []byte {

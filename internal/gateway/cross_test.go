@@ -210,13 +210,13 @@ func TestCrossLists(t *testing.T) {
 	old.setList("tools/list", `{"tools":[{"execution":{"taskSupport":"optional"},"name":"old","inputSchema":{"type":"object"},"outputSchema":{"type":"object"}}]}`)
 	young.setList("tools/list", `{"tools":[{"name":"young","x":1.10,"inputSchema":{"type":"object"},"outputSchema":{"type":"array"}}],"resultType":"complete"}`)
 	g := open(t, old.server("old"), young.server("young"))
-	legacy := g.legacy(t, "{}").ask(t, "tools/list", "{}")
+	legacy := faithful(g.legacy(t, "{}").ask(t, "tools/list", "{}"))
 	want := `"result":{"tools":[{"execution":{"taskSupport":"optional"},"name":"old","inputSchema":{"type":"object"},"outputSchema":{"type":"object"}},` +
 		`{"name":"young","x":1.10,"inputSchema":{"type":"object"}}]}`
 	if !strings.Contains(legacy, want) {
 		t.Errorf("a legacy client gets %s\nwant %s", legacy, want)
 	}
-	modern := g.modernClient("{}").ask(t, "tools/list", "{}")
+	modern := faithful(g.modernClient("{}").ask(t, "tools/list", "{}"))
 	for _, part := range []string{
 		`{"name":"old","inputSchema":{"type":"object"},"outputSchema":{"type":"object"}}`, `"outputSchema":{"type":"array"}`,
 		`"resultType":"complete"`, `"ttlMs":`, `"cacheScope":"p`,

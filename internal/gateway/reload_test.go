@@ -17,7 +17,9 @@ import (
 // names returns the names in a list, in its order.
 func names(list string) []string {
 	var all []string
-	list, _, _ = strings.Cut(list, `"_meta"`)
+	if i := strings.LastIndex(list, `,"_meta":{"io.modelcontextprotocol`); i > 0 {
+		list = list[:i]
+	}
 	for _, part := range strings.Split(list, `"name":"`)[1:] {
 		name, _, _ := strings.Cut(part, `"`)
 		all = append(all, name)

@@ -42,6 +42,9 @@ type Revision struct {
 	// Tasks says that a request may ask to be run as a task, in the legacy era's way.
 	Tasks bool
 
+	// ToolMeta says that a listed tool may have _meta.
+	ToolMeta bool
+
 	// ResultType says that every result names its type.
 	ResultType bool
 	// CacheHints says that lists, discoveries and reads carry ttlMs and cacheScope.
@@ -66,17 +69,17 @@ var revisions = [...]*Revision{
 	},
 	{
 		Name: "2025-06-18", Sessions: true, VersionHeader: true,
-		ServerRequests: true, Elicitation: true, Structured: true, NotFound: CodeResourceNotFound,
+		ServerRequests: true, Elicitation: true, ToolMeta: true, Structured: true, NotFound: CodeResourceNotFound,
 	},
 	{
 		Name: "2025-11-25", Sessions: true, VersionHeader: true, Priming: true,
 		ServerRequests: true, Elicitation: true, ElicitationURL: true, SamplingTools: true,
-		Tasks: true, Structured: true, NotFound: CodeResourceNotFound,
+		Tasks: true, ToolMeta: true, Structured: true, NotFound: CodeResourceNotFound,
 	},
 	{
 		Name: "2026-07-28", Stateless: true, VersionHeader: true, HeaderRules: true,
 		InputRequired: true, Elicitation: true, ElicitationURL: true, SamplingTools: true,
-		ResultType: true, CacheHints: true, Structured: true, AnyStructured: true, NotFound: CodeInvalidParams,
+		ToolMeta: true, ResultType: true, CacheHints: true, Structured: true, AnyStructured: true, NotFound: CodeInvalidParams,
 	},
 }
 
