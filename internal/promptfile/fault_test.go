@@ -72,7 +72,7 @@ func TestFaults(t *testing.T) {
 		{"variable called context", "a.md", "---\nvariables: {context: 1}\n---\nhi", "p/a.md:2:13: variables.context: context is what the gateway tells"},
 		{"name of a variable", "a.md", "---\nvariables: {a-b: 1}\n---\nhi", "p/a.md:2:13: variables.a-b: cannot be the name of a variable"},
 		{"required with a default", "a.md", "---\narguments: [{name: a, required: true, default: 1}]\n---\nhi", "p/a.md:2:48: arguments[0].default: what has a default is not required"},
-		{"default beside variables", "a.md", "---\narguments: [{name: a, default: 1}]\nvariables: {a: 2}\n---\nhi", "p/a.md:2:32: arguments[0].default: variables gives a too"},
+		{"default beside variables", "a.md", "---\narguments: [{name: a, default: 1}]\nvariables: {a: 2}\n---\nhi", "p/a.md:2:32: arguments[0].default: variables gives"},
 		{"default beside enum", "a.md", "---\narguments: [{name: a, default: smal, enum: [small, large]}]\n---\nhi", "p/a.md:2:32: arguments[0].default: is not among enum"},
 		{"enum of numbers", "a.md", "---\narguments: [{name: a, enum: [1]}]\n---\nhi", "p/a.md:2:30: arguments[0].enum[0]: wants a text, not a number"},
 		{"sampling", "a.md", "---\nsampling: {temperature: 3}\n---\nhi", "p/a.md:2:25: sampling.temperature: 3 is not between 0 and 2"},
