@@ -46,6 +46,8 @@ type Config struct {
 	Weather *Weather `yaml:"weather"`
 	// Prompts are directories of prompt files, one or a list. Where several have a prompt of one name, the first directory's is offered.
 	Prompts []string `yaml:"prompts" lone:"true" form:"some"`
+	// Roots are the contexts in which calls are made: their number, their life and their memory.
+	Roots Roots `yaml:"roots"`
 	// Audit says what is kept of each call.
 	Audit Audit `yaml:"audit"`
 	// Log is for people who run the gateway. It goes to standard error.
@@ -162,6 +164,7 @@ func Default() *Config {
 func defaults(dir string) *Config {
 	return &Config{
 		Listen:    defaultHost + ":" + defaultPort,
+		Roots:     defaultRoots(),
 		Audit:     Audit{Payloads: "hash"},
 		Workspace: defaultWorkspace(),
 		Log:       Log{Level: "info", Format: "text"},

@@ -19,6 +19,8 @@ var (
 	workspaceSource string
 	//go:embed tools.go
 	toolsSource string
+	//go:embed roots.go
+	rootsSource string
 )
 
 // Schema returns the JSON Schema (draft 2020-12) of mcp.yaml, made from Config. It knows what can be said of the file alone: not whether
@@ -26,7 +28,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource},
 		Rules:   rules,
 	})
 }

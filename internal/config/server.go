@@ -57,12 +57,18 @@ type ToolRules struct {
 	Rename map[string]string `yaml:"rename" form:"tool" key:"some"`
 	// Timeout is how long a call may stay silent; each progress notification starts it anew. 0s leaves only maxRuntime.
 	Timeout time.Duration `yaml:"timeout"`
+	// Remember lists names and patterns of tools, as the server names them, whose answer holds until something is written: a root with a
+	// memory answers an identical call from it.
+	Remember []string `yaml:"remember" form:"word stars"`
 }
 
 // Trust says what of a server is believed.
 type Trust struct {
 	// Annotations believes the server's hints about its own tools, such as that a call may be repeated.
 	Annotations bool `yaml:"annotations"`
+	// Context hands the server the variables and the memory of the root that it is called in, and lets its tools change the sampling
+	// parameters there. Servers without it get the sampling parameters only.
+	Context bool `yaml:"context"`
 
 	_ struct{} `later:"signature pins answers"`
 }
