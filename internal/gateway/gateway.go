@@ -21,6 +21,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
+	"github.com/sumun-mcp/sumun/internal/own"
 	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/store"
@@ -75,7 +76,7 @@ type setup struct {
 	config *config.Config
 	access *access.Access
 	// own are the servers in this process that the gate itself brings, by their names.
-	own map[string]ownServer
+	own own.Servers
 	// local is who speaks on a pipe without a key.
 	local   *mcp.Caller
 	handler mcp.Handler

@@ -172,7 +172,7 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	changed := g.pool.Update(cfg.Servers, g.inProcess(next))
 	g.setup.Store(next)
 	if old != nil {
-		g.retire(old.own, next.own)
+		g.retire(old.own.Without(next.own))
 	}
 	if g.audit != nil {
 		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
@@ -277,7 +277,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 	close(g.closed)
 	g.retiring.Wait()
 	if now := g.setup.Load(); now != nil {
-		errs = append(errs, closeOwn(now.own))
+		errs = append(errs, now.own.Close())
 	}
 	if g.audit != nil {
 		errs = append(errs, g.audit.Close())

@@ -46,7 +46,7 @@ var floors = [][]string{
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 		"internal/dialect", "internal/pins", "internal/command", "internal/workspace", "internal/promptfile",
 	},
-	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/desk", "client"},
+	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/desk", "internal/own", "client"},
 	{"internal/gateway", "internal/scan", "internal/console"},
 	{"server"},
 	{"cmd/sumun"},

@@ -1,0 +1,143 @@
+// Package own is what the gate itself brings: servers in this process, each for one
+// kind of thing, which appear beside the configured ones and keep the names that they
+// declare. What each offers is the affair of its room; here it is written which there
+// are, and when a change of the configuration concerns them.
+package own
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/builtin"
+	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/promptfile"
+	"github.com/sumun-mcp/sumun/internal/resource"
+)
+
+// A Server is one of them.
+type Server interface {
+	Server() *sdk.Server
+	// Close waits for all that the server has begun.
+	Close() error
+}
+
+// Servers are those that run, by their names.
+type Servers map[string]Server
+
+// Options is what they are opened with.
+type Options struct {
+	// Context ends when the gate begins to close.
+	Context context.Context //nolint:containedctx // of the gate
+	// Version is the program's version.
+	Version string
+	// Log takes what they tell people.
+	Log *slog.Logger
+}
+
+// An offer says how a server comes of a configuration.
+type offer struct {
+	// name is the server's: no configured server can have a name with a space.
+	name string
+	// same reports whether two configurations want the same of it, so that the one
+	// that runs goes on.
+	same func(a, b *config.Config) bool
+	// wanted reports whether the configuration wants one; open returns it.
+	wanted func(c *config.Config) bool
+	open   func(o *Options, c *config.Config) (Server, error)
+}
+
+// resources is the name of the server of resources.
+const resources = "own resources"
+
+// offers are all of them, in the order in which their tools are listed.
+var offers = []offer{
+	{
+		name:   "built in",
+		same:   func(a, b *config.Config) bool { return a.Builtin == b.Builtin },
+		wanted: func(c *config.Config) bool { return c.Builtin },
+		open: func(o *Options, _ *config.Config) (Server, error) {
+			return builtin.New(builtin.Options{Version: o.Version, Log: o.Log}), nil
+		},
+	},
+	{
+		name: resources,
+		same: func(a, b *config.Config) bool {
+			return a.Builtin == b.Builtin && slices.EqualFunc(a.Resources, b.Resources, config.Resource.Equal)
+		},
+		wanted: func(c *config.Config) bool { return c.Builtin && len(c.Resources) > 0 },
+		open: func(o *Options, c *config.Config) (Server, error) {
+			return resource.New(o.Context, resource.Options{Resources: c.Resources, Version: o.Version, Log: o.Log})
+		},
+	},
+	{
+		// What changes in the folders it finds itself.
+		name:   "own prompts",
+		same:   func(a, b *config.Config) bool { return slices.Equal(a.Prompts, b.Prompts) },
+		wanted: func(c *config.Config) bool { return len(c.Prompts) > 0 },
+		open: func(o *Options, c *config.Config) (Server, error) {
+			return promptfile.New(promptfile.Options{Dirs: c.Prompts, Version: o.Version, Log: o.Log})
+		},
+	},
+}
+
+// Open returns the servers of a configuration. Those that stay as they are under
+// before, which may be nil, are taken from running; on an error nothing further is open.
+func (o Options) Open(c, before *config.Config, running Servers) (Servers, error) {
+	own, opened := Servers{}, Servers{}
+	for _, offer := range offers {
+		if before != nil && offer.same(before, c) {
+			if s := running[offer.name]; s != nil {
+				own[offer.name] = s
+			}
+			continue
+		}
+		if !offer.wanted(c) {
+			continue
+		}
+		s, err := offer.open(&o, c)
+		if err != nil {
+			return nil, errors.Join(err, opened.Close())
+		}
+		own[offer.name], opened[offer.name] = s, s
+	}
+	return own, nil
+}
+
+// Close closes them.
+func (s Servers) Close() error {
+	var errs []error
+	for _, one := range s {
+		errs = append(errs, one.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Without returns those that are not among the kept ones.
+func (s Servers) Without(kept Servers) Servers {
+	leaving := maps.Clone(s)
+	maps.DeleteFunc(leaving, func(name string, one Server) bool { return kept[name] == one })
+	return leaving
+}
+
+// Sources tells how they appear in the catalogue: before all others.
+func (s Servers) Sources() []catalog.Source {
+	var all []catalog.Source
+	for i, offer := range offers {
+		if s[offer.name] != nil {
+			all = append(all, catalog.Source{Server: offer.name, Own: true, Order: i - len(offers)})
+		}
+	}
+	return all
+}
+
+// Resources returns the server of resources, nil where there is none.
+func (s Servers) Resources() *resource.Resources {
+	r, _ := s[resources].(*resource.Resources)
+	return r
+}
