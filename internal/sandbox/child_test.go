@@ -163,7 +163,10 @@ func TestWait(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(c.Close)
+		t.Cleanup(func() {
+			c.Kill()
+			c.Close()
+		})
 		return c
 	}
 	if err := start("exit 0").Wait(t.Context()); err != nil {
