@@ -103,7 +103,7 @@ func parse(src *source, data []byte) (*node, Faults) {
 	if !utf8.Valid(data) {
 		return nil, Faults{{File: src.name, Message: "the file is not UTF-8 text"}}
 	}
-	if at, why := tooMuch(data); why != "" {
+	if at, why := tooMuch(data, src.most.parts); why != "" {
 		return nil, Faults{src.at(at, "", why, "")}
 	}
 	switch strings.ToLower(filepath.Ext(src.name)) {

@@ -142,3 +142,17 @@ func FuzzQuoted(f *testing.F) {
 		}
 	})
 }
+
+// TestLargeValues reads what a program has written, up to other bounds.
+func TestLargeValues(t *testing.T) {
+	text := []byte(strings.Repeat("- a\n", maxParts+1))
+	if _, err := Values("x.yaml", text); err == nil {
+		t.Error("Values reads a large document")
+	}
+	if v, err := LargeValues("x.yaml", text); err != nil || len(v.([]any)) != maxParts+1 { //nolint:errcheck // the test fails
+		t.Errorf("LargeValues: %v", err)
+	}
+	if _, err := LargeValues("x.yaml", []byte(strings.Repeat(string(text), 10))); err == nil {
+		t.Error("LargeValues reads a document that is larger still")
+	}
+}

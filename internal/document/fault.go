@@ -100,11 +100,12 @@ func (fs Faults) sorted() Faults {
 type source struct {
 	name  string
 	lines []string
+	most  bounds
 }
 
 // newSource splits the text of the file called name into lines.
 func newSource(name string, text []byte) *source {
-	return &source{name: name, lines: strings.Split(string(text), "\n")}
+	return &source{name: name, lines: strings.Split(string(text), "\n"), most: bounds{maxParts, maxNodes}}
 }
 
 // line returns line n without what cannot be shown, or an empty string if the file has no such line. Long lines are not shown.

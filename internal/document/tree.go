@@ -53,11 +53,17 @@ const (
 	maxDepth = 64
 	maxParts = 10_000  // lines and commas: the YAML parser needs time in the square of them
 	maxNodes = 100_000 // values, after aliases have been followed
+
+	largeParts = 60_000
+	largeNodes = 500_000
 )
+
+// bounds are those of one file in parts and nodes.
+type bounds struct{ parts, nodes int }
 
 // tooMuch returns where the file becomes too deep or too long for the parsers, which recurse, and why; nowhere if it does not. It looks
 // only at single characters, wherever they stand.
-func tooMuch(src []byte) (position, string) {
+func tooMuch(src []byte, maxParts int) (position, string) {
 	flow, parts, line := 0, 0, 0
 	for l := range bytes.Lines(src) {
 		line++
@@ -115,7 +121,7 @@ func readYAML(src *source, data []byte) (*node, Faults) {
 		}
 	}
 	switch {
-	case r.nodes > maxNodes:
+	case r.nodes > r.src.most.nodes:
 		return nil, r.faults[len(r.faults)-1:]
 	case root == nil:
 		root = &node{kind: object, at: position{1, 1}}
@@ -145,7 +151,7 @@ func (s *source) syntax(err error) Fault {
 // fault notes what is wrong at n, and returns what stands in its place.
 func (r *yamlReader) fault(n ast.Node, message, hint string) *node {
 	at := place(n)
-	if r.nodes <= maxNodes+1 {
+	if r.nodes <= r.src.most.nodes+1 {
 		r.faults = append(r.faults, r.src.at(at, "", message, hint))
 	}
 	return &node{kind: null, at: at, broken: true}
@@ -167,9 +173,9 @@ func place(n ast.Node) position {
 // node returns n and all below it. What cannot be read is noted and stands as nothing.
 func (r *yamlReader) node(n ast.Node) *node {
 	switch r.nodes++; {
-	case r.nodes == maxNodes+1:
-		return r.fault(n, fmt.Sprintf("aliases make more than %d values of this file", maxNodes), "")
-	case r.nodes > maxNodes:
+	case r.nodes == r.src.most.nodes+1:
+		return r.fault(n, fmt.Sprintf("aliases make more than %d values of this file", r.src.most.nodes), "")
+	case r.nodes > r.src.most.nodes:
 		return &node{kind: null, broken: true}
 	}
 	switch n := n.(type) {

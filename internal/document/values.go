@@ -5,7 +5,19 @@ import "encoding/json"
 // Values returns a document as encoding/json would decode it into an any, with numbers as json.Number, before variables are expanded:
 // what a JSON Schema judges. name is the document's file. The error is a Faults.
 func Values(name string, data []byte) (any, error) {
-	root, faults := parse(newSource(name, data), data)
+	return values(newSource(name, data), data)
+}
+
+// LargeValues is Values for a document that a program may have written: of at most 60,000 lines and elements, and 500,000 values. Reading
+// one may take seconds.
+func LargeValues(name string, data []byte) (any, error) {
+	src := newSource(name, data)
+	src.most = bounds{largeParts, largeNodes}
+	return values(src, data)
+}
+
+func values(src *source, data []byte) (any, error) {
+	root, faults := parse(src, data)
 	if len(faults) > 0 {
 		return nil, faults
 	}
