@@ -24,6 +24,7 @@ func (l *loader) check() {
 	l.checkPublic()
 	l.checkKeys()
 	l.checkServers()
+	l.checkRouting()
 	l.checkResources()
 	l.checkDeclared()
 	l.checkWorkspace()

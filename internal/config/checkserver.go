@@ -30,6 +30,7 @@ func (l *loader) checkServers() {
 			continue
 		}
 		l.checkWay(p, s)
+		l.checkReplicas(p, s)
 		l.checkHeaders(p, s)
 		l.checkTools(p, s)
 	}

@@ -48,6 +48,8 @@ type Config struct {
 	Prompts []string `yaml:"prompts" lone:"true" form:"some"`
 	// Roots are the contexts in which calls are made: their number, their life and their memory.
 	Roots Roots `yaml:"roots"`
+	// Routing says where calls go, by the names that they address. It can be changed while the gateway runs (mcp.routing).
+	Routing []Route `yaml:"routing" key:"some"`
 	// Audit says what is kept of each call.
 	Audit Audit `yaml:"audit"`
 	// Log is for people who run the gateway. It goes to standard error.
@@ -80,7 +82,7 @@ type Config struct {
 	// Warnings are remarks on a configuration that is nevertheless in force, a sentence each.
 	Warnings []string `yaml:"-"`
 
-	_ struct{} `later:"plugins routing alerts autoRun"`
+	_ struct{} `later:"plugins alerts autoRun"`
 }
 
 // TLS is how clients' connections are encrypted: by the gateway itself, or by a proxy in front of it.

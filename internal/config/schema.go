@@ -19,6 +19,8 @@ var (
 	workspaceSource string
 	//go:embed tools.go
 	toolsSource string
+	//go:embed routing.go
+	routingSource string
 	//go:embed roots.go
 	rootsSource string
 )
@@ -28,7 +30,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource},
 		Rules:   rules,
 	})
 }
@@ -62,7 +64,7 @@ var encrypts = document.Schema{"anyOf": []document.Schema{
 // The sorts of servers.
 var (
 	stdioServer = document.Schema{
-		"required": []string{"command"}, "not": document.HasAny("headers", "url"),
+		"required": []string{"command"}, "not": document.HasAny("headers", "url", "replicas"),
 		"properties": document.Schema{"type": document.OrVariable(document.Schema{"const": "stdio"})},
 	}
 	remoteServer = document.Schema{

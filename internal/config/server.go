@@ -23,6 +23,10 @@ type Server struct {
 	Cwd string `yaml:"cwd"`
 	// URL is the endpoint of a server that speaks Streamable HTTP, HTTP+SSE, or with ws or wss over a WebSocket.
 	URL string `yaml:"url" secret:"expanded" form:"url keyless whole"`
+	// Replicas are the endpoints of further copies of the server, which share its calls with url.
+	Replicas []string `yaml:"replicas" secret:"expanded" form:"url keyless whole"`
+	// Health says when a replica gets no calls, and how it is looked after.
+	Health Health `yaml:"health"`
 	// Headers are sent with each request to url.
 	Headers map[string]string `yaml:"headers" secret:"all" form:"line" key:"header"`
 	// Prefix stands before the server's names, with a dot between: the server's name when absent. Empty leaves the names as they are.
@@ -85,6 +89,7 @@ func NewServer(name string) Server {
 		StartTimeout: 30 * time.Second,
 		IdleStop:     10 * time.Minute,
 		MaxRuntime:   10 * time.Minute,
+		Health:       defaultHealth(),
 	}
 }
 
