@@ -50,7 +50,7 @@ type Server struct {
 	// Trust says what of the server is believed.
 	Trust Trust `yaml:"trust"`
 
-	_ struct{} `later:"sandbox hosts read write replicas"`
+	_ struct{} `later:"sandbox hosts read write"`
 }
 
 // ToolRules says which tools of a server are offered, and how.
