@@ -3,6 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +43,7 @@ func (a *app) connect(ctx context.Context) error {
 			return err
 		}
 		probe.Close()
-		return a.servePipe(ctx, bridgeTo(running), gateway.Parts{Bridge: true, RootCAs: running.RootCAs()})
+		return a.servePipe(ctx, bridgeTo(running, workspace()), gateway.Parts{Bridge: true, RootCAs: running.RootCAs()})
 	}
 	cfg, err := a.loadConfig()
 	if err != nil {
@@ -50,15 +54,19 @@ func (a *app) connect(ctx context.Context) error {
 
 // bridgeTo is the configuration of a gateway of one server: the running gateway.
 // The doors and ways out are the same as everywhere, so that both eras, questions
-// and notices cross the bridge.
-func bridgeTo(to *local.Gateway) *config.Config {
+// and notices cross the bridge. Workspace is told to the gateway with each call.
+func bridgeTo(to *local.Gateway, workspace string) *config.Config {
 	cfg := config.Default()
 	cfg.Builtin = false
 	cfg.Log.Level = "warn"
 	server := config.NewServer("gateway")
 	server.URL, server.Prefix = to.URL, ""
+	server.Headers = map[string]string{}
 	if to.Key != "" {
-		server.Headers = map[string]string{"Authorization": "Bearer " + to.Key}
+		server.Headers["Authorization"] = "Bearer " + to.Key
+	}
+	if workspace != "" {
+		server.Headers[mcp.RootHeader] = workspace
 	}
 	cfg.Servers = []config.Server{server}
 	return cfg
@@ -75,7 +83,11 @@ func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.P
 	if !parts.Bridge { // there the gateway behind asks for it
 		key = a.getenv("SUMUN_KEY")
 	}
-	err = g.ServePipe(ctx, key, gateway.Pipe{In: a.stdin, Out: a.stdout})
+	pipe := gateway.Pipe{In: a.stdin, Out: a.stdout}
+	if !parts.Bridge {
+		pipe.Workspace = workspace()
+	}
+	err = g.ServePipe(ctx, key, pipe)
 	if told := mcp.AsError(err); told != nil {
 		err = &exitError{
 			code: exitDenied, msg: "the key in SUMUN_KEY is not one of this gateway", err: err,
@@ -83,4 +95,19 @@ func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.P
 		}
 	}
 	return errors.Join(err, closeGateway(ctx, g))
+}
+
+// workspace returns the URI of the directory that the host has started us in, from
+// which the root of its calls is derived. A host that starts us in the home directory
+// or in / has not meant any.
+func workspace() string {
+	dir, err := os.Getwd()
+	if home, _ := os.UserHomeDir(); err != nil || dir == home || filepath.Dir(dir) == dir {
+		return ""
+	}
+	path := filepath.ToSlash(dir)
+	if !strings.HasPrefix(path, "/") { // a drive's letter
+		path = "/" + path
+	}
+	return (&url.URL{Scheme: "file", Path: path}).String()
 }

@@ -62,6 +62,9 @@ type Entry struct {
 	// Raw is the element as the server sent it but for the name; Said is it with the name too.
 	Raw, Said []byte
 
+	// ReadOnly says that the tool says of itself that it changes nothing.
+	ReadOnly bool
+
 	hidden hidden
 	inputs *inputs
 	// meta are members for _meta by which the element is identified in lists.

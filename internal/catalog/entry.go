@@ -108,6 +108,7 @@ func (s *Source) entry(kind mcp.Kind, name string, raw []byte) (e *Entry, fault 
 		e.Dest.Headers = params
 	}
 	e.inputs = &inputs{schema: schema}
+	e.ReadOnly = isTrue(wire.Get(wire.Get(raw, "annotations"), "readOnlyHint"))
 	e.Dest.Repeatable = s.TrustAnnotations && isRepeatable(wire.Get(raw, "annotations"))
 	e.hidden.execution = wire.Get(raw, "execution") != nil
 	e.hidden.modern = speaksModern(s.Listing)

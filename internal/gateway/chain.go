@@ -17,6 +17,7 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		g.namedResources,     // what has a name and parameters is a URI
 		g.openTasks,          // a task is the tool that it runs
 		a.Middleware,         // who may do this?
+		g.inRoots,            // what is in force where the call is made; an answer from memory goes no further
 	)
 }
 

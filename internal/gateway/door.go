@@ -101,7 +101,7 @@ func (g *Gateway) ServePipe(ctx context.Context, key string, p Pipe) error {
 	if _, err := who(); err != nil {
 		return err
 	}
-	return pipe.ServeStdio(ctx, pipe.Stdio{In: p.In, Out: p.Out, Who: who}, g.pipeOptions())
+	return pipe.ServeStdio(ctx, pipe.Stdio{In: p.In, Out: p.Out, Who: who, Workspace: p.Workspace}, g.pipeOptions())
 }
 
 // pipeOptions are what the doors have in common whose clients keep one conversation.
@@ -126,4 +126,6 @@ func (g *Gateway) newLines(ctx context.Context) *pipe.Lines {
 type Pipe struct {
 	In  io.Reader
 	Out io.Writer
+	// Workspace is the URI of the directory that the client works in; empty if it is not known.
+	Workspace string
 }

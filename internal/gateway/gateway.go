@@ -23,6 +23,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/own"
 	"github.com/sumun-mcp/sumun/internal/pipe"
+	"github.com/sumun-mcp/sumun/internal/roots"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/task"
@@ -47,6 +48,7 @@ type Gateway struct {
 	hub      *notice.Hub
 	tasks    *task.Tasks
 	desk     *desk.Desk
+	roots    *roots.Roots
 	pool     *egress.Pool
 	// watches asks servers for the updates that the hub hands out.
 	watches  watches
@@ -77,6 +79,10 @@ type setup struct {
 	access *access.Access
 	// own are the servers in this process that the gate itself brings, by their names.
 	own own.Servers
+	// servers are the configured ones by their names, and remembered the tools of
+	// mcp.yaml whose answers are.
+	servers    map[string]*config.Server
+	remembered map[string]bool
 	// local is who speaks on a pipe without a key.
 	local   *mcp.Caller
 	handler mcp.Handler

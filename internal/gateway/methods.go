@@ -48,6 +48,13 @@ var methods = map[string]answerer{
 	mcp.MethodSubscribeEvents:   (*Gateway).atDesk,
 	mcp.MethodUnsubscribeEvents: (*Gateway).atDesk,
 	mcp.MethodServerInfo:        (*Gateway).atDesk,
+
+	mcp.MethodRootCreate:     (*Gateway).atRoots,
+	mcp.MethodRootList:       (*Gateway).atRoots,
+	mcp.MethodRootGet:        (*Gateway).atRoots,
+	mcp.MethodRootClose:      (*Gateway).atRoots,
+	mcp.MethodSamplingGet:    (*Gateway).atRoots,
+	mcp.MethodSamplingUpdate: (*Gateway).atRoots,
 }
 
 // dispatch is the innermost handler.

@@ -103,6 +103,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	}
 	g.openShelves()
 	g.desk = g.newDesk()
+	if err := g.openRoots(ctx, cfg); err != nil {
+		return err
+	}
 	g.lines = g.newLines(ctx)
 	return g.apply(cfg)
 }
@@ -177,6 +180,9 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	if g.audit != nil {
 		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
 	}
+	if g.roots != nil {
+		g.roots.Set(rootSettings(cfg))
+	}
 	for i := range g.shelves {
 		g.shelves[i].keeper.Update(g.sources(cfg, next), func(server string) bool { return changed[server] })
 	}
@@ -186,6 +192,7 @@ func (g *Gateway) apply(cfg *config.Config) error {
 // setUp makes what depends on the configuration and holds no state.
 func (g *Gateway) setUp(cfg *config.Config) (*setup, error) {
 	s := &setup{config: cfg}
+	s.index()
 	if err := g.openAccess(cfg, s); err != nil {
 		return nil, err
 	}
@@ -246,6 +253,9 @@ func (g *Gateway) sessionEnded(id string) {
 	}
 	g.tasks.Book.Drop(id)
 	g.pool.SessionEnded(id)
+	if g.roots != nil {
+		g.roots.SessionEnded(id)
+	}
 }
 
 // Close ends the gate: streams at once, calls in flight when they are done or ctx
@@ -278,6 +288,9 @@ func (g *Gateway) Close(ctx context.Context) error {
 	g.retiring.Wait()
 	if now := g.setup.Load(); now != nil {
 		errs = append(errs, now.own.Close())
+	}
+	if g.roots != nil {
+		errs = append(errs, g.roots.Close())
 	}
 	if g.audit != nil {
 		errs = append(errs, g.audit.Close())

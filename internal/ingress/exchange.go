@@ -45,7 +45,7 @@ type exchange struct {
 func (d *HTTP) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x := d.exchanges.Get().(*exchange) //nolint:errcheck // the pool holds nothing else
 	x.w, x.r = w, r
-	x.call.Transport, x.call.Remote = "http", r.RemoteAddr
+	x.call.Transport, x.call.Remote, x.call.Workspace = "http", r.RemoteAddr, r.Header.Get(mcp.RootHeader)
 	return x
 }
 

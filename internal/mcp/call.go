@@ -55,6 +55,9 @@ type Call struct {
 	Dialect string
 	// Context is what a call of the dialect says of the root that it belongs to: a JSON object, or nil.
 	Context []byte
+	// Workspace is the URI of the directory that the client works in, where its transport
+	// tells; it is the client's word.
+	Workspace string
 	// Root is the id of the root that the call belongs to, once it is known; empty where
 	// that makes no difference.
 	Root string

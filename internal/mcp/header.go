@@ -15,6 +15,9 @@ import (
 // ParamHeader is what the header of an argument begins with (basic/transports/streamable-http, "Custom Headers from Tool Parameters").
 const ParamHeader = "Mcp-Param-"
 
+// RootHeader tells the URI of the directory that the client works in, from which its root is derived. It is ours.
+const RootHeader = "Sumun-Root"
+
 // A HeaderParam binds an argument of a tool to the HTTP header that repeats it
 // ("x-mcp-header", streamable HTTP transport of the modern era).
 type HeaderParam struct {

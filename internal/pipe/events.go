@@ -45,7 +45,7 @@ func (l *Lines) Events(w http.ResponseWriter, r *http.Request, caller *mcp.Calle
 	defer cancel()
 	s := &stream{caller: caller, speaker: caller}
 	s.pipe = newPipe(ctx, l.Options, line{
-		transport: "sse", remote: r.RemoteAddr, legacy: true,
+		transport: "sse", remote: r.RemoteAddr, workspace: r.Header.Get(mcp.RootHeader), legacy: true,
 		who: func() (*mcp.Caller, *mcp.Error) { return s.speaker, nil },
 		send: func(message []byte) error {
 			err := s.write("message", message)

@@ -45,6 +45,8 @@ type Options struct {
 type line struct {
 	// transport is what the record calls it, and remote is the client's address.
 	transport, remote string
+	// workspace is the URI of the directory that the client works in, if it is known.
+	workspace string
 	// who says who speaks. It is asked for each message, since what the caller may do
 	// can change meanwhile.
 	who func() (*mcp.Caller, *mcp.Error)
@@ -135,7 +137,9 @@ func (p *pipe) receive(m *wire.Message, b *batch) {
 		p.refuse(m, refused, b)
 		return
 	}
-	call := &mcp.Call{Caller: caller, Request: m, Method: string(m.MethodName()), Transport: p.transport, Remote: p.remote, Line: p.name}
+	call := &mcp.Call{
+		Caller: caller, Request: m, Method: string(m.MethodName()), Transport: p.transport, Remote: p.remote, Line: p.name, Workspace: p.workspace,
+	}
 	switch m.Kind {
 	case wire.Result, wire.Failure:
 		if p.session == nil || !dialogue.TakeAnswer(p.session, m) {

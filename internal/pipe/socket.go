@@ -43,7 +43,7 @@ func (l *Lines) Socket(w http.ResponseWriter, r *http.Request, caller *mcp.Calle
 	defer cancel()
 	s.over, s.cancel = ctx, cancel
 	s.pipe = newPipe(ctx, l.Options, line{
-		transport: "websocket", remote: r.RemoteAddr, who: l.again(r, caller), send: l.sender(s),
+		transport: "websocket", remote: r.RemoteAddr, workspace: r.Header.Get(mcp.RootHeader), who: l.again(r, caller), send: l.sender(s),
 	})
 	var err error
 	// The door has looked at the Origin.

@@ -22,6 +22,8 @@ type Stdio struct {
 	// Who says who speaks on the pipe. It is asked for each message, since what the
 	// caller may do can change meanwhile.
 	Who func() (*mcp.Caller, *mcp.Error)
+	// Workspace is the URI of the directory that the client works in; empty if it is not known.
+	Workspace string
 	// Grace is how long calls may go on after the client has closed its end: 10 seconds unless it is set.
 	Grace time.Duration
 }
@@ -34,7 +36,7 @@ func ServeStdio(ctx context.Context, s Stdio, o Options) error {
 		s.Grace = closeGrace
 	}
 	var buf []byte
-	p := newPipe(ctx, o, line{transport: "stdio", who: s.Who, send: func(message []byte) error {
+	p := newPipe(ctx, o, line{transport: "stdio", workspace: s.Workspace, who: s.Who, send: func(message []byte) error {
 		buf = wire.AppendLine(buf[:0], message)
 		_, err := s.Out.Write(buf)
 		if cap(buf) > keptBuffer {

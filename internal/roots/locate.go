@@ -10,9 +10,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// Header is the header by which a bridge tells the URI of the directory that it runs in.
-const Header = "Sumun-Root"
-
 // askTimeout is how long a client may take to say what its workspace is.
 const askTimeout = 10 * time.Second
 
@@ -66,7 +63,7 @@ func (x *Roots) locate(ctx context.Context, call *mcp.Call, reply mcp.Reply, p p
 		}
 	}
 	if s.uri == "" {
-		s.uri = x.told(call)
+		s.uri = told(call)
 	}
 	s.id = defaultID
 	if s.uri != "" {
@@ -76,21 +73,14 @@ func (x *Roots) locate(ctx context.Context, call *mcp.Call, reply mcp.Reply, p p
 }
 
 // told returns the workspace that the transport tells of a call.
-func (x *Roots) told(call *mcp.Call) string {
-	uri := ""
-	if call.Header != nil {
-		uri = call.Header.Get(Header)
-	}
-	if uri == "" && x.o.Workspace != nil {
-		uri = x.o.Workspace(call)
-	}
-	if !isText(uri, mostURIBytes) {
+func told(call *mcp.Call) string {
+	if !isText(call.Workspace, mostURIBytes) {
 		return ""
 	}
-	if u, err := url.Parse(uri); err != nil || !u.IsAbs() {
+	if u, err := url.Parse(call.Workspace); err != nil || !u.IsAbs() {
 		return ""
 	}
-	return uri
+	return call.Workspace
 }
 
 // hasRoots reports whether the client of a session can be asked for its roots.

@@ -52,9 +52,6 @@ type Options struct {
 	// Target tells where a call of a tool, prompt or resource will go; nil trusts nobody. It is asked in each call of
 	// a tool, so it must be quick.
 	Target func(ctx context.Context, call *mcp.Call) Target
-	// Workspace returns the URI of the directory that a call comes from, where its transport tells; nil or empty where
-	// it does not.
-	Workspace func(call *mcp.Call) string
 	// Event is told what has happened to a root of a caller: a method, and its parameters as JSON.
 	Event func(caller, method string, params []byte)
 	// Closed is told of each root that is closed or has expired, so that what else belongs to it can go too.
