@@ -33,7 +33,7 @@ type Resource struct {
 	URLs []string `yaml:"urls" form:"page whole"`
 	// Hosts are hosts of which every page over HTTPS can be read: HOST, HOST:PORT, or *.example.com for all below example.com. For web.
 	Hosts []string `yaml:"hosts" form:"pagehost"`
-	// Private are hosts and networks, such as 10.0.0.0/8, that may have an address that is not public. For web and object.
+	// Private are hosts and networks, such as 10.0.0.0/8, that may have an address that is not public. For web.
 	Private []string `yaml:"private"`
 	// URL is where the objects are: file:///DIRECTORY, or s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION. For object.
 	URL string `yaml:"url" secret:"expanded" form:"store"`
@@ -73,7 +73,7 @@ var resourceKeys = map[string]struct {
 	"database": {"dsn", "write dsn: sqlite:PATH, or dsn: postgres://USER:PASSWORD@HOST/NAME", "queries rawSQL maxBytes maxRows timeout poll"},
 	"web":      {"urls hosts", "write urls: [https://…] for single pages, or hosts: [docs.example.com] for all pages of a host", "private maxBytes timeout poll"},
 	"cache":    {"write", "write write: true; a cache that nobody can write stays empty", "ttl entries bytes maxBytes"},
-	"object":   {"url", "write url: file:///DIRECTORY, or url: s3://BUCKET?endpoint=https://HOST&region=REGION", "write private accessKey secretKey maxBytes timeout poll"},
+	"object":   {"url", "write url: file:///DIRECTORY, or url: s3://BUCKET?endpoint=https://HOST&region=REGION", "write accessKey secretKey maxBytes timeout poll"},
 }
 
 // allResourceKeys are all keys of a resource that belong to some types only.

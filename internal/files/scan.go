@@ -36,6 +36,9 @@ type scan struct {
 	budget int      // entries that may still be looked at
 }
 
+// List looks which files there are now, without an Index; at most MaxListed, sorted.
+func (all *Files) List() []Entry { return scanFiles(all).files }
+
 // scanFiles walks all folders. What cannot be read is left out.
 func scanFiles(all *Files) *scan {
 	s := &scan{budget: maxEntries}

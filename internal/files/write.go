@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 )
 
 // What may be wrong with a file that was to be written.
@@ -17,9 +18,13 @@ var (
 	ErrLink = errors.New("this is a symbolic link; write the file that it leads to")
 	// ErrTooLong says that more than MaxBytes stand in a file, or would.
 	ErrTooLong = fmt.Errorf("a file of more than %d MiB is neither read as a whole nor written", MaxBytes>>20)
-	// ErrDisk says that the system failed; the file is as it was.
+	errDeep = fmt.Errorf("the path has more than %d directories; use fewer", maxDepth)
+	// errDisk says that the system failed; the file is as it was.
 	errDisk = errors.New("writing the file failed and nothing was changed; look at the disk of the gateway and its permissions")
 )
+
+// maxDepth is how many directories deep a file may be written: making thousands of them takes the system seconds.
+const maxDepth = 64
 
 // newFile is the mode of a file that was not there.
 const newFile fs.FileMode = 0o644
@@ -36,6 +41,8 @@ func (all *Files) Replace(at Place, content []byte, allow func(now []byte) error
 		return ErrReadOnly
 	case len(content) > MaxBytes:
 		return ErrTooLong
+	case strings.Count(at.path, "/") > maxDepth:
+		return errDeep
 	}
 	all.writing.Lock()
 	defer all.writing.Unlock()

@@ -110,7 +110,7 @@ func TestReplaceStaysInRoot(t *testing.T) {
 	all := open(t, dir, true)
 	for _, path := range []string{
 		"out.txt", "out-abs", "out-dir/secret.txt", "out-dir/new.txt", "out-dir/deep/new.txt", "up/secret.txt", "up/new.txt", "in.md", "dangling",
-		"dangling-in", "dangling-in/x", "loop", "loop/x", "null", "sub", "a.md/b.md", "a.md/b/c.md",
+		"dangling-in", "dangling-in/x", "loop", "loop/x", "null", "sub", "a.md/b.md", "a.md/b/c.md", strings.Repeat("a/", 1000) + "b",
 	} {
 		if err := all.Replace(place(t, all, path), []byte("changed"), allow); err == nil {
 			t.Errorf("%s was written", path)

@@ -157,8 +157,13 @@ func (s *fileSource) write(_ context.Context, name string, c *change) (string, e
 	if !ok {
 		return "", errNotFound
 	}
+	return replace(s.Files, at, c)
+}
+
+// replace makes a change of a file.
+func replace(all *files.Files, at files.Place, c *change) (string, error) {
 	var refused error
-	err := s.Replace(at, c.content, func(now []byte) error {
+	err := all.Replace(at, c.content, func(now []byte) error {
 		etag := ""
 		if now != nil {
 			etag = etagOf(now)

@@ -56,14 +56,19 @@ func (l *ledger) see(name, etag string) (revision int64, changed bool) {
 }
 
 // now returns the revision of a resource as far as it is known, or 0.
-func (l *ledger) now(name string) int64 {
+func (l *ledger) now(name string) int64 { return l.page(name).revision }
+
+// etag returns the etag of a resource as far as it is known, or none.
+func (l *ledger) etag(name string) string { return l.page(name).etag }
+
+func (l *ledger) page(name string) page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if at := l.known[name]; at != nil {
 		p, _ := at.Value.(*page)
-		return p.revision
+		return *p
 	}
-	return 0
+	return page{}
 }
 
 func (l *ledger) forget(at *list.Element) {

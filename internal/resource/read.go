@@ -137,3 +137,10 @@ func objectState(value any, etag string) (*state, error) {
 	}
 	return &state{etag: etag, mimeType: "application/json", content: content, object: true}, nil
 }
+
+// gone notes that a resource is not there any more, unless it has come back by now.
+func (r *Resources) gone(name string) {
+	if _, err := r.read(r.ctx, name, ""); errors.Is(err, errNotFound) {
+		r.shelf.drop(name)
+	}
+}

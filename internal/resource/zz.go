@@ -10,5 +10,3 @@ var errType = errors.New("a resource of this type cannot be opened yet")
 
 func (r *Resources) openDatabases([]config.Resource) (func(), error) { return nil, errType }
 func (r *Resources) openPages([]config.Resource) (func(), error)     { return nil, errType }
-func (r *Resources) openCaches([]config.Resource) (func(), error)    { return nil, errType }
-func (r *Resources) openObjects([]config.Resource) (func(), error)   { return nil, errType }
