@@ -27,8 +27,9 @@ type Options struct {
 	// call's session; Unwatch undoes it for a session that has gone.
 	Watch   func(ctx context.Context, call *mcp.Call) error
 	Unwatch func(ctx context.Context, uris []string)
-	// Pin tells what is known of a tool's description.
-	Pin func(server string, raw []byte) dialect.Pin
+	// Pin tells what is known of the description of a tool, given as its server lists it
+	// for the client of the call.
+	Pin func(call *mcp.Call, server string, said []byte) dialect.Pin
 	// Version is the program's version.
 	Version string
 	// Draining ends when streams are to end.
@@ -86,7 +87,7 @@ func (d *Desk) answer(ctx context.Context, call *mcp.Call) ([]byte, error) {
 func (d *Desk) tools(ctx context.Context, call *mcp.Call) []byte {
 	dst := []byte{'['}
 	for e := range d.Catalog(ctx, call).Seen(mcp.Tool, call.Caller.View) {
-		dst = dialect.AppendTool(separated(dst), e.Name, e.Raw, d.Pin(e.Dest.Server, e.Said))
+		dst = dialect.AppendTool(separated(dst), e.Name, e.Raw, d.Pin(call, e.Dest.Server, e.Said))
 	}
 	return append(dst, ']')
 }
@@ -97,7 +98,7 @@ func (d *Desk) describe(ctx context.Context, call *mcp.Call, reply mcp.Reply) er
 	if !ok {
 		return mcp.Absent(mcp.Tool, call.Name, call.Revision)
 	}
-	return reply.Done(ctx, mcp.Own(dialect.AppendTool(nil, e.Name, e.Raw, d.Pin(e.Dest.Server, e.Said))))
+	return reply.Done(ctx, mcp.Own(dialect.AppendTool(nil, e.Name, e.Raw, d.Pin(call, e.Dest.Server, e.Said))))
 }
 
 func (d *Desk) prompts(ctx context.Context, call *mcp.Call) []byte {

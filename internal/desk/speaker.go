@@ -30,6 +30,10 @@ func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
 		event = s.updated(ctx, m)
 	case mcp.NoticeTools:
 		event = s.changed(ctx)
+	case mcp.EventSecurityAlert:
+		if !s.sees(ctx, m) {
+			return nil
+		}
 	default:
 		if !strings.HasPrefix(method, "mcp.event.") {
 			return nil // of what has no event
@@ -39,6 +43,17 @@ func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
 		return nil
 	}
 	return s.Reply.Notify(ctx, event)
+}
+
+// sees reports whether the client may see the tool that an alert is about.
+func (s *speaker) sees(ctx context.Context, m *wire.Message) bool {
+	server, tool := m.Bytes(m.Member("server")), m.Bytes(m.Member("subject"))
+	for e := range s.desk.Catalog(ctx, s.call).Seen(mcp.Tool, s.call.Caller.View) {
+		if wire.IsString(server, e.Dest.Server) && wire.IsString(tool, e.Dest.Name) {
+			return true
+		}
+	}
+	return false
 }
 
 // updated tells that a resource has changed, and in which state it is now as far as its

@@ -12,7 +12,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
-	"github.com/sumun-mcp/sumun/trust"
 )
 
 // newDesk makes the room that answers what the dialect asks the gate itself.
@@ -33,16 +32,11 @@ func (g *Gateway) newDesk() *desk.Desk {
 				g.unwatch(ctx, uri)
 			}
 		},
-		Pin: g.pin, Version: g.parts.Version, Draining: g.draining, Log: g.log,
+		Pin: func(call *mcp.Call, server string, said []byte) dialect.Pin {
+			return g.pin(g.shelf(call).to, server, said)
+		},
+		Version: g.parts.Version, Draining: g.draining, Log: g.log,
 	})
-}
-
-// pin tells what is known of a tool's description.
-func (g *Gateway) pin(_ string, raw []byte) dialect.Pin {
-	var p dialect.Pin
-	p.Checksum, _ = trust.Checksum(wire.Get(raw, "inputSchema"))
-	p.Digest, _ = trust.Digest(raw)
-	return p
 }
 
 // atDesk has the desk answer.

@@ -38,20 +38,6 @@ func (g *Gateway) serverStates() []metrics.ServerState {
 	return all
 }
 
-func (g *Gateway) catalogOptions() catalog.Options {
-	return catalog.Options{ServerInfo: g.info, Identify: g.identify}
-}
-
-// identify returns the members by which a listed tool can be told from what it was.
-func (g *Gateway) identify(server string, said []byte) []byte {
-	if now := g.setup.Load(); now == nil || !now.config.Trust.ListChecksums || g.parts.Bridge {
-		return nil
-	}
-	pin := g.pin(server, said)
-	members := wire.AppendQuote([]byte(`"`+mcp.MetaChecksum+`":`), pin.Checksum)
-	return wire.AppendQuote(append(members, `,"`+mcp.MetaDigest+`":`...), pin.Digest)
-}
-
 // briefly tells each kind of problem of a server once, with an example.
 func briefly(warnings []catalog.Warning) []string {
 	type kind struct{ server, problem string }

@@ -22,6 +22,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/own"
+	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/roots"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -49,6 +50,7 @@ type Gateway struct {
 	tasks    *task.Tasks
 	desk     *desk.Desk
 	roots    *roots.Roots
+	pins     *pins.Pins
 	pool     *egress.Pool
 	// watches asks servers for the updates that the hub hands out.
 	watches  watches

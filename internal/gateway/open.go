@@ -86,6 +86,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		g.audit = audit.New(ctx, audit.Options{Sink: g.store, Payloads: audit.Payloads(cfg.Audit.Payloads), Log: g.log})
 	}
 	g.hub = notice.NewHub(g.log)
+	g.pins = g.openPins(ctx)
 	if err := g.openParking(ctx); err != nil {
 		return err
 	}
@@ -291,6 +292,9 @@ func (g *Gateway) Close(ctx context.Context) error {
 	}
 	if g.roots != nil {
 		errs = append(errs, g.roots.Close())
+	}
+	if g.pins != nil {
+		g.pins.Close()
 	}
 	if g.audit != nil {
 		errs = append(errs, g.audit.Close())

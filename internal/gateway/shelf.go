@@ -30,7 +30,7 @@ type shelf struct {
 // client of their kind comes, and hold until a server has answered what it gave for
 // the first.
 func (g *Gateway) openShelves() {
-	empty := catalog.Build(nil, g.catalogOptions())
+	empty := catalog.Build(nil, g.catalogOptions(egress.Anyone))
 	g.watches.stale = make(chan struct{}, 1)
 	for i := range g.shelves {
 		to, s := egress.Audience(i), &g.shelves[i]
@@ -41,7 +41,11 @@ func (g *Gateway) openShelves() {
 			// The log says already that a server is not there.
 			Known: func(err error) bool { return errors.Is(err, egress.ErrUnavailable) },
 			Lists: func(ctx context.Context, server string) (*mcp.Listing, error) {
-				return g.pool.List(ctx, server, to)
+				listing, err := g.pool.List(ctx, server, to)
+				if err == nil {
+					g.pins.Observe(pinned(to, server), listing.Tools, isOwn(server))
+				}
+				return listing, err
 			},
 			Changed: func(sources []catalog.Source) { g.rebuild(s, sources) },
 		})
@@ -64,7 +68,7 @@ func (g *Gateway) rebuild(s *shelf, sources []catalog.Source) {
 			known = append(known, source)
 		}
 	}
-	next := catalog.Build(known, g.catalogOptions())
+	next := catalog.Build(known, g.catalogOptions(s.to))
 	old := s.catalog.Swap(next)
 	select {
 	case g.watches.stale <- struct{}{}:

@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/dialect"
+	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/pins"
+	"github.com/sumun-mcp/sumun/internal/wire"
+	"github.com/sumun-mcp/sumun/trust"
+)
+
+// openPins opens what is known of tools since they were first seen.
+func (g *Gateway) openPins(ctx context.Context) *pins.Pins {
+	o := pins.Options{Version: g.parts.Version, Changed: g.drifted, Log: g.log}
+	if g.store != nil {
+		o.Store = g.store
+	}
+	return pins.New(context.WithoutCancel(ctx), o)
+}
+
+// pinned names a server as the pins know it. Servers may describe a tool in another way
+// to each audience, which is no change.
+func pinned(to egress.Audience, server string) string {
+	return server + [...]string{
+		egress.Anyone: "", egress.LegacyPlain: " | legacy", egress.LegacyAsking: " | legacy, can be asked", egress.ModernClients: " | modern",
+	}[to]
+}
+
+// serverOf returns the name of the server of a pin.
+func serverOf(pinned string) string {
+	server, _, _ := strings.Cut(pinned, " | ")
+	return server
+}
+
+// pin tells what is known of a tool, given as its server lists it to the audience: what
+// it was when it was first seen, and what it is.
+func (g *Gateway) pin(to egress.Audience, server string, said []byte) dialect.Pin {
+	if pin, drifted, ok := g.pins.Pin(pinned(to, server), said); ok && !drifted {
+		return dialect.Pin{Checksum: pin.Checksum, Digest: pin.Digest}
+	} else if ok {
+		digest, _ := trust.Digest(said) // what is pinned has one
+		return dialect.Pin{Checksum: pin.Checksum, Digest: digest}
+	}
+	var p dialect.Pin // what cannot be pinned may have neither
+	p.Checksum, _ = trust.Checksum(wire.Get(said, "inputSchema"))
+	p.Digest, _ = trust.Digest(said)
+	return p
+}
+
+// drifted tells those who asked, and may see the tool, that it is not any more what it
+// was. A client that hears of it once for each audience knows it by the id.
+func (g *Gateway) drifted(d pins.Drift) {
+	params := wire.AppendQuote([]byte(`{"id":`), d.Now.Digest)
+	params = wire.AppendQuote(append(params, `,"severity":"high","kind":"drift","server":`...), serverOf(d.Pin.Server))
+	params = wire.AppendQuote(append(params, `,"subject":`...), d.Pin.Tool)
+	params = append(params, `,"message":"the tool is not any more what it was when it was first seen","evidence":{"checksum":`...)
+	params = wire.AppendQuote(params, d.Pin.Checksum)
+	params = wire.AppendQuote(append(params, `,"now":`...), d.Now.Checksum)
+	params = wire.AppendQuote(append(params, `},"at":`...), time.Now().UTC().Format(time.RFC3339))
+	g.desk.Tell("", mcp.EventSecurityAlert, append(params, '}'))
+}
+
+// catalogOptions are those of the catalogue for an audience.
+func (g *Gateway) catalogOptions(to egress.Audience) catalog.Options {
+	return catalog.Options{ServerInfo: g.info, Identify: func(server string, said []byte) []byte {
+		if now := g.setup.Load(); now == nil || !now.config.Trust.ListChecksums || g.parts.Bridge {
+			return nil
+		}
+		pin := g.pin(to, server, said)
+		members := wire.AppendQuote([]byte(`"`+mcp.MetaChecksum+`":`), pin.Checksum)
+		return wire.AppendQuote(append(members, `,"`+mcp.MetaDigest+`":`...), pin.Digest)
+	}}
+}
