@@ -150,7 +150,7 @@ func (s *server) enter(ctx context.Context, l *link) (*transport.Session, error)
 	}
 	if mcp.AsError(err) == nil && ctx.Err() == nil && !transport.IsWrongEra(err) {
 		s.log.WarnContext(ctx, "no session for a client", slog.Any("error", err))
-		err = errors.Join(mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q gives no session: %v", s.config.Name, err), err)
+		err = errors.Join(mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q gives no session: %v", s.config.Name, err), err, errNoSession)
 	}
 	return nil, err
 }

@@ -66,7 +66,7 @@ func serve() {
 		case "resources/subscribe":
 			say(`"id":%s,"result":{}`, id)
 			say(`"method":"notifications/resources/updated","params":%s`, params)
-		case "resources/unsubscribe", "logging/setLevel":
+		case "ping", "resources/unsubscribe", "logging/setLevel":
 			say(`"id":%s,"result":{}`, id)
 			if method == "logging/setLevel" {
 				say(`"method":"notifications/message","params":{"level":"emergency","data":%s}`, wire.Get(params, "level"))
