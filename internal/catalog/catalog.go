@@ -65,6 +65,9 @@ type Entry struct {
 	// ReadOnly says that the tool says of itself that it changes nothing.
 	ReadOnly bool
 
+	// Offered says that no server declares the name (Options.Offered).
+	Offered bool
+
 	hidden hidden
 	inputs *inputs
 	// meta are members for _meta by which the element is identified in lists.
@@ -79,6 +82,8 @@ type Options struct {
 	// it, or nil; they take the place of members that the server gives under the same keys.
 	// Nil adds none.
 	Identify func(server string, said []byte) []byte
+	// Offered are names that no server declares, where nothing else has them.
+	Offered []Offered
 }
 
 // A Warning says why something that a server offers is left out, or offered under another name.
@@ -99,6 +104,7 @@ type Catalog struct {
 	warnings  []Warning
 	options   Options
 	pages     pages
+	remotes   remotes
 }
 
 // Build merges the sources. The order of the slice does not matter: servers
@@ -115,6 +121,9 @@ func Build(sources []Source, o Options) *Catalog {
 		var claims []*claim
 		for i := range sources {
 			claims = c.read(claims, &sources[i], kind)
+		}
+		if kind == mcp.Tool || kind == mcp.Prompt {
+			claims = c.offer(kind, claims)
 		}
 		c.settle(kind, claims)
 		if kind == mcp.Tool || kind == mcp.Prompt {

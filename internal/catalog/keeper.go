@@ -191,6 +191,13 @@ func (k *Keeper) publish() {
 	k.Changed(sources)
 }
 
+// Publish hands on what is known of all servers, as after a change.
+func (k *Keeper) Publish() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.publish()
+}
+
 // Refresh asks a server for its lists again.
 func (k *Keeper) Refresh(server string) {
 	k.mu.Lock()
