@@ -106,7 +106,7 @@ func dial(ctx context.Context, o *options, target transport.Target) (*Client, er
 }
 
 // isHTTP reports whether a server is asked over HTTP, not on a line.
-func isHTTP(url string) bool { return strings.HasPrefix(url, "http") }
+func isHTTP(target string) bool { return strings.HasPrefix(target, "http") }
 
 // Close ends the session, and the server if it is a program that the Client has started. Calls in flight end with
 // [ErrClosed]. It waits for all that the Client has started, and for the functions that it was given. It may be called more than once.

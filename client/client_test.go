@@ -23,57 +23,60 @@ import (
 // TestPeers does with each kind of server all that the standard has.
 func TestPeers(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p peer) {
-		ctx := t.Context()
-		c := p.dial(t)
-		info, err := c.Info(ctx)
-		if err != nil || info.Name != "peer" || info.Version != "2" || info.Revision != p.revision || info.Instructions != `be "kind"` {
-			t.Errorf("info = %+v, %v", info, err)
-		}
-		if err := c.Ping(ctx); err != nil {
-			t.Error(err)
-		}
-		now, err := client.Call[weather](ctx, c, "weather.getCurrent", map[string]string{"location": "서울 <b>"})
-		if err != nil || now != (weather{21.5, "맑음 in 서울 <b>"}) {
-			t.Errorf("weather = %+v, %v", now, err)
-		}
-		tools, err := c.Tools(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at := slices.IndexFunc(tools, func(t client.Tool) bool { return t.Name == "weather.getCurrent" })
-		if len(tools) != 11 || at < 0 || !strings.Contains(string(tools[at].InputSchema), "location") || tools[at].OutputSchema == nil {
-			t.Errorf("%d tools: %+v", len(tools), tools)
-		}
-		resources, err := c.Resources(ctx)
-		if err != nil || len(resources) != 7 || resources[1].URI != "note:0" || resources[1].Size != 6 {
-			t.Errorf("resources = %+v, %v", resources, err)
-		}
-		templates, err := c.Templates(ctx)
-		if err != nil || len(templates) != 1 || templates[0].URITemplate != "page:{n}" {
-			t.Errorf("templates = %+v, %v", templates, err)
-		}
-		prompts, err := c.Prompts(ctx)
-		if err != nil || len(prompts) != 1 || !prompts[0].Arguments[0].Required {
-			t.Errorf("prompts = %+v, %v", prompts, err)
-		}
-		note, err := c.Read(ctx, "note:1")
-		if err != nil || note.Text() != "내용" || note.Contents[0].MIMEType != "text/plain" {
-			t.Errorf("note = %+v, %v", note, err)
-		}
-		blob, err := c.Read(ctx, "blob:1")
-		if err != nil || !cmp.Equal(blob.Contents[0].Data, []byte{0, 255}) {
-			t.Errorf("blob = %+v, %v", blob, err)
-		}
-		said, err := c.Render(ctx, "greet", map[string]any{"name": "민수", "n": 3})
-		if err != nil || said.Description != "a greeting" || said.Messages[0].Role != "user" || said.Messages[0].Text() != "hello 민수 3" {
-			t.Errorf("prompt = %+v, %v", said, err)
-		}
-		raw, err := c.Request(ctx, "prompts/list", nil)
-		if err != nil || !strings.Contains(string(raw), `"greet"`) {
-			t.Errorf("prompts/list = %s, %v", raw, err)
-		}
-	})
+	for name, p := range peers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			c := p.dial(t)
+			info, err := c.Info(ctx)
+			if err != nil || info.Name != "peer" || info.Version != "2" || info.Revision != p.revision || info.Instructions != `be "kind"` {
+				t.Errorf("info = %+v, %v", info, err)
+			}
+			if err := c.Ping(ctx); err != nil {
+				t.Error(err)
+			}
+			now, err := client.Call[weather](ctx, c, "weather.getCurrent", map[string]string{"location": "서울 <b>"})
+			if err != nil || now != (weather{21.5, "맑음 in 서울 <b>"}) {
+				t.Errorf("weather = %+v, %v", now, err)
+			}
+			tools, err := c.Tools(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := slices.IndexFunc(tools, func(t client.Tool) bool { return t.Name == "weather.getCurrent" })
+			if len(tools) != 12 || at < 0 || !strings.Contains(string(tools[at].InputSchema), "location") || tools[at].OutputSchema == nil {
+				t.Errorf("%d tools: %+v", len(tools), tools)
+			}
+			resources, err := c.Resources(ctx)
+			if err != nil || len(resources) != 7 || resources[1].URI != "note:0" || resources[1].Size != 6 {
+				t.Errorf("resources = %+v, %v", resources, err)
+			}
+			templates, err := c.Templates(ctx)
+			if err != nil || len(templates) != 1 || templates[0].URITemplate != "page:{n}" {
+				t.Errorf("templates = %+v, %v", templates, err)
+			}
+			prompts, err := c.Prompts(ctx)
+			if err != nil || len(prompts) != 1 || !prompts[0].Arguments[0].Required {
+				t.Errorf("prompts = %+v, %v", prompts, err)
+			}
+			note, err := c.Read(ctx, "note:1")
+			if err != nil || note.Text() != "내용" || note.Contents[0].MIMEType != "text/plain" {
+				t.Errorf("note = %+v, %v", note, err)
+			}
+			blob, err := c.Read(ctx, "blob:1")
+			if err != nil || !cmp.Equal(blob.Contents[0].Data, []byte{0, 255}) {
+				t.Errorf("blob = %+v, %v", blob, err)
+			}
+			said, err := c.Render(ctx, "greet", map[string]any{"name": "민수", "n": 3})
+			if err != nil || said.Description != "a greeting" || said.Messages[0].Role != "user" || said.Messages[0].Text() != "hello 민수 3" {
+				t.Errorf("prompt = %+v, %v", said, err)
+			}
+			raw, err := c.Request(ctx, "prompts/list", nil)
+			if err != nil || !strings.Contains(string(raw), `"greet"`) {
+				t.Errorf("prompts/list = %s, %v", raw, err)
+			}
+		})
+	}
 }
 
 // TestAnswers reads answers into values of several types.
@@ -128,14 +131,17 @@ func TestQuestions(t *testing.T) {
 		}),
 		client.WithRoots(func(context.Context) ([]client.Root, error) { return []client.Root{{URI: "file:///w", Name: "w"}}, nil }),
 	}
-	each(t, func(t *testing.T, p peer) {
-		c := p.dial(t, answer...)
-		for tool, want := range map[string]string{"who": "accept 민수", "think": "m: hi yourself", "where": "file:///w"} {
-			if got, err := client.Call[string](t.Context(), c, tool, nil); err != nil || got != want {
-				t.Errorf("%s = %q, %v", tool, got, err)
+	for name, p := range peers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := p.dial(t, answer...)
+			for tool, want := range map[string]string{"who": "accept 민수", "think": "m: hi yourself", "where": "file:///w"} {
+				if got, err := client.Call[string](t.Context(), c, tool, nil); err != nil || got != want {
+					t.Errorf("%s = %q, %v", tool, got, err)
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // TestNoAnswers has the user decline, and clients that answer nothing.
@@ -147,101 +153,110 @@ func TestNoAnswers(t *testing.T) {
 	refuse := client.WithSampling(func(context.Context, client.SamplingRequest) (client.SamplingAnswer, error) {
 		return client.SamplingAnswer{}, client.ErrDeclined
 	})
-	each(t, func(t *testing.T, p peer) {
-		c := p.dial(t, decline, refuse)
-		if got, err := client.Call[string](t.Context(), c, "who", nil); err != nil || got != "decline <nil>" {
-			t.Errorf("who = %q, %v", got, err)
-		}
-		if got, err := c.Call(t.Context(), "think", nil); err == nil && !got.IsError {
-			t.Errorf("think = %s", got.Raw)
-		}
-		mute := p.dial(t)
-		if got, err := mute.Call(t.Context(), "who", nil); err == nil && !got.IsError {
-			t.Errorf("who = %s, though nobody can be asked", got.Raw)
-		}
-	})
+	for name, p := range peers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := p.dial(t, decline, refuse)
+			if got, err := client.Call[string](t.Context(), c, "who", nil); err != nil || got != "decline <nil>" {
+				t.Errorf("who = %q, %v", got, err)
+			}
+			if got, err := c.Call(t.Context(), "think", nil); err == nil && !got.IsError {
+				t.Errorf("think = %s", got.Raw)
+			}
+			mute := p.dial(t)
+			if got, err := mute.Call(t.Context(), "who", nil); err == nil && !got.IsError {
+				t.Errorf("who = %s, though nobody can be asked", got.Raw)
+			}
+		})
+	}
 }
 
 // TestToldMeanwhile takes progress and log messages.
 func TestToldMeanwhile(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p peer) {
-		var mu sync.Mutex
-		var log, steps []string
-		c := p.dial(t, client.WithLog("info", func(m client.LogMessage) {
-			mu.Lock()
-			defer mu.Unlock()
-			log = append(log, m.Level+" "+m.Logger+" "+m.Text())
-		}))
-		_, err := c.Call(t.Context(), "steps", nil, client.OnProgress(func(p client.Progress) {
-			mu.Lock()
-			defer mu.Unlock()
-			steps = append(steps, p.Progress.String()+"/"+p.Total.String()+" "+p.Message)
-		}))
-		if want := []string{"1/3 step", "2/3 step", "3/3 step"}; err != nil || !cmp.Equal(steps, want) {
-			t.Errorf("progress = %v, %v", steps, err)
-		}
-		if _, err := c.Call(t.Context(), "talk", nil); err != nil {
-			t.Error(err)
-		}
-		until(t, "the log message", func() bool {
-			mu.Lock()
-			defer mu.Unlock()
-			return len(log) > 0
+	for name, p := range peers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var log, steps []string
+			c := p.dial(t, client.WithLog("info", func(m client.LogMessage) {
+				mu.Lock()
+				defer mu.Unlock()
+				log = append(log, m.Level+" "+m.Logger+" "+m.Text())
+			}))
+			_, err := c.Call(t.Context(), "steps", nil, client.OnProgress(func(p client.Progress) {
+				mu.Lock()
+				defer mu.Unlock()
+				steps = append(steps, p.Progress.String()+"/"+p.Total.String()+" "+p.Message)
+			}))
+			if want := []string{"1/3 step", "2/3 step", "3/3 step"}; err != nil || !cmp.Equal(steps, want) {
+				t.Errorf("progress = %v, %v", steps, err)
+			}
+			if _, err := c.Call(t.Context(), "talk", nil); err != nil {
+				t.Error(err)
+			}
+			until(t, "the log message", func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				return len(log) > 0
+			})
+			if want := []string{"warning peer beware"}; !cmp.Equal(log, want) {
+				t.Errorf("log = %v", log)
+			}
 		})
-		if want := []string{"warning peer beware"}; !cmp.Equal(log, want) {
-			t.Errorf("log = %v", log)
-		}
-	})
+	}
 }
 
 // TestSubscribe is told of changes, until the subscription ends.
 func TestSubscribe(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p peer) {
-		ctx := t.Context()
-		c := p.dial(t)
-		var told atomic.Int64
-		updates := make(chan string, 100)
-		s, err := c.Subscribe(ctx, "note:1", func(u client.Update) {
-			if note, err := c.Read(ctx, u.URI); err == nil { // it may use the client
-				updates <- note.Text()
+	for name, p := range peers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			c := p.dial(t)
+			var told atomic.Int64
+			updates := make(chan string, 100)
+			s, err := c.Subscribe(ctx, "note:1", func(u client.Update) {
+				if note, err := c.Read(ctx, u.URI); err == nil { // it may use the client
+					updates <- note.Text()
+				}
+				told.Add(1)
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			told.Add(1)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		other, err := c.Subscribe(ctx, "note:2", func(client.Update) { t.Error("told of another resource") })
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := other.Close(ctx); err != nil {
-			t.Error(err)
-		}
-		touch := func() {
-			if _, err := c.Call(ctx, "touch", nil); err != nil {
+			other, err := c.Subscribe(ctx, "note:2", func(client.Update) { t.Error("told of another resource") })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := other.Close(ctx); err != nil {
 				t.Error(err)
 			}
-		}
-		touch()
-		select {
-		case got := <-updates:
-			if got != "내용" {
-				t.Errorf("read %q", got)
+			touch := func() {
+				if _, err := c.Call(ctx, "touch", nil); err != nil {
+					t.Error(err)
+				}
 			}
-		case <-time.After(10 * time.Second):
-			t.Fatal("not told")
-		}
-		if err := s.Close(ctx); err != nil {
-			t.Error(err)
-		}
-		before := told.Load()
-		touch()
-		if got := told.Load(); got != before {
-			t.Errorf("told %d times after the end", got-before)
-		}
-	})
+			touch()
+			select {
+			case got := <-updates:
+				if got != "내용" {
+					t.Errorf("read %q", got)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("not told")
+			}
+			if err := s.Close(ctx); err != nil {
+				t.Error(err)
+			}
+			before := told.Load()
+			touch()
+			if got := told.Load(); got != before {
+				t.Errorf("told %d times after the end", got-before)
+			}
+		})
+	}
 }
 
 // waiting serves calls of the tool wait until their clients have gone, and leaves all others to h. In the legacy era the tool is told.
@@ -316,25 +331,28 @@ func TestTimeout(t *testing.T) {
 // TestErrors tells kinds of errors apart.
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p peer) {
-		c := p.dial(t)
-		for name, tt := range map[string]struct {
-			do   func() error
-			want error
-		}{
-			"resource": {func() error { _, err := c.Read(t.Context(), "none:1"); return err }, client.ErrNotFound},
-			"method":   {func() error { _, err := c.Request(t.Context(), "no/such", nil); return err }, client.ErrUnsupported},
-			"dialect":  {func() error { _, err := c.Invoke(t.Context(), "echo", nil); return err }, client.ErrUnsupported},
-		} {
-			if err := tt.do(); !errors.Is(err, tt.want) {
-				t.Errorf("%s: error = %#v", name, err)
+	for name, p := range peers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := p.dial(t)
+			for name, tt := range map[string]struct {
+				do   func() error
+				want error
+			}{
+				"resource": {func() error { _, err := c.Read(t.Context(), "none:1"); return err }, client.ErrNotFound},
+				"method":   {func() error { _, err := c.Request(t.Context(), "no/such", nil); return err }, client.ErrUnsupported},
+				"dialect":  {func() error { _, err := c.Invoke(t.Context(), "echo", nil); return err }, client.ErrUnsupported},
+			} {
+				if err := tt.do(); !errors.Is(err, tt.want) {
+					t.Errorf("%s: error = %#v", name, err)
+				}
 			}
-		}
-		_, err := c.Call(t.Context(), "none", nil)
-		if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != -32602 || !strings.HasPrefix(err.Error(), "tools/call none: ") {
-			t.Errorf("error = %#v", err)
-		}
-	})
+			_, err := c.Call(t.Context(), "none", nil)
+			if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != -32602 || !strings.HasPrefix(err.Error(), "tools/call none: ") {
+				t.Errorf("error = %#v", err)
+			}
+		})
+	}
 }
 
 // TestRefused dials servers that are not there, or do not want us.
@@ -402,17 +420,20 @@ func TestHeaders(t *testing.T) {
 // TestConcurrent makes many calls at once.
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p peer) {
-		c := p.dial(t)
-		var work sync.WaitGroup
-		for i := range 50 {
-			work.Go(func() {
-				want := `{"i":` + strconv.Itoa(i) + `}`
-				if got, err := client.Call[string](t.Context(), c, "echo", map[string]int{"i": i}); err != nil || got != want {
-					t.Errorf("echo = %s, %v", got, err)
-				}
-			})
-		}
-		work.Wait()
-	})
+	for name, p := range peers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := p.dial(t)
+			var work sync.WaitGroup
+			for i := range 50 {
+				work.Go(func() {
+					want := `{"i":` + strconv.Itoa(i) + `}`
+					if got, err := client.Call[string](t.Context(), c, "echo", map[string]int{"i": i}); err != nil || got != want {
+						t.Errorf("echo = %s, %v", got, err)
+					}
+				})
+			}
+			work.Wait()
+		})
+	}
 }

@@ -27,9 +27,14 @@ type asked struct {
 // speaker answers the dialect beside the standard: each method by a function that returns a result or an error object.
 func speaker(t *testing.T, methods map[string]func(asked) string) string {
 	t.Helper()
+	return listen(t, beside(methods))
+}
+
+// beside returns the handler of a speaker.
+func beside(methods map[string]func(asked) string) http.Handler {
 	s := newServer()
 	h := sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return s }, &sdk.StreamableHTTPOptions{Stateless: true})
-	return listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Mcp-Protocol-Version") != "" {
 			h.ServeHTTP(w, r)
 			return
@@ -52,7 +57,7 @@ func speaker(t *testing.T, methods map[string]func(asked) string) string {
 			return
 		}
 		_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, q.ID, answer)
-	}))
+	})
 }
 
 // TestDialect makes each call of the dialect, with what it says and what it is told.

@@ -74,7 +74,7 @@ func (e *Error) Error() string {
 // Is reports whether target is the kind of the error.
 func (e *Error) Is(target error) bool {
 	kind, ok := kinds[e.Reason]
-	return ok && target == kind //nolint:errorlint // the kinds are compared as they are
+	return ok && target == kind
 }
 
 // ETag returns the state that a resource is in now, where the error is a conflict and says so; else it is empty.

@@ -67,7 +67,8 @@ func (c *Client) open(ctx context.Context) (*transport.Session, error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(c.root, func() { cancel(ErrClosed) })()
+	stop := context.AfterFunc(c.root, func() { cancel(ErrClosed) }) //nolint:contextcheck // the session ends with the Client too
+	defer stop()
 	s, err := transport.Open(ctx, c.target, c.hello)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
+	"github.com/sumun-mcp/sumun/trust"
 )
 
 // The bounds of a list, which comes in pages.
@@ -59,6 +60,16 @@ type Tool struct {
 	Checksum, Digest string
 	// Raw is the tool as the server listed it.
 	Raw json.RawMessage
+}
+
+// Changed reports whether the input schema is another than the one that the Sumun has approved, or has seen first (seed section 5.7). It
+// is false where the server names no checksum.
+func (t Tool) Changed() bool {
+	if t.Checksum == "" {
+		return false
+	}
+	now, err := trust.Checksum(t.InputSchema)
+	return err != nil || now != t.Checksum
 }
 
 // Tools lists the tools that the caller may use.

@@ -1,3 +1,4 @@
+//nolint:staticcheck // what is deprecated is what servers still ask: sampling, roots, logging
 package client_test
 
 import (
@@ -27,7 +28,11 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	examples := serveExamples()
+	gatewayURL = examples.URL
+	code := m.Run()
+	examples.Close()
+	os.Exit(code)
 }
 
 // A weather is what weather.getCurrent answers.
@@ -56,6 +61,9 @@ func newServer() *sdk.Server {
 	add(s, "echo", func(_ context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 		return said(string(r.Params.Arguments)), nil
 	})
+	s.AddTool(&sdk.Tool{
+		Name: "drifted", InputSchema: &jsonschema.Schema{Type: "object"}, Meta: sdk.Meta{"io.github.sumun-mcp/checksum": "of another schema"},
+	}, func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) { return said("hi"), nil })
 	add(s, "pid", func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 		return said(strconv.Itoa(os.Getpid())), nil
 	})
@@ -158,32 +166,29 @@ func said(text string) *sdk.CallToolResult {
 }
 
 // A peer is one way to reach a server.
-type peer struct {
-	revision string
-	dial     func(t *testing.T, with ...client.Option) *client.Client
-}
+type peer struct{ line, revision string }
 
 // peers are servers in both eras on every line.
 var peers = map[string]peer{
-	"http, modern": {"2026-07-28", func(t *testing.T, with ...client.Option) *client.Client {
-		return dial(t, overHTTP(t, newServer(), true), with...)
-	}},
-	"http, legacy": {"2025-11-25", func(t *testing.T, with ...client.Option) *client.Client {
-		return dial(t, overHTTP(t, newServer(), false), with...)
-	}},
-	"stdio":        {"2026-07-28", start},
-	"http and sse": {"2025-11-25", func(t *testing.T, with ...client.Option) *client.Client { return dial(t, overEvents(t), with...) }},
-	"websocket":    {"2026-07-28", func(t *testing.T, with ...client.Option) *client.Client { return dial(t, overSocket(t), with...) }},
+	"http, modern": {"http", "2026-07-28"},
+	"http, legacy": {"http", "2025-11-25"},
+	"stdio":        {"stdio", "2026-07-28"},
+	"http and sse": {"sse", "2025-11-25"},
+	"websocket":    {"websocket", "2026-07-28"},
 }
 
-// each runs a test with each kind of peer.
-func each(t *testing.T, test func(t *testing.T, p peer)) {
-	for name, p := range peers {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, p)
-		})
+// dial reaches a new server.
+func (p peer) dial(t *testing.T, with ...client.Option) *client.Client {
+	t.Helper()
+	switch p.line {
+	case "stdio":
+		return start(t, with...)
+	case "sse":
+		return dial(t, overEvents(t), with...)
+	case "websocket":
+		return dial(t, overSocket(t), with...)
 	}
+	return dial(t, overHTTP(t, newServer(), p.revision == "2026-07-28"), with...)
 }
 
 // overHTTP serves over Streamable HTTP in one era.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -116,19 +117,21 @@ func (c *Client) hear(ctx context.Context, params []byte, stream *eventStream) e
 		case err != nil:
 			return c.lost(false, "broke off the stream of events: %v", err)
 		}
+		if len(event.Data) == 0 {
+			continue
+		}
 		if err := c.eventOf(event.Data, stream); err != nil {
 			return err
 		}
 	}
 }
 
-// eventOf takes one message of a stream of events.
+// eventOf takes one message of a stream of events. What is none is skipped.
 func (c *Client) eventOf(data []byte, stream *eventStream) error {
 	var m wire.Message
-	if len(data) == 0 || answers.Answer(data, &m) != nil {
-		return nil
-	}
-	switch {
+	switch err := answers.Answer(data, &m); {
+	case err != nil:
+		c.set.Log.Debug("not a JSON-RPC message; skipped", slog.Any("error", err))
 	case m.Kind == wire.Failure:
 		_, err := resultOf(&m)
 		return err
