@@ -72,23 +72,23 @@ func (g *Gateway) listen(ctx context.Context, call *mcp.Call, reply mcp.Reply) e
 	}
 	g.watchAll(ctx, call, filter)
 	defer g.unwatchAll(context.WithoutCancel(ctx), filter.URIs)
-	tasks, err := g.watchTasks(ctx, call, reply)
+	tasks, err := g.tasks.Watch(ctx, call, reply)
 	if err != nil {
 		return err
 	}
-	defer tasks.close()
-	filter.Hello = acknowledgement(filter, tasks.settled(ctx))
-	reply = greeter{reply, tasks}
+	defer tasks.Close()
+	filter.Hello = acknowledgement(filter, tasks.Settled(ctx))
+	reply = tasks.Greeter()
 	if filter.Empty() {
 		err = reply.Notify(ctx, filter.Hello)
-		tasks.running.Wait() // until the client leaves, or no server has more to tell
+		tasks.Wait() // until the client leaves, or no server has more to tell
 	} else {
 		err = g.hub.Listen(ctx, "", filter, reply)
 	}
 	if err != nil {
 		return err
 	}
-	tasks.close()
+	tasks.Close()
 	value := append([]byte(`{"resultType":"complete","_meta":{"`+mcp.MetaSubscription+`":`), call.Request.Bytes(call.Request.ID)...)
 	return reply.Done(ctx, mcp.Own(append(value, "}}"...)))
 }

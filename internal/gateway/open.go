@@ -90,7 +90,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	if err := g.openParking(ctx); err != nil {
 		return err
 	}
-	g.tasks = &task.Tasks{Sealer: g.sealer}
+	g.tasks = &task.Tasks{Sealer: g.sealer, Log: g.log}
 	if g.parts.Bridge && len(cfg.Servers) == 1 {
 		g.tasks.Only = cfg.Servers[0].Name
 	}
@@ -99,6 +99,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
 		Clients: clients{g}, Events: events{g}, Reaper: g.parts.Reaper, RootCAs: g.parts.RootCAs,
 	})
+	g.tasks.Do = g.pool.Do
 	if err := g.metrics.Watch(g.serverStates, g.sessions.Len, g.parking.Len); err != nil {
 		return err
 	}

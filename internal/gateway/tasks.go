@@ -3,10 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -16,12 +13,6 @@ import (
 
 // This file is about calls that run as tasks, of both eras: each stays within its era
 // (docs/protocol.md, "Tasks"), and clients know a task by a sealed id only.
-
-// The bounds of one server's list of tasks.
-const (
-	mostTaskPages   = 32
-	taskListTimeout = 30 * time.Second
-)
 
 // run sends a tool call to its server: to be run as a task where the client asks for
 // that and the server has tasks. Who was told that there are none is not heeded; who
@@ -134,63 +125,11 @@ func (g *Gateway) listTasks(ctx context.Context, call *mcp.Call, reply mcp.Reply
 		return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "unknown cursor: the list comes in one page")
 	}
 	servers := slices.DeleteFunc(g.tasks.Book.Servers(call.Session.ID), func(server string) bool { return !c.Tasks(server).List })
-	lists := make([][][]byte, len(servers))
-	var all sync.WaitGroup
-	for i, server := range servers {
-		all.Go(func() { lists[i] = g.tasksOf(ctx, call, server) })
-	}
-	all.Wait()
 	value := []byte(`{"tasks":[`)
-	for _, list := range lists {
-		for _, one := range list {
-			value = append(separated(value), one...)
-		}
+	for _, one := range g.tasks.List(ctx, call, servers) {
+		value = append(separated(value), one...)
 	}
 	return reply.Done(ctx, mcp.Own(append(value, "]}"...)))
-}
-
-// tasksOf asks one server for the tasks of a session. A server that fails has none.
-func (g *Gateway) tasksOf(ctx context.Context, call *mcp.Call, server string) [][]byte {
-	ctx, cancel := context.WithTimeout(ctx, taskListTimeout)
-	defer cancel()
-	var all [][]byte
-	params := []byte("{}")
-	for range mostTaskPages {
-		next, err := task.Request(call, mcp.MethodTaskList, params)
-		if err != nil {
-			return all
-		}
-		next.Server = server
-		var page collector
-		if err := g.pool.Do(ctx, mcp.Destination{Server: server}, next, &page); err != nil {
-			g.log.DebugContext(ctx, "tasks not listed", slog.String("server", server), slog.Any("error", err))
-			return all
-		}
-		all = append(all, g.tasks.Listed(server, call.Session.ID, page.value)...)
-		cursor := wire.Get(page.value, "nextCursor")
-		if len(cursor) == 0 || cursor[0] != '"' {
-			return all
-		}
-		params = slices.Concat([]byte(`{"cursor":`), cursor, []byte("}"))
-	}
-	return all
-}
-
-// A collector is the Reply of a call of our own: it keeps the result.
-type collector struct{ value []byte }
-
-// Notify drops what is said meanwhile.
-func (c *collector) Notify(context.Context, *wire.Message) error { return nil }
-
-// Ask refuses: there is nobody to ask.
-func (c *collector) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
-	return nil, mcp.ErrUnsupported
-}
-
-// Done keeps the result.
-func (c *collector) Done(_ context.Context, result *mcp.Result) error {
-	c.value = slices.Clone(result.Value)
-	return nil
 }
 
 // clients reaches the clients of this instance: what servers say to them of tasks

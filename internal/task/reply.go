@@ -3,6 +3,7 @@ package task
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"slices"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -18,6 +19,10 @@ type Tasks struct {
 	Only string
 	// Book remembers those of the legacy era.
 	Book Book
+	// Do sends a call to its server.
+	Do func(ctx context.Context, d mcp.Destination, call *mcp.Call, reply mcp.Reply) error
+	// Log takes what goes wrong with tasks that clients are to be told of.
+	Log *slog.Logger
 }
 
 // Open returns the task that a call addresses by a token. The error is ErrForged, ErrForeign or ErrGone.

@@ -1,4 +1,4 @@
-package gateway
+package task
 
 import (
 	"context"
@@ -8,33 +8,32 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
-	"github.com/sumun-mcp/sumun/internal/task"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // How a modern client is told of tasks.
 const (
-	mostWatchedTasks = 256
-	taskAckTimeout   = 5 * time.Second // for servers to say of which tasks they tell
-	taskWatchPause   = time.Minute     // at most, before a lost stream is opened again
+	mostWatched = 256
+	ackTimeout  = 5 * time.Second // for servers to say of which tasks they tell
+	watchPause  = time.Minute     // at most, before a lost stream is opened again
 )
 
-// A taskWatch is what one stream of a modern client is told of tasks (extension of
+// A Watch is what one stream of a modern client is told of tasks (extension of
 // tasks, "Task Status Notifications"). Each server is asked on a stream for this
 // client alone, so that nobody else can be told.
-type taskWatch struct {
-	g       *Gateway
+type Watch struct {
+	tasks   *Tasks
 	client  mcp.Reply
-	streams []*taskStream
+	streams []*stream
 	running sync.WaitGroup
 	// greeted is closed once the client knows what it is told of, which must come first.
 	greeted chan struct{}
 	greet   sync.Once
 }
 
-// A taskStream is what one server tells of tasks. It is the Reply of the call that asks for it.
-type taskStream struct {
-	watch  *taskWatch
+// A stream is what one server tells of tasks. It is the Reply of the call that asks for it.
+type stream struct {
+	watch  *Watch
 	cancel context.CancelFunc
 	// tokens are the client's names of the tasks, by the server's own.
 	tokens map[string]string
@@ -44,41 +43,41 @@ type taskStream struct {
 	once         sync.Once
 }
 
-// watchTasks begins to ask servers for what the client of a call wants to know of
+// Watch begins to ask servers for what the client of a call wants to know of
 // tasks. What names no task of the client is left out. The watch must be closed.
-func (g *Gateway) watchTasks(ctx context.Context, call *mcp.Call, reply mcp.Reply) (*taskWatch, error) {
-	w := &taskWatch{g: g, client: reply, greeted: make(chan struct{})}
+func (t *Tasks) Watch(ctx context.Context, call *mcp.Call, reply mcp.Reply) (*Watch, error) {
+	w := &Watch{tasks: t, client: reply, greeted: make(chan struct{})}
 	ids := wire.Get(call.Member("notifications"), "taskIds")
 	if len(ids) == 0 || ids[0] != '[' {
 		return w, nil
 	}
-	if !task.Declares(call.Capabilities) {
-		return nil, task.ErrUndeclared()
+	if !Declares(call.Capabilities) {
+		return nil, ErrUndeclared()
 	}
-	servers, err := g.watchedTasks(ctx, call, ids)
+	servers, err := t.watched(ctx, call, ids)
 	if err != nil {
 		return nil, err
 	}
 	for server, tokens := range servers {
 		if err := w.open(ctx, call, server, tokens); err != nil {
-			w.close()
+			w.Close()
 			return nil, err
 		}
 	}
 	return w, nil
 }
 
-// watchedTasks finds the tasks of a JSON array of tokens, by server: the tokens by the server's own ids.
-func (g *Gateway) watchedTasks(ctx context.Context, call *mcp.Call, ids []byte) (map[string]map[string]string, error) {
+// watched finds the tasks of a JSON array of tokens, by server: the tokens by the server's own ids.
+func (t *Tasks) watched(ctx context.Context, call *mcp.Call, ids []byte) (map[string]map[string]string, error) {
 	servers, n := map[string]map[string]string{}, 0
 	for raw := range wire.Elements(ids) {
-		if n++; n > mostWatchedTasks {
-			return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "a client may be told of at most %d tasks", mostWatchedTasks)
+		if n++; n > mostWatched {
+			return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "a client may be told of at most %d tasks", mostWatched)
 		}
 		token, _ := wire.Unquote(raw)
-		ref, err := g.tasks.Open(call, token)
+		ref, err := t.Open(call, token)
 		if err != nil || !call.Caller.View.Sees(mcp.Tool, ref.Tool) {
-			g.log.InfoContext(ctx, "a client wants to be told of a task that is not its own",
+			t.Log.InfoContext(ctx, "a client wants to be told of a task that is not its own",
 				slog.String("call", call.ID), slog.String("caller", call.Caller.ID), slog.Any("error", err))
 			continue
 		}
@@ -91,7 +90,7 @@ func (g *Gateway) watchedTasks(ctx context.Context, call *mcp.Call, ids []byte) 
 }
 
 // open asks one server.
-func (w *taskWatch) open(ctx context.Context, call *mcp.Call, server string, tokens map[string]string) error {
+func (w *Watch) open(ctx context.Context, call *mcp.Call, server string, tokens map[string]string) error {
 	params := []byte(`{"notifications":{"taskIds":[`)
 	for id := range tokens {
 		params = wire.AppendQuote(separated(params), id)
@@ -100,12 +99,12 @@ func (w *taskWatch) open(ctx context.Context, call *mcp.Call, server string, tok
 	if meta := call.Member("_meta"); meta != nil {
 		params = append(append(params, `,"_meta":`...), meta...)
 	}
-	request, err := task.Request(call, mcp.MethodListen, append(params, '}'))
+	request, err := Request(call, mcp.MethodListen, append(params, '}'))
 	if err != nil {
 		return err
 	}
 	request.Server = server
-	s := &taskStream{watch: w, tokens: tokens, acknowledged: make(chan struct{})}
+	s := &stream{watch: w, tokens: tokens, acknowledged: make(chan struct{})}
 	ctx, s.cancel = context.WithCancel(ctx)
 	w.streams = append(w.streams, s)
 	w.running.Go(func() { s.run(ctx, request) })
@@ -113,14 +112,14 @@ func (w *taskWatch) open(ctx context.Context, call *mcp.Call, server string, tok
 }
 
 // run keeps the stream open until the server ends it or the client leaves.
-func (s *taskStream) run(ctx context.Context, request *mcp.Call) {
+func (s *stream) run(ctx context.Context, request *mcp.Call) {
 	defer s.agree(nil)
-	for wait := time.Second; ; wait = min(2*wait, taskWatchPause) {
-		err := s.watch.g.pool.Do(ctx, mcp.Destination{Server: request.Server}, request, s)
+	for wait := time.Second; ; wait = min(2*wait, watchPause) {
+		err := s.watch.tasks.Do(ctx, mcp.Destination{Server: request.Server}, request, s)
 		if e := mcp.AsError(err); err == nil || ctx.Err() != nil || e != nil && e.Raw != nil {
 			return
 		}
-		s.watch.g.log.DebugContext(ctx, "stream of tasks lost", slog.String("server", request.Server), slog.Any("error", err))
+		s.watch.tasks.Log.DebugContext(ctx, "stream of tasks lost", slog.String("server", request.Server), slog.Any("error", err))
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -132,16 +131,16 @@ func (s *taskStream) run(ctx context.Context, request *mcp.Call) {
 }
 
 // agree notes of which tasks the server tells, once.
-func (s *taskStream) agree(tokens []string) {
+func (s *stream) agree(tokens []string) {
 	s.once.Do(func() {
 		s.agreed = tokens
 		close(s.acknowledged)
 	})
 }
 
-// settled returns the tokens of the tasks that servers tell of, and ends the streams of those that have not said so in time.
-func (w *taskWatch) settled(ctx context.Context) []string {
-	ctx, cancel := context.WithTimeout(ctx, taskAckTimeout)
+// Settled returns the tokens of the tasks that servers tell of, and ends the streams of those that have not said so in time.
+func (w *Watch) Settled(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
 	var all []string
 	for _, s := range w.streams {
@@ -159,8 +158,8 @@ func (w *taskWatch) settled(ctx context.Context) []string {
 	return all
 }
 
-// close ends the streams and waits for them.
-func (w *taskWatch) close() {
+// Close ends the streams and waits for them.
+func (w *Watch) Close() {
 	for _, s := range w.streams {
 		s.cancel()
 	}
@@ -168,7 +167,7 @@ func (w *taskWatch) close() {
 }
 
 // Notify passes on what the server tells of the client's tasks.
-func (s *taskStream) Notify(ctx context.Context, m *wire.Message) error {
+func (s *stream) Notify(ctx context.Context, m *wire.Message) error {
 	switch string(m.MethodName()) {
 	case mcp.NoticeAcknowledged:
 		var agreed []string
@@ -181,7 +180,7 @@ func (s *taskStream) Notify(ctx context.Context, m *wire.Message) error {
 		s.agree(agreed)
 		return nil
 	case mcp.NoticeTask:
-		told, ok := task.Named(m, s.tokens)
+		told, ok := Named(m, s.tokens)
 		if !ok {
 			return nil
 		}
@@ -196,18 +195,24 @@ func (s *taskStream) Notify(ctx context.Context, m *wire.Message) error {
 }
 
 // Ask refuses: a stream of notices asks nothing.
-func (s *taskStream) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
+func (s *stream) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
 	return nil, mcp.ErrUnsupported
 }
 
 // Done does nothing: the server has no more to tell.
-func (s *taskStream) Done(context.Context, *mcp.Result) error { return nil }
+func (s *stream) Done(context.Context, *mcp.Result) error { return nil }
 
-// A greeter is the client's Reply, which opens the watch with the first message.
+// Wait returns when no server has more to tell.
+func (w *Watch) Wait() { w.running.Wait() }
+
+// Greeter is the client's reply, which opens the watch with the first message.
+func (w *Watch) Greeter() mcp.Reply { return greeter{w.client, w} }
+
+// A greeter opens its watch with the first message.
 type greeter struct {
 	mcp.Reply
 
-	watch *taskWatch
+	watch *Watch
 }
 
 // Notify sends a message.
@@ -215,4 +220,12 @@ func (r greeter) Notify(ctx context.Context, m *wire.Message) error {
 	err := r.Reply.Notify(ctx, m)
 	r.watch.greet.Do(func() { close(r.watch.greeted) })
 	return err
+}
+
+// separated appends a comma unless dst ends where a list begins.
+func separated(dst []byte) []byte {
+	if dst[len(dst)-1] == '[' {
+		return dst
+	}
+	return append(dst, ',')
 }
