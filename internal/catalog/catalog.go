@@ -83,7 +83,7 @@ type Options struct {
 	// Nil adds none.
 	Identify func(server string, said []byte) []byte
 	// Offered are names that no server declares, where nothing else has them.
-	Offered []Offered
+	Offered []mcp.Offered
 }
 
 // A Warning says why something that a server offers is left out, or offered under another name.

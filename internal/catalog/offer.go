@@ -7,17 +7,8 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
-// An Offered name is one that no server declares: it stands for a tool or prompt that
-// several servers have (routing policies).
-type Offered struct {
-	Name string
-	// Of are the servers' things that it may stand for; it is described as the first of
-	// them that is there.
-	Of []Place
-}
-
-// A Place is where a tool or prompt is: at a server, under the name that it has there.
-type Place struct{ Server, Name string }
+// A place is where a tool or prompt is: at a server, under the name that it has there.
+type place struct{ server, name string }
 
 // offer appends claims for the offered names that nothing has. Their entries go where
 // the things they are described as are.
@@ -27,18 +18,18 @@ func (c *Catalog) offer(kind mcp.Kind, claims []*claim) []*claim {
 		if slices.ContainsFunc(declared, func(cl *claim) bool { return cl.plain == o.Name }) {
 			continue
 		}
-		for _, place := range o.Of {
-			at := slices.IndexFunc(declared, func(cl *claim) bool {
-				return cl.entry.Dest.Server == place.Server && cl.entry.Dest.Name == place.Name
+		for _, at := range o.Of {
+			i := slices.IndexFunc(declared, func(cl *claim) bool {
+				return cl.entry.Dest.Server == at.Server && cl.entry.Dest.Name == at.Name
 			})
-			if at < 0 {
+			if i < 0 {
 				continue
 			}
 			if legal(o.Name) != o.Name || len(o.Name) > maxName {
-				c.warn(Warning{place.Server, kind, o.Name, "left out: the routing policy's name for it has characters that no name has, or too many"})
+				c.warn(Warning{at.Server, kind, o.Name, "left out: the routing policy's name for it has characters that no name has, or too many"})
 				break
 			}
-			e := *declared[at].entry
+			e := *declared[i].entry
 			e.Offered = true
 			claims = append(claims, &claim{
 				entry: &e, vouched: true, plain: o.Name, suffixed: withSuffix(o.Name, suffixOf("", o.Name), maxName),
@@ -52,7 +43,7 @@ func (c *Catalog) offer(kind mcp.Kind, claims []*claim) []*claim {
 // remotes finds entries by what their servers call them. It is made when it is first needed.
 type remotes struct {
 	once sync.Once
-	of   [kinds]map[Place]*Entry
+	of   [kinds]map[place]*Entry
 }
 
 // Remote returns where a call goes of what a server itself calls by that name; it reports
@@ -63,15 +54,15 @@ func (c *Catalog) Remote(kind mcp.Kind, server, name string) (mcp.Destination, b
 	}
 	c.remotes.once.Do(func() {
 		for kind := range kinds {
-			c.remotes.of[kind] = make(map[Place]*Entry, len(c.entries[kind]))
+			c.remotes.of[kind] = make(map[place]*Entry, len(c.entries[kind]))
 			for _, e := range c.entries[kind] {
 				if !e.Offered {
-					c.remotes.of[kind][Place{e.Dest.Server, e.Dest.Name}] = e
+					c.remotes.of[kind][place{e.Dest.Server, e.Dest.Name}] = e
 				}
 			}
 		}
 	})
-	if e := c.remotes.of[kind][Place{server, name}]; e != nil {
+	if e := c.remotes.of[kind][place{server, name}]; e != nil {
 		return e.Dest, true
 	}
 	return mcp.Destination{}, false

@@ -21,12 +21,12 @@ func TestOffered(t *testing.T) {
 	c := Build([]Source{
 		source("a", 1, tool("find", "as a finds"), tool("own", "of a")),
 		source("b", 2, tool("search", "as b finds")),
-	}, Options{Offered: []Offered{
-		{Name: "shop.find", Of: []Place{{"gone", "find"}, {"b", "search"}, {"a", "find"}}},
-		{Name: "a.own", Of: []Place{{"b", "search"}}},
-		{Name: "shop.nothing", Of: []Place{{"a", "nothing"}}},
-		{Name: "shop find", Of: []Place{{"a", "find"}}},
-		{Name: "both", Of: []Place{{"a", "ask"}}},
+	}, Options{Offered: []mcp.Offered{
+		{Name: "shop.find", Of: []mcp.Destination{{Server: "gone", Name: "find"}, {Server: "b", Name: "search"}, {Server: "a", Name: "find"}}},
+		{Name: "a.own", Of: []mcp.Destination{{Server: "b", Name: "search"}}},
+		{Name: "shop.nothing", Of: []mcp.Destination{{Server: "a", Name: "nothing"}}},
+		{Name: "shop find", Of: []mcp.Destination{{Server: "a", Name: "find"}}},
+		{Name: "both", Of: []mcp.Destination{{Server: "a", Name: "ask"}}},
 	}})
 	e, ok := c.Lookup(mcp.Tool, "shop.find")
 	if !ok || e.Dest.Server != "b" || e.Dest.Name != "search" || !e.Offered || !strings.Contains(string(e.Raw), `"name":"shop.find","description":"as b finds"`) {

@@ -68,6 +68,23 @@ func askedState(result *mcp.Result) []byte {
 	return wire.Get(result.Value, "requestState")
 }
 
+// Home returns the replica of a server at which the client of a call has a session of its own, or is to have one; where clients share
+// the sessions, the one that is to tell of changes of what the call names.
+func (r *Router) Home(name string, call *mcp.Call) string {
+	s, replicas := r.plan.Load().find(name)
+	if s == nil || len(replicas) == 1 || s.owner(call) == "" {
+		return r.Watcher(name, call.Name)
+	}
+	owner := s.owner(call)
+	kept := r.plan.Load().replicas[r.sessions.get(owner, s.Name)]
+	if kept != nil && kept.verdict(time.Now()) != away {
+		return kept.name
+	}
+	home := r.Watcher(name, owner)
+	r.sessions.put(owner, s.Name, home)
+	return home
+}
+
 // A memory knows at which replica of a server something is kept. It forgets what was used longest ago. The zero value is ready; its
 // methods may be called concurrently.
 type memory struct {

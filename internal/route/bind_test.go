@@ -54,6 +54,38 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// TestHome finds the replica for subscriptions: that of a client's own session, or of all the same one.
+func TestHome(t *testing.T) {
+	w := newWorld()
+	r := w.open(t, append(three(), single("a")...), `{}`)
+	own := &mcp.Call{Name: "file:///x", Session: &mcp.Session{ID: "own"}, Capabilities: []byte(`{"roots":{}}`)}
+	home, _ := send(t, r, func(rq *Request) { rq.Call.Session, rq.Call.Capabilities = own.Session, own.Capabilities })
+	for range 3 {
+		if got := r.Home("s", own); got != home {
+			t.Errorf("subscribes at %s, has a session at %s", got, home)
+		}
+		_, _ = send(t, r)
+	}
+	own.Session = &mcp.Session{ID: "new"}
+	home = r.Home("s", own)
+	if got, _ := send(t, r, func(rq *Request) { rq.Call.Session, rq.Call.Capabilities = own.Session, own.Capabilities }); got != home {
+		t.Errorf("subscribed at %s, called %s", home, got)
+	}
+	r.SetState(home, false)
+	if got := r.Home("s", own); got == home {
+		t.Errorf("subscribes at %s, which is away", got)
+	}
+	shared := &mcp.Call{Name: "file:///x", Session: &mcp.Session{ID: "shared"}}
+	if got := r.Home("s", shared); got != r.Watcher("s", "file:///x") {
+		t.Errorf("subscribes at %s, others at %s", got, r.Watcher("s", "file:///x"))
+	}
+	for server, want := range map[string]string{"a": "a", "gone": "gone"} {
+		if got := r.Home(server, own); got != want {
+			t.Errorf("%s is reached at %s", server, got)
+		}
+	}
+}
+
 // TestIsolation keeps callers at one replica where the server has a session for each.
 func TestIsolation(t *testing.T) {
 	for isolation, want := range map[string]int{"caller": 1, "shared": 3, "session": 3, "auto": 3} {

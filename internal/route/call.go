@@ -15,12 +15,30 @@ import (
 type Request struct {
 	Call  *mcp.Call
 	Reply mcp.Reply
+	// Kind is the kind of the thing that the call names.
+	Kind mcp.Kind
 	// Dest is where the call would go without a policy: to the server that has the name.
 	Dest mcp.Destination
-	// Same is what targets without a name of their own call the thing.
-	Same string
-	// Resolve returns the destination of what a server calls by that name; it reports false where the server has no such thing.
-	Resolve func(server, name string) (mcp.Destination, bool)
+	// Offered says that only the policy offers the name.
+	Offered bool
+	// Things tells what else servers have.
+	Things Things
+}
+
+// Things is what servers have (catalog.Catalog).
+type Things interface {
+	// Remote returns where a call goes of what a server itself calls by that name; it reports false where the server has no such thing.
+	Remote(kind mcp.Kind, server, name string) (mcp.Destination, bool)
+}
+
+// Send sends a call to the server that it is for, or where the policy says. It ends as a Handler does.
+func (r *Router) Send(ctx context.Context, rq *Request) error {
+	c := r.For(rq.Call.Name, rq.Dest.Server)
+	if c == nil {
+		rq.Call.Server = rq.Dest.Server
+		return r.opts.Do(ctx, rq.Dest, rq.Call, rq.Reply)
+	}
+	return c.Do(ctx, rq)
 }
 
 // errNeutral stands for how a call ended that says nothing of the replica.
@@ -161,14 +179,16 @@ func rootOf(call *mcp.Call) string {
 
 // dest returns where a call goes by a line; it reports false where the target has no such thing.
 func (c *Choice) dest(rq *Request, l *line) (mcp.Destination, bool) {
-	name := l.name
-	if name == "" {
-		name = rq.Same
+	name, d := l.name, rq.Dest
+	switch {
+	case name == "" && rq.Offered:
+		name = AfterDot(rq.Call.Name)
+	case name == "":
+		name = d.Name
 	}
-	d := rq.Dest
 	if l.server.Name != d.Server || name != d.Name {
 		var ok bool
-		if d, ok = rq.Resolve(l.server.Name, name); !ok {
+		if d, ok = rq.Things.Remote(rq.Kind, l.server.Name, name); !ok {
 			return d, false
 		}
 		d.Task = rq.Dest.Task

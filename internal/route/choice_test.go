@@ -181,12 +181,12 @@ func TestTargets(t *testing.T) {
 	r := w.open(t, append(three(), single("a", "b", "c")...), `{"s.*": {"targets": [{"server": "s/2"}, {"server": "b"}], "failover": ["c"]},
 		"own": {"targets": [{"server": "a", "name": "x"}, {"server": "b"}], "timeout": "3s"}}`)
 	var asked []string
-	only := func(has string) func(*Request) {
+	only := func(one string) func(*Request) {
 		return func(rq *Request) {
-			rq.Resolve = func(server, name string) (mcp.Destination, bool) {
+			rq.Things = has(func(server, name string) bool {
 				asked = append(asked, server+" "+name)
-				return mcp.Destination{Server: server, Name: name}, server == has
-			}
+				return server == one
+			})
 		}
 	}
 	for range 3 {
@@ -201,7 +201,7 @@ func TestTargets(t *testing.T) {
 	}
 	asked = nil
 	own := func(rq *Request) {
-		rq.Call.Name, rq.Dest, rq.Same = "own", mcp.Destination{Server: "a", Name: "x"}, "own"
+		rq.Call.Name, rq.Dest, rq.Offered = "own", mcp.Destination{Server: "a", Name: "x"}, true
 	}
 	away("a")
 	if got, _ := send(t, r, own, only("b")); got != "b" || asked[0] != "b own" {

@@ -169,13 +169,13 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-// TestOffers lists the names that a policy may give.
-func TestOffers(t *testing.T) {
+// TestOffered lists the names that a policy may give.
+func TestOffered(t *testing.T) {
 	r := newWorld().open(t, append(three(), single("a")...), `{"s.*":{"targets":[{"server":"a"}]}, "s.x":{}, "plain":{"targets":[{"server":"a"}]},
 		"shop.find":{"targets":[{"server":"s/2","name":"search"},{"server":"a"}]}}`)
-	got := r.Offers()
-	if len(got) != 2 || got[0].Name != "plain" || got[0].Of[0] != (Target{Server: "a", Name: "plain"}) || got[1].Of[0] != (Target{Server: "s", Name: "search"}) ||
-		got[1].Of[1] != (Target{Server: "a", Name: "find"}) {
+	got := r.Offered()
+	if len(got) != 2 || got[0].Name != "plain" || got[0].Of[0].Server != "a" || got[0].Of[0].Name != "plain" || got[1].Of[0].Server != "s" || got[1].Of[0].Name != "search" ||
+		got[1].Of[1].Name != "find" {
 		t.Errorf("offers = %+v", got)
 	}
 }

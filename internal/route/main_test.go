@@ -112,6 +112,13 @@ func single(names ...string) []Server {
 	return all
 }
 
+// has tells which things servers have.
+type has func(server, name string) bool
+
+func (h has) Remote(_ mcp.Kind, server, name string) (mcp.Destination, bool) {
+	return mcp.Destination{Server: server, Name: name}, h(server, name)
+}
+
 // silent is the reply of a call whose client is told nothing.
 type silent struct{ result []byte }
 
@@ -134,12 +141,9 @@ func send(t *testing.T, r *Router, change ...func(*Request)) (string, error) {
 			Method: mcp.MethodToolsCall, Name: "s.tool", Caller: &mcp.Caller{ID: "local"}, Request: &wire.Message{},
 			Revision: mcp.Revisions()[0],
 		},
-		Reply: &silent{},
-		Dest:  mcp.Destination{Server: "s", Name: "tool"},
-		Same:  "tool",
-		Resolve: func(server, name string) (mcp.Destination, bool) {
-			return mcp.Destination{Server: server, Name: name}, true
-		},
+		Reply:  &silent{},
+		Dest:   mcp.Destination{Server: "s", Name: "tool"},
+		Things: has(func(server, name string) bool { return true }),
 	}
 	for _, c := range change {
 		c(rq)

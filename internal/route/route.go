@@ -245,6 +245,20 @@ func (r *Router) Replicas(name string) []string {
 	return names
 }
 
+// List asks the replicas of a server for something, those first that can be used, until one gives it. The error is the first one.
+func List[T any](r *Router, server string, ask func(replica string) (T, error)) (T, error) {
+	var none T
+	var why error
+	for _, name := range r.Replicas(server) {
+		given, err := ask(name)
+		if err == nil {
+			return given, nil
+		}
+		why = cmp.Or(why, err)
+	}
+	return none, why
+}
+
 // Watcher returns the replica of a server that is to tell of changes of a resource: the same one for as long as it can be had.
 func (r *Router) Watcher(name, uri string) string {
 	s, replicas := r.plan.Load().find(name)

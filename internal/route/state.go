@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
 // state is what mcp.routing tells.
@@ -92,27 +94,27 @@ func (r *replica) state() TargetState {
 	return t
 }
 
-// An Offer is a name that the policy may give to tools or prompts of servers.
-type Offer struct {
-	Name string
-	// Of are the servers and what they call the thing, in the order of the policy.
-	Of []Target
-}
-
-// Offers returns the names of rules that could be such a name, in their order: those without a star that name targets.
-func (r *Router) Offers() []Offer {
-	var all []Offer
+// Offered returns the names that the policy may give to things of servers: those of its rules without a star that have targets.
+func (r *Router) Offered() []mcp.Offered {
+	var all []mcp.Offered
 	rules := r.plan.Load().policy.Rules
 	for i := range rules {
 		rule := &rules[i]
 		if len(rule.Targets) == 0 || isPattern(rule.Pattern) {
 			continue
 		}
-		o := Offer{Name: rule.Pattern}
+		o := mcp.Offered{Name: rule.Pattern}
 		for _, t := range slices.Concat(rule.Targets, rule.Failover) {
-			o.Of = append(o.Of, Target{Server: ServerOf(t.Server), Name: cmp.Or(t.Name, AfterDot(rule.Pattern))})
+			o.Of = append(o.Of, mcp.Destination{Server: ServerOf(t.Server), Name: cmp.Or(t.Name, AfterDot(rule.Pattern))})
 		}
 		all = append(all, o)
 	}
 	return all
+}
+
+// Observe tells what instruments show of each replica.
+func (r *Router) Observe(tell func(replica, state string, pending, ejections int64)) {
+	for _, t := range r.Targets() {
+		tell(t.Name, t.State, t.Pending, t.Ejections)
+	}
 }
