@@ -43,6 +43,7 @@ var methods = map[string]answerer{
 	mcp.MethodToolDescribe:      (*Gateway).atDesk,
 	mcp.MethodListPrompts:       (*Gateway).atDesk,
 	mcp.MethodListResources:     (*Gateway).atDesk,
+	mcp.MethodWrite:             (*Gateway).writeResource,
 	mcp.MethodWatch:             (*Gateway).atDesk,
 	mcp.MethodUnwatch:           (*Gateway).atDesk,
 	mcp.MethodSubscribeEvents:   (*Gateway).atDesk,

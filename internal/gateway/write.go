@@ -1,0 +1,22 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// writeResource has our own resources written; servers behind us have none that can be.
+func (g *Gateway) writeResource(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	readOnly := mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound,
+		"%s cannot be written: it is not among the resources of mcp.yaml", call.Name)
+	if resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name); ok && !isOwn(resource.Dest.Server) {
+		return readOnly
+	}
+	resources := g.setup.Load().own.Resources()
+	if resources == nil {
+		return readOnly
+	}
+	call.Server = "own resources"
+	return resources.Handle(ctx, call, reply)
+}
