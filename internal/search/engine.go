@@ -102,6 +102,9 @@ func (e *Engine) search(ctx context.Context, r request) (Answer, error) {
 	if err != nil {
 		return out, err
 	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return out, fmt.Errorf("searching: %w", context.Cause(ctx))
+	}
 	if r.start == "." && !there.cut {
 		e.index.keep(there.files)
 	}
@@ -121,12 +124,12 @@ func (e *Engine) search(ctx context.Context, r request) (Answer, error) {
 			}
 			out.Matches = append(out.Matches, m)
 		}
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			out.Truncated = true
-			return out, nil
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return out, fmt.Errorf("searching: %w", context.Cause(ctx))
 		}
 		if ctx.Err() != nil {
-			return out, fmt.Errorf("searching: %w", context.Cause(ctx))
+			out.Truncated = true
+			return out, nil
 		}
 	}
 	return out, nil
@@ -162,8 +165,7 @@ func (e *Engine) lines(ctx context.Context, f file, r request) []Match {
 	if err != nil {
 		return nil // it is gone, or may not be read
 	}
-	e.index.remember(file{f.path, info.Size(), info.ModTime().UnixNano()}, content)
-	if isBinary(content) {
+	if e.index.learn(file{f.path, info.Size(), info.ModTime().UnixNano()}, content, r.query.need) {
 		return nil
 	}
 	return scan(ctx, content, r, r.relative(f.path))
@@ -235,7 +237,7 @@ func shown(line []byte, at int) string {
 	from := max(0, min(at-maxLine/4, len(line)-maxLine))
 	to := from + maxLine
 	for from > 0 && !utf8.RuneStart(line[from]) {
-		from--
+		from++
 	}
 	for to < len(line) && !utf8.RuneStart(line[to]) {
 		to--

@@ -16,6 +16,8 @@ const (
 // An index remembers what is in files, so that a search need not read those in which nothing can be found. Nothing fills it but
 // searches: a file that is read is remembered, for as long as its size and time stay the same. It may be used concurrently.
 type index struct {
+	limit int // bytes of entries
+
 	// mu guards what follows.
 	mu      sync.RWMutex
 	entries map[string]entry // by path from the root
@@ -25,7 +27,7 @@ type index struct {
 }
 
 func newIndex() *index {
-	return &index{entries: map[string]entry{}, seen: sync.Pool{New: func() any { return new(bitmap) }}}
+	return &index{limit: maxIndexBytes, entries: map[string]entry{}, seen: sync.Pool{New: func() any { return new(bitmap) }}}
 }
 
 // An entry is what is remembered of a file.
@@ -35,31 +37,27 @@ type entry struct {
 	signature      signature
 }
 
-// excludes reports whether nothing can be found in a file.
+// excludes reports whether nothing can be found in a file that is remembered as it is.
 func (x *index) excludes(f file, n *need) bool {
 	x.mu.RLock()
 	e, ok := x.entries[f.path]
 	x.mu.RUnlock()
-	if !ok || e.size != f.size || e.modified != f.modified {
-		return false
-	}
-	return e.binary || !n.met(e.signature.has)
+	return ok && e.is(f) && e.excludes(n)
 }
 
-// knows reports whether a file is remembered as it is.
-func (x *index) knows(f file) bool {
+// learn takes what was read of a file, and reports whether nothing can be found in it. It remembers the file, but not one that may be
+// written at this moment, nor one too many.
+func (x *index) learn(f file, content []byte, n *need) bool {
+	if time.Since(time.Unix(0, f.modified)) < settled || int64(len(content)) != f.size {
+		return isBinary(content)
+	}
 	x.mu.RLock()
-	defer x.mu.RUnlock()
 	e, ok := x.entries[f.path]
-	return ok && e.size == f.size && e.modified == f.modified
-}
-
-// remember takes what was read of a file. One that may be written at this moment is not remembered, nor is one too many.
-func (x *index) remember(f file, content []byte) {
-	if time.Since(time.Unix(0, f.modified)) < settled || int64(len(content)) != f.size || x.knows(f) {
-		return
+	x.mu.RUnlock()
+	if ok && e.is(f) {
+		return e.excludes(n)
 	}
-	e := entry{size: f.size, modified: f.modified, binary: isBinary(content)}
+	e = entry{size: f.size, modified: f.modified, binary: isBinary(content)}
 	if !e.binary {
 		seen, _ := x.seen.Get().(*bitmap)
 		e.signature = sign(content, seen)
@@ -68,10 +66,11 @@ func (x *index) remember(f file, content []byte) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.forget(f.path)
-	if x.bytes+e.bytes(f.path) <= maxIndexBytes {
+	if x.bytes+e.bytes(f.path) <= x.limit {
 		x.entries[f.path] = e
 		x.bytes += e.bytes(f.path)
 	}
+	return e.excludes(n)
 }
 
 // forget drops a file. The caller holds mu.
@@ -100,6 +99,12 @@ func (x *index) keep(files []file) {
 		}
 	}
 }
+
+// is reports whether the entry is of a file in this state.
+func (e *entry) is(f file) bool { return e.size == f.size && e.modified == f.modified }
+
+// excludes reports whether nothing can be found that needs n.
+func (e *entry) excludes(n *need) bool { return e.binary || !n.met(e.signature.has) }
 
 // bytes is about what an entry takes in memory.
 func (e *entry) bytes(p string) int {
