@@ -35,10 +35,10 @@ func (x *Roots) Middleware(next mcp.Handler) mcp.Handler {
 		default:
 			return next.Handle(ctx, call, reply)
 		}
-		v := &visit{Reply: reply, x: x, scanner: scanner, call: call}
-		if !v.concerns(ctx) {
+		if !x.concerns(ctx, call) {
 			return next.Handle(ctx, call, reply)
 		}
+		v := &visit{Reply: reply, x: x, scanner: scanner, call: call}
 		return v.handle(ctx, next)
 	})
 }
@@ -67,9 +67,8 @@ type visit struct {
 	cancel context.CancelCauseFunc
 }
 
-// concerns reports whether there may be something to do for the call. It is what every call costs.
-func (v *visit) concerns(ctx context.Context) bool {
-	x, call := v.x, v.call
+// concerns reports whether there may be something to do for a call. It is what every call costs.
+func (x *Roots) concerns(ctx context.Context, call *mcp.Call) bool {
 	if call.Context != nil || call.Meta(mcp.MetaContext) != nil {
 		return true
 	}
