@@ -8,5 +8,4 @@ import (
 
 var errType = errors.New("a resource of this type cannot be opened yet")
 
-func (r *Resources) openDatabases([]config.Resource) (func(), error) { return nil, errType }
-func (r *Resources) openPages([]config.Resource) (func(), error)     { return nil, errType }
+func (r *Resources) openPages([]config.Resource) (func(), error) { return nil, errType }

@@ -1,0 +1,344 @@
+package resource
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// orders are what both engines hold in tests.
+const orders = `CREATE TABLE orders (id INTEGER PRIMARY KEY, region TEXT, total DOUBLE PRECISION, note TEXT);
+INSERT INTO orders VALUES (1, 'EU', 10.5, 'it''s'), (2, 'EU', 20, NULL), (3, '한국', 9007199254740993, '; DROP TABLE orders; --');`
+
+// sales is a SQLite database with orders.
+func sales(t *testing.T, more string) (dsn, path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "sales.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), orders+more); err != nil {
+		t.Fatal(err)
+	}
+	return "sqlite:" + path, path
+}
+
+// queries are those that both engines understand.
+var queries = map[string]string{
+	"region":  "SELECT id, note FROM orders WHERE region = :region ORDER BY id",
+	"by_id":   "SELECT region FROM orders WHERE id = :id AND region = :region",
+	"all":     "SELECT id, id, region FROM orders ORDER BY id;",
+	"least":   "SELECT id FROM orders WHERE total >= :total ORDER BY id LIMIT 2",
+	"nothing": "SELECT id FROM orders WHERE 1 = 0",
+}
+
+// engines runs a test with each engine that can be had.
+func engines(t *testing.T, test func(t *testing.T, c config.Resource)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		dsn, _ := sales(t, "")
+		test(t, config.Resource{Name: "sales", Type: kindDatabase, DSN: dsn, Queries: queries})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		test(t, config.Resource{Name: "sales", Type: kindDatabase, DSN: postgres(t, orders), Queries: queries})
+	})
+}
+
+func TestQueries(t *testing.T) {
+	engines(t, func(t *testing.T, c config.Resource) {
+		t.Helper()
+		session := connect(t, open(t, Options{Resources: []config.Resource{c}}), eras[1], nil)
+		for _, tt := range []struct{ uri, arguments, want string }{
+			{"sumun://database/sales/region?region=EU", `{"query":"region","region":"EU"}`, `{"columns":["id","note"],"rows":[{"id":1,"note":"it's"},{"id":2,"note":null}]}`},
+			{"sumun://database/sales/region?region=%ED%95%9C%EA%B5%AD", `{"query":"region","region":"한국"}`, `{"columns":["id","note"],"rows":[{"id":3,"note":"; DROP TABLE orders; --"}]}`},
+			{"sumun://database/sales/region?region=%27%20OR%20%27%27%3D%27", `{"query":"region","region":"' OR ''='"}`, `{"columns":["id","note"],"rows":[]}`},
+			{"sumun://database/sales/by_id?id=1&region=EU", `{"query":"by_id","id":1,"region":"EU"}`, `{"columns":["region"],"rows":[{"region":"EU"}]}`},
+			{"sumun://database/sales/all", `{"database":"sales","query":"all"}`, `{"columns":["id","id_2","region"],"rows":[{"id":1,"id_2":1,"region":"EU"},{"id":2,"id_2":2,"region":"EU"},{"id":3,"id_2":3,"region":"한국"}]}`},
+			{"sumun://database/sales/least?total=20", `{"query":"least","total":19.5}`, `{"columns":["id"],"rows":[{"id":2},{"id":3}]}`},
+			{"sumun://database?query=nothing", `{"query":"nothing"}`, `{"columns":["id"],"rows":[]}`},
+			{"sumun://database?database=sales&query=region&region=EU", `{"query":"region","region":"EU","database":"sales"}`, `{"columns":["id","note"],"rows":[{"id":1,"note":"it's"},{"id":2,"note":null}]}`},
+		} {
+			result, err := session.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: tt.uri})
+			if err != nil {
+				t.Errorf("%s: %v", tt.uri, err)
+				continue
+			}
+			got := result.Contents[0]
+			if got.Text != tt.want || got.MIMEType != "application/json" || got.Meta[mcp.MetaObject] != true || got.Meta[mcp.MetaETag] == nil || got.Meta[mcp.MetaType] != kindDatabase {
+				t.Errorf("%s = %s %v\nwant %s", tt.uri, got.Text, got.Meta, tt.want)
+			}
+			if text, _, isError := call(t, session, "db.query", tt.arguments); isError || text != tt.want {
+				t.Errorf("%s = %s\nwant %s", tt.arguments, text, tt.want)
+			}
+		}
+	})
+}
+
+func TestQueriesRefuse(t *testing.T) {
+	engines(t, func(t *testing.T, c config.Resource) {
+		t.Helper()
+		session := connect(t, open(t, Options{Resources: []config.Resource{c}}), eras[1], nil)
+		for arguments, words := range map[string]string{
+			`{}`:                                      "give either query",
+			`{"query":"none"}`:                        "no such query",
+			`{"query":"region"}`:                      `"region" is missing`,
+			`{"query":"all","region":"EU"}`:           `no parameter "region"`,
+			`{"query":"region","region":["EU"]}`:      "neither a text",
+			`{"query":"region","region":{"$ne":1}}`:   "neither a text",
+			`{"query":"all","database":"other"}`:      "no such query",
+			`{"query":7}`:                             "not a text",
+			`{"sql":"SELECT 1"}`:                      "rawSQL: true",
+			`{"query":"all","sql":"SELECT 1"}`:        "give either query",
+			`{"query":"all; DROP TABLE orders"}`:      "no such query",
+			`{"query":"all","; DROP TABLE orders":1}`: "no parameter",
+		} {
+			if text, _, isError := call(t, session, "db.query", arguments); !isError || !strings.Contains(text, words) {
+				t.Errorf("%s: %q, %v; want an error with %q", arguments, text, isError, words)
+			}
+		}
+		for _, uri := range []string{
+			"sumun://database/sales/none", "sumun://database/other/all", "sumun://database/sales/region", "sumun://database/sales/region?region=a&region=b",
+			"sumun://database/sales/all?sql=SELECT%201", "sumun://database/sales/all?x=1", "sumun://database/sales/../sales/all", "sumun://database/sales/%61ll",
+			"sumun://database", "sumun://database?sql=SELECT%201", "sumun://database/sales", "sumun://database/sales/", "sumun://database/sales/all/x",
+			"sumun://database/sales/region?region=%zz", "sumun://database/sales/region?region=EU;x=1",
+		} {
+			if result, err := session.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: uri}); err == nil {
+				t.Errorf("%s was read: %s", uri, result.Contents[0].Text)
+			}
+		}
+	})
+}
+
+// hostile are queries that must do nothing but fail or read, whatever the engine.
+var hostile = []string{
+	"SELECT 1; DROP TABLE orders", "DROP TABLE orders", "DELETE FROM orders", "UPDATE orders SET region = 'x'", "INSERT INTO orders VALUES (9, 'x', 1, 'x')",
+	"WITH x AS (SELECT 1) DELETE FROM orders", "WITH x AS (DELETE FROM orders RETURNING id) SELECT * FROM x", "SELECT 1 /* ; */ ; DELETE FROM orders -- ",
+	"SELECT '\\'; DELETE FROM orders; --'", "SELECT 1 -- \n; DELETE FROM orders", "/* SELECT */ DELETE FROM orders", "SELECT 1 INTO hacked", "SELECT * INTO TEMP hacked FROM orders",
+	"CREATE TABLE hacked (id INTEGER)", "CREATE TEMP TABLE hacked AS SELECT 1", "ALTER TABLE orders RENAME TO hacked", "REINDEX", "ANALYZE", "BEGIN", "COMMIT; DELETE FROM orders", "ROLLBACK",
+	"EXPLAIN DELETE FROM orders", "TRUNCATE orders", "GRANT ALL ON orders TO public", "SELECT $$; DELETE FROM orders; $$; DELETE FROM orders",
+	"SELECT 1\x00; DELETE FROM orders", "SELECT 1；DELETE FROM orders", "replace INTO orders VALUES (1,'x',1,'x')", "SELECT `;` ; DELETE FROM orders", "SELECT [;] ; DELETE FROM orders",
+}
+
+// TestRawSQL lets callers write queries: they read, one at a time, and change nothing.
+func TestRawSQL(t *testing.T) {
+	engines(t, func(t *testing.T, c config.Resource) {
+		t.Helper()
+		c.RawSQL, c.Timeout = true, 2*time.Second
+		r := open(t, Options{Resources: []config.Resource{c}})
+		session := connect(t, r, eras[1], nil)
+		ask := func(sql string) (string, bool) {
+			t.Helper()
+			arguments, err := json.Marshal(map[string]string{"sql": sql})
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _, isError := call(t, session, "db.query", string(arguments))
+			return text, isError
+		}
+		const count = `{"columns":["n"],"rows":[{"n":3}]}`
+		for _, sql := range hostile {
+			if text, isError := ask(sql); !isError && !strings.Contains(sql, "'\\';") {
+				t.Errorf("%q was taken: %s", sql, text)
+			}
+			if text, isError := ask("SELECT count(*) AS n FROM orders;"); isError || text != count {
+				t.Fatalf("after %q: %s", sql, text)
+			}
+		}
+		for _, sql := range []string{"SELECT :a", "", strings.Repeat(" ", maxSQLBytes) + "SELECT 1"} {
+			if text, isError := ask(sql); !isError {
+				t.Errorf("%.20q was taken: %s", sql, text)
+			}
+		}
+		if text, isError := ask("SELECT nonsense FROM orders"); !isError || !strings.Contains(text, "nonsense") {
+			t.Errorf("a mistake is not told: %s", text)
+		}
+		start := time.Now()
+		endless := "WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM x) SELECT count(*) FROM x"
+		if text, isError := ask(endless); !isError || !strings.Contains(text, "longer than 2s") || time.Since(start) > 10*time.Second {
+			t.Errorf("an endless query: %s after %v", text, time.Since(start))
+		}
+		result, err := session.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: "sumun://database?sql=" + escapeQuery("SELECT 1 AS one")})
+		if err != nil || result.Contents[0].Text != `{"columns":["one"],"rows":[{"one":1}]}` {
+			t.Errorf("%+v, %v", result, err)
+		}
+	})
+}
+
+// TestSQLiteStaysInFile holds that no other file is read or made, and no code loaded.
+func TestSQLiteStaysInFile(t *testing.T) {
+	dsn, path := sales(t, "")
+	_, other := sales(t, "CREATE TABLE secret AS SELECT 'secret' AS word;")
+	r := open(t, Options{Resources: []config.Resource{{Name: "sales", Type: kindDatabase, DSN: dsn, RawSQL: true}}})
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := filepath.Join(t.TempDir(), "made")
+	for _, sql := range []string{
+		"ATTACH '" + other + "' AS other", "SELECT 1; ATTACH '" + other + "' AS other", "SELECT load_extension('" + other + "')",
+		"SELECT * FROM pragma_query_only(0)", "PRAGMA query_only = 0", "PRAGMA writable_schema = 1", "VACUUM INTO '" + made + "'",
+		"SELECT writefile('" + made + "', 'x')", "SELECT readfile('" + other + "')", "SELECT * FROM fsdir('/')", "SELECT edit('x', 'touch " + made + "')",
+		"SELECT * FROM pragma_temp_store_directory('" + filepath.Dir(made) + "')", "DETACH main",
+	} {
+		d := r.sources[0].(*databaseSource)
+		if q, err := d.ask(map[string]any{"sql": sql}); err == nil {
+			if out, err := q.run(t.Context()); err == nil {
+				t.Errorf("%s: %s", sql, out.Rows)
+			}
+		}
+		// Also past our own reading of SQL, the connection changes nothing and reads no other file.
+		rows := 0
+		err := d.databases[0].engine.query(t.Context(), sql, nil, func(got *sqlRows) error {
+			for got.Next() {
+				rows++
+			}
+			return got.Err()
+		})
+		if err == nil && rows > 0 {
+			t.Errorf("%s: the engine answered %d rows", sql, rows)
+		}
+	}
+	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
+		t.Errorf("the file has changed, %v", err)
+	}
+	if _, err := os.Stat(made); err == nil {
+		t.Error("a file was made")
+	}
+}
+
+type sqlRows = sql.Rows
+
+// TestAnswersAreBounded asks for more than one answer may have.
+func TestAnswersAreBounded(t *testing.T) {
+	engines(t, func(t *testing.T, c config.Resource) {
+		t.Helper()
+		c.RawSQL, c.MaxRows, c.MaxBytes = true, 10, 10_000
+		d := open(t, Options{Resources: []config.Resource{c}}).sources[0].(*databaseSource)
+		run := func(sql string) (*outcome, error) {
+			t.Helper()
+			q, err := d.ask(map[string]any{"sql": sql})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return q.run(t.Context())
+		}
+		long := "replace(hex(zeroblob(%d)), '0', 'x')"
+		if d.databases[0].syntax.dollars {
+			long = "repeat('x', 2*%d)"
+		}
+		numbers := "WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM x WHERE n < 1000000) SELECT n, %s AS t FROM x"
+		if out, err := run(fmt.Sprintf(numbers, "'a'")); err != nil || len(out.Rows) != 10 || !out.Truncated {
+			t.Errorf("many rows: %d rows, %v", len(out.Rows), err)
+		}
+		if out, err := run(fmt.Sprintf(numbers, fmt.Sprintf(long, 1500))); err != nil || len(out.Rows) != 3 || !out.Truncated || out.size > 14_000 {
+			t.Errorf("large rows: %+v, %v", out, err)
+		}
+		if out, err := run(fmt.Sprintf(numbers, fmt.Sprintf(long, 6000))); err != nil || len(out.Rows) != 0 || !out.Truncated {
+			t.Errorf("a larger row: %+v, %v", out, err)
+		}
+		if _, err := run("SELECT " + fmt.Sprintf(long, 100_000_000)); err == nil {
+			t.Error("a gigantic value was answered")
+		}
+		if out, err := run("SELECT 1 AS n"); err != nil || len(out.Rows) != 1 {
+			t.Errorf("after that: %+v, %v", out, err)
+		}
+	})
+}
+
+// TestQueriesAreOffered holds what is listed: templates with their parameters, resources without.
+func TestQueriesAreOffered(t *testing.T) {
+	dsn, path := sales(t, "")
+	r := open(t, Options{Resources: []config.Resource{
+		{Name: "sales", Type: kindDatabase, DSN: dsn, Queries: queries, Poll: 50 * time.Millisecond},
+		{Name: "more", Type: kindDatabase, DSN: dsn, Queries: map[string]string{"all": "SELECT 1 AS n"}},
+	}})
+	n, options := watching()
+	session := connect(t, r, eras[0], options)
+	if got := strings.Join(listURIs(t, session), " "); got != "sumun://database/more/all sumun://database/sales/all sumun://database/sales/nothing" {
+		t.Errorf("listed %s", got)
+	}
+	var templates []string
+	for template, err := range session.ResourceTemplates(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		templates = append(templates, template.Name+" "+template.URITemplate)
+	}
+	want := "db.query sumun://database{?database,query,id,region,total}|sales.by_id sumun://database/sales/by_id{?id,region}|" +
+		"sales.least sumun://database/sales/least{?total}|sales.region sumun://database/sales/region{?region}"
+	if got := strings.Join(templates, "|"); len(templates) != 4 || !sameSet(got, want) {
+		t.Errorf("templates\n%s\nwant\n%s", got, want)
+	}
+	if text, _, isError := call(t, session, "db.query", `{"query":"all"}`); !isError || !strings.Contains(text, "several databases") {
+		t.Errorf("%s", text)
+	}
+	const uri = "sumun://database/sales/region?region=EU"
+	if err := session.Subscribe(t.Context(), &sdk.SubscribeParams{URI: uri}); err != nil {
+		t.Fatal(err)
+	}
+	for _, uri := range []string{"sumun://database?query=region&region=EU", "sumun://database/sales/region", "sumun://database/sales/none"} {
+		if err := session.Subscribe(t.Context(), &sdk.SubscribeParams{URI: uri}); err == nil {
+			t.Errorf("subscribed to %s", uri)
+		}
+	}
+	current(t, r, uri)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "INSERT INTO orders VALUES (4, 'EU', 1, 'new')"); err != nil {
+		t.Fatal(err)
+	}
+	if got := wait(t, "resources/updated", n.updated); got != uri {
+		t.Errorf("updated %s", got)
+	}
+}
+
+func sameSet(a, b string) bool {
+	in := map[string]bool{}
+	for part := range strings.SplitSeq(a, "|") {
+		in[part] = true
+	}
+	for part := range strings.SplitSeq(b, "|") {
+		if !in[part] {
+			return false
+		}
+	}
+	return true
+}
+
+func TestDatabasesRefused(t *testing.T) {
+	dsn, _ := sales(t, "")
+	notADatabase := filepath.Join(t.TempDir(), "text.db")
+	put(t, notADatabase, strings.Repeat("this is text\n", 100))
+	for name, c := range map[string]config.Resource{
+		"no file":     {DSN: "sqlite:" + filepath.Join(t.TempDir(), "absent.db"), RawSQL: true},
+		"no database": {DSN: "sqlite:" + notADatabase, RawSQL: true},
+		"a write":     {DSN: dsn, Queries: map[string]string{"q": "DELETE FROM orders"}},
+		"two":         {DSN: dsn, Queries: map[string]string{"q": "SELECT 1; SELECT 2"}},
+		"reserved":    {DSN: dsn, Queries: map[string]string{"q": "SELECT :query"}},
+		"no dsn":      {DSN: "postgres://user:hunter2@:port", RawSQL: true},
+	} {
+		c.Name, c.Type = "sales", kindDatabase
+		r, err := New(t.Context(), Options{Resources: []config.Resource{c}})
+		if err == nil {
+			r.Close()
+			t.Errorf("%s was opened", name)
+		} else if !strings.Contains(err.Error(), `"sales"`) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

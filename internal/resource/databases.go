@@ -1,0 +1,342 @@
+package resource
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/config"
+)
+
+const (
+	// databasePrefix begins the URI of a configured query: sumun://database/NAME/QUERY?region=EU.
+	databasePrefix = "sumun://database/"
+	// namedDatabase begins the URI of any query by the arguments of the tool db.query: sumun://database?query=top&region=EU.
+	namedDatabase = "sumun://database"
+	queryName     = "db.query"
+)
+
+// A databaseSource offers the queries of all resources of type database.
+type databaseSource struct {
+	all       *Resources
+	databases []*database
+}
+
+func (r *Resources) openDatabases(of []config.Resource) (func(), error) {
+	s := &databaseSource{all: r}
+	r.sources = append(r.sources, s)
+	var faults []error
+	for _, c := range of {
+		d, err := openDatabase(r.ctx, c)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		s.databases = append(s.databases, d)
+	}
+	return s.offer, errors.Join(faults...)
+}
+
+// offer adds the tool and the queries to the server: one without parameters as a resource, others as templates.
+func (s *databaseSource) offer() {
+	for _, d := range s.databases {
+		for _, name := range slices.Sorted(maps.Keys(d.queries)) {
+			uri, params := databasePrefix+d.name+"/"+name, d.queries[name].params
+			if len(params) == 0 {
+				s.all.shelf.put(&mcp.Resource{URI: uri, Name: d.name + "." + name, MIMEType: "application/json", Meta: metaOf(kindDatabase, "", 0)}, true)
+				continue
+			}
+			s.all.server.AddResourceTemplate(&mcp.ResourceTemplate{
+				Name: d.name + "." + name, Description: "The query " + name + " of the database " + d.name + " as {columns, rows}",
+				URITemplate: uri + "{?" + strings.Join(params, ",") + "}", MIMEType: "application/json", Meta: metaOf(kindDatabase, "", 0),
+			}, s.all.serve)
+		}
+	}
+	s.all.server.AddResourceTemplate(&mcp.ResourceTemplate{
+		Name: queryName, Title: "Ask a database", Description: s.words(),
+		URITemplate: namedDatabase + "{?" + strings.Join(s.arguments(), ",") + "}", MIMEType: "application/json", Meta: metaOf(kindDatabase, "", 0),
+	}, s.all.serve)
+	s.all.server.AddTool(s.tool(), s.call)
+}
+
+// arguments are what db.query takes: database, query, sql, and the parameters of all queries.
+func (s *databaseSource) arguments() []string {
+	all := []string{"database"}
+	if len(s.queryNames()) > 0 {
+		all = append(all, "query")
+	}
+	if s.raw() {
+		all = append(all, "sql")
+	}
+	params := map[string]bool{}
+	for _, d := range s.databases {
+		for _, q := range d.queries {
+			for _, name := range q.params {
+				params[name] = true
+			}
+		}
+	}
+	return append(all, slices.Sorted(maps.Keys(params))...)
+}
+
+func (s *databaseSource) raw() bool {
+	return slices.ContainsFunc(s.databases, func(d *database) bool { return d.raw })
+}
+
+func (s *databaseSource) queryNames() []string {
+	var all []string
+	for _, d := range s.databases {
+		all = append(all, slices.Collect(maps.Keys(d.queries))...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// words describes what can be asked.
+func (s *databaseSource) words() string {
+	out := "Asks a database, which is only read."
+	for _, d := range s.databases {
+		for _, name := range slices.Sorted(maps.Keys(d.queries)) {
+			out += fmt.Sprintf(" %s of %s takes (%s).", name, d.name, strings.Join(d.queries[name].params, ", "))
+		}
+		if d.raw {
+			out += fmt.Sprintf(" %s takes a SELECT as sql.", d.name)
+		}
+	}
+	return out
+}
+
+func (s *databaseSource) tool() *mcp.Tool {
+	properties := map[string]any{}
+	for _, name := range s.arguments() {
+		properties[name] = map[string]any{"type": []string{"string", "number", "boolean", "null"}, "description": "The value of :" + name}
+	}
+	var names []string
+	for _, d := range s.databases {
+		names = append(names, d.name)
+	}
+	properties["database"] = map[string]any{"type": "string", "enum": names, "description": "Which database, if several could be meant"}
+	if queries := s.queryNames(); len(queries) > 0 {
+		properties["query"] = map[string]any{"type": "string", "enum": queries, "description": "Which query"}
+	}
+	if s.raw() {
+		properties["sql"] = map[string]any{"type": "string", "maxLength": maxSQLBytes, "description": "A query of your own: one SELECT"}
+	}
+	return &mcp.Tool{
+		Name: queryName, Title: "Ask a database", Description: s.words(),
+		InputSchema: map[string]any{"type": "object", "properties": properties, "additionalProperties": false},
+		OutputSchema: json.RawMessage(`{
+			"type": "object",
+			"properties": {
+				"columns": {"type": "array", "items": {"type": "string"}, "description": "The names of the columns, in their order"},
+				"rows": {"type": "array", "items": {"type": "object"}, "description": "Values by the names of their columns"},
+				"truncated": {"type": "boolean", "description": "True if there are more rows than one answer may have"}
+			},
+			"required": ["columns", "rows"],
+			"additionalProperties": false
+		}`),
+		Annotations: readsOnly("Ask a database"),
+	}
+}
+
+func (s *databaseSource) call(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	values := map[string]any{}
+	decoder := json.NewDecoder(bytes.NewReader(req.Params.Arguments))
+	decoder.UseNumber()
+	if len(req.Params.Arguments) > 0 {
+		if err := decoder.Decode(&values); err != nil {
+			return toolError(errors.New("the arguments are not a JSON object")), nil
+		}
+	}
+	for name, value := range values {
+		scalar, ok := scalarOf(value)
+		if !ok {
+			return toolError(fmt.Errorf("the argument %q is neither a text, a number, true, false nor null", name)), nil
+		}
+		values[name] = scalar
+	}
+	q, err := s.ask(values)
+	if err != nil {
+		return toolError(err), nil
+	}
+	out, err := q.run(ctx)
+	if err != nil {
+		return toolError(s.all.toolWords(ctx, q.uri(), err)), nil
+	}
+	return structured(out)
+}
+
+// scalarOf is a JSON value as databases take it.
+func scalarOf(value any) (any, bool) {
+	switch v := value.(type) {
+	case nil, bool, string:
+		return v, true
+	case json.Number:
+		if i, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
+			return i, true
+		}
+		f, err := v.Float64()
+		return f, err == nil
+	}
+	return nil, false
+}
+
+// ask finds the query that the arguments of db.query mean. Its errors are refusals.
+func (s *databaseSource) ask(values map[string]any) (*question, error) {
+	rest := maps.Clone(values)
+	var words [3]string
+	for i, name := range reserved {
+		value, given := rest[name]
+		text, isText := value.(string)
+		if given && (!isText || text == "") {
+			return nil, refusal(fmt.Sprintf("the argument %q is not a text", name))
+		}
+		words[i] = text
+		delete(rest, name)
+	}
+	name, text := words[1], words[2]
+	if (name == "") == (text == "") {
+		return nil, refusal("give either query, the name of one, or sql where that is allowed; queries: " + strings.Join(s.queryNames(), ", "))
+	}
+	var fit []*database
+	for _, d := range s.databases {
+		if (words[0] == "" || words[0] == d.name) && (name != "" && d.queries[name] != nil || text != "" && d.raw) {
+			fit = append(fit, d)
+		}
+	}
+	switch {
+	case len(fit) == 0 && text != "":
+		return nil, refusal("no such database takes sql; its owner can allow it with rawSQL: true")
+	case len(fit) == 0:
+		return nil, refusal("there is no such query; queries: " + strings.Join(s.queryNames(), ", "))
+	case len(fit) > 1:
+		return nil, refusal("several databases could be meant; say which with database")
+	}
+	q := &question{database: fit[0], name: name, text: text, values: rest, sql: fit[0].queries[name]}
+	if text != "" {
+		return q.written()
+	}
+	return q.filled()
+}
+
+// written reads the SQL of a caller.
+func (q *question) written() (*question, error) {
+	if len(q.text) > maxSQLBytes {
+		return nil, refusal(fmt.Sprintf("the SQL has %d bytes; at most %d are taken", len(q.text), maxSQLBytes))
+	}
+	var err error
+	if q.sql, err = parseStatement(q.text, q.database.syntax); err != nil {
+		return nil, refusal(err.Error())
+	}
+	if len(q.sql.params) > 0 {
+		return nil, refusal("the SQL has the parameter :" + q.sql.params[0] + "; write its value")
+	}
+	return q.filled()
+}
+
+// filled wants a value for each parameter, and no other.
+func (q *question) filled() (*question, error) {
+	for _, name := range q.sql.params {
+		if _, ok := q.values[name]; !ok {
+			return nil, refusal(fmt.Sprintf("the parameter %q is missing; give it", name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(q.values)) {
+		if !slices.Contains(q.sql.params, name) {
+			return nil, refusal(fmt.Sprintf("there is no parameter %q; this query takes (%s)", name, strings.Join(q.sql.params, ", ")))
+		}
+	}
+	return q, nil
+}
+
+func (s *databaseSource) kind() string { return kindDatabase }
+
+func (s *databaseSource) close() error {
+	var faults []error
+	for _, d := range s.databases {
+		faults = append(faults, d.engine.close())
+	}
+	return errors.Join(faults...)
+}
+
+// every is how often the queries that somebody follows are asked again: as often as the most eager database wants.
+func (s *databaseSource) every() time.Duration {
+	every := s.databases[0].poll
+	for _, d := range s.databases {
+		every = min(every, d.poll)
+	}
+	return every
+}
+
+// question finds the question of a URI.
+func (s *databaseSource) question(uri string) (*question, error) {
+	at, query, _ := strings.Cut(uri, "?")
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, refusal("the URI has a query that cannot be read; write name=value, with & between")
+	}
+	values := map[string]any{}
+	for name, all := range params {
+		if len(all) != 1 {
+			return nil, refusal(fmt.Sprintf("the parameter %q is there more than once", name))
+		}
+		values[name] = all[0]
+	}
+	if path, ok := strings.CutPrefix(at, databasePrefix); ok {
+		database, name, _ := strings.Cut(path, "/")
+		for _, taken := range reserved {
+			if _, ok := values[taken]; ok {
+				return nil, errNotFound
+			}
+		}
+		values["database"], values["query"] = database, name
+	}
+	return s.ask(values)
+}
+
+// resolve accepts whatever looks like a question, so that read can say what is wrong with it.
+func (s *databaseSource) resolve(uri string) (string, bool) {
+	if at, _, _ := strings.Cut(uri, "?"); at != namedDatabase && !s.knows(at) {
+		return "", false
+	}
+	q, err := s.question(uri)
+	if err != nil {
+		return uri, true
+	}
+	return q.uri(), true
+}
+
+// knows reports whether the path of a URI is that of a query.
+func (s *databaseSource) knows(at string) bool {
+	path, ok := strings.CutPrefix(at, databasePrefix)
+	name, query, _ := strings.Cut(path, "/")
+	return ok && slices.ContainsFunc(s.databases, func(d *database) bool { return d.name == name && d.queries[query] != nil })
+}
+
+func (s *databaseSource) read(ctx context.Context, uri, _ string) (*state, error) {
+	q, err := s.question(uri)
+	if err != nil {
+		return nil, err
+	}
+	out, err := q.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return objectState(out, "")
+}
+
+// tells reports whether a question can be followed: it can be asked.
+func (s *databaseSource) tells(name string) bool {
+	_, err := s.question(name)
+	return err == nil
+}
