@@ -37,7 +37,7 @@ var floors = [][]string{
 	{"internal/mcp", "internal/config", "internal/line", "internal/prompt/filter"},
 	{
 		"internal/doortest", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
-		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
+		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files", "internal/declared",
 	},
 	{
 		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/guard",
