@@ -9,6 +9,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -55,7 +56,7 @@ func (g *Gateway) trouble(s *egress.Status) string {
 	if s.LastError != "" {
 		return s.LastError
 	}
-	if err := g.plain().keeper.Trouble(s.Server); err != nil && !errors.Is(err, egress.ErrUnavailable) {
+	if err := g.plain().keeper.Trouble(route.ServerOf(s.Server)); err != nil && !errors.Is(err, egress.ErrUnavailable) {
 		return "lists: " + err.Error()
 	}
 	return ""
@@ -68,9 +69,11 @@ func (g *Gateway) restart(ctx context.Context, call *mcp.Call, reply mcp.Reply) 
 		return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.server must be the name of a server")
 	}
 	call.Server = server
-	if err := g.pool.Restart(server); err != nil {
-		return err
+	for _, replica := range g.router.Replicas(server) {
+		if err := g.pool.Restart(replica); err != nil {
+			return err
+		}
 	}
-	g.refresh(server)
+	g.refresh(route.ServerOf(server))
 	return g.empty(ctx, call, reply)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
+	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -17,13 +18,15 @@ import (
 type events struct{ *Gateway }
 
 // Changed has the server's lists asked for again.
-func (e events) Changed(server string) { e.refresh(server) }
+func (e events) Changed(server string) { e.refresh(route.ServerOf(server)) }
 
 // Updated tells those who are subscribed to the resource.
 func (e events) Updated(_, uri string, m *wire.Message) { e.hub.Updated(uri, m) }
 
-// State logs how a server is now. Why it fails is in the log already.
+// State logs how a server is now, and has the router take note. Why it fails is in the
+// log already.
 func (e events) State(server string, s egress.Status) {
+	e.noteState(server, s.State)
 	e.log.DebugContext(e.draining, "a server's state changed", slog.String("server", server), slog.String("state", string(s.State)))
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/roots"
+	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/task"
@@ -52,6 +53,7 @@ type Gateway struct {
 	roots    *roots.Roots
 	pins     *pins.Pins
 	pool     *egress.Pool
+	router   *route.Router
 	// watches asks servers for the updates that the hub hands out.
 	watches  watches
 	watching sync.WaitGroup

@@ -52,9 +52,9 @@ func (g *Gateway) unsubscribe(ctx context.Context, call *mcp.Call, reply mcp.Rep
 // subscribeOwn subscribes through the session that the server has for this client
 // alone; it reports false where clients share one.
 func (g *Gateway) subscribeOwn(ctx context.Context, resource *catalog.Entry, call *mcp.Call) (bool, error) {
-	call.Server = resource.Dest.Server
 	dest := resource.Dest
-	dest.Name = call.Name
+	dest.Server, dest.Name = g.router.Home(dest.Server, call), call.Name
+	call.Server = dest.Server
 	return g.pool.SubscribeOwn(ctx, dest, call)
 }
 

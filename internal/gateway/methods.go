@@ -50,6 +50,9 @@ var methods = map[string]answerer{
 	mcp.MethodUnsubscribeEvents: (*Gateway).atDesk,
 	mcp.MethodServerInfo:        (*Gateway).atDesk,
 
+	mcp.MethodRoutingGet: (*Gateway).atRouter,
+	mcp.MethodRoutingSet: (*Gateway).atRouter,
+
 	mcp.MethodRootCreate:     (*Gateway).atRoots,
 	mcp.MethodRootList:       (*Gateway).atRoots,
 	mcp.MethodRootGet:        (*Gateway).atRoots,

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -21,6 +23,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
+	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/task"
@@ -99,7 +102,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
 		Clients: clients{g}, Events: events{g}, Reaper: g.parts.Reaper, RootCAs: g.parts.RootCAs,
 	})
-	g.tasks.Do = g.pool.Do
+	g.tasks.Do, g.router = g.pool.Do, route.New(ctx, g.routing())
 	if err := g.metrics.Watch(g.serverStates, g.sessions.Len, g.parking.Len); err != nil {
 		return err
 	}
@@ -174,11 +177,14 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	if next.own, err = g.openOwn(cfg, old); err != nil {
 		return err
 	}
-	changed := g.pool.Update(cfg.Servers, g.inProcess(next))
-	g.setup.Store(next)
-	if old != nil {
-		g.retire(old.own.Without(next.own))
+	inProcess := g.inProcess(next)
+	servers := route.Servers(cfg, slices.Collect(maps.Keys(inProcess))...)
+	if err := g.router.Update(g.draining, servers, route.FromConfig(cfg)); err != nil {
+		return errors.Join(err, next.own.Without(old.ownServers()).Close())
 	}
+	changed := route.ByServer(g.pool.Update(route.Expand(cfg), inProcess))
+	g.setup.Store(next)
+	g.retire(old.ownServers().Without(next.own))
 	if g.audit != nil {
 		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
 	}
@@ -255,6 +261,7 @@ func (g *Gateway) sessionEnded(id string) {
 	}
 	g.tasks.Book.Drop(id)
 	g.pool.SessionEnded(id)
+	g.router.SessionEnded(id)
 	if g.roots != nil {
 		g.roots.SessionEnded(id)
 	}
@@ -281,6 +288,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 		g.parking.Drain()
 	}
 	if g.pool != nil {
+		g.router.Close()
 		errs = append(errs, g.pool.Close(ctx))
 	}
 	if g.parking != nil {

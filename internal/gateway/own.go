@@ -26,6 +26,14 @@ func (g *Gateway) openOwn(c *config.Config, old *setup) (own.Servers, error) {
 	return o.Open(c, old.config, old.own)
 }
 
+// ownServers returns the own servers of a setup, which may be nil.
+func (s *setup) ownServers() own.Servers {
+	if s == nil {
+		return nil
+	}
+	return s.own
+}
+
 // retire closes own servers once no call of them can be in flight any more.
 func (g *Gateway) retire(leaving own.Servers) {
 	if len(leaving) == 0 {

@@ -67,7 +67,7 @@ func (g *Gateway) drifted(d pins.Drift) {
 
 // catalogOptions are those of the catalogue for an audience.
 func (g *Gateway) catalogOptions(to egress.Audience) catalog.Options {
-	return catalog.Options{ServerInfo: g.info, Identify: func(server string, said []byte) []byte {
+	return catalog.Options{ServerInfo: g.info, Offered: g.router.Offered(), Identify: func(server string, said []byte) []byte {
 		if now := g.setup.Load(); now == nil || !now.config.Trust.ListChecksums || g.parts.Bridge {
 			return nil
 		}

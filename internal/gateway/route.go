@@ -5,7 +5,9 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/route"
 )
 
 // callTool sends a tool call to the server that has the tool.
@@ -47,8 +49,9 @@ func (g *Gateway) readResource(ctx context.Context, call *mcp.Call, reply mcp.Re
 	if !ok {
 		return access.Absent(call)
 	}
-	call.Server = server
-	return g.pool.Do(ctx, mcp.Destination{Server: server, Name: call.Name}, call, reply)
+	return g.router.Send(ctx, &route.Request{
+		Call: call, Reply: reply, Kind: mcp.Resource, Dest: mcp.Destination{Server: server, Name: call.Name}, Things: g.shelf(call).catalog.Load(),
+	})
 }
 
 // complete sends the call to the server that has the prompt or template.
@@ -62,6 +65,46 @@ func (g *Gateway) complete(ctx context.Context, call *mcp.Call, reply mcp.Reply)
 }
 
 func (g *Gateway) forward(ctx context.Context, entry *catalog.Entry, call *mcp.Call, reply mcp.Reply) error {
-	call.Server = entry.Dest.Server
-	return g.pool.Do(ctx, entry.Dest, call, reply)
+	return g.router.Send(ctx, &route.Request{
+		Call: call, Reply: reply, Kind: entry.Kind, Dest: entry.Dest, Offered: entry.Offered, Things: g.shelf(call).catalog.Load(),
+	})
+}
+
+// routing is what the router works with.
+func (g *Gateway) routing() route.Options {
+	o := route.Options{
+		Log: g.log, Do: g.pool.Do, Ping: g.pool.Ping, Unsent: egress.Unsent,
+		Changed: func() {
+			for i := range g.shelves {
+				g.shelves[i].keeper.Publish() // the policy may give other names
+			}
+		},
+	}
+	if g.store != nil {
+		o.Store = g.store
+	}
+	return o
+}
+
+// atRouter has the router answer. A bridge decides on nothing.
+func (g *Gateway) atRouter(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	if g.store == nil {
+		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known on a bridge; ask the gateway behind it", call.Method)
+	}
+	return g.router.Handle(ctx, call, reply)
+}
+
+// noteState tells the router whether a replica can be used. What it told of changes is
+// told by another one if it cannot.
+func (e events) noteState(replica string, state egress.State) {
+	if state == egress.Stopped { // another one has taken its place, or none
+		return
+	}
+	e.router.SetState(replica, state == egress.Ready)
+	if replica != route.ServerOf(replica) {
+		select {
+		case e.watches.stale <- struct{}{}:
+		default:
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/route"
 )
 
 // settleTimeout is how long a list waits for servers that have not been tried yet.
@@ -41,7 +42,9 @@ func (g *Gateway) openShelves() {
 			// The log says already that a server is not there.
 			Known: func(err error) bool { return errors.Is(err, egress.ErrUnavailable) },
 			Lists: func(ctx context.Context, server string) (*mcp.Listing, error) {
-				listing, err := g.pool.List(ctx, server, to)
+				listing, err := route.List(g.router, server, func(replica string) (*mcp.Listing, error) {
+					return g.pool.List(ctx, replica, to)
+				})
 				if err == nil {
 					g.pins.Observe(pinned(to, server), listing.Tools, isOwn(server))
 				}

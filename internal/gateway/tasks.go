@@ -7,6 +7,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/task"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -19,8 +20,7 @@ import (
 // was told that there are some may not ask for one of a tool that has none
 // (basic/utilities/tasks, "Tool-Level Negotiation", "Task Support and Handling").
 func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, reply mcp.Reply) error {
-	dest := tool.Dest
-	call.Server = dest.Server
+	dest, asked := tool.Dest, call
 	c := g.shelf(call).catalog.Load()
 	its, able := c.Tasks(dest.Server), call.Revision.Tasks && call.Session != nil
 	if call.Member("task") != nil {
@@ -41,7 +41,10 @@ func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, 
 	if call.Revision.Stateless || tool.SpeaksModern() || able && its.Call {
 		reply = g.tasks.Reply(call, reply)
 	}
-	return g.pool.Do(ctx, dest, call, reply)
+	defer func() { asked.Server = call.Server }()
+	return g.router.Send(ctx, &route.Request{
+		Call: call, Reply: reply, Kind: mcp.Tool, Dest: dest, Offered: tool.Offered, Things: c,
+	})
 }
 
 // openTasks finds the task that a call addresses by the id that the client was given,
@@ -124,7 +127,7 @@ func (g *Gateway) listTasks(ctx context.Context, call *mcp.Call, reply mcp.Reply
 	if call.Member("cursor") != nil {
 		return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "unknown cursor: the list comes in one page")
 	}
-	servers := slices.DeleteFunc(g.tasks.Book.Servers(call.Session.ID), func(server string) bool { return !c.Tasks(server).List })
+	servers := slices.DeleteFunc(g.tasks.Book.Servers(call.Session.ID), func(server string) bool { return !c.Tasks(route.ServerOf(server)).List })
 	value := []byte(`{"tasks":[`)
 	for _, one := range g.tasks.List(ctx, call, servers) {
 		value = append(separated(value), one...)

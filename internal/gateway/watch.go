@@ -63,7 +63,7 @@ func (g *Gateway) watch(ctx context.Context, server string, call *mcp.Call) erro
 	if err != nil {
 		return err
 	}
-	err = g.pool.Subscribe(ctx, server, call.Name)
+	err = g.pool.Subscribe(ctx, g.router.Watcher(server, call.Name), call.Name)
 	if err != nil && isNew {
 		g.hub.Unsubscribe(call.Session.ID, call.Name)
 	}
@@ -94,7 +94,7 @@ func (g *Gateway) watchFor(ctx context.Context, call *mcp.Call, uri string) bool
 		return false
 	}
 	defer leave()
-	if err := g.pool.Subscribe(ctx, resource.Dest.Server, uri); err != nil {
+	if err := g.pool.Subscribe(ctx, g.router.Watcher(resource.Dest.Server, uri), uri); err != nil {
 		g.log.DebugContext(ctx, "not subscribed", slog.String("uri", uri), slog.Any("error", err))
 		return false
 	}
@@ -156,7 +156,7 @@ func (g *Gateway) watchAgain(ctx context.Context, uri string) {
 		if !ok {
 			continue
 		}
-		if err := g.pool.Subscribe(ctx, resource.Dest.Server, uri); err != nil && ctx.Err() == nil {
+		if err := g.pool.Subscribe(ctx, g.router.Watcher(resource.Dest.Server, uri), uri); err != nil && ctx.Err() == nil {
 			g.log.WarnContext(ctx, "subscription lost", slog.String("uri", uri), slog.Any("error", err))
 		}
 	}
