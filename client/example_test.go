@@ -124,10 +124,10 @@ func ExampleClient_Write() {
 	}
 	defer c.Close()
 	_, err = c.Write(ctx, "file:///notes.md", []byte("# Better notes\n"), client.IfMatch("an old etag"))
-	if e, ok := errors.AsType[*client.Error](err); ok && errors.Is(err, client.ErrConflict) {
-		fmt.Println("somebody was faster; the resource is now", e.ETag())
+	if errors.Is(err, client.ErrConflict) {
+		fmt.Println("somebody was faster:", err)
 	}
-	// Output: somebody was faster; the resource is now e2
+	// Output: somebody was faster: mcp.resource.write file:///notes.md: it has changed
 }
 
 // Fill in a prompt. Variables keep their types at a Sumun.
