@@ -130,6 +130,10 @@ func (in *instance) validate(v any, bytes int) (invalid *jsonschema.ValidationEr
 		}
 	}()
 	in.meter.start(bytes)
+	if in.quick != nil && in.quick.fits(v) {
+		return nil, nil
+	}
+	in.meter.start(bytes)
 	invalid, _ = errors.AsType[*jsonschema.ValidationError](in.root.Validate(v))
 	return invalid, nil
 }

@@ -126,22 +126,34 @@ func size(v any) int {
 	return n
 }
 
+// allows reports whether a value is one of those, and of one of the types, that fit.
+func (h *hook) allows(v any) bool {
+	switch {
+	case h.never:
+		return false
+	case h.types != nil && !slices.ContainsFunc(h.types, func(t string) bool { return is(v, t) }):
+		return false
+	}
+	return h.values == nil || h.values[string(appendKey(nil, v))]
+}
+
+// fault returns what a value has wrong.
 func (h *hook) fault(v any) error {
+	if h.allows(v) {
+		if n, ok := v.(json.Number); ok && h.bounds != nil {
+			return h.bounds.fault(string(n))
+		}
+		return nil
+	}
 	switch {
 	case h.never:
 		return errors.New("is not allowed here")
 	case h.types != nil && !slices.ContainsFunc(h.types, func(t string) bool { return is(v, t) }):
 		return fmt.Errorf("is %s, not %s", typeOf(v), strings.Join(h.types, " or "))
-	case h.values != nil && !h.values[string(appendKey(nil, v))]:
-		if len(h.values) == 1 {
-			return errors.New("is not " + h.what)
-		}
-		return errors.New("is none of " + h.what)
+	case len(h.values) == 1:
+		return errors.New("is not " + h.what)
 	}
-	if n, ok := v.(json.Number); ok && h.bounds != nil {
-		return h.bounds.fault(string(n))
-	}
-	return nil
+	return errors.New("is none of " + h.what)
 }
 
 // is reports whether a value has that type.

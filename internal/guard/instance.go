@@ -12,7 +12,10 @@ import (
 type instance struct {
 	root  *jsonschema.Schema
 	meter meter
-	seen  map[*jsonschema.Schema]bool
+	// quick says of values that they fit, if it is not nil.
+	quick *plain
+	// hooks are those of the schemas that were adopted, nil where everything fits.
+	hooks map[*jsonschema.Schema]*hook
 	// unchecked are the patterns that are not checked, and why.
 	unchecked []string
 	unknown   map[string]bool
@@ -40,7 +43,7 @@ func compile(document any) (in *instance, err error) {
 
 // compileAs returns an instance of a schema that is of that draft unless it says otherwise.
 func compileAs(draft *jsonschema.Draft, document any) (*instance, error) {
-	in := &instance{seen: map[*jsonschema.Schema]bool{}, unknown: map[string]bool{}}
+	in := &instance{hooks: map[*jsonschema.Schema]*hook{}, unknown: map[string]bool{}}
 	in.meter.start(0)
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(draft)
@@ -55,6 +58,8 @@ func compileAs(draft *jsonschema.Draft, document any) (*instance, error) {
 	}
 	in.root = root
 	in.adopt(root)
+	in.quick = in.plain(root)
+	in.hooks, in.unknown = nil, nil
 	return in, nil
 }
 
@@ -67,13 +72,14 @@ func (in *instance) notes(pattern string, err error) {
 
 // adopt has a schema, and all that it refers to, pay for its time.
 func (in *instance) adopt(s *jsonschema.Schema) {
-	if s == nil || in.seen[s] {
+	if _, done := in.hooks[s]; s == nil || done {
 		return
 	}
-	in.seen[s] = true
+	in.hooks[s] = nil
 	in.openUnknown(s)
 	if s.Bool == nil || !*s.Bool {
 		h := newHook(s, &in.meter)
+		in.hooks[s] = h
 		s.Bool, s.Types, s.Enum, s.Const = nil, nil, nil, nil
 		s.Format = &jsonschema.Format{Validate: h.validate}
 	}
