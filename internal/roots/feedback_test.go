@@ -40,7 +40,7 @@ func TestFeedback(t *testing.T) {
 		{`{"maxTokens":30000}`, "longer", `{"maxTokens":32768}`},
 	} {
 		t.Run(tt.from+" "+tt.said, func(t *testing.T) {
-			e, err := readSampling([]byte(tt.from), "params")
+			e, err := readSampling([]byte(tt.from), "")
 			if err != nil {
 				t.Fatal(err)
 			}

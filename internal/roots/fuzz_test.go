@@ -44,7 +44,7 @@ func FuzzParams(f *testing.F) {
 				t.Fatalf("%s %s: data %s", method, params, e.Data)
 			}
 		}
-		if p, err := readPlace(params, "params", true); err == nil {
+		if p, err := readPlace(params, "", true); err == nil {
 			checkPlace(t, p)
 		}
 	})

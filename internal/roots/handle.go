@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -126,11 +127,11 @@ func (x *Roots) handleCreate(ctx context.Context, call *mcp.Call) (any, error) {
 		"ttl": lifetime(&record.TTL), "variables": variables(&first.variables),
 		"memory": func(raw []byte) error { return readMemory(raw, settings, &record) },
 		"sampling": func(raw []byte) error {
-			e, err := readSampling(raw, "params.sampling")
+			e, err := readSampling(raw, "/sampling")
 			first.sampling = e.set
 			return err
 		},
-	}}.read(call.Params(), "params")
+	}}.read(call.Params(), "")
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func (x *Roots) handleCreate(ctx context.Context, call *mcp.Call) (any, error) {
 	if _, err := x.find(ctx, t, id); err != nil && mcp.AsError(err) == nil {
 		return nil, err
 	}
-	r, isNew, err := x.create(ctx, t, id, record, nodes...)
+	r, isNew, err := x.create(t, id, record, nodes...)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +168,7 @@ func readMemory(raw []byte, most *Settings, record *Record) error {
 		return nil
 	}
 	if len(raw) == 0 || raw[0] != '{' {
-		return fmt.Errorf("must be true, false or an object {entries, bytes}")
+		return errors.New("must be true, false or an object {entries, bytes}")
 	}
 	record.Entries, record.Bytes = int64(most.Entries), int64(most.Bytes)
 	bound := func(dst *int64) func([]byte) error {
@@ -183,12 +184,12 @@ func readMemory(raw []byte, most *Settings, record *Record) error {
 	}
 	return members{each: map[string]func([]byte) error{
 		"entries": bound(&record.Entries), "bytes": bound(&record.Bytes),
-	}}.read(raw, "params.memory")
+	}}.read(raw, "/memory")
 }
 
 // handleList answers mcp.root.list with the roots of the caller, without their trees.
 func (x *Roots) handleList(call *mcp.Call) (any, error) {
-	if err := (members{each: map[string]func([]byte) error{"_meta": ignore, "context": ignore}}).read(call.Params(), "params"); err != nil {
+	if err := (members{each: map[string]func([]byte) error{"_meta": ignore, "context": ignore}}).read(call.Params(), ""); err != nil {
 		return nil, err
 	}
 	list := struct {
@@ -208,12 +209,12 @@ func (x *Roots) handleList(call *mcp.Call) (any, error) {
 // named returns the root that a call names, which must be there. A root that is made by use and has nothing yet is not.
 func (x *Roots) named(ctx context.Context, call *mcp.Call) (*root, error) {
 	id := ""
-	err := members{each: map[string]func([]byte) error{"_meta": ignore, "context": ignore, "rootId": text(&id, mostIDBytes)}}.read(call.Params(), "params")
+	err := members{each: map[string]func([]byte) error{"_meta": ignore, "context": ignore, "rootId": text(&id, mostIDBytes)}}.read(call.Params(), "")
 	if err != nil {
 		return nil, err
 	}
 	if id == "" {
-		return nil, wrong("params.rootId", "is missing")
+		return nil, wrong("/rootId", "is missing")
 	}
 	r, err := x.find(ctx, x.tenant(call.Caller.ID, true), id)
 	if err == nil && r == nil {

@@ -31,22 +31,20 @@ type workspace struct {
 }
 
 // placeOf reads what a call says of its context, if it says something.
-func placeOf(call *mcp.Call) (p place, said bool, err error) {
+func placeOf(call *mcp.Call) (place, error) {
 	if call.Dialect != "" || call.Context != nil {
-		context := call.Context
-		if context == nil {
-			context = call.Member("context")
+		said := call.Context
+		if said == nil {
+			said = call.Member("context")
 		}
-		if context != nil {
-			p, err = readPlace(context, "params.context", false)
-			return p, true, err
+		if said != nil {
+			return readPlace(said, "/context", false)
 		}
 	}
 	if raw := call.Meta(mcp.MetaContext); raw != nil {
-		p, err = readPlace(raw, "params._meta."+mcp.MetaContext, true)
-		return p, true, err
+		return readPlace(raw, below("/_meta", mcp.MetaContext), true)
 	}
-	return p, false, nil
+	return place{}, nil
 }
 
 // locate finds out which root a call belongs to: the one that it names; that of the workspace that it names, that its
@@ -129,7 +127,7 @@ func (x *Roots) renew(session string) { x.sessions.Delete(session) }
 func (x *Roots) root(ctx context.Context, s spot) (*root, error) {
 	r, err := x.find(ctx, s.tenant, s.id)
 	if err != nil && !s.named && mcp.AsError(err) != nil {
-		return nil, nil //nolint:nilnil // one that was closed begins anew
+		return nil, nil //nolint:nilnil,nilerr // one that was closed begins anew
 	}
 	return r, err
 }
@@ -142,7 +140,7 @@ func (x *Roots) open(ctx context.Context, s spot) (*root, error) {
 			return nil, err
 		}
 		if r == nil {
-			if r, err = x.lazy(ctx, s); err != nil {
+			if r, err = x.lazy(s); err != nil {
 				return nil, err
 			}
 		}
@@ -158,12 +156,12 @@ func (x *Roots) open(ctx context.Context, s spot) (*root, error) {
 }
 
 // lazy makes a root because it is used.
-func (x *Roots) lazy(ctx context.Context, s spot) (*root, error) {
+func (x *Roots) lazy(s spot) (*root, error) {
 	settings, now := x.settings.Load(), time.Now()
 	record := Record{URI: s.uri, Lazy: true, Created: now, Used: now, TTL: settings.TTL}
 	if s.uri != "" && settings.Workspaces {
 		record.Entries, record.Bytes = int64(settings.Entries), int64(settings.Bytes)
 	}
-	r, _, err := x.create(ctx, s.tenant, s.id, record)
+	r, _, err := x.create(s.tenant, s.id, record)
 	return r, err
 }

@@ -121,27 +121,14 @@ func (v *visit) handle(ctx context.Context, next mcp.Handler) error {
 
 // enter finds the root of the call, and what is in force there.
 func (v *visit) enter(ctx context.Context) error {
-	x := v.x
-	p, _, err := placeOf(v.call)
+	p, err := placeOf(v.call)
 	if err != nil {
 		return err
 	}
-	t := x.tenant(v.call.Caller.ID, false)
-	// Which workspace it is makes a difference only where one has something, or will have a memory.
-	if p.id == "" && p.uri == "" && hasRoots(v.call) && (t == nil || t.derived.Load() == 0) &&
-		(!x.settings.Load().Workspaces || v.call.Method != mcp.MethodToolsCall) {
-		v.lazy, v.spot.place = true, p
-	} else {
-		if v.spot, err = x.locate(ctx, v.call, v.Reply, p); err != nil {
+	v.spot.place = p
+	if v.lazy = v.mayBeLazy(); !v.lazy {
+		if err := v.find(ctx); err != nil {
 			return err
-		}
-		if v.root, err = x.root(ctx, v.spot); err != nil {
-			return err
-		}
-		if v.root == nil && v.spot.uri != "" && x.settings.Load().Workspaces && v.call.Method == mcp.MethodToolsCall {
-			if v.root, err = x.lazy(ctx, v.spot); err != nil {
-				return err
-			}
 		}
 	}
 	v.inForce()
@@ -149,6 +136,33 @@ func (v *visit) enter(ctx context.Context) error {
 		v.call.Sampling = encode(v.sampling)
 	}
 	return nil
+}
+
+// mayBeLazy reports whether the client need not be asked for its workspace: which it is makes a difference only where one
+// of the caller's has something, or will have a memory.
+func (v *visit) mayBeLazy() bool {
+	t := v.x.tenant(v.call.Caller.ID, false)
+	return v.spot.id == "" && v.spot.uri == "" && hasRoots(v.call) && (t == nil || t.derived.Load() == 0) && !v.begetsMemory()
+}
+
+// begetsMemory reports whether the root of a workspace gets a memory by the call.
+func (v *visit) begetsMemory() bool {
+	return v.x.settings.Load().Workspaces && v.call.Method == mcp.MethodToolsCall
+}
+
+// find finds the root of the call, and makes it where it is to have a memory.
+func (v *visit) find(ctx context.Context) error {
+	var err error
+	if v.spot, err = v.x.locate(ctx, v.call, v.Reply, v.spot.place); err != nil {
+		return err
+	}
+	if v.root, err = v.x.root(ctx, v.spot); err != nil {
+		return err
+	}
+	if v.root == nil && v.spot.uri != "" && v.begetsMemory() {
+		v.root, err = v.x.lazy(v.spot)
+	}
+	return err
 }
 
 // inForce finds what is in force for the call.
@@ -228,16 +242,16 @@ func (v *visit) handout() (h handout, something bool) {
 }
 
 // put writes the context into the call's message.
-func (v *visit) put(context []byte) error {
+func (v *visit) put(handout []byte) error {
 	m := v.call.Request
 	if !m.Params.Ok() {
 		return nil
 	}
 	var p wire.Patch
 	if at := m.Meta(mcp.MetaContext); at.Ok() {
-		p = wire.Patch{Span: at, With: context}
+		p = wire.Patch{Span: at, With: handout}
 	} else {
-		p = mcp.AddMeta(m.Bytes(m.Params), append([]byte(`"`+mcp.MetaContext+`":`), context...))
+		p = mcp.AddMeta(m.Bytes(m.Params), append([]byte(`"`+mcp.MetaContext+`":`), handout...))
 		p.Start, p.End = p.Start+m.Params.Start, p.End+m.Params.Start
 	}
 	var changed wire.Message
@@ -255,11 +269,12 @@ func (v *visit) declare() {
 	if call.Dialect == "" || v.uri() == "" || wire.Get(call.Capabilities, "roots") != nil {
 		return
 	}
-	capabilities := []byte(`{"roots":{}`)
+	all := []byte(`{"roots":{}`)
 	for key, value := range wire.Members(call.Capabilities) {
-		capabilities = append(append(append(append(capabilities, `,"`...), key...), `":`...), value...)
+		all = append(append(append(append(all, `,"`...), key...), `":`...), value...)
 	}
-	call.Capabilities = append(capabilities, '}')
+	all = append(all, '}')
+	call.Capabilities = all
 }
 
 // uri is that of the root; empty if it has none.

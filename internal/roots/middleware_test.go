@@ -76,10 +76,10 @@ func (h *house) mustSend(s *server, call *mcp.Call) string {
 }
 
 // inContext is a call of the dialect as its door makes it: the context stands beside the message.
-func inContext(t testing.TB, caller, method, params, context string) *mcp.Call {
-	t.Helper()
-	call := request(t, caller, method, params)
-	call.Dialect, call.Context = mcp.MethodInvoke, []byte(context)
+func inContext(tb testing.TB, caller, method, params, said string) *mcp.Call {
+	tb.Helper()
+	call := request(tb, caller, method, params)
+	call.Dialect, call.Context = mcp.MethodInvoke, []byte(said)
 	return call
 }
 
@@ -91,9 +91,9 @@ func TestHanding(t *testing.T) {
 	h.must("ann", mcp.MethodRootCreate, `{"rootId":"r","sampling":{"temperature":0.5},"variables":{"x":1,"y":"<&>"}}`)
 	h.must("ann", mcp.MethodSamplingUpdate, `{"context":{"rootId":"r","path":"p"},"topK":3,"variables":{"x":2}}`)
 	all := `{"rootId":"r","path":"p/q","sampling":{"temperature":0.1,"topK":3},"variables":{"x":2,"z":[true]}}`
-	context := `{"rootId":"r","path":"p/q","sampling":{"temperature":0.1},"variables":{"z":[true],"y":null}}`
+	said := `{"rootId":"r","path":"p/q","sampling":{"temperature":0.1},"variables":{"z":[true],"y":null}}`
 	for _, method := range []string{mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodRead} {
-		call := inContext(t, "ann", method, tool, context)
+		call := inContext(t, "ann", method, tool, said)
 		h.mustSend(s, call)
 		same(t, s.last(), all)
 		if call.Root != "r" {
@@ -101,12 +101,12 @@ func TestHanding(t *testing.T) {
 		}
 		same(t, string(call.Sampling), `{"temperature":0.1,"topK":3}`)
 
-		standard := request(t, "ann", method, `{"name":"t","_meta":{"x":1,"`+mcp.MetaContext+`":`+context+`}}`)
+		standard := request(t, "ann", method, `{"name":"t","_meta":{"x":1,"`+mcp.MetaContext+`":`+said+`}}`)
 		h.mustSend(s, standard)
 		same(t, s.last(), all)
 
 		h.target.Trusted = false
-		h.mustSend(s, inContext(t, "ann", method, tool, context))
+		h.mustSend(s, inContext(t, "ann", method, tool, said))
 		same(t, s.last(), `{"sampling":{"temperature":0.1,"topK":3}}`)
 		h.target.Trusted = true
 	}
@@ -115,14 +115,14 @@ func TestHanding(t *testing.T) {
 	}
 	h.mustSend(s, inContext(t, "ann", mcp.MethodToolsCall, tool, `{"sampling":{"top_k":7}}`))
 	same(t, s.last(), `{"rootId":"default","sampling":{"topK":7}}`)
-	for context, words := range map[string]string{
+	for said, words := range map[string]string{
 		`{"rootId":"s"}`:            "there is no root",
 		`{"rootid":"r"}`:            "not known",
 		`{"path":"a//b"}`:           "params.context.path",
 		`{"sampling":{"topP":"x"}}`: "params.context.sampling.topP",
 	} {
-		if _, err := h.send(s, inContext(t, "ann", mcp.MethodToolsCall, tool, context), &scripted{}); err == nil || !strings.Contains(err.Error(), words) {
-			t.Errorf("%s: %v", context, err)
+		if _, err := h.send(s, inContext(t, "ann", mcp.MethodToolsCall, tool, said), &scripted{}); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v", said, err)
 		}
 	}
 }
@@ -145,8 +145,8 @@ func TestUntouched(t *testing.T) {
 		case "the caller has one without values":
 			h.must("ann", mcp.MethodRootCreate, `{"rootId":"r"}`)
 		}
-		for _, make := range calls {
-			call := make()
+		for _, begin := range calls {
+			call := begin()
 			came := string(call.Request.Raw)
 			h.mustSend(s, call)
 			if got := s.raws[len(s.raws)-1]; got != came {
@@ -331,13 +331,13 @@ func TestParallel(t *testing.T) {
 	s := &server{}
 	s.act = func(_ context.Context, call *mcp.Call, _ mcp.Reply) error {
 		mark := call.Caller.ID + "-" + call.Root
-		context := call.Meta(mcp.MetaContext)
-		for _, value := range []string{member(string(wire.Get(context, "variables")), "mark"), member(string(wire.Get(context, "sampling")), "stopSequences")} {
+		told := call.Meta(mcp.MetaContext)
+		for _, value := range []string{member(string(wire.Get(told, "variables")), "mark"), member(string(wire.Get(told, "sampling")), "stopSequences")} {
 			if strings.Trim(value, `["]`) != mark {
-				return fmt.Errorf("in %s a tool sees %s", mark, context)
+				return fmt.Errorf("in %s a tool sees %s", mark, told)
 			}
 		}
-		for one := range wire.Elements(wire.Get(context, "memory")) {
+		for one := range wire.Elements(wire.Get(told, "memory")) {
 			if out, _ := wire.Unquote(wire.Get(one, "output")); out != mark {
 				return fmt.Errorf("in %s a tool remembers %s", mark, one)
 			}
@@ -354,7 +354,7 @@ func TestParallel(t *testing.T) {
 			for i := range rounds {
 				n := (w*31 + i*7) % (2 * rootsEach)
 				caller := []string{"ann", "bob"}[n%2]
-				if err := oneRound(h, s, caller, fmt.Sprintf("r%d", n/2), w, i); err != nil {
+				if err := oneRound(h, s, caller, fmt.Sprintf("r%d", n/2), w*1000+i); err != nil {
 					t.Error(err)
 					return
 				}
@@ -377,20 +377,21 @@ func TestParallel(t *testing.T) {
 }
 
 // oneRound makes a root if it is not there, writes to one of its nodes, calls a tool in it, and now and then closes it.
-func oneRound(h *house, s *server, caller, id string, w, i int) error {
+func oneRound(h *house, s *server, caller, id string, n int) error {
+	w, i := n/1000, n%1000
 	mark := caller + "-" + id
 	_, err := h.do(caller, mcp.MethodRootCreate, fmt.Sprintf(`{"rootId":%q,"memory":true,"variables":{"mark":%q},"sampling":{"stopSequences":[%q]}}`, id, mark, mark))
 	if err != nil && !strings.HasPrefix(err.Error(), "conflict") {
 		return err
 	}
 	path := fmt.Sprintf("p%d/q%d", w%3, i%3)
-	context := fmt.Sprintf(`{"rootId":%q,"path":%q}`, id, path)
-	got, err := h.do(caller, mcp.MethodSamplingUpdate, fmt.Sprintf(`{"context":%s,"topK":%d,"variables":{"mark":%q}}`, context, w+1, mark))
+	at := fmt.Sprintf(`{"rootId":%q,"path":%q}`, id, path)
+	got, err := h.do(caller, mcp.MethodSamplingUpdate, fmt.Sprintf(`{"context":%s,"topK":%d,"variables":{"mark":%q}}`, at, w+1, mark))
 	if err == nil && !strings.Contains(got, `["`+mark+`"]`) {
 		return fmt.Errorf("%s: the parameters are %s", mark, got)
 	}
 	if err == nil {
-		_, err = h.send(s, inContext(h.t, caller, mcp.MethodToolsCall, fmt.Sprintf(`{"name":"t","arguments":{"i":%d}}`, i), context), &scripted{})
+		_, err = h.send(s, inContext(h.t, caller, mcp.MethodToolsCall, fmt.Sprintf(`{"name":"t","arguments":{"i":%d}}`, i), at), &scripted{})
 	}
 	if err == nil && i%11 == 0 {
 		_, err = h.do(caller, mcp.MethodRootClose, fmt.Sprintf(`{"rootId":%q}`, id))
@@ -415,4 +416,18 @@ func TestCallers(t *testing.T) {
 	}
 	h.must("ann", mcp.MethodRootClose, `{"rootId":"r"}`)
 	h.mustSend(s, inContext(t, "bob", mcp.MethodToolsCall, tool, `{"rootId":"r"}`))
+}
+
+// TestPointers points to what is wrong in the words of ours of a standard message.
+func TestPointers(t *testing.T) {
+	h := open(t, newShelf(), testSettings)
+	_, err := h.send(&server{}, request(t, "ann", mcp.MethodToolsCall, `{"name":"t","_meta":{"`+mcp.MetaContext+`":{"sampling":{"topP":7}}}}`), &scripted{})
+	e := mcp.AsError(err)
+	if e == nil {
+		t.Fatal(err)
+	}
+	same(t, string(e.Data), `{"pointers":["/_meta/io.github.sumun-mcp~1context/sampling/topP"]}`)
+	if want := "params._meta.io.github.sumun-mcp/context.sampling.topP must be a number from 0 to 1"; e.Message != want {
+		t.Errorf("%s", e.Message)
+	}
 }

@@ -2,6 +2,7 @@ package roots
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -37,7 +38,7 @@ type members struct {
 	lax bool
 }
 
-// read reads an object; nil is none. At is where it stands, as params.context.
+// read reads an object; nil is none. At is the JSON Pointer to it in the parameters.
 func (m members) read(object []byte, at string) error {
 	if object == nil {
 		return nil
@@ -51,7 +52,7 @@ func (m members) read(object []byte, at string) error {
 			if mcp.AsError(err) != nil { // it has said where
 				return err
 			}
-			return wrong(at+"."+name, err.Error())
+			return wrong(below(at, name), err.Error())
 		}
 	}
 	return nil
@@ -84,16 +85,15 @@ func (m members) names() []string {
 	return names
 }
 
-// wrong refuses parameters; at is where the fault is, as params.context.path.
+// below is the JSON Pointer (RFC 6901) to a member of what at points to.
+func below(at, name string) string {
+	return at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
+
+// wrong refuses parameters; at is the JSON Pointer to the fault in them.
 func wrong(at, why string) *mcp.Error {
-	e := mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "%s %s", at, why)
-	pointer := ""
-	for step := range strings.SplitSeq(strings.TrimPrefix(strings.TrimPrefix(at, "params"), "."), ".") {
-		if step != "" {
-			pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
-		}
-	}
-	e.Data = append(wire.AppendQuote([]byte(`{"pointers":[`), pointer), "]}"...)
+	e := mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params%s %s", strings.NewReplacer("/", ".", "~1", "/", "~0", "~").Replace(at), why)
+	e.Data = append(wire.AppendQuote([]byte(`{"pointers":[`), at), "]}"...)
 	return e
 }
 
@@ -155,7 +155,7 @@ func lifetime(dst *time.Duration) func(raw []byte) error {
 func variables(dst *map[string]json.RawMessage) func(raw []byte) error {
 	return func(raw []byte) error {
 		if len(raw) == 0 || raw[0] != '{' {
-			return fmt.Errorf("must be an object of variables")
+			return errors.New("must be an object of variables")
 		}
 		all := map[string]json.RawMessage{}
 		for key, value := range wire.Members(raw) {
@@ -190,7 +190,7 @@ func readPlace(raw []byte, at string, lax bool) (place, error) {
 		"rootId": text(&p.id, mostIDBytes), "path": path(&p.path), "uri": text(&p.uri, mostURIBytes),
 		"variables": variables(&p.variables),
 		"sampling": func(raw []byte) error {
-			e, err := readSampling(raw, at+".sampling")
+			e, err := readSampling(raw, below(at, "sampling"))
 			p.sampling = e.set
 			return err
 		},

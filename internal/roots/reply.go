@@ -19,7 +19,7 @@ func (v *visit) Ask(ctx context.Context, questions []mcp.Question) ([]mcp.Answer
 		var cancel context.CancelCauseFunc
 		ctx, cancel = context.WithCancelCause(ctx)
 		defer cancel(nil)
-		defer context.AfterFunc(v.root.ctx, func() {
+		defer context.AfterFunc(v.root.ctx, func() { //nolint:contextcheck // it is the root that ends
 			v.cancel(context.Cause(v.root.ctx))
 			cancel(context.Cause(v.root.ctx))
 		})()
@@ -177,7 +177,7 @@ func (v *visit) prompted(result *mcp.Result) *mcp.Result {
 		return result
 	}
 	var own edit
-	if err := (members{other: own.take, lax: true}).read(resultMeta(result, mcp.MetaSampling), "_meta."+mcp.MetaSampling); err != nil {
+	if err := (members{other: own.take, lax: true}).read(resultMeta(result, mcp.MetaSampling), below("/_meta", mcp.MetaSampling)); err != nil {
 		return result
 	}
 	inForce := v.spot.sampling.over(own.set).over(v.sampling)

@@ -80,12 +80,12 @@ func New(ctx context.Context, o Options) (*Roots, error) {
 	}
 	x := &Roots{o: o}
 	x.Set(o.Settings)
-	x.ctx, x.end = context.WithCancel(context.WithoutCancel(ctx)) //nolint:gosec // Close calls it
+	x.ctx, x.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := x.load(ctx); err != nil {
 		x.end()
 		return nil, fmt.Errorf("reading the roots: %w", err)
 	}
-	x.writer = newWriter(x.ctx, o.Store, o.Log)
+	x.writer = newWriter(ctx, o.Store, o.Log)
 	x.running.Go(x.sweep)
 	return x, nil
 }
@@ -240,7 +240,7 @@ func (x *Roots) closeLocked(r *root, expired bool) (closed bool, err error) {
 }
 
 // create makes a root; it returns the one that is there or being made, unless it is new.
-func (x *Roots) create(ctx context.Context, t *tenant, id string, record Record, nodes ...*Node) (r *root, isNew bool, err error) {
+func (x *Roots) create(t *tenant, id string, record Record, nodes ...*Node) (r *root, isNew bool, err error) {
 	r, isNew, err = t.begin(x.ctx, id, record, x.settings.Load().Max)
 	if err != nil || !isNew {
 		return r, false, err

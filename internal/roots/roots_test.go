@@ -101,11 +101,11 @@ type house struct {
 
 var testSettings = Settings{TTL: 24 * 3600 * 1e9, Max: 100, Entries: 8, Bytes: 64 << 10}
 
-func open(t testing.TB, store Store, settings Settings) *house {
-	t.Helper()
-	h := &house{t: t, store: store, target: Target{Trusted: true}}
+func open(tb testing.TB, store Store, settings Settings) *house {
+	tb.Helper()
+	h := &house{t: tb, store: store, target: Target{Trusted: true}}
 	var err error
-	h.Roots, err = New(t.Context(), Options{
+	h.Roots, err = New(tb.Context(), Options{
 		Store: store, Log: slog.New(slog.DiscardHandler), Settings: settings,
 		Target: func(context.Context, *mcp.Call) Target { return h.target },
 		Event: func(caller, method string, params []byte) {
@@ -120,17 +120,16 @@ func open(t testing.TB, store Store, settings Settings) *house {
 		},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { h.Close() })
+	tb.Cleanup(func() { h.Close() })
 	return h
 }
 
 // A scripted is a client's side of a call.
 type scripted struct {
-	ask     func(ctx context.Context, questions []mcp.Question) ([]mcp.Answer, error)
-	result  string
-	request string
+	ask    func(ctx context.Context, questions []mcp.Question) ([]mcp.Answer, error)
+	result string
 }
 
 func (*scripted) Notify(context.Context, *wire.Message) error { return nil }
@@ -150,12 +149,12 @@ func (s *scripted) Done(_ context.Context, result *mcp.Result) error {
 var testScanner = wire.NewScanner(mcp.Vocabulary(), 0)
 
 // request makes a call of a method with parameters, a JSON object.
-func request(t testing.TB, caller, method, params string) *mcp.Call {
-	t.Helper()
+func request(tb testing.TB, caller, method, params string) *mcp.Call {
+	tb.Helper()
 	m := &wire.Message{}
 	raw := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s}`, method, params)
 	if err := testScanner.Request([]byte(raw), m); err != nil {
-		t.Fatalf("%s: %v", raw, err)
+		tb.Fatalf("%s: %v", raw, err)
 	}
 	call := &mcp.Call{Caller: &mcp.Caller{ID: caller}, Method: method, Revision: mcp.Latest(), Request: m}
 	if name := call.Member("name"); name != nil {
@@ -199,14 +198,14 @@ func (h *house) refused(caller, method, params, words string) {
 // member returns a member of a JSON object as text.
 func member(object, name string) string { return string(wire.Get([]byte(object), name)) }
 
-func same(t testing.TB, got, want string) {
-	t.Helper()
+func same(tb testing.TB, got, want string) {
+	tb.Helper()
 	var a, b any
 	if err := errors.Join(json.Unmarshal([]byte(got), &a), json.Unmarshal([]byte(want), &b)); err != nil {
-		t.Fatalf("%v: %s", err, got)
+		tb.Fatalf("%v: %s", err, got)
 	}
 	if diff := cmp.Diff(b, a); diff != "" {
-		t.Errorf("got %s (-want +got)\n%s", got, diff)
+		tb.Errorf("got %s (-want +got)\n%s", got, diff)
 	}
 }
 

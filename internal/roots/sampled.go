@@ -24,22 +24,22 @@ func (x *Roots) handleUpdate(ctx context.Context, call *mcp.Call, reply mcp.Repl
 	var u update
 	err := members{other: u.take, known: parameters[:], each: map[string]func([]byte) error{
 		"_meta": ignore, "context": ignore, "feedback": text(&u.feedback, mostFeedbackBytes), "variables": variables(&u.variables),
-	}}.read(call.Params(), "params")
+	}}.read(call.Params(), "")
 	if err != nil {
 		return nil, err
 	}
-	p, _, err := placeOf(call)
+	p, err := placeOf(call)
 	switch {
 	case err != nil:
 		return nil, err
 	case !p.sampling.isZero() || p.variables != nil:
-		return nil, wrong("params.context", "has sampling or variables, which hold for one call; here they stand beside context, not in it")
+		return nil, wrong("/context", "has sampling or variables, which hold for one call; here they stand beside context, not in it")
 	case u.isZero() && u.feedback == "" && u.variables == nil:
-		return nil, wrong("params", "says nothing to update; give parameters, feedback or variables")
+		return nil, wrong("", "says nothing to update; give parameters, feedback or variables")
 	}
 	if u.feedback != "" { // before anything is made because of it
 		if _, err := move(Sampling{}, Sampling{}, u.feedback); err != nil {
-			return nil, wrong("params.feedback", err.Error())
+			return nil, wrong("/feedback", err.Error())
 		}
 	}
 	s, err := x.locate(ctx, call, reply, p)
@@ -77,7 +77,7 @@ func (x *Roots) updateLocked(r *root, path string, u *update) (Sampling, error) 
 			return Sampling{}, err
 		}
 		if next.sampling, err = move(next.sampling, changed.sampling(path), u.feedback); err != nil {
-			return Sampling{}, wrong("params.feedback", err.Error())
+			return Sampling{}, wrong("/feedback", err.Error())
 		}
 	}
 	if err := r.set(x.writer, path, next); err != nil {
@@ -96,11 +96,11 @@ type level struct {
 
 // handleSampling answers mcp.sampling.get: the parameters in force, and where each comes from.
 func (x *Roots) handleSampling(ctx context.Context, call *mcp.Call, reply mcp.Reply) (any, error) {
-	err := members{each: map[string]func([]byte) error{"_meta": ignore, "context": ignore}}.read(call.Params(), "params")
+	err := members{each: map[string]func([]byte) error{"_meta": ignore, "context": ignore}}.read(call.Params(), "")
 	if err != nil {
 		return nil, err
 	}
-	p, _, err := placeOf(call)
+	p, err := placeOf(call)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (x *Roots) handleSampling(ctx context.Context, call *mcp.Call, reply mcp.Re
 // steer changes the parameters as the result of a tool says, for what follows in its place.
 func (x *Roots) steer(ctx context.Context, s spot, said []byte) error {
 	var u update
-	if err := (members{other: u.take, lax: true}).read(said, "_meta."+mcp.MetaSampling); err != nil {
+	if err := (members{other: u.take, lax: true}).read(said, below("/_meta", mcp.MetaSampling)); err != nil {
 		return err
 	}
 	if u.isZero() {

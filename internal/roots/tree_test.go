@@ -2,9 +2,9 @@ package roots
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -52,7 +52,7 @@ func TestInherit(t *testing.T) {
 				case 1:
 					said[name] = map[string]any{
 						"temperature": r.Float64() * 2, "topP": r.Float64(), "topK": float64(1 + r.IntN(9)),
-						"maxTokens": float64(1 + r.IntN(99)), "stopSequences": []any{fmt.Sprint(r.IntN(9))},
+						"maxTokens": float64(1 + r.IntN(99)), "stopSequences": []any{strconv.Itoa(r.IntN(9))},
 					}[name]
 				}
 			}
@@ -108,7 +108,7 @@ func (p plainTree) change(path string, said, vars map[string]any) {
 func changedTree(t *testing.T, is *tree, path string, said, vars map[string]any) *tree {
 	t.Helper()
 	var e edit
-	if err := (members{other: e.take}).read(encode(said), "params"); err != nil {
+	if err := (members{other: e.take}).read(encode(said), ""); err != nil {
 		t.Fatal(err)
 	}
 	var v map[string]json.RawMessage

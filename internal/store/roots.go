@@ -137,7 +137,7 @@ func (s *Store) each(ctx context.Context, query string, scan func(*sql.Rows) (ro
 		yield(roots.Change{}, fmt.Errorf("reading roots: %w", err))
 		return false
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what went wrong stands in rows.Err
 	for rows.Next() {
 		c, err := scan(rows)
 		if !yield(c, err) || err != nil {

@@ -160,6 +160,7 @@ func runAndKill(t *testing.T, path string, lines int) map[string]string {
 
 // answerUntilKilled says what was answered, a line each, after it was.
 func answerUntilKilled(t *testing.T, path string) {
+	t.Helper()
 	s := open(t, path)
 	x, err := roots.New(t.Context(), roots.Options{Store: s, Log: slog.New(slog.DiscardHandler), Settings: killSettings})
 	if err != nil {
@@ -193,6 +194,7 @@ func answerUntilKilled(t *testing.T, path string) {
 }
 
 func must(t *testing.T, x *roots.Roots, method, params string) {
+	t.Helper()
 	if _, err := ask(t.Context(), x, method, params); err != nil {
 		t.Errorf("%s %s: %v", method, params, err)
 		os.Exit(1)
