@@ -30,8 +30,8 @@ func (q *Question) request() (request, error) {
 	if r.query, err = newQuery(q.Query, q.Regexp, q.IgnoreCase); err != nil {
 		return r, err
 	}
-	if p := strings.TrimSuffix(q.Path, "/"); q.Path != "" && p != "." {
-		if r.start, err = Within(q.Base, p); err != nil {
+	if q.Path != "" && q.Path != "." && q.Path != "./" {
+		if r.start, err = Within(q.Base, q.Path[:1]+strings.TrimSuffix(q.Path[1:], "/")); err != nil {
 			return r, err
 		}
 	}

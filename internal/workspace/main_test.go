@@ -224,3 +224,14 @@ func (h *host) repository(t *testing.T, name string, files map[string]string) st
 	gitIn(t, h.dir, "clone", "-q", "--bare", dir, name)
 	return dir
 }
+
+// gitSays reports whether git is content.
+func gitSays(t *testing.T, dir string, args ...string) bool {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	return cmd.Run() == nil
+}
