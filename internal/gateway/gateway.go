@@ -52,6 +52,7 @@ type Gateway struct {
 	desk     *desk.Desk
 	roots    *roots.Roots
 	pins     *pins.Pins
+	drifts   drifts
 	pool     *egress.Pool
 	router   *route.Router
 	// watches asks servers for the updates that the hub hands out.

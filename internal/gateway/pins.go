@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/catalog"
@@ -52,9 +53,34 @@ func (g *Gateway) pin(to egress.Audience, server string, said []byte) dialect.Pi
 	return p
 }
 
-// drifted tells those who asked, and may see the tool, that it is not any more what it
-// was. A client that hears of it once for each audience knows it by the id.
+// mostTold is how many drifts are remembered so that they are told once.
+const mostTold = 10_000
+
+// drifts has each drift told once, and not for each audience again. The zero value is ready.
+type drifts struct {
+	mu   sync.Mutex
+	told map[string]bool
+}
+
+// first reports whether the drift was not told yet.
+func (d *drifts) first(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.told[id] {
+		return false
+	}
+	if d.told == nil || len(d.told) >= mostTold {
+		d.told = map[string]bool{}
+	}
+	d.told[id] = true
+	return true
+}
+
+// drifted tells those who asked, and may see the tool, that it is not any more what it was.
 func (g *Gateway) drifted(d pins.Drift) {
+	if !g.drifts.first(serverOf(d.Pin.Server) + "\n" + d.Pin.Tool + "\n" + d.Now.Digest) {
+		return
+	}
 	params := wire.AppendQuote([]byte(`{"id":`), d.Now.Digest)
 	params = wire.AppendQuote(append(params, `,"severity":"high","kind":"drift","server":`...), serverOf(d.Pin.Server))
 	params = wire.AppendQuote(append(params, `,"subject":`...), d.Pin.Tool)
