@@ -44,7 +44,7 @@ func TestPeers(t *testing.T) {
 				t.Fatal(err)
 			}
 			at := slices.IndexFunc(tools, func(t client.Tool) bool { return t.Name == "weather.getCurrent" })
-			if len(tools) != 12 || at < 0 || !strings.Contains(string(tools[at].InputSchema), "location") || tools[at].OutputSchema == nil {
+			if len(tools) != 13 || at < 0 || !strings.Contains(string(tools[at].InputSchema), "location") || tools[at].OutputSchema == nil {
 				t.Errorf("%d tools: %+v", len(tools), tools)
 			}
 			resources, err := c.Resources(ctx)
@@ -129,13 +129,19 @@ func TestQuestions(t *testing.T) {
 			}
 			return client.SamplingAnswer{Text: q.Messages[0].Text() + " yourself", Model: "m"}, nil
 		}),
+		client.WithVisits(func(_ context.Context, v client.Visit) error {
+			if v.URL != "https://example.com/in" || v.Message != "please" {
+				return errors.New("not what was asked")
+			}
+			return nil
+		}),
 		client.WithRoots(func(context.Context) ([]client.Root, error) { return []client.Root{{URI: "file:///w", Name: "w"}}, nil }),
 	}
 	for name, p := range peers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := p.dial(t, answer...)
-			for tool, want := range map[string]string{"who": "accept 민수", "think": "m: hi yourself", "where": "file:///w"} {
+			for tool, want := range map[string]string{"who": "accept 민수", "visit": "accept", "think": "m: hi yourself", "where": "file:///w"} {
 				if got, err := client.Call[string](t.Context(), c, tool, nil); err != nil || got != want {
 					t.Errorf("%s = %q, %v", tool, got, err)
 				}
@@ -157,7 +163,10 @@ func TestNoAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := p.dial(t, decline, refuse)
-			if got, err := client.Call[string](t.Context(), c, "who", nil); err != nil || got != "decline <nil>" {
+			if got, err := c.Call(t.Context(), "visit", nil); err == nil && !got.IsError {
+				t.Errorf("visit = %s, though only forms are filled in", got.Raw)
+			}
+			if got, err := client.Call[string](t.Context(), c, "who", nil); err != nil || got != "decline" {
 				t.Errorf("who = %q, %v", got, err)
 			}
 			if got, err := c.Call(t.Context(), "think", nil); err == nil && !got.IsError {

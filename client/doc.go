@@ -9,7 +9,7 @@
 //	weather, err := client.Call[Weather](ctx, c, "weather.getCurrent", map[string]any{"location": "Seoul"})
 //
 // Which era a server speaks is found out when it is dialed, and makes no difference to who calls: what a server asks in mid-call
-// is answered by the same functions ([WithElicitation], [WithSampling], [WithRoots]) whether it asks by a request or by the end
+// is answered by the same functions ([WithElicitation], [WithVisits], [WithSampling], [WithRoots]) whether it asks by a request or by the end
 // of its answer.
 //
 // # Results

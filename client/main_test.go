@@ -2,6 +2,7 @@
 package client_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,7 +137,7 @@ func addQuestions(s *sdk.Server) {
 			}
 			switch a := answer.(type) {
 			case *sdk.ElicitResult:
-				return said(fmt.Sprint(a.Action, " ", a.Content["name"])), nil
+				return said(strings.TrimSpace(fmt.Sprint(a.Action, " ", cmp.Or(a.Content["name"], any(""))))), nil
 			case *sdk.CreateMessageResult:
 				return said(a.Model + ": " + a.Content.(*sdk.TextContent).Text), nil
 			case *sdk.CreateMessageWithToolsResult: // as the SDK reads it in the modern era
@@ -151,6 +152,8 @@ func addQuestions(s *sdk.Server) {
 		Type: "object", Properties: map[string]*jsonschema.Schema{"name": {Type: "string"}},
 	}}
 	ask("who", form, func(ctx context.Context, ss *sdk.ServerSession) (any, error) { return ss.Elicit(ctx, form) })
+	page := &sdk.ElicitParams{Mode: "url", Message: "please", URL: "https://example.com/in", ElicitationID: "v1"}
+	ask("visit", page, func(ctx context.Context, ss *sdk.ServerSession) (any, error) { return ss.Elicit(ctx, page) })
 	wish := &sdk.CreateMessageParams{MaxTokens: 7, Messages: []*sdk.SamplingMessage{{Role: "user", Content: &sdk.TextContent{Text: "hi"}}}}
 	ask("think", wish, func(ctx context.Context, ss *sdk.ServerSession) (any, error) { return ss.CreateMessage(ctx, wish) })
 	ask("where", &sdk.ListRootsParams{}, func(ctx context.Context, ss *sdk.ServerSession) (any, error) { return ss.ListRoots(ctx, nil) })

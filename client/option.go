@@ -29,6 +29,7 @@ type options struct {
 	log   func(LogMessage)
 
 	elicit     func(context.Context, Elicitation) (ElicitationAnswer, error)
+	visit      func(context.Context, Visit) error
 	sample     func(context.Context, SamplingRequest) (SamplingAnswer, error)
 	workspaces func(context.Context) ([]Root, error)
 }
@@ -143,8 +144,15 @@ func (o *options) info() []byte {
 // capabilities returns what the server may ask.
 func (o *options) capabilities() []byte {
 	var dst object
+	var ask object
 	if o.elicit != nil {
-		dst = dst.member("elicitation", []byte(`{"form":{},"url":{}}`))
+		ask = ask.member("form", []byte("{}"))
+	}
+	if o.visit != nil {
+		ask = ask.member("url", []byte("{}"))
+	}
+	if len(ask) > 0 {
+		dst = dst.member("elicitation", ask.end())
 	}
 	if o.sample != nil {
 		dst = dst.member("sampling", []byte("{}"))

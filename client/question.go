@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,33 +19,37 @@ var ErrDeclined = errors.New("the user declined")
 type Elicitation struct {
 	// Message is what the user is asked.
 	Message string
-	// Schema is the JSON Schema of the form that the answer fills in; nil where a URL is to be visited.
+	// Schema is the JSON Schema of the form that the answer fills in.
 	Schema json.RawMessage
-	// URL is what the user is asked to visit; empty for a form.
-	URL string
 	// Raw is the question as the server sent it.
 	Raw json.RawMessage
 }
 
 // An ElicitationAnswer is what the user said.
 type ElicitationAnswer struct {
-	// Action is Accept, Decline or Cancel; empty means Accept.
-	Action string
-	// Content is the form as it was filled in: something that is a JSON object. It is only sent when the action is Accept.
+	// Content is the form as it was filled in: something that becomes a JSON object.
 	Content any
 }
-
-// The actions of an ElicitationAnswer.
-const (
-	Accept  = "accept"
-	Decline = "decline"
-	Cancel  = "cancel"
-)
 
 // WithElicitation answers what the server asks the user in mid-call. An error cancels the question, [ErrDeclined] declines it. F may
 // be called concurrently, its ctx ends with the call, and it may use the Client.
 func WithElicitation(f func(ctx context.Context, question Elicitation) (ElicitationAnswer, error)) Option {
 	return func(o *options) { o.elicit = f }
+}
+
+// A Visit is a page that the server asks the user to visit in mid-call, for what must not pass through the client.
+type Visit struct {
+	// Message tells the user why.
+	Message string
+	// URL is the page. It is the server's choice, and nothing of it has been checked.
+	URL string
+	// Raw is the question as the server sent it.
+	Raw json.RawMessage
+}
+
+// WithVisits asks the user to visit pages. Nil says that the user has agreed to it, [ErrDeclined] that not; another error cancels.
+func WithVisits(f func(ctx context.Context, page Visit) error) Option {
+	return func(o *options) { o.visit = f }
 }
 
 // A SamplingRequest is a server's wish for an answer of the model (sampling/createMessage).
@@ -114,7 +119,9 @@ func (c *Client) answer(ctx context.Context, method string, params []byte) ([]by
 	var answer []byte
 	var err error
 	switch {
-	case method == mcp.MethodElicit && c.opts.elicit != nil:
+	case method == mcp.MethodElicit && text(params, "url") != "" && c.opts.visit != nil:
+		answer, err = c.visited(ctx, params)
+	case method == mcp.MethodElicit && text(params, "url") == "" && c.opts.elicit != nil:
 		answer, err = c.elicited(ctx, params)
 	case method == mcp.MethodSample && c.opts.sample != nil:
 		answer, err = c.sampled(ctx, params)
@@ -136,33 +143,43 @@ func (c *Client) answer(ctx context.Context, method string, params []byte) ([]by
 
 // elicited puts a question to the user.
 func (c *Client) elicited(ctx context.Context, params []byte) ([]byte, error) {
-	params = append([]byte(nil), params...) // which are the transport's
+	params = bytes.Clone(params) // which are the transport's
 	answer, err := c.opts.elicit(ctx, Elicitation{
-		Message: text(params, "message"), Schema: wire.Get(params, "requestedSchema"), URL: text(params, "url"), Raw: params,
+		Message: text(params, "message"), Schema: wire.Get(params, "requestedSchema"), Raw: params,
 	})
+	dst := c.action(ctx, err)
+	if err != nil {
+		return dst.end(), nil
+	}
+	content, err := encodeObject("the content of an answer", answer.Content)
+	if err != nil {
+		return nil, err
+	}
+	return dst.member("content", content).end(), nil
+}
+
+// visited asks the user to visit a page.
+func (c *Client) visited(ctx context.Context, params []byte) ([]byte, error) {
+	params = bytes.Clone(params)
+	err := c.opts.visit(ctx, Visit{Message: text(params, "message"), URL: text(params, "url"), Raw: params})
+	return c.action(ctx, err).end(), nil
+}
+
+// action tells what the user has done with a question (client/elicitation, "Response Actions").
+func (c *Client) action(ctx context.Context, err error) object {
 	switch {
+	case err == nil:
+		return object{}.text("action", "accept")
 	case errors.Is(err, ErrDeclined):
-		answer = ElicitationAnswer{Action: Decline}
-	case err != nil:
-		c.set.Log.WarnContext(ctx, "question to the user cancelled", slog.Any("error", err))
-		answer = ElicitationAnswer{Action: Cancel}
-	case answer.Action == "":
-		answer.Action = Accept
+		return object{}.text("action", "decline")
 	}
-	dst := object{}.text("action", answer.Action)
-	if answer.Action == Accept && text(params, "url") == "" {
-		content, err := encodeObject("the content of an answer", answer.Content)
-		if err != nil {
-			return nil, err
-		}
-		dst = dst.member("content", content)
-	}
-	return dst.end(), nil
+	c.set.Log.WarnContext(ctx, "question to the user cancelled", slog.Any("error", err))
+	return object{}.text("action", "cancel")
 }
 
 // sampled asks the model.
 func (c *Client) sampled(ctx context.Context, params []byte) ([]byte, error) {
-	params = append([]byte(nil), params...)
+	params = bytes.Clone(params)
 	q := SamplingRequest{Messages: messages(params), SystemPrompt: text(params, "systemPrompt"), Raw: params}
 	if err := decode(params, &q.Sampling); err != nil {
 		return nil, fmt.Errorf("reading the server's question: %w", err)

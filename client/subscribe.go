@@ -43,19 +43,25 @@ func (c *Client) Subscribe(ctx context.Context, uri string, f func(Update)) (*Su
 		client: c, uri: uri, tell: f,
 		over: make(chan struct{}), done: make(chan struct{}), news: make(chan struct{}, 1),
 	}
+	q := request{method: mcp.MethodSubscribe, name: uri}
+	ctx, end, err := c.begin(ctx, &q)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	leave, err := c.enter(ctx)
 	if err != nil {
-		return nil, failure(ctx, "subscribing to "+uri, nil, err)
+		return nil, failure(ctx, q.doing(), nil, err)
 	}
 	defer leave()
 	session, err := c.attended(ctx)
 	if err != nil {
-		return nil, failure(ctx, "subscribing to "+uri, nil, err)
+		return nil, failure(ctx, q.doing(), nil, err)
 	}
 	c.enlist(s)
 	if err := c.set.Tell(ctx, session, mcp.MethodSubscribe, uri); err != nil {
 		c.delist(s)
-		return nil, failure(ctx, "subscribing to "+uri, session.Revision(), err)
+		return nil, failure(ctx, q.doing(), session.Revision(), err)
 	}
 	c.settle(s)
 	c.work.Go(s.run)
@@ -112,27 +118,40 @@ func (c *Client) delist(s *Subscription) (last bool) {
 	return c.set.Remove(s.uri)
 }
 
-// Close ends the subscription and waits until its function has returned. The server is told if it was the last one to the resource.
+// Close ends the subscription and waits until its function has returned. The server is told if it was the last one to the resource;
+// the error says that it was not. It may be called more than once.
 func (s *Subscription) Close(ctx context.Context) error {
 	var err error
 	s.once.Do(func() {
 		close(s.over)
 		<-s.done
-		leave, gone := s.client.enter(ctx)
-		if gone != nil {
-			s.client.delist(s)
-			return
-		}
-		defer leave()
-		session := s.client.alive()
-		if !s.client.delist(s) || session == nil {
-			return
-		}
-		if err = s.client.set.Tell(ctx, session, mcp.MethodUnsubscribe, s.uri); err != nil {
-			err = failure(ctx, "unsubscribing from "+s.uri, session.Revision(), err)
-		}
+		err = s.client.unsubscribe(ctx, s)
 	})
 	return err
+}
+
+// unsubscribe tells the server that nobody is subscribed to a resource any more, if that is so and there is a session.
+func (c *Client) unsubscribe(ctx context.Context, s *Subscription) error {
+	q := request{method: mcp.MethodUnsubscribe, name: s.uri}
+	ctx, end, err := c.begin(ctx, &q)
+	if err != nil {
+		return nil //nolint:nilerr // the Client is closed, and all its subscriptions with it
+	}
+	defer end()
+	leave, err := c.enter(ctx)
+	if err != nil {
+		c.delist(s)
+		return failure(ctx, q.doing(), nil, err)
+	}
+	defer leave()
+	session := c.alive()
+	if !c.delist(s) || session == nil {
+		return nil
+	}
+	if err := c.set.Tell(ctx, session, q.method, s.uri); err != nil {
+		return failure(ctx, q.doing(), session.Revision(), err)
+	}
+	return nil
 }
 
 // run tells of changes until the subscription ends.
