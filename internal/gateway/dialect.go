@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -89,6 +90,9 @@ func expand(template string, values []byte) (string, error) {
 		if !slices.Contains(known, name) {
 			return "", mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.params.%s is not known; there are %q", name, known)
 		}
+		if bytes.Contains(value, []byte(`\u0000`)) { // the library leaves it out
+			return "", mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.params.%s has a zero byte, which no URI has", name)
+		}
 		given.Set(name, valueOf(value))
 	}
 	uri, err := t.Expand(given)
@@ -111,9 +115,16 @@ func valueOf(raw []byte) uritemplate.Value {
 	return uritemplate.List(list...)
 }
 
+// plain is the text of a JSON value, each byte as a character: the library percent-encodes
+// the numbers of characters, where RFC 6570 section 3.2.1 wants the bytes of UTF-8.
 func plain(raw []byte) string {
-	if s, ok := wire.Unquote(raw); ok {
-		return s
+	s, ok := wire.Unquote(raw)
+	if !ok {
+		s = string(raw)
 	}
-	return string(raw)
+	chars := make([]rune, len(s))
+	for i := range len(s) {
+		chars[i] = rune(s[i])
+	}
+	return string(chars)
 }
