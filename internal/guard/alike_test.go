@@ -17,7 +17,7 @@ func TestAlike(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 6))
 	fit, compared := 0, 0
-	for range 1_500 {
+	for range 800 {
 		schema, value := schemaOf(r, 2), valueOf(r, 3)
 		plain, err := plainly(schema)
 		if err != nil {

@@ -28,8 +28,9 @@ const (
 // A Schema checks values. It may be used concurrently, and a nil one lets everything pass.
 type Schema struct {
 	document any
-	// free has as many elements as checks may run at once: instances, and nil where one is yet to be compiled.
+	// free are the instances that no check uses; more has an element for each that may be compiled yet.
 	free chan *instance
+	more chan struct{}
 	// unchecked are the patterns that are not checked.
 	unchecked []string
 }
@@ -52,10 +53,11 @@ func Compile(schema []byte) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the schema cannot be used: %s", shorter(reason(err)))
 	}
-	s := &Schema{document: document, unchecked: first.unchecked, free: make(chan *instance, runtime.GOMAXPROCS(0))}
+	atOnce := runtime.GOMAXPROCS(0)
+	s := &Schema{document: document, unchecked: first.unchecked, free: make(chan *instance, atOnce), more: make(chan struct{}, atOnce)}
 	s.free <- first
-	for len(s.free) < cap(s.free) {
-		s.free <- nil
+	for range atOnce - 1 {
+		s.more <- struct{}{}
 	}
 	return s, nil
 }
@@ -98,13 +100,11 @@ func (s *Schema) check(value []byte) (faults []Fault, all int) {
 	if err != nil {
 		return []Fault{{"", err.Error()}}, 1
 	}
-	in := <-s.free
-	defer func() { s.free <- in }()
-	if in == nil {
-		if in, err = compile(s.document); err != nil {
-			return []Fault{{"", "cannot be checked: " + shorter(err.Error())}}, 1
-		}
+	in, err := s.take()
+	if err != nil {
+		return []Fault{{"", "cannot be checked: " + shorter(err.Error())}}, 1
 	}
+	defer func() { s.free <- in }()
 	invalid, err := in.validate(v, len(value))
 	switch {
 	case err != nil:
@@ -116,6 +116,25 @@ func (s *Schema) check(value []byte) (faults []Fault, all int) {
 	c.collect(invalid)
 	slices.SortStableFunc(c.faults, func(a, b Fault) int { return strings.Compare(a.Pointer, b.Pointer) })
 	return c.faults[:min(len(c.faults), maxFaults)], c.all
+}
+
+// take returns an instance that nobody uses. When there is none and no more may be, it waits: a check is bounded.
+func (s *Schema) take() (*instance, error) {
+	select {
+	case in := <-s.free:
+		return in, nil
+	default:
+	}
+	select {
+	case in := <-s.free:
+		return in, nil
+	case <-s.more:
+	}
+	in, err := compile(s.document)
+	if err != nil { // it was compiled before
+		s.more <- struct{}{}
+	}
+	return in, err
 }
 
 // validate checks a value. The error says why it could not.
