@@ -33,7 +33,8 @@ const plain = "text/plain"
 
 // Parts of patterns.
 const (
-	jsName     = `([A-Za-z_$][\w$]*)`
+	name       = `([\pL_][\pL\pN_]*)`
+	jsName     = `([\pL_$][\pL\pN_$]*)`
 	jsExport   = `^\s*(?:export\s+)?(?:default\s+)?(?:declare\s+)?`
 	rustPublic = `^\s*(?:pub(?:\([^)]*\))?\s+)?`
 )
@@ -58,27 +59,27 @@ func Languages() []Language {
 	return []Language{
 		{Name: "Go", MIME: "text/x-go", extensions: []string{".go"}, strings: "\"`"},
 		{Name: "Python", MIME: "text/x-python", extensions: []string{".py", ".pyi"}, indented: true, defines: []definition{
-			defines("class", `^\s*class\s+([^\W\d]\w*)`),
-			defines("function", `^\s*(?:async\s+)?def\s+([^\W\d]\w*)`),
+			defines("class", `^\s*class\s+`+name),
+			defines("function", `^\s*(?:async\s+)?def\s+`+name),
 			defines("constant", `^([A-Z_][A-Z0-9_]*)\s*(?::[^=]+)?=[^=]`),
 		}},
 		{Name: "TypeScript", MIME: "text/x-typescript", extensions: []string{".ts", ".tsx", ".mts", ".cts"}, strings: "\"'`", defines: script()},
 		{Name: "JavaScript", MIME: "text/javascript", extensions: []string{".js", ".jsx", ".mjs", ".cjs"}, strings: "\"'`", defines: script()},
 		{Name: "Java", MIME: "text/x-java", extensions: []string{".java"}, strings: `"`, defines: []definition{
-			defines("type", `^\s*(?:(?:public|private|protected|static|final|abstract|sealed|non-sealed|strictfp)\s+)*(?:class|interface|enum|record|@interface)\s+([A-Za-z_]\w*)`),
-			defines("method", `^\s+(?:@\w+\s+)*(?:(?:public|private|protected|static|final|abstract|synchronized|default|native)\s+)*(?:<[^>]+>\s+)?(?:[\w.]+(?:<[^()]*>)?(?:\[\])*\s+)?([A-Za-z_]\w*)\s*\([^;]*\)?\s*(?:throws\s+[\w.,\s]+)?\{?\s*$`),
+			defines("type", `^\s*(?:(?:public|private|protected|static|final|abstract|sealed|non-sealed|strictfp)\s+)*(?:class|interface|enum|record|@interface)\s+`+name),
+			defines("method", `^\s+(?:@\w+\s+)*(?:(?:public|private|protected|static|final|abstract|synchronized|default|native)\s+)*(?:<[^>]+>\s+)?(?:[\w.]+(?:<[^()]*>)?(?:\[\])*\s+)?`+name+`\s*\([^;]*\)?\s*(?:throws\s+[\w.,\s]+)?\{?\s*$`),
 		}},
 		{Name: "Rust", MIME: "text/x-rust", extensions: []string{".rs"}, strings: `"`, defines: []definition{
-			defines("function", rustPublic+`(?:(?:const|async|unsafe|extern(?:\s+"[^"]*")?)\s+)*fn\s+(\w+)`),
-			defines("type", rustPublic+`(?:struct|enum|union|trait|type)\s+(\w+)`),
-			defines("module", rustPublic+`mod\s+(\w+)`),
-			defines("impl", `^\s*(?:unsafe\s+)?impl(?:<[^{]*?>)?\s+(?:[^{]*?\sfor\s+)?([A-Za-z_]\w*)`),
-			defines("macro", `^\s*macro_rules!\s*(\w+)`),
-			defines("constant", rustPublic+`(?:const|static(?:\s+mut)?)\s+(\w+)\s*:`),
+			defines("function", rustPublic+`(?:(?:const|async|unsafe|extern(?:\s+"[^"]*")?)\s+)*fn\s+`+name),
+			defines("type", rustPublic+`(?:struct|enum|union|trait|type)\s+`+name),
+			defines("module", rustPublic+`mod\s+`+name),
+			defines("impl", `^\s*(?:unsafe\s+)?impl(?:<[^{]*?>)?\s+(?:[^{]*?\sfor\s+)?`+name),
+			defines("macro", `^\s*macro_rules!\s*`+name),
+			defines("constant", rustPublic+`(?:const|static(?:\s+mut)?)\s+`+name+`\s*:`),
 		}},
 		{Name: "C", MIME: "text/x-c", extensions: []string{".c", ".h"}, strings: `"`, defines: c()},
 		{Name: "C++", MIME: "text/x-c++", extensions: []string{".cc", ".cpp", ".cxx", ".hpp", ".hh"}, strings: `"`, defines: append(c(),
-			defines("class", `^\s*(?:template\s*<[^>]*>\s*)?class\s+([A-Za-z_]\w*)[^;]*$`),
+			defines("class", `^\s*(?:template\s*<[^>]*>\s*)?class\s+`+name+`[^;]*$`),
 			defines("namespace", `^\s*namespace\s+([A-Za-z_][\w:]*)`),
 		)},
 		{Name: "Markdown", MIME: "text/markdown", extensions: []string{".md"}},
@@ -101,8 +102,8 @@ func Languages() []Language {
 // c are the definitions of C.
 func c() []definition {
 	return []definition{
-		defines("macro", `^\s*#\s*define\s+([A-Za-z_]\w*)`),
-		defines("type", `^\s*(?:typedef\s+)?(?:struct|union|enum)\s+([A-Za-z_]\w*)\s*\{?\s*$`),
+		defines("macro", `^\s*#\s*define\s+`+name),
+		defines("type", `^\s*(?:typedef\s+)?(?:struct|union|enum)\s+`+name+`\s*\{?\s*$`),
 		defines("function", `^[A-Za-z_][\w\s*&:<>,]*?[\s*&]([A-Za-z_~][\w:~]*)\s*\([^;{]*\)?\s*(?:const\s*)?\{?[^;]*$`),
 	}
 }

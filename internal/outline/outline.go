@@ -10,8 +10,11 @@ import (
 	"strings"
 )
 
-// maxSymbols is how many definitions of a file are told.
-const maxSymbols = 2000
+// Bounds of an outline.
+const (
+	maxSymbols = 2000
+	maxLooked  = 32 << 20 // bytes that are looked through for the ends of definitions; what is found later has one line
+)
 
 // A Symbol is a name that a file defines, with that of what it belongs to, as in Type.Method.
 type Symbol struct {
@@ -33,6 +36,7 @@ func (l *Language) Outline(text string) []Symbol {
 		return nil
 	}
 	lines := strings.Split(text, "\n")
+	budget := maxLooked
 	var all []Symbol
 	for i, line := range lines {
 		name, kind := l.defined(line)
@@ -41,9 +45,9 @@ func (l *Language) Outline(text string) []Symbol {
 		}
 		s := Symbol{Name: name, Kind: kind, Start: l.start(lines, i) + 1}
 		if l.indented {
-			s.End = indentedEnd(lines, i) + 1
+			s.End = indentedEnd(lines, i, &budget) + 1
 		} else {
-			s.End = l.bracedEnd(lines, i) + 1
+			s.End = l.bracedEnd(lines, i, &budget) + 1
 		}
 		all = append(all, s)
 		if len(all) == maxSymbols {
@@ -85,10 +89,11 @@ func (l *Language) start(lines []string, at int) int {
 }
 
 // indentedEnd returns the last line of what is indented below a line.
-func indentedEnd(lines []string, at int) int {
+func indentedEnd(lines []string, at int, budget *int) int {
 	depth := indentation(lines[at])
 	end := at
-	for i := at + 1; i < len(lines); i++ {
+	for i := at + 1; i < len(lines) && *budget > 0; i++ {
+		*budget -= len(lines[i]) + 1
 		text := strings.TrimSpace(lines[i])
 		if text == "" {
 			continue
@@ -104,10 +109,17 @@ func indentedEnd(lines []string, at int) int {
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
 
 // bracedEnd returns the line in which the braces close that a definition opens; its own where it opens none.
-func (l *Language) bracedEnd(lines []string, at int) int {
+func (l *Language) bracedEnd(lines []string, at int, budget *int) int {
 	const longest = 3000
+	if strings.HasPrefix(strings.TrimSpace(lines[at]), "#") { // of the preprocessor
+		for at < len(lines)-1 && strings.HasSuffix(strings.TrimSuffix(lines[at], "\r"), `\`) {
+			at++
+		}
+		return at
+	}
 	b := braces{quotes: l.strings}
-	for i := at; i < min(len(lines), at+longest); i++ {
+	for i := at; i < min(len(lines), at+longest) && *budget > 0; i++ {
+		*budget -= len(lines[i]) + 1
 		if b.line(lines[i]) {
 			return i
 		}
@@ -219,7 +231,8 @@ func goOutline(text string) []Symbol {
 			start = doc.Pos()
 		}
 		if len(all) < maxSymbols {
-			all = append(all, Symbol{name, kind, files.Position(start).Line, files.Position(node.End()).Line})
+			from := files.Position(start).Line
+			all = append(all, Symbol{name, kind, from, max(from, files.Position(node.End()).Line)}) // a broken one has no end
 		}
 	}
 	for _, d := range tree.Decls {
