@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/sumun-mcp/sumun/internal/document"
 )
 
 // TestFile refuses what is no file of a sensible size.
@@ -46,7 +48,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		l := &loader{env: environment, config: defaults(dir)}
 		l.config.Path = filepath.Join(dir, name)
-		if err := l.take(data); err == nil {
+		if err := l.take(document.Source{Name: l.config.Path, Dir: dir, Env: environment}, data); err == nil {
 			if l.config.Listen == "" || l.config.Store == "" {
 				t.Errorf("config = %+v", l.config)
 			}

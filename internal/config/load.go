@@ -44,6 +44,14 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	return l.config, err
 }
 
+// Parse makes a configuration of data as Load does of a file, but takes nothing from the environment: a dollar sign is one. name is what
+// faults call it, and dir where relative paths start.
+func Parse(name, dir string, data []byte) (*Config, error) {
+	l := &loader{env: func(string) (string, bool) { return "", false }, config: defaults(dir)}
+	err := l.take(document.Source{Name: name, Dir: dir, Plain: true}, data)
+	return l.config, err
+}
+
 // ListeningOn returns a copy of c that listens on address, in place of what the file says. It is refused where Load would refuse it.
 func (c *Config) ListeningOn(address string) (*Config, error) {
 	changed := *c
@@ -84,13 +92,12 @@ func load(path string, env func(string) (string, bool)) (*loader, error) {
 	}
 	l := &loader{env: env, config: defaults(dir)}
 	l.config.Path = path
-	return l, l.take(data)
+	return l, l.take(document.Source{Name: path, Dir: dir, Env: env}, data)
 }
 
-// take makes the configuration of the file's content.
-func (l *loader) take(data []byte) error {
-	c := l.config
-	l.Document = grammar.Read(document.Source{Name: c.Path, Dir: c.Dir, Env: l.env}, data, c)
+// take makes the configuration of what a document holds.
+func (l *loader) take(from document.Source, data []byte) error {
+	l.Document = grammar.Read(from, data, l.config)
 	if l.finish(); l.Parsed() {
 		l.check()
 	}

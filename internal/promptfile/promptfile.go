@@ -13,7 +13,9 @@ package promptfile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -25,9 +27,10 @@ import (
 
 // Options says where the prompts are.
 type Options struct {
-	Dirs    []string     // the folders, in the order in which a name is taken; a folder must be there
-	Version string       // of Sumun, told to clients
-	Log     *slog.Logger // takes what is wrong with files; nil is silence
+	Dirs    []string          // the folders, in the order in which a name is taken; a folder must be there
+	Texts   map[string]string // prompts besides, by name: what a Markdown file of that name would hold
+	Version string            // of Sumun, told to clients
+	Log     *slog.Logger      // takes what is wrong with files; nil is silence
 }
 
 // Prompts is the server of the prompts in files. It may be connected to any
@@ -43,6 +46,7 @@ type Prompts struct {
 	// mu guards what follows. It is held while the folders are read, so that
 	// readings do not overlap and the server's list changes in their order.
 	mu      sync.Mutex
+	texts   []source
 	folders []*folder
 	good    map[string]*file       // by path: what is in force of each file
 	told    map[string]string      // by path: the faults that were told last
@@ -52,7 +56,8 @@ type Prompts struct {
 }
 
 // New reads the folders and returns the server of what stands in them. Files
-// with faults are told to the log and left out; an error is about a folder.
+// with faults are told to the log and left out; an error is about a folder, or
+// about a text.
 func New(o Options) (*Prompts, error) {
 	log := o.Log
 	if log == nil {
@@ -70,6 +75,13 @@ func New(o Options) (*Prompts, error) {
 		}
 		p.folders = append(p.folders, f)
 	}
+	for _, name := range slices.Sorted(maps.Keys(o.Texts)) {
+		f, err := parse(name+".md", []byte(o.Texts[name]))
+		if err != nil {
+			return nil, fmt.Errorf("the prompt %s: %w", name, err)
+		}
+		p.texts = append(p.texts, source{path: f.path, file: f})
+	}
 	p.end = sync.OnceValue(p.release)
 	p.server = mcp.NewServer(&mcp.Implementation{Name: "sumun-prompts", Title: "Sumun prompts", Version: o.Version}, &mcp.ServerOptions{
 		Logger:            slog.New(slog.DiscardHandler), // it logs sessions, which the gateway does itself
@@ -79,6 +91,11 @@ func New(o Options) (*Prompts, error) {
 	})
 	p.server.AddReceivingMiddleware(p.fresh)
 	p.refresh()
+	for _, s := range p.texts {
+		if p.good[s.path] == nil {
+			return nil, fmt.Errorf("the prompt %s: %s", nameOf(s.path), p.told[s.path])
+		}
+	}
 	w := newWatcher(p)
 	p.wg.Go(func() { w.run(p.closed) })
 	return p, nil
@@ -115,7 +132,7 @@ func (p *Prompts) refresh() time.Duration {
 
 // take makes the library of the files as they are. The caller holds mu.
 func (p *Prompts) take() {
-	var sources []source
+	sources := slices.Clone(p.texts)
 	changed := p.current.Load().prompts == nil
 	for _, f := range p.folders {
 		if err := f.read(); err != nil {
