@@ -120,7 +120,7 @@ func (c *Client) answer(ctx context.Context, method string, params []byte) ([]by
 	var err error
 	switch {
 	case method == mcp.MethodElicit && text(params, "url") != "" && c.opts.visit != nil:
-		answer, err = c.visited(ctx, params)
+		answer = c.visited(ctx, params)
 	case method == mcp.MethodElicit && text(params, "url") == "" && c.opts.elicit != nil:
 		answer, err = c.elicited(ctx, params)
 	case method == mcp.MethodSample && c.opts.sample != nil:
@@ -148,21 +148,21 @@ func (c *Client) elicited(ctx context.Context, params []byte) ([]byte, error) {
 		Message: text(params, "message"), Schema: wire.Get(params, "requestedSchema"), Raw: params,
 	})
 	dst := c.action(ctx, err)
-	if err != nil {
-		return dst.end(), nil
+	if err == nil {
+		content, err := encodeObject("the content of an answer", answer.Content)
+		if err != nil {
+			return nil, err
+		}
+		dst = dst.member("content", content)
 	}
-	content, err := encodeObject("the content of an answer", answer.Content)
-	if err != nil {
-		return nil, err
-	}
-	return dst.member("content", content).end(), nil
+	return dst.end(), nil
 }
 
 // visited asks the user to visit a page.
-func (c *Client) visited(ctx context.Context, params []byte) ([]byte, error) {
+func (c *Client) visited(ctx context.Context, params []byte) []byte {
 	params = bytes.Clone(params)
 	err := c.opts.visit(ctx, Visit{Message: text(params, "message"), URL: text(params, "url"), Raw: params})
-	return c.action(ctx, err).end(), nil
+	return c.action(ctx, err).end()
 }
 
 // action tells what the user has done with a question (client/elicitation, "Response Actions").

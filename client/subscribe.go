@@ -135,7 +135,7 @@ func (c *Client) unsubscribe(ctx context.Context, s *Subscription) error {
 	q := request{method: mcp.MethodUnsubscribe, name: s.uri}
 	ctx, end, err := c.begin(ctx, &q)
 	if err != nil {
-		return nil //nolint:nilerr // the Client is closed, and all its subscriptions with it
+		return nil // the Client is closed, and all its subscriptions with it
 	}
 	defer end()
 	leave, err := c.enter(ctx)
