@@ -150,9 +150,10 @@ func (b *braces) line(s string) bool {
 				i++
 			}
 		case b.quote != 0:
-			if c == '\\' {
+			switch c {
+			case '\\':
 				i++
-			} else if c == b.quote {
+			case b.quote:
 				b.quote = 0
 			}
 		case strings.HasPrefix(s[i:], "//"):

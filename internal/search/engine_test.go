@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,7 +40,7 @@ func places(t *testing.T, e *Engine, q Question) []string {
 
 func TestSearch(t *testing.T) {
 	dir := write(t, map[string]string{
-		"src/main.go": "package main\n\nfunc main() {\n\tprintln(\"needle\")\n}\n", "src/util/a.ts": "// Needle 한글 needle\r\nneedle",
+		"src/main.go": "package main\n\nfunc main() {\n\tprintln(\"needle\")\n}\n", "src/util/a.ts": "// Needle 한글 needle\r\n" + "needle",
 		"b.tsx": "needle\n", "README.md": "a needle in a haystack\n", ".env": "needle\n", ".github/x.yml": "needle\n", "binary": "needle\x00",
 		"node_modules/x/i.js": "needle\n", ".gitignore": "node_modules/\n", "latin1.txt": "caf\xe9 needle\n", "-e": "needle\n",
 		"project/.gitignore": "out\n", "project/out/o": "needle\n", "project/in/o": "needle\n",
@@ -191,11 +192,11 @@ func TestIndexBounds(t *testing.T) {
 	}
 	n := 0
 	for ; x.bytes < x.limit-20_000; n++ {
-		x.learn(file{fmt.Sprint(n), int64(len(content)), old}, content, nil)
+		x.learn(file{strconv.Itoa(n), int64(len(content)), old}, content, nil)
 	}
 	for range 20 {
 		n++
-		x.learn(file{fmt.Sprint(n), int64(len(content)), old}, content, nil)
+		x.learn(file{strconv.Itoa(n), int64(len(content)), old}, content, nil)
 	}
 	if x.bytes > x.limit || len(x.entries) >= n {
 		t.Errorf("%d bytes of %d files of %d", x.bytes, len(x.entries), n)

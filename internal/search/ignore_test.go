@@ -2,6 +2,7 @@ package search
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,36 +15,36 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func open(t testing.TB, dir string) *Tree {
-	t.Helper()
+func open(tb testing.TB, dir string) *Tree {
+	tb.Helper()
 	tree, err := Open(dir)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := tree.Close(); err != nil {
-			t.Errorf("Close: %v", err)
+			tb.Errorf("Close: %v", err)
 		}
 	})
 	return tree
 }
 
-func put(t testing.TB, name, content string) {
-	t.Helper()
+func put(tb testing.TB, name, content string) {
+	tb.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // write makes files below a new directory.
-func write(t testing.TB, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
+func write(tb testing.TB, files map[string]string) string {
+	tb.Helper()
+	dir := tb.TempDir()
 	for name, content := range files {
-		put(t, filepath.Join(dir, name), content)
+		put(tb, filepath.Join(dir, name), content)
 	}
 	return dir
 }
@@ -90,7 +91,7 @@ func TestIgnoreLikeGit(t *testing.T) {
 		got := open(t, dir)
 		for _, name := range all {
 			_, err := got.descend(".", name)
-			if ignored := err == errIgnored; ignored != slices.Contains(want, name) {
+			if ignored := errors.Is(err, errIgnored); ignored != slices.Contains(want, name) {
 				t.Errorf("seed %d: %q ignored = %v, git says %v; rules:\n%s", seed, name, ignored, !ignored, rulesIn(t, dir))
 			}
 		}
@@ -147,12 +148,11 @@ func randomTree(t *testing.T, r *rand.Rand, dir string) []string {
 		}
 		var lines strings.Builder
 		for range r.IntN(6) + 1 {
-			line := pick(pieces)
+			lines.WriteString(pick([]string{"", "", "", "!", "/", "!/"}) + pick(pieces))
 			for range r.IntN(3) {
-				line += []string{"/", "", "/"}[r.IntN(3)] + pick(pieces)
+				lines.WriteString(pick([]string{"/", "", "/"}) + pick(pieces))
 			}
-			line = []string{"", "", "", "!", "/", "!/"}[r.IntN(6)] + line + []string{"", "", "", "/", " ", "\\ ", "\r"}[r.IntN(7)]
-			fmt.Fprintln(&lines, line)
+			lines.WriteString(pick([]string{"", "", "", "/", " ", "\\ ", "\r"}) + "\n")
 		}
 		put(t, filepath.Join(dir, folder, ".gitignore"), lines.String())
 	}

@@ -2,6 +2,7 @@ package search
 
 import (
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -150,12 +151,9 @@ func classAnalysis(ranges []rune) analysis {
 
 // add adds a text that is matched, once.
 func (a *analysis) add(text string) {
-	for _, e := range a.exact {
-		if e == text {
-			return
-		}
+	if !slices.Contains(a.exact, text) {
+		a.exact = append(a.exact, text)
 	}
-	a.exact = append(a.exact, text)
 }
 
 // then is of a followed by b.

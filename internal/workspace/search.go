@@ -164,8 +164,8 @@ func (w *Workspace) readSearch(ctx context.Context, req *sdk.ReadResourceRequest
 
 // parseSearch reads the question in the URI of a search.
 func parseSearch(uri string) (*question, error) {
-	rest, ok := strings.CutPrefix(uri, searchURI)
-	if rest, ok = strings.CutPrefix(rest, "?"); !ok {
+	rest, ok := strings.CutPrefix(uri, searchURI+"?")
+	if !ok {
 		return nil, errors.New("the URI of a search has a query, such as " + searchURI + "?query=TODO")
 	}
 	values, err := url.ParseQuery(rest)
