@@ -64,6 +64,9 @@ type ToolRules struct {
 	// Remember lists names and patterns of tools, as the server names them, whose answer holds until something is written: a root with a
 	// memory answers an identical call from it.
 	Remember []string `yaml:"remember" form:"word stars"`
+	// Check has the arguments of calls checked against the tool's inputSchema before the server sees them, and results against its
+	// outputSchema. Our own tools are always checked.
+	Check bool `yaml:"check"`
 }
 
 // Trust says what of a server is believed.

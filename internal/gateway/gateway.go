@@ -18,6 +18,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/desk"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/guard"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
@@ -53,8 +54,10 @@ type Gateway struct {
 	roots    *roots.Roots
 	pins     *pins.Pins
 	drifts   drifts
-	pool     *egress.Pool
-	router   *route.Router
+	// schemas are those of tools that are checked.
+	schemas guard.Cache
+	pool    *egress.Pool
+	router  *route.Router
 	// watches asks servers for the updates that the hub hands out.
 	watches  watches
 	watching sync.WaitGroup

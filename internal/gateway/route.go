@@ -26,6 +26,10 @@ func (g *Gateway) callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply)
 			return err
 		}
 	}
+	reply, done, err := g.checkCall(ctx, tool, call, reply)
+	if done || err != nil {
+		return err
+	}
 	return g.run(ctx, tool, call, reply)
 }
 

@@ -1,0 +1,99 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/guard"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
+)
+
+// checks reports whether what goes into a server's tools and comes out of them is
+// checked here: our own do not all check it, and others where the configuration says so.
+func (g *Gateway) checks(server string) bool {
+	if isOwn(server) {
+		return true
+	}
+	configured := g.setup.Load().servers[server]
+	return configured != nil && configured.Tools.Check
+}
+
+// checkCall checks the arguments of a call against the tool's schema, and returns the
+// reply that checks its result. Who gets an error back is told where the faults are:
+// a client of the standard by the result of the tool, so that its model can mend them
+// (server/tools, "Error Handling"), one of the dialect by an error.
+func (g *Gateway) checkCall(ctx context.Context, tool *catalog.Entry, call *mcp.Call, reply mcp.Reply) (_ mcp.Reply, done bool, _ error) {
+	if !g.checks(tool.Dest.Server) {
+		return reply, false, nil
+	}
+	input := g.compile(ctx, tool, "inputSchema")
+	if fault := input.Arguments(call.Member("arguments")); fault != nil {
+		if call.Dialect != "" {
+			return nil, true, fault
+		}
+		return nil, true, reply.Done(ctx, mcp.Own(toolError(call.Revision, fault)))
+	}
+	if output := g.compile(ctx, tool, "outputSchema"); output != nil {
+		reply = checkedReply{reply, output}
+	}
+	return reply, false, nil
+}
+
+// compile returns a schema of a tool, nil if there is none or none that can be checked.
+func (g *Gateway) compile(ctx context.Context, tool *catalog.Entry, member string) *guard.Schema {
+	raw := wire.Get(tool.Said, member)
+	if raw == nil {
+		return nil
+	}
+	schema, err := g.schemas.Compile(raw)
+	if err != nil {
+		g.log.DebugContext(ctx, "a tool is not checked", slog.String("tool", tool.Name), slog.String("schema", member), slog.Any("error", err))
+		return nil
+	}
+	return schema
+}
+
+// toolError is the result of a tool that cannot do with its arguments.
+func toolError(r *mcp.Revision, fault *mcp.Error) []byte {
+	text := fault.Message
+	if len(fault.Data) > 0 {
+		text += "\n" + string(fault.Data)
+	}
+	value := []byte("{")
+	if r.ResultType {
+		value = append(value, `"resultType":"complete",`...)
+	}
+	value = wire.AppendQuote(append(value, `"isError":true,"content":[{"type":"text","text":`...), text)
+	return append(value, "}]}"...)
+}
+
+// A checkedReply refuses results that do not fit the tool's schema.
+type checkedReply struct {
+	mcp.Reply
+
+	output *guard.Schema
+}
+
+// Done sends a result that fits.
+func (r checkedReply) Done(ctx context.Context, result *mcp.Result) error {
+	if promised(result.Value) {
+		structured := wire.Get(result.Value, "structuredContent")
+		if structured == nil {
+			return mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the tool's result has no structuredContent, which its outputSchema promises")
+		}
+		if fault := r.output.Structured(structured); fault != nil {
+			return fault
+		}
+	}
+	return r.Reply.Done(ctx, result)
+}
+
+// promised reports whether a result is what the outputSchema speaks of: not a tool's own
+// error, nor a question, nor a task.
+func promised(value []byte) bool {
+	kind := wire.Get(value, "resultType")
+	return (kind == nil || wire.IsString(kind, "complete")) &&
+		string(wire.Get(value, "isError")) != "true" && wire.Get(value, "task") == nil
+}
