@@ -123,16 +123,40 @@ func withMember(object []byte, name string, value []byte) []byte {
 
 // Done takes out of the result what is of use for what follows, and passes it on.
 func (v *visit) Done(ctx context.Context, result *mcp.Result) error {
-	switch v.call.Method {
-	case mcp.MethodToolsCall:
+	switch {
+	case wire.IsString(wire.Get(result.Value, "resultType"), "input_required"):
+		result = v.asking(result)
+	case v.call.Method == mcp.MethodToolsCall:
 		v.keep(result)
 		if said := resultMeta(result, mcp.MetaSampling); said != nil && v.target.Trusted {
 			v.steered(ctx, said)
 		}
-	case mcp.MethodPromptsGet:
+	case v.call.Method == mcp.MethodPromptsGet:
 		result = v.prompted(result)
 	}
 	return v.Reply.Done(ctx, result)
+}
+
+// asking returns a result by which a server of the modern era asks the client something, with the parameters in force in
+// the questions that are for a model.
+func (v *visit) asking(result *mcp.Result) *mcp.Result {
+	requests := wire.Get(result.Value, "inputRequests")
+	if v.sampling.isZero() || len(requests) == 0 || requests[0] != '{' {
+		return result
+	}
+	changed := []byte("{")
+	for key, request := range wire.Members(requests) {
+		if params := wire.Get(request, "params"); wire.IsString(wire.Get(request, "method"), mcp.MethodSample) && len(params) > 0 && params[0] == '{' {
+			request = withMember(request, "params", v.sampling.into(params))
+		}
+		if len(changed) > 1 {
+			changed = append(changed, ',')
+		}
+		changed = append(append(append(append(changed, '"'), key...), `":`...), request...)
+	}
+	return &mcp.Result{
+		Value: withMember(result.Value, "inputRequests", append(changed, '}')), Revision: result.Revision, Shared: result.Shared,
+	}
 }
 
 // steered changes the parameters as a tool says. A tool that says it wrongly has done its work all the same.
