@@ -223,6 +223,9 @@ func (p *Child) Read(b []byte) (int, error) { return p.stdout.Read(b) }
 // Write writes to the program's standard input.
 func (p *Child) Write(b []byte) (int, error) { return p.stdin.Write(b) }
 
+// EndInput ends the program's standard input. Nothing can be written any more.
+func (p *Child) EndInput() { _ = p.stdin.Close() }
+
 // PID returns the number of the process that we started: the program, or the Reap that watches it.
 func (p *Child) PID() int { return p.cmd.Process.Pid }
 
