@@ -143,7 +143,7 @@ func send(t *testing.T, r *Router, change ...func(*Request)) (string, error) {
 		},
 		Reply:  &silent{},
 		Dest:   mcp.Destination{Server: "s", Name: "tool"},
-		Things: has(func(server, name string) bool { return true }),
+		Things: has(func(string, string) bool { return true }),
 	}
 	for _, c := range change {
 		c(rq)
