@@ -7,6 +7,8 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -15,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +34,7 @@ import (
 //	code 2 sumun VERB …    runs it; it must exit with 2
 //	stdout, stderr RE      what the last one printed matches the regular expression
 //	cmp stdout want        it is exactly the file want; UPDATE=1 go test ./cmd/sumun writes that file
+//	post METHOD PARAMS     asks the gateway in the dialect; stdout is the answer
 //	unix2dos, mode, …      see package testscript, and commands below for those of our own
 //
 // A gateway that runs beside the script is started with `exec sumun serve … &name&` and ended with
@@ -67,6 +71,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"ready":      scriptReady,
 		"eventually": scriptEventually,
 		"certify":    scriptCertify,
+		"post":       scriptPost,
 	}
 }
 
@@ -163,4 +168,25 @@ func scriptMode(ts *testscript.TestScript, neg bool, args []string) {
 	if got := info.Mode().Perm(); (got == os.FileMode(want)) == neg {
 		ts.Fatalf("%s has mode %o, want %o", args[1], got, want)
 	}
+}
+
+// scriptPost is `post METHOD PARAMS`: it asks the gateway that was started in this directory in the dialect, with the key named local.
+func scriptPost(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: post METHOD PARAMS")
+	}
+	g, err := local.Place{Dir: ts.MkAbs(".sumun")}.Find(context.Background(), "")
+	ts.Check(err)
+	key, err := os.ReadFile(ts.MkAbs(filepath.Join(".sumun", local.KeyName)))
+	ts.Check(err)
+	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s}`, args[0], args[1])
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, g.URL, strings.NewReader(body))
+	ts.Check(err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(key)))
+	answer, err := (&http.Client{Transport: g.Carrier}).Do(req)
+	ts.Check(err)
+	defer answer.Body.Close()
+	_, err = io.Copy(ts.Stdout(), answer.Body)
+	ts.Check(err)
 }

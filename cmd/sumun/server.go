@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ func (a *app) serverCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listServers(cmd) },
 	}
 	show := &cobra.Command{
-		Use: "show NAME", Short: "Show all that is known of one server", Args: cobra.ExactArgs(1),
+		Use: "show NAME", Short: "Show all that is known of one server, or of each of its replicas", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.showServer(cmd, args[0]) },
 	}
 	restart := &cobra.Command{
@@ -51,10 +52,17 @@ func (a *app) showServer(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
+	found := false
 	for _, s := range terminal.Elements(result, "servers") {
-		if terminal.Text(s, "name") == name {
-			return a.printRaw(s)
+		if its := terminal.Text(s, "name"); its == name || strings.HasPrefix(its, name+"/") { // a replica
+			if err := a.printRaw(s); err != nil {
+				return err
+			}
+			found = true
 		}
+	}
+	if found {
+		return nil
 	}
 	return &exitError{code: exitFailed, msg: "no such server: " + name, target: name, hint: "`sumun server list` shows what there is"}
 }
