@@ -236,6 +236,25 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
+// TestRestless lets a server change its tools without end: of most of that nothing is told.
+func TestRestless(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, nil, "")
+		for i := range 1000 {
+			h.observe("one", fmt.Sprintf(`{"name":"a","inputSchema":{"minimum":%d}}`, i))
+		}
+		time.Sleep(15 * time.Second)
+		h.observe("one", adds, steals)
+		if told := h.told(); len(told) != 201 || told[200] != "one/adds" {
+			t.Errorf("told of %d drifts", len(told))
+		}
+		if n := strings.Count(h.log.String(), "faster than that is told"); n != 1 {
+			t.Errorf("the log says so %d times", n)
+		}
+	})
+}
+
 // TestRestart remembers what was seen before.
 func TestRestart(t *testing.T) {
 	t.Parallel()
@@ -273,6 +292,12 @@ func TestOwn(t *testing.T) {
 	h.Observe("own", raw([]string{narrows, greets}), true)
 	if pin, drifted, ok := h.Pin("own", []byte(narrows)); drifted || !ok || pin.Version != "1.1" {
 		t.Errorf("drifted: %t, pinned: %t with %q", drifted, ok, pin.Version)
+	}
+	for _, again := range []string{adds, narrows} { // with the configuration, say
+		h.Observe("own", raw([]string{again, greets}), true)
+		if _, drifted, ok := h.Pin("own", []byte(again)); drifted || !ok {
+			t.Errorf("again: drifted: %t, pinned: %t", drifted, ok)
+		}
 	}
 	h.Close()
 	if d := cmp.Diff(map[string]string{"own/adds": "1.1 " + narrows, "own/인사": "1.0 " + greets}, store.stored()); d != "" {
