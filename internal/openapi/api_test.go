@@ -197,7 +197,7 @@ func TestAPIOperations(t *testing.T) {
 		{`{allow: [fetchCustomer, order*], rename: {fetchCustomer: customer, "order place": order}}`, []string{"shop.customer", "shop.order"}},
 	}
 	for _, tt := range tests {
-		x, err := New(load(t, `apis: {shop: {openapi: openapi.yaml, private: true, operations: `+tt.rules+`}}`, "http://127.0.0.1:1", "openapi.yaml", shop))
+		x, err := New(t.Context(), load(t, `apis: {shop: {openapi: openapi.yaml, private: true, operations: `+tt.rules+`}}`, "http://127.0.0.1:1", "openapi.yaml", shop))
 		if tt.want == nil {
 			if err == nil || !strings.Contains(err.Error(), "no operation to offer") {
 				t.Errorf("%s: %v", tt.rules, err)
@@ -248,7 +248,7 @@ func TestAPIRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		begin := time.Now()
-		x, err := New(load(t, "apis: {a: {openapi: openapi.yaml}}", "", "openapi.yaml", tt.document))
+		x, err := New(t.Context(), load(t, "apis: {a: {openapi: openapi.yaml}}", "", "openapi.yaml", tt.document))
 		if err == nil {
 			x.Close()
 		}
@@ -309,7 +309,7 @@ func TestAPIWeb(t *testing.T) {
 			fmt.Fprint(w, "openapi: 3.1.0\nservers: [{url: /v1}]\npaths: {/a: {get: {operationId: a, responses: {}}}}\n")
 		}
 	})
-	x, err := New(load(t, `apis: {web: {openapi: "URL/openapi.yaml"}, evil: {openapi: "URL/openapi.yaml", private: true}}`, service.URL))
+	x, err := New(t.Context(), load(t, `apis: {web: {openapi: "URL/openapi.yaml"}, evil: {openapi: "URL/openapi.yaml", private: true}}`, service.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -358,7 +358,7 @@ func TestAPIFile(t *testing.T) {
 		const doc = "openapi: 3.1.0\nservers: [{url: \"https://a.example\"}]\npaths: {/a: {get: {operationId: NAME, responses: {}}}, /b: {get: {operationId: b, responses: {}}}}\n"
 		write(strings.ReplaceAll(doc, "NAME", "one"))
 		a := config.API{Name: "api", OpenAPI: path, Timeout: time.Second, MaxBytes: document.Size(1000)}
-		x, err := New(Options{APIs: []config.API{a}})
+		x, err := New(t.Context(), Options{APIs: []config.API{a}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,8 +63,8 @@ type OpenAPI struct {
 }
 
 // New returns the server. Documents that are files are read before; those at URLs later, and again until they can be read, so that a
-// gateway starts without them. An error names each tool and file that cannot be offered.
-func New(o Options) (*OpenAPI, error) {
+// gateway starts without them, until ctx ends or the server is closed. An error names each tool and file that cannot be offered.
+func New(ctx context.Context, o Options) (*OpenAPI, error) {
 	x := &OpenAPI{
 		server: declared.NewServer("Declared requests", o.Version, len(o.APIs) > 0),
 		agent:  "Sumun/" + o.Version, log: o.Log, owners: map[string]string{},
@@ -72,8 +72,7 @@ func New(o Options) (*OpenAPI, error) {
 	if x.log == nil {
 		x.log = slog.New(slog.DiscardHandler)
 	}
-	ctx, stop := context.WithCancel(context.Background()) //nolint:forbidigo // ended by Close
-	x.stop = stop
+	ctx, x.stop = context.WithCancel(ctx)
 	x.end = sync.OnceValue(x.release)
 	var faults []error
 	tools := httpTools(o.Tools)

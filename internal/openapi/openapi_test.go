@@ -78,7 +78,7 @@ func load(t *testing.T, yaml, serviceURL string, files ...string) Options {
 
 func open(t *testing.T, o Options) *mcp.ClientSession {
 	t.Helper()
-	x, err := New(o)
+	x, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +391,7 @@ func TestNewRefuses(t *testing.T) {
 		{`tools: {weather.getCurrent: {http: {url: "https://a.example/"}}}` + "\nweather: {url: \"https://a.example\"}", "already declared"},
 	}
 	for _, tt := range tests {
-		x, err := New(load(t, tt.yaml, ""))
+		x, err := New(t.Context(), load(t, tt.yaml, ""))
 		if err == nil {
 			x.Close()
 		}
