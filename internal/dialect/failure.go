@@ -9,11 +9,11 @@ import (
 
 // AppendFailure appends the error with which a call of the dialect ended, with its reason
 // in data.
-func AppendFailure(dst, id []byte, e *mcp.Error) []byte {
+func AppendFailure(dst, id []byte, call *mcp.Call, e *mcp.Error) []byte {
 	dst = append(append(dst, `{"jsonrpc":"2.0","id":`...), id...)
 	dst = wire.AppendInt(append(dst, `,"error":{"code":`...), int64(e.Code))
 	dst = wire.AppendQuote(append(dst, `,"message":`...), e.Message)
-	dst = wire.AppendQuote(append(dst, `,"data":{"reason":`...), string(reasonOf(e)))
+	dst = wire.AppendQuote(append(dst, `,"data":{"reason":`...), string(reasonOf(call, e)))
 	switch {
 	case len(e.Data) == 0:
 	case e.Data[0] == '{':
@@ -29,8 +29,16 @@ func AppendFailure(dst, id []byte, e *mcp.Error) []byte {
 	return append(dst, "}}}"...)
 }
 
-// reasonOf returns the reason as the dialect has it, which tells fewer apart.
-func reasonOf(e *mcp.Error) mcp.Reason {
+// reasonOf returns the reason as the dialect has it, which tells fewer apart. Of a server
+// only the code is known.
+func reasonOf(call *mcp.Call, e *mcp.Error) mcp.Reason {
+	invalid := e.Reason == mcp.Upstream && e.Code == mcp.CodeInvalidParams
+	switch {
+	case invalid && call.Method == mcp.MethodRead, e.Reason == mcp.Upstream && e.Code == mcp.CodeResourceNotFound:
+		return mcp.NotFound
+	case invalid:
+		return mcp.InvalidArguments
+	}
 	switch e.Reason {
 	case mcp.Unauthenticated, mcp.Forbidden, mcp.NotFound, mcp.InvalidArguments, mcp.Conflict, mcp.RateLimited, mcp.Blocked,
 		mcp.Timeout, mcp.Upstream, mcp.Internal:

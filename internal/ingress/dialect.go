@@ -108,6 +108,6 @@ func (r *dialectReply) finish(ctx context.Context, err error) {
 	}
 	r.done = true
 	e := translate.Failure(&r.x.call, err)
-	r.x.out = dialect.AppendFailure(r.x.out[:0], r.x.id(), e)
+	r.x.out = dialect.AppendFailure(r.x.out[:0], r.x.id(), &r.x.call, e)
 	r.x.write(dialect.Status(e), r.x.out)
 }

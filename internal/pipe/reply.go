@@ -81,7 +81,7 @@ func (r *reply) finish(ctx context.Context, err error) {
 	r.pipe.calls.Answering(r.id)
 	r.pipe.answer(r.batch, func(dst []byte) []byte {
 		if r.call.Dialect != "" {
-			return dialect.AppendFailure(dst, r.id, e)
+			return dialect.AppendFailure(dst, r.id, r.call, e)
 		}
 		return translate.AppendFailure(dst, r.id, e)
 	})

@@ -1,0 +1,111 @@
+package gateway_test
+
+import (
+	"cmp"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// dialectEvents opens a stream of events over HTTP and reads the answer with which it begins.
+func dialectEvents(t *testing.T, g *gate, key, params string) *incoming {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url,
+		strings.NewReader(`{"jsonrpc":"2.0","id":"e","method":"mcp.event.subscribe","params":`+params+`}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "text/event-stream, application/json")
+	req.Header.Set("Authorization", "Bearer "+cmp.Or(key, g.localKey(t)))
+	in := g.do(t, req, func() {})
+	in.must(t, `"id":"e","result":{"types":[`)
+	return in
+}
+
+// TestDialectToolEvents changes the tools of a server: who has asked is told which, and that one is not what it was; who may not
+// see a tool is told nothing of it.
+func TestDialectToolEvents(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t, false)
+	const one, two = `{"name":"one","inputSchema":{"type":"object"}}`, `{"name":"two","inputSchema":{"type":"object"}}`
+	p.setList("tools/list", `{"tools":[`+one+`,`+two+`]}`)
+	cfg := configured(t, p.server("up"))
+	cfg.APIKey, cfg.Scopes = "a-key-that-sees-only-some", map[string][]string{"invoke:some": {"two", "three"}}
+	g := openWith(t, cfg)
+	whole, some := dialectEvents(t, g, "", `{}`), dialectEvents(t, g, cfg.APIKey, `{}`)
+	if got := overHTTP(t, g)(`{"jsonrpc":"2.0","id":1,"method":"mcp.tools.list"}`); !strings.Contains(got, `"toolId":"one"`) {
+		t.Fatal(got)
+	}
+	p.setList("tools/list", `{"tools":[{"name":"one","inputSchema":{"type":"object","required":["x"]}},{"name":"three","inputSchema":{"type":"object"}}]}`)
+	p.announce(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`, "")
+	var events []string
+	for range 2 {
+		events = append(events, whole.message())
+	}
+	both := strings.Join(events, "\n")
+	for _, want := range []string{
+		`"method":"mcp.event.securityAlert"`, `"kind":"drift","server":"up","subject":"one"`,
+		`"method":"mcp.event.toolsChanged","params":{"added":["three"],"removed":["two"],"changed":["one"]}`,
+	} {
+		if !strings.Contains(both, want) {
+			t.Errorf("without %s:\n%s", want, both)
+		}
+	}
+	some.must(t, `"params":{"added":["three"],"removed":["two"],"changed":[]}`)
+	list := overHTTP(t, g)(`{"jsonrpc":"2.0","id":1,"method":"mcp.tool.describe","params":{"toolId":"one"}}`)
+	if !strings.Contains(list, `"schema":{"type":"object","required":["x"]},"checksum":"ff419ebbeba438f66900abe77818ce940702bdfe70fa173cb94beecee8d3f112"`) {
+		t.Errorf("the checksum is not that of the schema which was first seen: %s", list)
+	}
+	if got := overHTTP(t, g)(`{"jsonrpc":"2.0","id":1,"method":"mcp.event.unsubscribe"}`); !strings.Contains(got, `"result":{}`) {
+		t.Error(got)
+	}
+	if left := whole.message(); left != "" {
+		t.Errorf("a stream that was unsubscribed goes on with %s", left)
+	}
+	some.end()
+}
+
+// TestDialectResourceEvents subscribes to a resource over HTTP and on a line, each of which is told in its own way.
+func TestDialectResourceEvents(t *testing.T) {
+	t.Parallel()
+	g := openWith(t, speaking(t))
+	ask := overHTTP(t, g)
+	ask(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.write","params":{"uri":"cache://notes/a","content":"1"}}`)
+	line, res, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(g.url, "http"), &websocket.DialOptions{
+		HTTPHeader: http.Header{"Authorization": {"Bearer " + g.localKey(t)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Body != nil {
+		res.Body.Close()
+	}
+	defer line.CloseNow()
+	const subscribe = `{"jsonrpc":"2.0","id":1,"method":"mcp.resource.subscribe","params":{"uri":"cache://notes/a"}}`
+	if err := line.Write(t.Context(), websocket.MessageText, []byte(subscribe)); err != nil {
+		t.Fatal(err)
+	}
+	if _, answer, err := line.Read(t.Context()); err != nil || string(answer) != `{"jsonrpc":"2.0","id":1,"result":{}}` {
+		t.Fatal(string(answer), err)
+	}
+	before := ask(subscribe) // is kept for the stream that follows
+	if !strings.Contains(before, `"result":{}`) {
+		t.Fatal(before)
+	}
+	in := dialectEvents(t, g, "", `{"types":["resourceUpdated"]}`)
+	defer in.end()
+	time.Sleep(50 * time.Millisecond) // the line's own stream has begun by then
+	changed := ask(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.write","params":{"uri":"cache://notes/a","content":"2","ifMatch":"*"}}`)
+	if !strings.Contains(changed, `"result":{"etag"`) {
+		t.Fatal(changed)
+	}
+	const want = `"method":"mcp.event.resourceUpdated","params":{"uri":"cache://notes/a"`
+	in.must(t, want)
+	if _, event, err := line.Read(t.Context()); err != nil || !strings.Contains(string(event), want) {
+		t.Errorf("the line is told %s, %v", event, err)
+	}
+}
