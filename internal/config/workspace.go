@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -32,6 +33,9 @@ type Git struct {
 	// Timeout is how long a clone may take.
 	Timeout time.Duration `yaml:"timeout" min:"1"`
 }
+
+// Equal reports whether w and o are configured alike.
+func (w Workspace) Equal(o Workspace) bool { return reflect.DeepEqual(w, o) }
 
 // gitHost is what a host looks like. Its capital letters, the dot at its end and the like would be other spellings of the same.
 var gitHost = document.Form{

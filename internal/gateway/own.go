@@ -19,7 +19,7 @@ const retireGrace = 15 * time.Second
 // openOwn returns the own servers of a configuration, those that stay as they are from
 // the setup before, which may be nil.
 func (g *Gateway) openOwn(c *config.Config, old *setup) (own.Servers, error) {
-	o := own.Options{Context: g.draining, Version: g.parts.Version, Log: g.log}
+	o := own.Options{Context: g.draining, Reaper: g.parts.Reaper, Version: g.parts.Version, Log: g.log}
 	if old == nil {
 		return o.Open(c, nil, nil)
 	}

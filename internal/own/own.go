@@ -15,9 +15,12 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/builtin"
 	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/command"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/openapi"
 	"github.com/sumun-mcp/sumun/internal/promptfile"
 	"github.com/sumun-mcp/sumun/internal/resource"
+	"github.com/sumun-mcp/sumun/internal/workspace"
 )
 
 // A Server is one of them.
@@ -34,6 +37,8 @@ type Servers map[string]Server
 type Options struct {
 	// Context ends when the gate begins to close.
 	Context context.Context //nolint:containedctx // of the gate
+	// Reaper is the beginning of the command line that runs sandbox.Reap.
+	Reaper []string
 	// Version is the program's version.
 	Version string
 	// Log takes what they tell people.
@@ -76,6 +81,37 @@ var offers = []offer{
 		},
 	},
 	{
+		name:   "own workspace",
+		same:   func(a, b *config.Config) bool { return a.Builtin == b.Builtin && a.Workspace.Equal(b.Workspace) },
+		wanted: func(c *config.Config) bool { return c.Builtin && c.Workspace.Root != "" },
+		open: func(o *Options, c *config.Config) (Server, error) {
+			git := c.Workspace.Git
+			return workspace.New(workspace.Options{
+				Root: c.Workspace.Root, Reaper: o.Reaper, Version: o.Version, Log: o.Log,
+				Git: workspace.Git{Hosts: git.Hosts, Schemes: git.Schemes, Depth: git.Depth, MaxBytes: int64(git.MaxBytes), Timeout: git.Timeout},
+			})
+		},
+	},
+	{
+		// What changes in the documents it finds itself.
+		name:   "own requests",
+		same:   config.SameTools,
+		wanted: func(c *config.Config) bool { return requests(c).Wanted() },
+		open: func(o *Options, c *config.Config) (Server, error) {
+			r := requests(c)
+			r.Version, r.Log = o.Version, o.Log
+			return openapi.New(o.Context, r)
+		},
+	},
+	{
+		name:   "own commands",
+		same:   config.SameTools,
+		wanted: func(c *config.Config) bool { return command.Options{Tools: c.Tools}.Wanted() },
+		open: func(o *Options, c *config.Config) (Server, error) {
+			return command.New(command.Options{Tools: c.Tools, Reaper: o.Reaper, Version: o.Version})
+		},
+	},
+	{
 		// What changes in the folders it finds itself.
 		name:   "own prompts",
 		same:   func(a, b *config.Config) bool { return slices.Equal(a.Prompts, b.Prompts) },
@@ -84,6 +120,11 @@ var offers = []offer{
 			return promptfile.New(promptfile.Options{Dirs: c.Prompts, Version: o.Version, Log: o.Log})
 		},
 	},
+}
+
+// requests are the declared requests of a configuration.
+func requests(c *config.Config) openapi.Options {
+	return openapi.Options{Tools: c.Tools, APIs: c.APIs, Weather: c.Weather}
 }
 
 // Open returns the servers of a configuration. Those that stay as they are under

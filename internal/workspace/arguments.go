@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -50,11 +51,22 @@ func toolError(err error) *mcp.CallToolResult {
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: err.Error()}}, IsError: true}
 }
 
+// encode writes JSON in which code stays legible: & < and > as they are.
+func encode(object any) ([]byte, error) {
+	var out bytes.Buffer
+	w := json.NewEncoder(&out)
+	w.SetEscapeHTML(false)
+	if err := w.Encode(object); err != nil {
+		return nil, fmt.Errorf("writing the answer: %w", err)
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
 // toolResult is the answer of a tool that gives an object, as an object and as text.
 func toolResult(object any) (*mcp.CallToolResult, error) {
-	text, err := json.Marshal(object)
+	text, err := encode(object)
 	if err != nil {
-		return nil, fmt.Errorf("writing the answer: %w", err)
+		return nil, err
 	}
 	return &mcp.CallToolResult{
 		Content: []mcp.Content{&mcp.TextContent{Text: string(text)}}, StructuredContent: json.RawMessage(text),

@@ -147,9 +147,9 @@ func (w *Workspace) readSearch(ctx context.Context, req *sdk.ReadResourceRequest
 	if err != nil {
 		return nil, invalidParams(err)
 	}
-	text, err := json.Marshal(out)
+	text, err := encode(out)
 	if err != nil {
-		return nil, fmt.Errorf("writing the answer: %w", err)
+		return nil, err
 	}
 	sum := sha256.Sum256(text)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:18]) + `"`

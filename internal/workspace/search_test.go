@@ -38,7 +38,7 @@ func readSearch(t *testing.T, session *sdk.ClientSession, arguments map[string]a
 
 // TestSearchTwice wants the same answer of the tool and of the resource, with an etag, and none if it is known.
 func TestSearchTwice(t *testing.T) {
-	root := write(t, map[string]string{"src/a b.go": "package a\n\nfunc Need() {}\n", "b.py": "def need(): pass\n"})
+	root := write(t, map[string]string{"src/a b.go": "package a\n\nfunc Need() { _ = 1 < 2 && 3 > 2 }\n", "b.py": "def need(): pass\n"})
 	for _, era := range eras {
 		t.Run(era, func(t *testing.T) {
 			session := connect(t, newWorkspace(t, Options{Root: root}), era, nil)
@@ -49,7 +49,7 @@ func TestSearchTwice(t *testing.T) {
 			}
 			want := map[string]any{"truncated": false, "matches": []any{
 				map[string]any{"path": "b.py", "line": 1.0, "column": 1.0, "text": "def need(): pass"},
-				map[string]any{"path": "src/a b.go", "line": 3.0, "column": 1.0, "text": "func Need() {}", "before": []any{""}},
+				map[string]any{"path": "src/a b.go", "line": 3.0, "column": 1.0, "text": "func Need() { _ = 1 < 2 && 3 > 2 }", "before": []any{""}},
 			}}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
@@ -57,6 +57,9 @@ func TestSearchTwice(t *testing.T) {
 			result, err := session.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: searchAt(arguments)})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if text := result.Contents[0].Text; !strings.Contains(text, "1 < 2 && 3 > 2") {
+				t.Errorf("code is not legible: %s", text)
 			}
 			c := result.Contents[0]
 			var object map[string]any
