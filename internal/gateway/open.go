@@ -106,6 +106,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	if err := g.metrics.Watch(g.serverStates, g.sessions.Len, g.parking.Len); err != nil {
 		return err
 	}
+	if err := g.metrics.WatchRoutes(g.router.Observe, g.router.Retries); err != nil {
+		return err
+	}
 	g.openShelves()
 	g.desk = g.newDesk()
 	if err := g.openRoots(ctx, cfg); err != nil {

@@ -216,6 +216,31 @@ func (m *Metrics) Watch(servers func() []ServerState, sessions, parked func() in
 	return err
 }
 
+// WatchRoutes makes gauges of the replicas among which calls are shared out: how each is judged, how many calls wait for it and how
+// often it was ejected, and how many calls were made again elsewhere. The functions are called when the instruments are read.
+func (m *Metrics) WatchRoutes(replicas func(tell func(replica, state string, pending, ejections int64)), retries func() int64) error {
+	states, err1 := m.meter.Int64ObservableGauge("sumun.route.target.state", metric.WithDescription("1 for the state that the replica is in."))
+	waiting, err2 := m.meter.Int64ObservableGauge("sumun.route.target.pending", metric.WithDescription("Calls that wait for the replica's answer."))
+	ejected, err3 := m.meter.Int64ObservableCounter("sumun.route.target.ejections", metric.WithDescription("How often the replica was taken out."))
+	again, err4 := m.meter.Int64ObservableCounter("sumun.route.retries", metric.WithDescription("Calls that were made again at another replica."))
+	for _, err := range []error{err1, err2, err3, err4} {
+		if err != nil {
+			return fmt.Errorf("making the gauges: %w", err)
+		}
+	}
+	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(again, retries())
+		replicas(func(replica, state string, pending, ejections int64) {
+			name := attribute.String("sumun.server.name", replica)
+			o.ObserveInt64(states, 1, metric.WithAttributes(name, attribute.String("sumun.route.state", state)))
+			o.ObserveInt64(waiting, pending, metric.WithAttributes(name))
+			o.ObserveInt64(ejected, ejections, metric.WithAttributes(name))
+		})
+		return nil
+	}, states, waiting, ejected, again)
+	return err
+}
+
 func boolToInt(b bool) int64 {
 	if b {
 		return 1

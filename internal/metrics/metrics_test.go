@@ -118,3 +118,25 @@ func TestWatch(t *testing.T) {
 		}
 	}
 }
+
+func TestWatchRoutes(t *testing.T) {
+	m := newMetrics(t)
+	err := m.WatchRoutes(func(tell func(replica, state string, pending, ejections int64)) {
+		tell("shop/1", "healthy", 4, 0)
+		tell("shop/2", "ejected", 0, 2)
+	}, func() int64 { return 5 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := scrape(t, m)
+	for _, want := range []string{
+		`sumun_route_target_state{sumun_route_state="ejected",sumun_server_name="shop/2"} 1`,
+		`sumun_route_target_pending{sumun_server_name="shop/1"} 4`,
+		`sumun_route_target_ejections_total{sumun_server_name="shop/2"} 2`,
+		`sumun_route_retries_total 5`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the instruments do not say %s", want)
+		}
+	}
+}
