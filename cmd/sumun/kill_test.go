@@ -39,6 +39,22 @@ func startVictim(t *testing.T, stubborn string) *victim {
 	if err := os.WriteFile(filepath.Join(v.dir, "mcp.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	v.start(t)
+	return v
+}
+
+// again starts another gateway in the directory of one that has ended.
+func (v *victim) again(t *testing.T) *victim {
+	t.Helper()
+	_ = os.Remove(filepath.Join(v.dir, ".sumun", "endpoint")) // one that was killed leaves it
+	next := &victim{dir: v.dir, notes: v.notes, ended: make(chan error, 1)}
+	next.start(t)
+	return next
+}
+
+// start starts the gateway, and waits until it listens.
+func (v *victim) start(t *testing.T) {
+	t.Helper()
 	v.cmd = exec.Command("sumun", "serve", "--dir", v.dir)
 	v.cmd.Stderr = &v.log
 	v.cmd.Env = append(os.Environ(), "HOME="+v.dir)
@@ -62,7 +78,6 @@ func startVictim(t *testing.T, stubborn string) *victim {
 		v.url = strings.TrimSpace(string(b))
 		return err == nil && v.url != ""
 	})
-	return v
 }
 
 // wait waits until ok holds.

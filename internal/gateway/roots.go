@@ -54,14 +54,14 @@ func (g *Gateway) rootTarget(_ context.Context, call *mcp.Call) roots.Target {
 	}
 	setup := g.setup.Load()
 	if isOwn(entry.Dest.Server) {
-		return roots.Target{Trusted: true, Remember: setup.remembered[call.Name], ReadOnly: entry.ReadOnly}
+		return roots.Target{Server: entry.Dest.Server, Trusted: true, Remember: setup.remembered[call.Name], ReadOnly: entry.ReadOnly}
 	}
 	server := setup.servers[entry.Dest.Server]
 	if server == nil {
 		return roots.Target{}
 	}
 	return roots.Target{
-		Trusted: server.Trust.Context, ReadOnly: entry.ReadOnly && server.Trust.Annotations,
+		Server: server.Name, Trusted: server.Trust.Context, ReadOnly: entry.ReadOnly && server.Trust.Annotations,
 		Remember: slices.ContainsFunc(server.Tools.Remember, func(p string) bool { return mcp.Match(p, entry.Dest.Name) }),
 	}
 }

@@ -325,6 +325,7 @@ func (v *visit) recall(ctx context.Context) (bool, error) {
 		At time.Time `json:"at"`
 	}{e.At})
 	value := withMeta(e.Result, mcp.MetaRemembered, said)
+	v.call.Server = v.target.Server // whose answer it is
 	return true, v.Reply.Done(ctx, &mcp.Result{Value: value, Revision: mcp.ParseRevision(e.Revision)})
 }
 

@@ -20,6 +20,8 @@ import (
 
 // A Target is where a call goes, as the hall knows it.
 type Target struct {
+	// Server is the name of the server.
+	Server string
 	// Trusted says that the server is our own, or that the operator has it take part in contexts: it is handed
 	// variables and memory, and its tools may change the sampling parameters for what follows. Others are handed the
 	// parameters only.
