@@ -174,7 +174,7 @@ func Example_database() {
 			return err
 		}
 		fmt.Println(sum.Result)
-		answer, err := c.Request(ctx, "mcp.resource.read", map[string]any{"resourceId": "db.query", "params": Query{Region: "서울"}})
+		answer, err := c.Query(ctx, "db.query", Query{Region: "서울"})
 		if err != nil {
 			return err
 		}

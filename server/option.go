@@ -104,7 +104,11 @@ func schemaOf[T any]() (json.RawMessage, error) {
 	if t.Kind() == reflect.Interface || t == reflect.TypeFor[json.RawMessage]() {
 		return nil, nil
 	}
-	schema, err := jsonschema.ForType(t, &jsonschema.ForOptions{})
+	schema, err := jsonschema.ForType(t, &jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{ // as encoding/json writes them
+		reflect.TypeFor[json.RawMessage](): {},
+		reflect.TypeFor[json.Number]():     {Type: "number"},
+		reflect.TypeFor[[]byte]():          {Types: []string{"null", "string"}, ContentEncoding: "base64"},
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("the type %v has no JSON Schema: %w", t, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,14 +79,14 @@ func (r *resource) place(name string) error {
 	if r.template, err = uritemplate.New(r.about.uri); err != nil {
 		return fmt.Errorf("the URI %q: %w", r.about.uri, err)
 	}
-	for _, name := range names {
-		if !strings.Contains(r.about.uri, name) {
-			return fmt.Errorf("the URI %q does not have the parameter %s", r.about.uri, name)
+	for _, name := range r.template.Varnames() {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("the URI %q has the variable %s, which is no parameter", r.about.uri, name)
 		}
 	}
-	for _, name := range r.template.Varnames() {
-		if _, ok := r.input.Property(name); !ok {
-			return fmt.Errorf("the URI %q has the variable %s, which is no parameter", r.about.uri, name)
+	for _, name := range names {
+		if !slices.Contains(r.template.Varnames(), name) {
+			return fmt.Errorf("the URI %q does not have the parameter %s", r.about.uri, name)
 		}
 	}
 	return nil

@@ -50,8 +50,10 @@ import (
 // Options says how a Server is reached and what it keeps. The zero value listens on 127.0.0.1:8080, keeps its state in
 // ./.sumun, and lets in who has the key that it writes there.
 type Options struct {
-	// Name and Version are told to clients. They are those of the program by default: its file name, and "0".
-	Name, Version string
+	// Name is what the audit record and the log call what is registered here; "server" by default.
+	Name string
+	// Version is that of your program, told to clients; "0" by default.
+	Version string
 	// Addr is the address to listen on, host:port. Beyond loopback TLS is needed.
 	Addr string
 	// APIKey is a key that clients present as a bearer token. It may use what DefineScope names, or everything without that.

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -167,10 +169,10 @@ func TestStandard(t *testing.T) {
 	}{
 		{"weather.getCurrent", `{"location":"Seoul"}`, `{"temperature":21.5,"condition":"clear"}`, false},
 		{"weather.getCurrent", `{"location":"Atlantis"}`, "no such place", true},
-		{"weather.getCurrent", `{"location":5,"day":1}`, "/location: got number, want string", true},
+		{"weather.getCurrent", `{"location":5,"day":1}`, "/location", true},
 		{"weather.getCurrent", `{}`, "location", true},
 		{"shout", `{"text":"hi"}`, "HI", false},
-		{"shout", `{"text":"much too long"}`, "/text: maxLength", true},
+		{"shout", `{"text":"much too long"}`, "/text", true},
 	}
 	for _, tt := range tests {
 		res, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: tt.name, Arguments: json.RawMessage(tt.args)})
@@ -357,7 +359,7 @@ func TestFaults(t *testing.T) {
 	if err == nil {
 		t.Fatal("it has served")
 	}
-	for _, want := range []string{"tool a b", "tool x: there is one", "tool chan: the arguments", "tool bad", "tool text", "resource r", "variable more"} {
+	for _, want := range []string{"tool a b", "tool x: there is one", "tool chan: the arguments", "tool bad", "tool text", "variable other", "variable more"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nlacks %q", err, want)
 		}
@@ -452,6 +454,89 @@ func TestRestart(t *testing.T) {
 		end()
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestConfig offers what an mcp.yaml has beside what is registered, and follows its changes.
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "mcp.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("apiKey: " + key + "\nscopes: {all: [calc.evaluate]}\n")
+	srv := open(t, server.Options{Config: file})
+	server.RegisterTool(srv, "weather.getCurrent", getWeather)
+	srv.DefineScope("invoke:weather_api", "weather.getCurrent")
+	url := start(t, srv)
+	calc := func() string {
+		return ask(t, url, "mcp.tool.invoke", `{"toolId":"calc.evaluate","args":{"expression":"6*7"}}`)
+	}
+	weather := func() string {
+		return ask(t, url, "mcp.tool.invoke", `{"toolId":"weather.getCurrent","args":{"location":"Seoul"}}`)
+	}
+	if a, b := calc(), weather(); !strings.Contains(a, "42") || !strings.Contains(b, "clear") {
+		t.Fatal(a, b)
+	}
+	write("apiKey: " + key + "\nscopes: {all: [calc.evaluate]}\nbuiltin: false\n")
+	deadline := time.Now().Add(15 * time.Second)
+	for strings.Contains(calc(), "42") {
+		if time.Now().After(deadline) {
+			t.Fatal("the change is not in force within 15 s")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if got := weather(); !strings.Contains(got, "clear") {
+		t.Errorf("after a change: %s", got)
+	}
+}
+
+// TestHostile reads resources of odd URIs and calls tools with odd arguments: each is refused, and the server goes on.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	srv := open(t, server.Options{APIKey: key})
+	type params struct {
+		Path string   `json:"path" jsonschema:"a path"`
+		Tags []string `json:"tags,omitempty"`
+		Deep bool     `json:"deep,omitempty"`
+	}
+	server.RegisterResource(srv, "echo", func(_ context.Context, p params, _ *server.Context) (params, error) { return p, nil })
+	server.RegisterResource(srv, "loop", func(context.Context, struct{}, *server.Context) (any, error) { return make(chan int), nil })
+	server.RegisterResource(srv, "empty", func(context.Context, struct{}, *server.Context) (string, error) { return "", nil })
+	server.RegisterTool(srv, "nothing", func(context.Context, any, *server.Context) (*weather, error) { return nil, nil })
+	c := dial(t, start(t, srv), nil)
+	for uri, want := range map[string]string{
+		"sumun://echo?path=%EC%84%9C%EC%9A%B8&tags=a,b&deep=true": `{"path":"서울","tags":["a","b"],"deep":true}`,
+		"sumun://echo?path=%22%7D%2C%7B":                          `{"path":"\"},{"}`,
+		"sumun://echo?path=..%2F..%2Fetc%2Fpasswd":                `{"path":"../../etc/passwd"}`,
+		"sumun://echo?path=" + strings.Repeat("x", 9000):          strings.Repeat("x", 9000),
+		"sumun://empty": "",
+	} {
+		read, err := c.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: uri})
+		if err != nil || !strings.Contains(read.Contents[0].Text, want) {
+			t.Errorf("%.80s: %+v, %v", uri, read, err)
+		}
+	}
+	for _, uri := range []string{
+		"sumun://echo", "sumun://echo?path=%zz", "sumun://echo?path=a&deep=maybe", "sumun://echo?deep=true&path=a&path=b", "sumun://loop",
+		"sumun://ECHO?path=a", "sumun://echo?path=a#b", "sumun://echo/?path=a", "", "\x00",
+	} {
+		if read, err := c.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: uri}); err == nil {
+			t.Errorf("%q: %+v", uri, read.Contents[0])
+		}
+	}
+	for _, args := range []string{`{}`, `{"a":` + strings.Repeat("[", 900) + strings.Repeat("]", 900) + `}`, `null`} {
+		res, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: "nothing", Arguments: json.RawMessage(args)})
+		if err == nil && !res.IsError {
+			t.Errorf("%.40s: %+v", args, res)
 		}
 	}
 }

@@ -41,7 +41,11 @@ func RegisterTool[In, Out any](s *Server, name string, handler func(ctx context.
 			tool.OutputSchema = output
 		}
 		return s.add(tool, func(ctx context.Context, req *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
-			return callTool(ctx, s, req, input, handler)
+			result, err := callTool(ctx, s, req, input, handler)
+			if err == nil && output != nil && !result.IsError && result.StructuredContent == nil { // a nil pointer or map
+				return declared.Fail(errors.New("the tool has no answer")), nil
+			}
+			return result, err
 		})
 	})
 }
@@ -118,7 +122,7 @@ func answer(out any) (*sdk.CallToolResult, error) {
 	return declared.JSON(value, nil)
 }
 
-// encode returns v as JSON, with <, > and & as they are. Nothing stands for an empty object where v is a nil map or pointer.
+// encode returns v as JSON, with <, > and & as they are.
 func encode(v any) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
