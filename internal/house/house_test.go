@@ -32,12 +32,13 @@ const revisionTable = "internal/mcp/revision.go"
 var floors = [][]string{
 	{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
-		"internal/prompt/value", "internal/http1", "internal/port", "internal/search", "internal/outline",
+		"internal/prompt/value", "internal/http1", "internal/port", "examples/business/service", "internal/search", "internal/outline",
 	},
 	{"internal/mcp", "internal/config", "internal/line", "internal/prompt/filter"},
 	{
 		"internal/doortest", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
-		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files", "internal/declared",
+		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
+		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/declared",
 	},
 	{
 		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/guard",
@@ -51,7 +52,7 @@ var floors = [][]string{
 	{"server"},
 	{"cmd/sumun"},
 	{"bench/load"},
-	{"bench", "internal/house"}, // beside the house: may look into every room, and no room knows them
+	{"bench", "internal/house", "examples/business"}, // beside the house: may look into every room, and no room knows them
 }
 
 // revision matches a revision of the protocol written out as a string.
