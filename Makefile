@@ -52,4 +52,4 @@ conformance: ## the official conformance suite through the gateway (Node from np
 	cd interop && go test -count=1 -v -run '^(TestConformance|TestWayOut)$$' .
 
 interop: ## official SDKs, the Inspector and Claude Code through the gateway (npm and PyPI)
-	cd interop && go test -count=1 -v -run '^Test(Peers|Bridge|Lines|Doors|PythonEvents)$$' .
+	cd interop && go test -count=1 -v -run '^Test(Peers|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample)$$' .
