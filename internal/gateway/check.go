@@ -35,10 +35,7 @@ func (g *Gateway) checkCall(ctx context.Context, tool *catalog.Entry, call *mcp.
 		}
 		return nil, true, reply.Done(ctx, mcp.Own(toolError(call.Revision, fault)))
 	}
-	if output := g.compile(ctx, tool, "outputSchema"); output != nil {
-		reply = checkedReply{reply, output}
-	}
-	return reply, false, nil
+	return g.compile(ctx, tool, "outputSchema").Reply(reply), false, nil
 }
 
 // compile returns a schema of a tool, nil if there is none or none that can be checked.
@@ -67,33 +64,4 @@ func toolError(r *mcp.Revision, fault *mcp.Error) []byte {
 	}
 	value = wire.AppendQuote(append(value, `"isError":true,"content":[{"type":"text","text":`...), text)
 	return append(value, "}]}"...)
-}
-
-// A checkedReply refuses results that do not fit the tool's schema.
-type checkedReply struct {
-	mcp.Reply
-
-	output *guard.Schema
-}
-
-// Done sends a result that fits.
-func (r checkedReply) Done(ctx context.Context, result *mcp.Result) error {
-	if promised(result.Value) {
-		structured := wire.Get(result.Value, "structuredContent")
-		if structured == nil {
-			return mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the tool's result has no structuredContent, which its outputSchema promises")
-		}
-		if fault := r.output.Structured(structured); fault != nil {
-			return fault
-		}
-	}
-	return r.Reply.Done(ctx, result)
-}
-
-// promised reports whether a result is what the outputSchema speaks of: not a tool's own
-// error, nor a question, nor a task.
-func promised(value []byte) bool {
-	kind := wire.Get(value, "resultType")
-	return (kind == nil || wire.IsString(kind, "complete")) &&
-		string(wire.Get(value, "isError")) != "true" && wire.Get(value, "task") == nil
 }

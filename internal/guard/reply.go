@@ -7,9 +7,9 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// Reply returns a Reply that passes a result of tools/call on only if its structuredContent fits the schema, an outputSchema: otherwise
-// Done returns what the client is to be told, as Structured does. Results that are errors of the tool, or have no structuredContent,
-// such as those that begin a task or ask something, pass as they are.
+// Reply returns a Reply that passes a result of tools/call on only if its structuredContent fits the schema, an outputSchema, which
+// promises one: otherwise Done returns what the client is to be told, as Structured does. Results that are errors of the tool, or
+// begin a task or ask something, pass as they are.
 func (s *Schema) Reply(to mcp.Reply) mcp.Reply {
 	if s == nil {
 		return to
@@ -24,11 +24,21 @@ type checked struct {
 
 // Done ends the call, unless the result does not fit.
 func (c *checked) Done(ctx context.Context, result *mcp.Result) error {
-	content := wire.Get(result.Value, "structuredContent")
-	if content != nil && string(wire.Get(result.Value, "isError")) != "true" {
+	if promised(result.Value) {
+		content := wire.Get(result.Value, "structuredContent")
+		if content == nil {
+			return mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the tool's result has no structuredContent, which its outputSchema promises")
+		}
 		if e := c.schema.Structured(content); e != nil {
 			return e
 		}
 	}
 	return c.Reply.Done(ctx, result)
+}
+
+// promised reports whether a result is what an outputSchema speaks of.
+func promised(result []byte) bool {
+	kind := wire.Get(result, "resultType")
+	return (kind == nil || wire.IsString(kind, "complete")) &&
+		string(wire.Get(result, "isError")) != "true" && wire.Get(result, "task") == nil
 }

@@ -29,7 +29,7 @@ func TestReply(t *testing.T) {
 		`{"content":[],"structuredContent":null}`:                                       "the tool's result does not fit its outputSchema: is null, not object",
 		`{"content":[],"structuredContent":{"n":"1"},"isError":false}`:                  "the tool's result does not fit its outputSchema: /n is string, not integer",
 		`{"content":[],"structuredContent":{"n":"1"},"isError":true}`:                   "",
-		`{"content":[{"type":"text","text":"\"structuredContent\":1"}]}`:                "",
+		`{"content":[{"type":"text","text":"\"structuredContent\":1"}]}`:                "the tool's result has no structuredContent, which its outputSchema promises",
 		`{"resultType":"input_required","inputRequests":{},"requestState":"x"}`:         "",
 		`{"task":{"taskId":"1","status":"working","ttl":1,"createdAt":"","other":"x"}}`: "",
 	} {
