@@ -3,6 +3,7 @@ package resource
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,10 +14,10 @@ import (
 // TestCacheExpires lets time pass: an entry stays for its ttl after it was written, and then is gone for whoever reads, lists or follows.
 func TestCacheExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gone := map[string]bool{}
+		var gone sync.Map
 		r, err := New(t.Context(), Options{
 			Resources: []config.Resource{{Name: "notes", Type: kindCache, Write: true, TTL: time.Hour}},
-			Updated:   func(uri, etag string, _ int64) { gone[uri] = etag == "" },
+			Updated:   func(uri, etag string, _ int64) { gone.Store(uri, etag == "") },
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -37,7 +38,7 @@ func TestCacheExpires(t *testing.T) {
 		}
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
-		if !gone["cache://notes/a"] {
+		if last, _ := gone.Load("cache://notes/a"); last != true {
 			t.Error("that it is gone was not told")
 		}
 	})

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/database"
 )
 
 const (
@@ -26,10 +28,29 @@ const (
 	queryName     = "db.query"
 )
 
+// What holds of a database where the configuration does not say.
+const (
+	defaultMaxRows = 1_000
+	// maxSQLBytes is the length of the longest query that a caller writes.
+	maxSQLBytes = 16 << 10
+)
+
+// reserved are the arguments that db.query gives a meaning of its own: no parameter of a query has such a name.
+var reserved = []string{"database", "query", "sql"}
+
+// A db is the database of one resource.
+type db struct {
+	*database.Database
+
+	name string
+	raw  bool // callers may write queries
+	poll time.Duration
+}
+
 // A databaseSource offers the queries of all resources of type database.
 type databaseSource struct {
 	all       *Resources
-	databases []*database
+	databases []*db
 }
 
 func (r *Resources) openDatabases(of []config.Resource) (func(), error) {
@@ -47,11 +68,31 @@ func (r *Resources) openDatabases(of []config.Resource) (func(), error) {
 	return s.offer, errors.Join(faults...)
 }
 
+// openDatabase opens the database of a resource.
+func openDatabase(ctx context.Context, c config.Resource) (*db, error) {
+	opened, err := database.Open(ctx, database.Options{
+		DSN: c.DSN, Queries: c.Queries, MaxRows: cmp.Or(c.MaxRows, defaultMaxRows), MaxBytes: cmp.Or(int(c.MaxBytes), defaultMaxBytes),
+		Timeout: cmp.Or(c.Timeout, defaultTimeout),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening the database %q: %w", c.Name, err)
+	}
+	for _, name := range opened.Names() {
+		for _, param := range opened.Query(name).Params {
+			if slices.Contains(reserved, param) {
+				err := fmt.Errorf("the query %q of the database %q: the parameter :%s has a name that db.query gives another meaning; rename it", name, c.Name, param)
+				return nil, errors.Join(err, opened.Close())
+			}
+		}
+	}
+	return &db{opened, c.Name, c.RawSQL, cmp.Or(c.Poll, defaultPoll)}, nil
+}
+
 // offer adds the tool and the queries to the server: one without parameters as a resource, others as templates.
 func (s *databaseSource) offer() {
 	for _, d := range s.databases {
-		for _, name := range slices.Sorted(maps.Keys(d.queries)) {
-			uri, params := databasePrefix+d.name+"/"+name, d.queries[name].params
+		for _, name := range d.Names() {
+			uri, params := databasePrefix+d.name+"/"+name, d.Query(name).Params
 			if len(params) == 0 {
 				s.all.shelf.put(&mcp.Resource{URI: uri, Name: d.name + "." + name, MIMEType: "application/json", Meta: metaOf(kindDatabase, "", 0)}, true)
 				continue
@@ -80,8 +121,8 @@ func (s *databaseSource) arguments() []string {
 	}
 	params := map[string]bool{}
 	for _, d := range s.databases {
-		for _, q := range d.queries {
-			for _, name := range q.params {
+		for _, query := range d.Names() {
+			for _, name := range d.Query(query).Params {
 				params[name] = true
 			}
 		}
@@ -90,13 +131,13 @@ func (s *databaseSource) arguments() []string {
 }
 
 func (s *databaseSource) raw() bool {
-	return slices.ContainsFunc(s.databases, func(d *database) bool { return d.raw })
+	return slices.ContainsFunc(s.databases, func(d *db) bool { return d.raw })
 }
 
 func (s *databaseSource) queryNames() []string {
 	var all []string
 	for _, d := range s.databases {
-		all = append(all, slices.Collect(maps.Keys(d.queries))...)
+		all = append(all, d.Names()...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -106,8 +147,8 @@ func (s *databaseSource) queryNames() []string {
 func (s *databaseSource) words() string {
 	out := "Asks a database, which is only read."
 	for _, d := range s.databases {
-		for _, name := range slices.Sorted(maps.Keys(d.queries)) {
-			out += fmt.Sprintf(" %s of %s takes (%s).", name, d.name, strings.Join(d.queries[name].params, ", "))
+		for _, name := range d.Names() {
+			out += fmt.Sprintf(" %s of %s takes (%s).", name, d.name, strings.Join(d.Query(name).Params, ", "))
 		}
 		if d.raw {
 			out += fmt.Sprintf(" %s takes a SELECT as sql.", d.name)
@@ -169,7 +210,7 @@ func (s *databaseSource) call(ctx context.Context, req *mcp.CallToolRequest) (*m
 	if err != nil {
 		return toolError(err), nil
 	}
-	out, err := q.run(ctx)
+	out, err := q.db.Run(ctx, q.sql, q.values)
 	if err != nil {
 		return toolError(s.all.toolWords(ctx, q.uri(), err)), nil
 	}
@@ -191,6 +232,36 @@ func scalarOf(value any) (any, bool) {
 	return nil, false
 }
 
+// A question is one query with its values.
+type question struct {
+	db     *db
+	name   string // of the query; empty for one that the caller wrote
+	sql    *database.Statement
+	text   string // of a query that the caller wrote
+	values map[string]any
+}
+
+// uri is the only URI of a question.
+func (q *question) uri() string {
+	if q.name == "" {
+		return namedDatabase + "?database=" + q.db.name + "&sql=" + escapeQuery(q.text)
+	}
+	var out strings.Builder
+	out.WriteString(databasePrefix + q.db.name + "/" + q.name)
+	mark := byte('?')
+	for _, name := range q.sql.Params {
+		out.WriteByte(mark)
+		out.WriteString(name + "=" + escapeQuery(fmt.Sprint(q.values[name])))
+		mark = '&'
+	}
+	return out.String()
+}
+
+// escapeQuery percent-encodes a value as the expansion of {?name} does (RFC 6570 section 3.2.8).
+func escapeQuery(value string) string {
+	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
+}
+
 // ask finds the query that the arguments of db.query mean. Its errors are refusals.
 func (s *databaseSource) ask(values map[string]any) (*question, error) {
 	rest := maps.Clone(values)
@@ -208,9 +279,9 @@ func (s *databaseSource) ask(values map[string]any) (*question, error) {
 	if (name == "") == (text == "") {
 		return nil, refusal("give either query, the name of one, or sql where that is allowed; queries: " + strings.Join(s.queryNames(), ", "))
 	}
-	var fit []*database
+	var fit []*db
 	for _, d := range s.databases {
-		if (words[0] == "" || words[0] == d.name) && (name != "" && d.queries[name] != nil || text != "" && d.raw) {
+		if (words[0] == "" || words[0] == d.name) && (name != "" && d.Query(name) != nil || text != "" && d.raw) {
 			fit = append(fit, d)
 		}
 	}
@@ -222,7 +293,7 @@ func (s *databaseSource) ask(values map[string]any) (*question, error) {
 	case len(fit) > 1:
 		return nil, refusal("several databases could be meant; say which with database")
 	}
-	q := &question{database: fit[0], name: name, text: text, values: rest, sql: fit[0].queries[name]}
+	q := &question{db: fit[0], name: name, text: text, values: rest, sql: fit[0].Query(name)}
 	if text != "" {
 		return q.written()
 	}
@@ -235,25 +306,25 @@ func (q *question) written() (*question, error) {
 		return nil, refusal(fmt.Sprintf("the SQL has %d bytes; at most %d are taken", len(q.text), maxSQLBytes))
 	}
 	var err error
-	if q.sql, err = parseStatement(q.text, q.database.syntax); err != nil {
-		return nil, refusal(err.Error())
+	if q.sql, err = q.db.Parse(q.text); err != nil {
+		return nil, err
 	}
-	if len(q.sql.params) > 0 {
-		return nil, refusal("the SQL has the parameter :" + q.sql.params[0] + "; write its value")
+	if len(q.sql.Params) > 0 {
+		return nil, refusal("the SQL has the parameter :" + q.sql.Params[0] + "; write its value")
 	}
 	return q.filled()
 }
 
 // filled wants a value for each parameter, and no other.
 func (q *question) filled() (*question, error) {
-	for _, name := range q.sql.params {
+	for _, name := range q.sql.Params {
 		if _, ok := q.values[name]; !ok {
 			return nil, refusal(fmt.Sprintf("the parameter %q is missing; give it", name))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(q.values)) {
-		if !slices.Contains(q.sql.params, name) {
-			return nil, refusal(fmt.Sprintf("there is no parameter %q; this query takes (%s)", name, strings.Join(q.sql.params, ", ")))
+		if !slices.Contains(q.sql.Params, name) {
+			return nil, refusal(fmt.Sprintf("there is no parameter %q; this query takes (%s)", name, strings.Join(q.sql.Params, ", ")))
 		}
 	}
 	return q, nil
@@ -264,7 +335,7 @@ func (s *databaseSource) kind() string { return kindDatabase }
 func (s *databaseSource) close() error {
 	var faults []error
 	for _, d := range s.databases {
-		faults = append(faults, d.engine.close())
+		faults = append(faults, d.Close())
 	}
 	return errors.Join(faults...)
 }
@@ -293,13 +364,13 @@ func (s *databaseSource) question(uri string) (*question, error) {
 		values[name] = all[0]
 	}
 	if path, ok := strings.CutPrefix(at, databasePrefix); ok {
-		database, name, _ := strings.Cut(path, "/")
+		name, query, _ := strings.Cut(path, "/")
 		for _, taken := range reserved {
 			if _, ok := values[taken]; ok {
 				return nil, errNotFound
 			}
 		}
-		values["database"], values["query"] = database, name
+		values["database"], values["query"] = name, query
 	}
 	return s.ask(values)
 }
@@ -320,7 +391,7 @@ func (s *databaseSource) resolve(uri string) (string, bool) {
 func (s *databaseSource) knows(at string) bool {
 	path, ok := strings.CutPrefix(at, databasePrefix)
 	name, query, _ := strings.Cut(path, "/")
-	return ok && slices.ContainsFunc(s.databases, func(d *database) bool { return d.name == name && d.queries[query] != nil })
+	return ok && slices.ContainsFunc(s.databases, func(d *db) bool { return d.name == name && d.Query(query) != nil })
 }
 
 func (s *databaseSource) read(ctx context.Context, uri, _ string) (*state, error) {
@@ -328,7 +399,7 @@ func (s *databaseSource) read(ctx context.Context, uri, _ string) (*state, error
 	if err != nil {
 		return nil, err
 	}
-	out, err := q.run(ctx)
+	out, err := q.db.Run(ctx, q.sql, q.values)
 	if err != nil {
 		return nil, err
 	}

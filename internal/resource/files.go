@@ -226,7 +226,7 @@ func (s *fileSource) changed(c files.Change) {
 	for _, file := range c.Gone {
 		uri := file.URI()
 		gone = append(gone, uri)
-		if revision, known := s.all.ledger.see(uri, ""); known || revision == 0 {
+		if revision, known := s.all.ledger.See(uri, ""); known || revision == 0 {
 			s.all.announce(uri, "", revision)
 		}
 	}
@@ -241,7 +241,7 @@ func (s *fileSource) list(file files.Entry, budget *int64, changed bool) {
 	if file.Size > files.MaxBytes || file.Size > *budget {
 		s.all.shelf.put(s.resource(file, "", 0), false)
 		if changed {
-			revision, _ := s.all.ledger.see(uri, unknownState(file))
+			revision, _ := s.all.ledger.See(uri, unknownState(file))
 			s.all.announce(uri, "", revision)
 		}
 		return

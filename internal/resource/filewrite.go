@@ -87,8 +87,8 @@ func (r *Resources) toolWords(ctx context.Context, uri string, err error) error 
 	if c, ok := errors.AsType[*conflict](err); ok {
 		return c
 	}
-	if told, ok := errors.AsType[refusal](err); ok {
-		return told
+	if words, ok := told(err); ok {
+		return refusal(words)
 	}
 	if errors.Is(err, errNotFound) {
 		return err

@@ -110,6 +110,6 @@ func (r *Resources) poll(s source, every time.Duration) {
 // look reads a resource, so that a change is noticed. What cannot be read now is looked at again later.
 func (r *Resources) look(name string) {
 	if r.ctx.Err() == nil {
-		_, _ = r.read(r.ctx, name, "") // the change is told in read
+		_, _ = r.read(r.ctx, name, r.ledger.ETag(name)) // the change is told in read
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/files"
+	"github.com/sumun-mcp/sumun/internal/s3"
 )
 
 // What holds where the configuration does not say.
@@ -84,16 +86,14 @@ func (r *Resources) openObjects(of []config.Resource) (func(), error) {
 
 // openBucket opens the store that a resource names.
 func openBucket(c config.Resource, maxBytes int) (bucket, error) {
-	u, err := url.Parse(c.URL)
-	switch {
-	case err != nil:
-		return nil, err
-	case u.Scheme == "file":
+	if u, err := url.Parse(c.URL); err == nil && u.Scheme == "file" {
 		return openDirectory(c, u.Path)
-	case u.Scheme == "s3":
-		return openS3(c, u, maxBytes)
 	}
-	return nil, fmt.Errorf("%s is not a store of objects; write file:///DIRECTORY or s3://BUCKET", u.Scheme)
+	opened, err := s3.Open(s3.Options{URL: c.URL, AccessKey: c.AccessKey, SecretKey: c.SecretKey, MaxBytes: maxBytes})
+	if err != nil {
+		return nil, err
+	}
+	return store{opened}, nil
 }
 
 func (s *objectSource) offer() {
@@ -151,10 +151,10 @@ func (s *objectSource) refresh() error {
 
 // show lists an object and tells if it has changed. A list may be older than what was written while it came, so a change is looked at.
 func (s *objectSource) show(uri string, o object) {
-	revision := s.all.ledger.now(uri)
-	if known := s.all.ledger.etag(uri); known != o.etag && o.etag != "" {
+	revision := s.all.ledger.Revision(uri)
+	if known := s.all.ledger.ETag(uri); known != o.etag && o.etag != "" {
 		if known == "" {
-			revision, _ = s.all.ledger.see(uri, o.etag)
+			revision, _ = s.all.ledger.See(uri, o.etag)
 		} else {
 			got, err := s.all.read(s.all.ctx, uri, "")
 			if err != nil {
@@ -216,53 +216,4 @@ func (s *objectSource) wrote(w *written) {
 	}
 	s.listed[w.name] = true
 	s.all.shelf.put(s.resource(w.name, object{key: s.key(w.name), etag: w.etag, size: w.size}, w.revision), true)
-}
-
-// A directory is a bucket whose objects are files.
-type directory struct{ *files.Files }
-
-func openDirectory(c config.Resource, dir string) (bucket, error) {
-	opened, err := files.Open([]files.Root{{Name: c.Name, Dir: dir, Write: c.Write}})
-	if err != nil {
-		return nil, err
-	}
-	return directory{opened}, nil
-}
-
-func (d directory) close() error { return d.Close() }
-
-func (d directory) get(_ context.Context, key, _ string) (*state, error) {
-	at, err := d.Locate(key)
-	if err != nil {
-		return nil, errNotFound
-	}
-	content, err := whole(at)
-	if err != nil {
-		return nil, fileError(err)
-	}
-	return &state{etag: etagOf(content), mimeType: files.MIMEOf(key, files.IsText(content)), content: content}, nil
-}
-
-func (d directory) put(_ context.Context, key string, c *change) (string, error) {
-	at, err := d.Locate(key)
-	if err != nil {
-		return "", refusal(err.Error())
-	}
-	return replace(d.Files, at, c)
-}
-
-func (d directory) list(context.Context) ([]object, error) {
-	budget := int64(scanHashBytes)
-	var all []object
-	for _, file := range d.List() {
-		o := object{key: file.Path(), size: file.Size}
-		if file.Size <= min(budget, files.MaxBytes) {
-			budget -= file.Size
-			if content, err := whole(file.Place); err == nil {
-				o.etag = etagOf(content)
-			}
-		}
-		all = append(all, o)
-	}
-	return all, nil
 }

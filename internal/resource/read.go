@@ -38,7 +38,7 @@ func (r *Resources) read(ctx context.Context, uri, known string) (*reading, erro
 	if !ok {
 		return nil, errNotFound
 	}
-	release := r.locks.acquire(name, false)
+	release := r.ledger.Acquire(name, false)
 	now, err := s.read(ctx, uri, known)
 	if err != nil && !errors.Is(err, errNotFound) {
 		release()
@@ -48,7 +48,7 @@ func (r *Resources) read(ctx context.Context, uri, known string) (*reading, erro
 	if err == nil {
 		etag = now.etag
 	}
-	revision, changed := r.ledger.see(name, etag)
+	revision, changed := r.ledger.See(name, etag)
 	release()
 	if changed {
 		r.announce(name, etag, revision)
@@ -107,8 +107,8 @@ func (r *Resources) wireError(ctx context.Context, uri string, err error) error 
 	if errors.Is(err, errNotFound) {
 		return sdk.ResourceNotFoundError(uri)
 	}
-	if told, ok := errors.AsType[refusal](err); ok {
-		return invalidParams(told)
+	if words, ok := told(err); ok {
+		return invalidParams(refusal(words))
 	}
 	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: r.hidden(ctx, uri, err).Error()}
 }
@@ -140,7 +140,20 @@ func objectState(value any, etag string) (*state, error) {
 
 // gone notes that a resource is not there any more, unless it has come back by now.
 func (r *Resources) gone(name string) {
-	if _, err := r.read(r.ctx, name, ""); errors.Is(err, errNotFound) {
-		r.shelf.drop(name)
+	s, name, ok := r.find(name)
+	if !ok {
+		return
+	}
+	release := r.ledger.Acquire(name, true) // no writer lists it before it is dropped
+	_, err := s.read(r.ctx, name, "")
+	if !errors.Is(err, errNotFound) {
+		release()
+		return
+	}
+	revision, changed := r.ledger.See(name, "")
+	r.shelf.drop(name)
+	release()
+	if changed {
+		r.announce(name, "", revision)
 	}
 }

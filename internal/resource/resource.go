@@ -3,7 +3,7 @@
 // server behind it; what a resource's owner allows can also be written.
 //
 // Each sort is a source: it says which URIs are its own, reads them and, where it can, writes them on a condition. Everything else is
-// common (this file, read.go, write.go, ledger.go, shelf.go, follow.go): etags and revisions, lists, subscriptions, and that of writers
+// common (this file, read.go, write.go, shelf.go, follow.go): etags and revisions, lists, subscriptions, and that of writers
 // who start from the same state one comes through and the others are told.
 //
 // Beside the resources stand the tools file.read, file.write and db.query and the prompt file.summarize.
@@ -19,6 +19,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/ledger"
 )
 
 // Options says what Resources offer.
@@ -41,10 +42,9 @@ type Resources struct {
 	log     *slog.Logger
 	updated func(uri, etag string, revision int64)
 	sources []source
-	ledger  *ledger
+	ledger  *ledger.Ledger
 	shelf   *shelf
 	follows *followers
-	locks   locks
 
 	ctx  context.Context // of what goes on between calls; it ends with cancel
 	end  func() error    // closes once
@@ -55,7 +55,7 @@ type Resources struct {
 // New returns the server of all resources, its list of files complete. An error names every resource that cannot be opened. What goes on
 // between calls has the values of ctx but not its end: that is Close.
 func New(ctx context.Context, o Options) (*Resources, error) {
-	r := &Resources{log: o.Log, updated: o.Updated, ledger: newLedger(), follows: newFollowers()}
+	r := &Resources{log: o.Log, updated: o.Updated, ledger: ledger.New(), follows: newFollowers()}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}

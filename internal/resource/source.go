@@ -70,6 +70,20 @@ type refusal string
 // Error returns the words.
 func (r refusal) Error() string { return string(r) }
 
+// Told returns the words.
+func (r refusal) Told() string { return string(r) }
+
+// told returns the words of an error that has some for the caller: a refusal of ours or of a room below.
+func told(err error) (words string, ok bool) {
+	if e, ok := errors.AsType[interface {
+		error
+		Told() string
+	}](err); ok {
+		return e.Told(), true
+	}
+	return "", false
+}
+
 // errReadOnly says that the configuration does not allow changes.
 const errReadOnly = refusal("this resource is read-only; its owner can allow changes with write: true")
 

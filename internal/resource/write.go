@@ -73,18 +73,18 @@ func (r *Resources) write(ctx context.Context, req *request) (*written, error) {
 	}
 	var seen, done *written
 	allow := func(etag string) error {
-		revision, changed := r.ledger.see(name, etag)
+		revision, changed := r.ledger.See(name, etag)
 		if changed {
 			seen = &written{name: name, etag: etag, revision: revision}
 		}
 		return req.allows(etag, revision)
 	}
-	release := r.locks.acquire(name, true)
+	release := r.ledger.Acquire(name, true)
 	etag, err := w.write(ctx, name, &change{content: req.content, mimeType: req.mimeType, allow: allow})
 	if err == nil {
 		done = &written{name: name, size: int64(len(req.content)), mimeType: req.mimeType, etag: etag}
-		before := r.ledger.now(name)
-		if done.revision, _ = r.ledger.see(name, etag); done.revision != before {
+		before := r.ledger.Revision(name)
+		if done.revision, _ = r.ledger.See(name, etag); done.revision != before {
 			seen = done
 		}
 	}
@@ -121,21 +121,21 @@ func (q *request) allows(etag string, revision int64) error {
 // dialectError is what a client of the dialect is told of an error.
 func (r *Resources) dialectError(ctx context.Context, uri string, err error) error {
 	if c, ok := errors.AsType[*conflict](err); ok {
-		told := mcp.Errorf(mcp.CodeInternal, mcp.Conflict, "%s", c.words)
-		told.Data = []byte(`{"etag":null,"revision":null}`)
+		out := mcp.Errorf(mcp.CodeInternal, mcp.Conflict, "%s", c.words)
+		out.Data = []byte(`{"etag":null,"revision":null}`)
 		if c.etag != "" {
-			told.Data = stateJSON(c.etag, c.revision)
+			out.Data = stateJSON(c.etag, c.revision)
 		}
-		return told
+		return out
 	}
-	told, isRefusal := errors.AsType[refusal](err)
+	words, isRefusal := told(err)
 	switch {
 	case errors.Is(err, errNotFound):
 		return mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound, "there is no resource %s that can be written", uri)
-	case isRefusal && told == errReadOnly:
-		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Forbidden, "%s", told)
+	case errors.Is(err, errReadOnly):
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Forbidden, "%s", words)
 	case isRefusal:
-		return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "%s", told)
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "%s", words)
 	}
 	return mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "%s", r.hidden(ctx, uri, err))
 }

@@ -1,4 +1,5 @@
-package resource
+// Package ledger numbers the states of things that have etags, and lets one writer at a time, or several readers, at each.
+package ledger
 
 import (
 	"container/list"
@@ -9,10 +10,12 @@ import (
 // maxKnown is how many resources a ledger remembers.
 const maxKnown = 100_000
 
-// A ledger knows the last state of each resource and numbers the states. A number is never given twice, nor smaller than before, also after
+// A Ledger knows the last state of each resource and numbers the states. A number is never given twice, nor smaller than before, also after
 // a restart: it is the time in milliseconds when the state was first seen, or one more than the last. So who writes on condition of a
 // revision never hits another state by chance, also when the ledger has forgotten the resource.
-type ledger struct {
+type Ledger struct {
+	locks locks
+
 	mu    sync.Mutex
 	known map[string]*list.Element
 	order *list.List // of *page, the one that was not seen for the longest time last
@@ -25,13 +28,14 @@ type page struct {
 	revision   int64
 }
 
-func newLedger() *ledger {
-	return &ledger{known: map[string]*list.Element{}, order: list.New()}
+// New returns an empty Ledger.
+func New() *Ledger {
+	return &Ledger{known: map[string]*list.Element{}, order: list.New()}
 }
 
-// see notes that a resource is in the state of that etag, empty for one that is gone, and returns the state's revision, and whether it was
+// See notes that a resource is in the state of that etag, empty for one that is gone, and returns the state's revision, and whether it was
 // known in another one before.
-func (l *ledger) see(name, etag string) (revision int64, changed bool) {
+func (l *Ledger) See(name, etag string) (revision int64, changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at, ok := l.known[name]
@@ -55,13 +59,13 @@ func (l *ledger) see(name, etag string) (revision int64, changed bool) {
 	return p.revision, ok
 }
 
-// now returns the revision of a resource as far as it is known, or 0.
-func (l *ledger) now(name string) int64 { return l.page(name).revision }
+// Revision returns the revision of a resource as far as it is known, or 0.
+func (l *Ledger) Revision(name string) int64 { return l.page(name).revision }
 
-// etag returns the etag of a resource as far as it is known, or none.
-func (l *ledger) etag(name string) string { return l.page(name).etag }
+// ETag returns the etag of a resource as far as it is known, or none.
+func (l *Ledger) ETag(name string) string { return l.page(name).etag }
 
-func (l *ledger) page(name string) page {
+func (l *Ledger) page(name string) page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if at := l.known[name]; at != nil {
@@ -71,9 +75,14 @@ func (l *ledger) page(name string) page {
 	return page{}
 }
 
-func (l *ledger) forget(at *list.Element) {
+func (l *Ledger) forget(at *list.Element) {
 	p, _ := l.order.Remove(at).(*page)
 	delete(l.known, p.name)
+}
+
+// Acquire waits for a thing, to write it or to read it, and returns what gives it back.
+func (l *Ledger) Acquire(name string, write bool) (release func()) {
+	return l.locks.acquire(name, write)
 }
 
 // locks make reading and writing of one resource exclude each other. The zero value is ready.
@@ -87,7 +96,7 @@ type lock struct {
 	users int // who holds it or waits; guarded by locks.mu
 }
 
-// acquire waits for the lock of a resource, to write it or to read it, and returns what gives it back.
+// acquire waits for the lock of a thing, to write it or to read it, and returns what gives it back.
 func (l *locks) acquire(name string, write bool) (release func()) {
 	l.mu.Lock()
 	if l.held == nil {

@@ -1,4 +1,4 @@
-package resource
+package database
 
 import (
 	"errors"
@@ -10,10 +10,12 @@ import (
 // maxParameters is how many parameters one query may have.
 const maxParameters = 50
 
-// A statement is one SQL statement that reads, with its named parameters as the engine wants them.
-type statement struct {
-	text   string
-	params []string // in the order of their first use, which is that of their numbers
+// A Statement is one SQL statement that reads, with its named parameters as the engine wants them.
+type Statement struct {
+	// Params are the names of its parameters in the order of their first use, which is that of their numbers.
+	Params []string
+
+	text string
 }
 
 // A syntax is what two engines write differently.
@@ -31,12 +33,9 @@ var (
 	postgresSyntax = syntax{marker: "$", nested: true, dollars: true, beginning: []string{"select", "with", "values", "table"}}
 )
 
-// reserved are the names that db.query gives a meaning of its own.
-var reserved = []string{"database", "query", "sql"}
-
-// parseStatement reads one statement. Parameters are written as :name; in texts, quoted names, comments and casts (::) a colon is a colon.
+// parse reads one statement. Parameters are written as :name; in texts, quoted names, comments and casts (::) a colon is a colon.
 // Values never become part of the text. An error says what to write.
-func parseStatement(sql string, s syntax) (*statement, error) {
+func parse(sql string, s syntax) (*Statement, error) {
 	p := &sqlParser{text: sql, syntax: s}
 	if strings.ContainsRune(sql, 0) {
 		return nil, errors.New("the SQL has a NUL character; remove it")
@@ -49,7 +48,7 @@ func parseStatement(sql string, s syntax) (*statement, error) {
 	if !slices.Contains(s.beginning, p.first) {
 		return nil, fmt.Errorf("the SQL begins with %q; a query reads, so it begins with %s", p.first, strings.Join(s.beginning, " or "))
 	}
-	return &statement{text: p.out.String(), params: p.params}, nil
+	return &Statement{text: p.out.String(), Params: p.params}, nil
 }
 
 // A sqlParser copies a statement and puts numbers in the place of names.
@@ -129,10 +128,7 @@ func (p *sqlParser) parameter(rest string) error {
 		i = len(p.params)
 		p.params = append(p.params, name)
 	}
-	switch {
-	case slices.Contains(reserved, name):
-		return fmt.Errorf("the parameter :%s has a name that db.query gives another meaning; rename it", name)
-	case len(p.params) > maxParameters:
+	if len(p.params) > maxParameters {
 		return fmt.Errorf("the SQL has more than %d parameters", maxParameters)
 	}
 	p.begin("a parameter")
