@@ -88,7 +88,15 @@ func TestClientOfGate(t *testing.T) {
 			callTools(t, c)
 			writeFiles(t, c, name)
 			renderPrompt(t, c)
-			useRoots(t, c)
+			root := useRoots(t, c)
+			in, err := dial(mcpclient.WithContext(mcpclient.Context{RootID: root}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.Close()
+			if name != "stdio" { // where each client has a gateway of its own
+				workIn(t, in, root)
+			}
 			hearEvents(t, c, name)
 		})
 	}
@@ -195,11 +203,14 @@ func renderPrompt(t *testing.T, c *mcpclient.Client) {
 	}
 }
 
-func useRoots(t *testing.T, c *mcpclient.Client) {
+// useRoots creates a root and changes its sampling.
+func useRoots(t *testing.T, c *mcpclient.Client) (rootID string) {
 	t.Helper()
 	ctx := t.Context()
 	warm := 0.5
-	root, err := c.CreateRoot(ctx, mcpclient.NewRoot{Name: "work", Sampling: &mcpclient.Sampling{Temperature: &warm}, TTL: "1h"})
+	root, err := c.CreateRoot(ctx, mcpclient.NewRoot{
+		Name: "work", Sampling: &mcpclient.Sampling{Temperature: &warm}, Variables: map[string]any{"name": "뿌리", "n": 4}, TTL: "1h",
+	})
 	if err != nil || root == "" {
 		t.Fatalf("root = %q, %v", root, err)
 	}
@@ -207,11 +218,29 @@ func useRoots(t *testing.T, c *mcpclient.Client) {
 	if err != nil || now.Temperature == nil || *now.Temperature <= warm {
 		t.Errorf("sampling = %+v, %v", now, err)
 	}
+	return root
+}
+
+// workIn has a client whose calls belong to that root, by the standard and in the dialect, close it in the end.
+func workIn(t *testing.T, c *mcpclient.Client, root string) {
+	t.Helper()
+	ctx := t.Context()
+	said, err := c.Render(ctx, "greet", nil)
+	if err != nil || said.Messages[0].Text() != "hello 뿌리 5" {
+		t.Errorf("prompt = %+v, %v", said, err)
+	}
+	i, err := c.Invoke(ctx, "calc.evaluate", map[string]string{"expression": "1"})
+	if err != nil || i.Metadata.Sampling.Temperature == nil || *i.Metadata.Sampling.Temperature <= 0.5 {
+		t.Errorf("mcp.tool.invoke = %+v, %v", i, err)
+	}
 	if err := c.CloseRoot(ctx, root); err != nil {
 		t.Error(err)
 	}
 	if err := c.CloseRoot(ctx, root); err == nil {
 		t.Error("a root is closed twice")
+	}
+	if _, err := c.Call(ctx, "calc.evaluate", map[string]string{"expression": "1"}); err == nil {
+		t.Error("a call in a root that is closed")
 	}
 }
 
