@@ -135,7 +135,10 @@ func (t *Tree) content(f folder, budget *atomic.Int64) content {
 	if len(entries) == 0 {
 		return out
 	}
-	hold := t.below(f.rules, f.path)
+	hold := f.rules
+	if slices.ContainsFunc(entries, saysWhatIsIgnored) {
+		hold = t.below(hold, f.path)
+	}
 	for _, e := range entries {
 		p := path.Join(f.path, e.Name())
 		switch {
@@ -150,6 +153,9 @@ func (t *Tree) content(f folder, budget *atomic.Int64) content {
 	}
 	return out
 }
+
+// saysWhatIsIgnored reports whether an entry bears on the rules of its directory.
+func saysWhatIsIgnored(e fs.DirEntry) bool { return e.Name() == ".gitignore" || e.Name() == ".git" }
 
 // entries reads the entries of a directory, as far as the budget goes.
 func (t *Tree) entries(p string, budget *atomic.Int64) (entries []fs.DirEntry, cut bool) {

@@ -363,6 +363,19 @@ func TestCloneProgress(t *testing.T) {
 	}
 }
 
+// TestCloneWithoutGit wants a clear error where git is not installed.
+func TestCloneWithoutGit(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	root := t.TempDir()
+	session := connect(t, newWorkspace(t, Options{Root: root, Git: Git{Hosts: []string{"example.com"}}}), eras[0], nil)
+	if _, fault := call(t, session, "git.clone", map[string]any{"url": "https://example.com/a"}); !strings.Contains(fault, "it must be installed") {
+		t.Errorf("error %q", fault)
+	}
+	if left := namesIn(t, root); len(left) > 0 {
+		t.Errorf("left in the root: %q", left)
+	}
+}
+
 // TestSweep wants the remains of a gateway that was killed removed, but no work of another that runs.
 func TestSweep(t *testing.T) {
 	dir := write(t, map[string]string{stagePrefix + "OLD/work/a": "", stagePrefix + "NEW/work/a": "", "kept/a": ""})

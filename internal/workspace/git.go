@@ -128,7 +128,8 @@ func (g *git) run(ctx context.Context, dir string, args ...string) (string, erro
 		Path: "git", Args: append(argv, args...), Dir: dir, Env: g.environment(dir), Reaper: g.reaper,
 	}, g.log)
 	if err != nil {
-		return "", err
+		g.log.WarnContext(ctx, "git cannot be started", slog.Any("error", err))
+		return "", errors.New("git cannot be started; it must be installed where the gateway runs")
 	}
 	var watch sync.WaitGroup
 	done := make(chan struct{})
