@@ -53,7 +53,7 @@ func (g *Gateway) readResource(ctx context.Context, call *mcp.Call, reply mcp.Re
 	if !ok {
 		return access.Absent(call)
 	}
-	return g.router.Send(ctx, &route.Request{
+	return g.router.Send(ctx, route.Request{
 		Call: call, Reply: reply, Kind: mcp.Resource, Dest: mcp.Destination{Server: server, Name: call.Name}, Things: g.shelf(call).catalog.Load(),
 	})
 }
@@ -69,7 +69,7 @@ func (g *Gateway) complete(ctx context.Context, call *mcp.Call, reply mcp.Reply)
 }
 
 func (g *Gateway) forward(ctx context.Context, entry *catalog.Entry, call *mcp.Call, reply mcp.Reply) error {
-	return g.router.Send(ctx, &route.Request{
+	return g.router.Send(ctx, route.Request{
 		Call: call, Reply: reply, Kind: entry.Kind, Dest: entry.Dest, Offered: entry.Offered, Things: g.shelf(call).catalog.Load(),
 	})
 }

@@ -42,7 +42,7 @@ func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, 
 		reply = g.tasks.Reply(call, reply)
 	}
 	defer func() { asked.Server = call.Server }()
-	return g.router.Send(ctx, &route.Request{
+	return g.router.Send(ctx, route.Request{
 		Call: call, Reply: reply, Kind: mcp.Tool, Dest: dest, Offered: tool.Offered, Things: c,
 	})
 }

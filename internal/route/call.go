@@ -31,8 +31,9 @@ type Things interface {
 	Remote(kind mcp.Kind, server, name string) (mcp.Destination, bool)
 }
 
-// Send sends a call to the server that it is for, or where the policy says. It ends as a Handler does.
-func (r *Router) Send(ctx context.Context, rq *Request) error {
+// Send sends a call to the server that it is for, or where the policy says. It ends as a Handler does. Where there is nothing to decide
+// it allocates nothing.
+func (r *Router) Send(ctx context.Context, rq Request) error {
 	c := r.For(rq.Call.Name, rq.Dest.Server)
 	if c == nil {
 		rq.Call.Server = rq.Dest.Server
@@ -70,7 +71,8 @@ var errFailed = errors.New("the call failed")
 // Do sends a call to one of the replicas, and to another one if the first has not begun with it, or if it may be made twice (Guarantee
 // 6): as long as the client was told and asked nothing, as often as the rule and the budget allow. Call.Server names the last replica.
 // It ends as a Handler does.
-func (c *Choice) Do(ctx context.Context, rq *Request) error {
+func (c *Choice) Do(ctx context.Context, request Request) error {
+	rq := &request // on the heap only from here on
 	t := &tracker{Reply: rq.Reply}
 	key := c.key(rq.Call)
 	var tried []*replica

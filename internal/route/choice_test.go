@@ -1,6 +1,7 @@
 package route
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -118,7 +119,7 @@ func TestConsistent(t *testing.T) {
 
 // TestSticky keeps keys and roots at their replicas, also in another Router.
 func TestSticky(t *testing.T) {
-	context := func(caller, root string) func(*Request) {
+	inRoot := func(caller, root string) func(*Request) {
 		return func(rq *Request) {
 			rq.Call.Caller = &mcp.Caller{ID: caller}
 			rq.Call.Context = fmt.Appendf(nil, `{"rootId":%q}`, root)
@@ -131,9 +132,9 @@ func TestSticky(t *testing.T) {
 		differ := false
 		for i := range 50 {
 			caller := fmt.Sprint("caller ", i)
-			one, _ := send(t, r, context(caller, "one"))
-			again, _ := send(t, other, context(caller, "one"))
-			two, _ := send(t, r, context(caller, "two"))
+			one, _ := send(t, r, inRoot(caller, "one"))
+			again, _ := send(t, other, inRoot(caller, "one"))
+			two, _ := send(t, r, inRoot(caller, "two"))
 			if one != again {
 				t.Fatalf("%s: %s of one root goes to %s and to %s", strategy, caller, one, again)
 			}
@@ -151,7 +152,7 @@ func TestSticky(t *testing.T) {
 	if same, _ := send(t, r, func(rq *Request) { rq.Call.Root = "one" }); same != first {
 		t.Errorf("the root in _meta leads to %s, that of the call to %s", first, same)
 	}
-	if same, _ := send(t, r, context("local", "one")); same != first {
+	if same, _ := send(t, r, inRoot("local", "one")); same != first {
 		t.Errorf("the root in _meta leads to %s, that of the dialect to %s", first, same)
 	}
 }
@@ -165,6 +166,11 @@ func TestNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { r.For("a.tool", "a") }); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+	rq := Request{Call: &mcp.Call{Name: "a.tool"}, Reply: &silent{}, Dest: mcp.Destination{Server: "a"}}
+	r.opts.Do = func(context.Context, mcp.Destination, *mcp.Call, mcp.Reply) error { return nil }
+	if n := testing.AllocsPerRun(100, func() { _ = r.Send(t.Context(), rq) }); n > 0 || rq.Call.Server != "a" {
+		t.Errorf("%v allocations for a call of %q", n, rq.Call.Server)
 	}
 	r = w.open(t, append(three(), single("a")...), `{"b.*": {}}`)
 	if r.For("a.tool", "a") != nil || r.For("calc.evaluate", "built in") != nil {

@@ -435,7 +435,7 @@ func TestGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 50 {
-		rq := &Request{Call: &mcp.Call{Request: &wire.Message{}}, Reply: &silent{}, Dest: mcp.Destination{Server: "s"}}
+		rq := Request{Call: &mcp.Call{Request: &wire.Message{}}, Reply: &silent{}, Dest: mcp.Destination{Server: "s"}}
 		if err := r.For("s.tool", "s").Do(ctx, rq); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}

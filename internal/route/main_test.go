@@ -136,7 +136,7 @@ func (s *silent) Done(_ context.Context, result *mcp.Result) error {
 // send calls a tool of server s, unless it is told otherwise, and returns the replica that was last called.
 func send(t *testing.T, r *Router, change ...func(*Request)) (string, error) {
 	t.Helper()
-	rq := &Request{
+	rq := Request{
 		Call: &mcp.Call{
 			Method: mcp.MethodToolsCall, Name: "s.tool", Caller: &mcp.Caller{ID: "local"}, Request: &wire.Message{},
 			Revision: mcp.Revisions()[0],
@@ -146,7 +146,7 @@ func send(t *testing.T, r *Router, change ...func(*Request)) (string, error) {
 		Things: has(func(string, string) bool { return true }),
 	}
 	for _, c := range change {
-		c(rq)
+		c(&rq)
 	}
 	c := r.For(rq.Call.Name, rq.Dest.Server)
 	if c == nil {
