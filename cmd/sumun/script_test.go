@@ -72,6 +72,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"eventually": scriptEventually,
 		"certify":    scriptCertify,
 		"post":       scriptPost,
+		"company":    scriptCompany,
 	}
 }
 
