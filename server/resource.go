@@ -29,7 +29,8 @@ var ErrNotFound = errors.New("not found")
 // of P, as the arguments of tools are.
 //
 // T is the content: a string is a text, []byte a blob, and anything else is JSON. Each state of it has an etag, and a revision
-// that grows with every change that is seen.
+// that grows with every change that is seen. An error that wraps ErrNotFound says that there is nothing; of any other the caller
+// is told the text.
 func RegisterResource[P, T any](s *Server, name string, handler func(ctx context.Context, params P, c *Context) (T, error), options ...Option) {
 	s.register("resource "+name, func() error {
 		if err := checkName(name); err != nil {

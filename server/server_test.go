@@ -2,8 +2,14 @@ package server_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +21,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/sumun-mcp/sumun/client"
 	"github.com/sumun-mcp/sumun/server"
 )
 
@@ -270,12 +277,32 @@ func TestContext(t *testing.T) {
 		c.SetSampling(server.Sampling{Temperature: new(0.25)})
 		return seen{c.RootID, c.Path, c.Sampling, c.Variables, len(c.Memory)}, nil
 	})
+	srv.RegisterPrompt("who", "---\nvariables: {who: nobody, where: here}\nsampling: {temperature: 0.5, topK: 3}\n---\n{{ who }} {{ where }} {{ context.rootId }} {{ context.memory|length }} {{ context.sampling.topK }}")
 	url := start(t, srv)
-	if got := ask(t, url, "mcp.root.create", `{"rootId":"r","sampling":{"temperature":1},"variables":{"who":"Ada"},"memory":true}`); !strings.Contains(got, `"r"`) {
+	const root = `{"rootId":"r","sampling":{"temperature":1,"maxTokens":9},"variables":{"who":"Ada"},"memory":true}`
+	if got := ask(t, url, "mcp.root.create", root); !strings.Contains(got, `"r"`) {
 		t.Fatal(got)
 	}
+	got := ask(t, url, "mcp.tool.invoke", `{"toolId":"look","args":{},"context":{"rootId":"r"}}`)
 	for _, want := range []string{`"rootId":"r"`, `"temperature":1`, `"who":"Ada"`} {
-		if got := ask(t, url, "mcp.tool.invoke", `{"toolId":"look","args":{},"context":{"rootId":"r"}}`); !strings.Contains(got, want) && want != `"temperature":1` {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s lacks %s", got, want)
+		}
+	}
+	for params, want := range map[string]string{
+		`{"promptId":"who"}`:                                                                        `"content":"nobody here`,
+		`{"promptId":"who","context":{"rootId":"r"}}`:                                               `"content":"Ada here r 1 3"`,
+		`{"promptId":"who","variables":{"who":"Eve"},"context":{"rootId":"r"}}`:                     `"content":"Eve here r 1 3"`,
+		`{"promptId":"who","variables":{"where":5},"context":{"rootId":"r","sampling":{"topK":7}}}`: `"content":"Ada 5 r 1 `,
+	} {
+		if got := ask(t, url, "mcp.prompt.render", params); !strings.Contains(got, want) {
+			t.Errorf("%s: %s lacks %s", params, got, want)
+		}
+	}
+	// The root's parameters, the prompt's over them, the call's over these.
+	got = ask(t, url, "mcp.prompt.render", `{"promptId":"who","context":{"rootId":"r","sampling":{"topK":7}}}`)
+	for _, want := range []string{`"maxTokens":9`, `"temperature":0.5`, `"topK":7`} {
+		if !strings.Contains(got, want) {
 			t.Errorf("%s lacks %s", got, want)
 		}
 	}
@@ -538,5 +565,68 @@ func TestHostile(t *testing.T) {
 		if err == nil && !res.IsError {
 			t.Errorf("%.40s: %+v", args, res)
 		}
+	}
+}
+
+// certificate writes a certificate for 127.0.0.1 and its key, and returns those who believe it.
+func certificate(t *testing.T) (files server.TLS, believers *x509.CertPool) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, about, about, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	files = server.TLS{CertFile: filepath.Join(dir, "crt"), KeyFile: filepath.Join(dir, "key")}
+	believers = x509.NewCertPool()
+	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	believers.AppendCertsFromPEM(chain)
+	err = os.WriteFile(files.CertFile, chain, 0o600)
+	if err == nil {
+		err = os.WriteFile(files.KeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files, believers
+}
+
+// TestTLS encrypts, and refuses a key that does not belong to the certificate.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	files, believers := certificate(t)
+	srv := open(t, server.Options{APIKey: key, TLS: files})
+	srv.RegisterPrompt("hello", "---\narguments: [{name: tone, enum: [kind, cool, keen]}]\n---\nHello!")
+	url := start(t, srv)
+	c, err := client.Dial(t.Context(), url, client.WithKey(key), client.WithTLSRoots(believers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	got, err := c.Render(t.Context(), "hello", nil)
+	if err != nil || got.Messages[0].Text() != "Hello!" || !strings.HasPrefix(url, "https://127.0.0.1:") {
+		t.Errorf("%s: %+v, %v", url, got, err)
+	}
+	raw, err := c.Request(t.Context(), "completion/complete", map[string]any{
+		"ref": map[string]any{"type": "ref/prompt", "name": "hello"}, "argument": map[string]any{"name": "tone", "value": "k"},
+	})
+	if err != nil || !strings.Contains(string(raw), `["kind","keen"]`) {
+		t.Errorf("%s, %v", raw, err)
+	}
+	other, _ := certificate(t)
+	files.KeyFile = other.KeyFile
+	if err := open(t, server.Options{TLS: files}).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "private key") {
+		t.Errorf("error = %v", err)
 	}
 }
