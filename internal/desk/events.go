@@ -31,7 +31,10 @@ type streams struct {
 // A listener is who is told of events: a line, or over HTTP a caller. What it has
 // subscribed to is kept until its last stream ends, and before its first begins.
 type listener struct {
-	uris    map[string]bool
+	// caller is whose it is. Of the resources, uris tells in which roots they were subscribed
+	// to; an empty id stands for calls that named none.
+	caller  string
+	uris    map[string]map[string]bool
 	streams map[*stream]bool
 }
 
@@ -132,7 +135,7 @@ func (d *Desk) watch(ctx context.Context, call *mcp.Call) error {
 	if _, ok := d.Catalog(ctx, call).Lookup(mcp.Resource, call.Name); !ok {
 		return mcp.Absent(mcp.Resource, call.Name, call.Revision)
 	}
-	open, err := d.streams.note(listenerOf(call), call.Name)
+	open, err := d.streams.note(call)
 	if err != nil {
 		return err
 	}
@@ -150,6 +153,17 @@ func (d *Desk) unwatch(ctx context.Context, call *mcp.Call) {
 	for _, s := range d.streams.forget(listenerOf(call), call.Name) {
 		if d.Hub.Unsubscribe(s.id, call.Name) {
 			d.Unwatch(ctx, []string{call.Name})
+		}
+	}
+}
+
+// RootClosed drops the subscriptions that were made in a root of a caller.
+func (d *Desk) RootClosed(ctx context.Context, caller, root string) {
+	for mailbox, uris := range d.streams.leaveRoot(caller, root) {
+		for _, uri := range uris {
+			if d.Hub.Unsubscribe(mailbox, uri) {
+				d.Unwatch(ctx, []string{uri})
+			}
 		}
 	}
 }
@@ -190,7 +204,7 @@ func (s *streams) listener(name string) *listener {
 		if s.listeners == nil {
 			s.listeners = map[string]*listener{}
 		}
-		l = &listener{uris: map[string]bool{}, streams: map[*stream]bool{}}
+		l = &listener{uris: map[string]map[string]bool{}, streams: map[*stream]bool{}}
 		s.listeners[name] = l
 	}
 	return l
@@ -218,18 +232,49 @@ func (s *streams) leave(name string, leaving *stream) {
 	}
 }
 
-// note keeps that the listener is subscribed to a resource, and returns its streams.
-func (s *streams) note(name, uri string) ([]*stream, error) {
+// note keeps that who calls is subscribed to a resource, and in which root, and returns
+// the streams of the listener.
+func (s *streams) note(call *mcp.Call) ([]*stream, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.listener(name)
-	if !l.uris[uri] {
-		if err := notice.Bound(len(l.uris), uri); err != nil {
+	l := s.listener(listenerOf(call))
+	l.caller = call.Caller.ID
+	in := l.uris[call.Name]
+	if in == nil {
+		if err := notice.Bound(len(l.uris), call.Name); err != nil {
 			return nil, err
 		}
-		l.uris[uri] = true
+		in = map[string]bool{}
+		l.uris[call.Name] = in
 	}
+	root, _ := wire.Unquote(wire.Get(call.Context, "rootId"))
+	in[root] = true
 	return slices.Collect(maps.Keys(l.streams)), nil
+}
+
+// leaveRoot takes a root out of what the listeners of a caller have subscribed to. What was
+// subscribed to in no other is forgotten: it is returned by the mailboxes of the streams that
+// were told.
+func (s *streams) leaveRoot(caller, root string) map[string][]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gone := map[string][]string{}
+	for _, l := range s.listeners {
+		for uri, in := range l.uris {
+			if l.caller != caller || !in[root] {
+				continue
+			}
+			if delete(in, root); len(in) > 0 {
+				continue
+			}
+			delete(l.uris, uri)
+			for open := range l.streams {
+				gone[open.id] = append(gone[open.id], uri)
+			}
+		}
+	}
+	maps.DeleteFunc(s.listeners, func(_ string, l *listener) bool { return len(l.uris) == 0 && len(l.streams) == 0 })
+	return gone
 }
 
 // forget undoes note.

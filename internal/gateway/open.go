@@ -297,13 +297,13 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.parking != nil {
 		g.parking.Close()
 	}
+	if g.roots != nil {
+		errs = append(errs, g.roots.Close())
+	}
 	close(g.closed)
 	g.retiring.Wait()
 	if now := g.setup.Load(); now != nil {
 		errs = append(errs, now.own.Close())
-	}
-	if g.roots != nil {
-		errs = append(errs, g.roots.Close())
 	}
 	if g.pins != nil {
 		g.pins.Close()

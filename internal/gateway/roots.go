@@ -17,6 +17,10 @@ func (g *Gateway) openRoots(ctx context.Context, cfg *config.Config) (err error)
 	}
 	g.roots, err = roots.New(ctx, roots.Options{
 		Store: g.store, Log: g.log, Settings: rootSettings(cfg), Target: g.rootTarget, Event: g.desk.Tell,
+		Closed: func(caller, rootID string) {
+			// Servers are told, which may take a while; who closes a root need not wait for it.
+			g.retiring.Go(func() { g.desk.RootClosed(g.draining, caller, rootID) })
+		},
 	})
 	return err
 }

@@ -3,9 +3,11 @@ package gateway_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/config"
 )
@@ -153,4 +155,34 @@ func TestRootEvents(t *testing.T) {
 	has(t, events.message(), `"method":"mcp.event.samplingUpdated"`, `"rootId":"r"`, `"topK":1`)
 	c.say(t, "mcp.root.close", `{"rootId":"r"}`)
 	has(t, events.message(), `"method":"mcp.event.rootClosed"`, `"rootId":"r"`, `"reason":"closed"`)
+}
+
+// TestRootSubscriptions ends what was subscribed to in a root when it is closed, and nothing else.
+func TestRootSubscriptions(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t, false)
+	g := open(t, p.server("up"))
+	c := &client{gate: g, next: 100}
+	c.say(t, "mcp.root.create", `{"rootId":"r"}`)
+	events, _ := c.start(t, "mcp.event.subscribe", `{"types":["resourceUpdated","rootClosed"]}`, nil)
+	events.must(t, `"types":[`)
+	has(t, c.say(t, "mcp.resource.subscribe", `{"uri":"test://one","context":{"rootId":"r"}}`), `"result":{}`)
+	has(t, c.say(t, "mcp.resource.subscribe", `{"uri":"test://two","context":{"rootId":"r"}}`), `"result":{}`)
+	has(t, c.say(t, "mcp.resource.subscribe", `{"uri":"test://two"}`), `"result":{}`)
+	has(t, c.say(t, "mcp.resource.subscribe", `{"uri":"test://two","context":{"rootId":"s"}}`), `"not-found"`)
+	has(t, c.say(t, "mcp.tool.invoke", `{"toolId":"touch"}`), "touched")
+	has(t, events.message(), `"uri":"test://one"`)
+	c.say(t, "mcp.root.close", `{"rootId":"r"}`)
+	has(t, events.message(), `mcp.event.rootClosed`)
+	for end := time.Now().Add(10 * time.Second); p.count("resources/unsubscribe") == 0 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	var left []string
+	for _, m := range p.got("resources/unsubscribe") {
+		left = append(left, m.param("uri"))
+	}
+	if !slices.Equal(left, []string{`"test://one"`}) {
+		t.Errorf("the server is told that nobody listens to %v", left)
+	}
+	has(t, c.say(t, "mcp.resource.subscribe", `{"uri":"test://one","context":{"rootId":"r"}}`), "root closed")
 }

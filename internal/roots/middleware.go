@@ -32,6 +32,11 @@ func (x *Roots) Middleware(next mcp.Handler) mcp.Handler {
 				x.renew(call.Session.ID)
 			}
 			return next.Handle(ctx, call, reply)
+		case mcp.MethodWatch: // which ends with its root, so the root must be there
+			if err := x.use(ctx, call); err != nil {
+				return err
+			}
+			return next.Handle(ctx, call, reply)
 		default:
 			return next.Handle(ctx, call, reply)
 		}
@@ -41,6 +46,19 @@ func (x *Roots) Middleware(next mcp.Handler) mcp.Handler {
 		v := &visit{Reply: reply, x: x, scanner: scanner, call: call}
 		return v.handle(ctx, next)
 	})
+}
+
+// use notes that the root is used that a call names, which must be there.
+func (x *Roots) use(ctx context.Context, call *mcp.Call) error {
+	p, err := placeOf(call)
+	if err != nil || p.id == "" {
+		return err
+	}
+	r, err := x.find(ctx, x.tenant(call.Caller.ID, true), p.id)
+	if err == nil && r != nil {
+		r.touch(x.writer, time.Now())
+	}
+	return err
 }
 
 // A visit is one call in its root, and the reply that it is answered by.
