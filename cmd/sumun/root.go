@@ -54,6 +54,7 @@ func (a *app) sections() []section {
 			a.toolCommand(),
 			a.resourceCommand(),
 			a.promptCommand(),
+			a.rpcCommand(),
 			a.serverCommand(),
 			a.doctorCommand(),
 		}},
