@@ -146,9 +146,9 @@ func registered(t *testing.T) *server.Server {
 	server.RegisterTool(srv, "weather.getCurrent", getWeather, server.Title("Weather"), server.Description("The weather now"), server.ReadOnly())
 	server.RegisterTool(srv, "shout", func(_ context.Context, args map[string]string, _ *server.Context) (string, error) {
 		return strings.ToUpper(args["text"]), nil
-	}, server.InputSchema(`{"type":"object","properties":{"text":{"type":"string","maxLength":9}},"required":["text"]}`))
+	}, server.InputSchema(`{"type":"object","properties":{"text":{"type":"string","maxLength":9}},"required":["text"]}`), server.Idempotent(), server.Additive(), server.ClosedWorld())
 	server.RegisterResource(srv, "file.read", readFile, server.Description("A file"))
-	server.RegisterResource(srv, "motto", func(context.Context, struct{}, *server.Context) (string, error) { return "Guard the gate.", nil })
+	server.RegisterResource(srv, "motto", func(context.Context, struct{}, *server.Context) (string, error) { return "Guard the gate.", nil }, server.MIMEType("text/markdown"))
 	srv.RegisterPrompt("greet", "---\nsampling: {temperature: 0.5}\n---\nHello {{ name }}!\n{% include 'bye' ignore missing %}")
 	return srv
 }
@@ -163,6 +163,9 @@ func TestStandard(t *testing.T) {
 	}
 	for _, tool := range tools.Tools {
 		if tool.Name != "weather.getCurrent" {
+			if a := tool.Annotations; !a.IdempotentHint || *a.DestructiveHint || *a.OpenWorldHint {
+				t.Errorf("%+v", a)
+			}
 			continue
 		}
 		in, err := json.Marshal(tool.InputSchema)
@@ -199,7 +202,7 @@ func TestStandard(t *testing.T) {
 	if err != nil || read.Contents[0].Text != `{"content":"<a/b><a/b>"}` || read.Contents[0].MIMEType != "application/json" {
 		t.Errorf("%+v, %v", read, err)
 	}
-	if read, err = c.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: "sumun://motto"}); err != nil || read.Contents[0].Text != "Guard the gate." {
+	if read, err = c.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: "sumun://motto"}); err != nil || read.Contents[0].Text != "Guard the gate." || read.Contents[0].MIMEType != "text/markdown" {
 		t.Errorf("%+v, %v", read, err)
 	}
 	for _, uri := range []string{"sumun://file.read?path=none", "sumun://file.read?path=a&line=x", "sumun://file.read", "sumun://other"} {
