@@ -42,7 +42,11 @@ func (a *app) listServers(cmd *cobra.Command) error {
 	}
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for _, s := range terminal.Elements(result, "servers") {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", terminal.Text(s, "name"), terminal.Text(s, "state"), terminal.Text(s, "revision"), terminal.Text(s, "error"))
+		state := terminal.Text(s, "state")
+		if judged := terminal.Text(s, "routing"); judged == "ejected" || judged == "trial" {
+			state += ", " + judged
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", terminal.Text(s, "name"), state, terminal.Text(s, "revision"), terminal.Text(s, "error"))
 	}
 	return table.Flush()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/local"
+	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -30,7 +31,7 @@ func Look(ctx context.Context, cfg *config.Config, err error, reaper []string) i
 		if !yield(configuration(cfg, err)) || err != nil || !yield(state(cfg)) {
 			return
 		}
-		for _, s := range cfg.Servers {
+		for _, s := range route.Expand(cfg) {
 			if !yield(server(ctx, s, reaper)) {
 				return
 			}

@@ -27,18 +27,23 @@ type serverState struct {
 	// Unheard counts log messages that were dropped since they may belong to any of several clients.
 	Unheard int64  `json:"unheard,omitempty"`
 	Error   string `json:"error,omitempty"`
+	// Routing is how the router judges a replica that calls are shared out among.
+	Routing string `json:"routing,omitempty"`
 }
 
 // servers tells how the servers are.
 func (g *Gateway) servers(ctx context.Context, _ *mcp.Call, reply mcp.Reply) error {
-	states := []serverState{}
+	states, judged := []serverState{}, map[string]string{}
+	for _, t := range g.router.Targets() {
+		judged[t.Name] = t.State
+	}
 	for _, s := range g.pool.Status() {
 		if isOwn(s.Server) {
 			continue
 		}
 		states = append(states, serverState{
 			Name: s.Server, State: string(s.State), Since: s.Since, Transport: s.Transport, Revision: s.Revision,
-			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Unheard: s.Unheard, Error: g.trouble(&s),
+			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Unheard: s.Unheard, Error: g.trouble(&s), Routing: judged[s.Server],
 		})
 	}
 	value, err := json.Marshal(struct {

@@ -103,7 +103,7 @@ func TestReplicas(t *testing.T) {
 				t.Errorf("the list after one is gone: %s", list)
 			}
 			servers := g.dialect(t, "mcp.admin.servers", "{}")
-			for _, want := range []string{`"name":"shop/1"`, `"name":"shop/2"`, `"name":"shop/3"`} {
+			for _, want := range []string{`"name":"shop/1"`, `"name":"shop/2"`, `"name":"shop/3"`, `"routing":"healthy"`} {
 				if !strings.Contains(servers, want) {
 					t.Errorf("servers: %s, want %s", servers, want)
 				}

@@ -29,7 +29,7 @@ func Servers(c *config.Config, own ...string) []Server {
 		s := &c.Servers[i]
 		all = append(all, Server{
 			Name: s.Name, Replicas: 1 + len(s.Replicas), ID: fmt.Sprint(s.Type, s.Command, s.Args, s.URL, s.Replicas),
-			Isolation: s.Isolation, Health: Health(s.Health),
+			Isolation: s.Isolation, Health: Health(s.Health), Disabled: s.Disabled,
 		})
 	}
 	for _, name := range own {

@@ -164,6 +164,13 @@ func TestUpdate(t *testing.T) {
 	if got := again(func(s *Server) { s.Replicas = 4 }); got != "ejected" {
 		t.Errorf("after a fourth replica: %s", got)
 	}
+	r.SetState("s/2", false)
+	if got := again(func(s *Server) { s.Health.Failures++ }); got != "away" {
+		t.Errorf("judged in another way: %s", got)
+	}
+	if got := again(func(s *Server) { s.Disabled = true }); got != "away" {
+		t.Errorf("disabled: %s", got)
+	}
 	if got := again(func(s *Server) { s.ID = "other" }); got != "healthy" {
 		t.Errorf("another server of that name: %s", got)
 	}

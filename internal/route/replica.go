@@ -57,6 +57,8 @@ type replica struct {
 	server string
 	id     string // what it is: another one of the same name is another replica
 	health Health
+	// disabled says that it is not to be called: it is never there.
+	disabled bool
 
 	pending  atomic.Int64
 	calls    atomic.Int64
@@ -80,7 +82,7 @@ type replica struct {
 }
 
 func newReplica(server *Server, name string) *replica {
-	r := &replica{name: name, server: server.Name, id: server.ID, health: server.Health}
+	r := &replica{name: name, server: server.Name, id: server.ID, health: server.Health, disabled: server.Disabled}
 	r.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, MaxRequests: 1, Interval: window, BucketPeriod: bucket, Timeout: r.health.Pause,
 		ReadyToTrip:   r.hasFailed,
@@ -173,7 +175,7 @@ func (r *replica) verdict(now time.Time) verdict {
 }
 
 // isAway is called with the lock held.
-func (r *replica) isAway() bool { return r.down || r.missed >= sickAfter }
+func (r *replica) isAway() bool { return r.disabled || r.down || r.missed >= sickAfter }
 
 // set notes whether there is a session with the replica. One that has come back need not prove anything by checks.
 func (r *replica) set(up bool) {

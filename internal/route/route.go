@@ -48,6 +48,8 @@ type Server struct {
 	Isolation string
 	// Health says how its replicas are looked after.
 	Health Health
+	// Disabled says that it is not to be called.
+	Disabled bool
 }
 
 // ReplicaName returns the name of a server's replica, counted from 1, as egress knows it: that of the server where it has only one.
@@ -168,8 +170,8 @@ func newPlan(servers []Server, policy Policy, before *plan) *plan {
 		for n := range max(1, s.Replicas) {
 			name := ReplicaName(s.Name, n+1, s.Replicas)
 			one := newReplica(&s.Server, name)
-			if before != nil && before.replicas[name] != nil && before.replicas[name].is(one) {
-				one = before.replicas[name]
+			if before != nil {
+				one = one.after(before.replicas[name])
 			}
 			s.replicas = append(s.replicas, one)
 			p.replicas[name] = one
@@ -180,9 +182,19 @@ func newPlan(servers []Server, policy Policy, before *plan) *plan {
 	return p
 }
 
-// is reports whether what is known of r holds for o.
-func (r *replica) is(o *replica) bool {
-	return r.name == o.name && r.server == o.server && r.id == o.id && r.health == o.health
+// after returns the replica that takes the place of old, which may be nil: old itself if it is the same, or r, which then knows whether
+// it is there.
+func (r *replica) after(old *replica) *replica {
+	if old == nil || old.server != r.server || old.id != r.id || old.disabled != r.disabled {
+		return r
+	}
+	if old.health == r.health {
+		return old
+	}
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	r.down, r.missed = old.down, old.missed
+	return r
 }
 
 // find returns the server and the replicas that a target stands for, none if it is not there.
