@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/own"
 )
 
 // configCommand is `sumun config`: what a configuration says, and whether it is right.
@@ -27,8 +28,11 @@ line and column, and what to try. Nothing is printed when nothing is wrong.`,
 		Example: `  sumun config check
   sumun config check --config config/mcp.yaml --json`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(a.config, a.lookupEnv)
+			if err == nil {
+				err = own.Check(cmd.Context(), cfg)
+			}
 			if err != nil {
 				return configError(err)
 			}
