@@ -2,8 +2,8 @@ package cache
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +21,7 @@ func TestCache(t *testing.T) {
 			}
 		}
 		for i := range 3 {
-			put(fmt.Sprint(i), 2)
+			put(strconv.Itoa(i), 2)
 		}
 		c.Get("0")
 		put("3", 2)

@@ -123,7 +123,7 @@ func (l *loader) checkResourceKeys(p string, r *Resource) {
 	if !slices.ContainsFunc(needs, func(key string) bool { return l.Written(p + "." + key) }) {
 		l.Missing(p, strings.Join(needs, " or "), row.hint)
 	}
-	its := append(needs, strings.Fields(row.also)...)
+	its := slices.Concat(needs, strings.Fields(row.also))
 	for _, key := range allResourceKeys() {
 		no := key == "write" && !r.Write || key == "rawSQL" && !r.RawSQL
 		if l.Written(p+"."+key) && !slices.Contains(its, key) && !no {
@@ -206,7 +206,7 @@ func resourceRule() document.Schema {
 	for _, name := range slices.Sorted(maps.Keys(resourceKeys)) {
 		row := resourceKeys[name]
 		needs := strings.Fields(row.needs)
-		its := append(slices.Clone(needs), strings.Fields(row.also)...)
+		its := slices.Concat(needs, strings.Fields(row.also))
 		properties := document.Schema{"type": document.OrVariable(document.Schema{"const": name})}
 		others := slices.DeleteFunc(allResourceKeys(), func(key string) bool {
 			no := key == "write" || key == "rawSQL"

@@ -54,7 +54,7 @@ type engine interface {
 }
 
 // A Refusal is an error in the caller's words.
-type Refusal string
+type Refusal string //nolint:errname // a RefusalError would say less
 
 // Error returns the words.
 func (r Refusal) Error() string { return string(r) }

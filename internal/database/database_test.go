@@ -74,7 +74,7 @@ func TestQueries(t *testing.T) {
 		d := open(t, Options{DSN: dsn, Queries: map[string]string{
 			"region":  "SELECT id, note FROM orders WHERE region = :region ORDER BY id",
 			"by_id":   "SELECT region FROM orders WHERE id = :id AND region = :region",
-			"all":     "SELECT id, id, region FROM orders ORDER BY id;",
+			"all":     "SELECT id, region, id FROM orders ORDER BY id;",
 			"least":   "SELECT id FROM orders WHERE total >= :total ORDER BY id LIMIT 2",
 			"null":    "SELECT count(*) AS n FROM orders WHERE note = :note",
 			"numbers": "SELECT total FROM orders ORDER BY id",
@@ -89,7 +89,7 @@ func TestQueries(t *testing.T) {
 			{"region", map[string]any{"region": "' OR ''='"}, `[id note] []`},
 			{"by_id", map[string]any{"region": "EU", "id": int64(1)}, `[region] [{"region":"EU"}]`},
 			{"by_id", map[string]any{"region": "EU", "id": "1"}, `[region] [{"region":"EU"}]`},
-			{"all", nil, `[id id_2 region] [{"id":1,"id_2":1,"region":"EU"} {"id":2,"id_2":2,"region":"EU"} {"id":3,"id_2":3,"region":"한국"}]`},
+			{"all", nil, `[id region id_2] [{"id":1,"region":"EU","id_2":1} {"id":2,"region":"EU","id_2":2} {"id":3,"region":"한국","id_2":3}]`},
 			{"least", map[string]any{"total": 19.5}, `[id] [{"id":2} {"id":3}]`},
 			{"null", map[string]any{"note": nil}, `[n] [{"n":0}]`},
 			{"numbers", nil, `[total] [{"total":10.5} {"total":20} {"total":9007199254740992}]`},

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -69,7 +69,7 @@ func read(ctx context.Context, from interface {
 ) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	rows, err := from.QueryContext(ctx, text, args...)
+	rows, err := from.QueryContext(ctx, text, args...) //nolint:rowserrcheck // take does
 	if err != nil {
 		return err
 	}
@@ -146,8 +146,8 @@ func (e *postgresEngine) refused(err error) string {
 	if !ok {
 		return ""
 	}
-	switch class := told.Code[:min(2, len(told.Code))]; {
-	case strings.Contains("08 28 3D 53 57 58 F0 XX", class): // connection, login, resources, operator, system
+	// Classes of errors of the connection, the login, resources, the operator and the system.
+	if slices.Contains([]string{"08", "28", "3D", "53", "57", "58", "F0", "XX"}, told.Code[:min(2, len(told.Code))]) {
 		return ""
 	}
 	return told.Message

@@ -55,7 +55,7 @@ func postgres(t *testing.T, schema string) string {
 		t.Fatalf("%s=%s: %v", postgresVariable, told, testPostgres.why)
 	}
 	name := "test_" + strings.ToLower(rand.Text())
-	exec := func(dsn, text string) {
+	execute := func(dsn, text string) {
 		t.Helper()
 		db, err := sql.Open("pgx", dsn)
 		if err != nil {
@@ -66,11 +66,11 @@ func postgres(t *testing.T, schema string) string {
 			t.Fatal(err)
 		}
 	}
-	exec(testPostgres.dsn, "CREATE DATABASE "+name)
-	t.Cleanup(func() { exec(testPostgres.dsn, "DROP DATABASE "+name+" WITH (FORCE)") })
+	execute(testPostgres.dsn, "CREATE DATABASE "+name)
+	t.Cleanup(func() { execute(testPostgres.dsn, "DROP DATABASE "+name+" WITH (FORCE)") })
 	before, after, _ := strings.Cut(testPostgres.dsn, "?")
 	dsn := before[:strings.LastIndex(before, "/")+1] + name + "?" + after
-	exec(dsn, schema)
+	execute(dsn, schema)
 	return dsn
 }
 

@@ -18,7 +18,7 @@ var (
 	ErrLink = errors.New("this is a symbolic link; write the file that it leads to")
 	// ErrTooLong says that more than MaxBytes stand in a file, or would.
 	ErrTooLong = fmt.Errorf("a file of more than %d MiB is neither read as a whole nor written", MaxBytes>>20)
-	errDeep = fmt.Errorf("the path has more than %d directories; use fewer", maxDepth)
+	errDeep    = fmt.Errorf("the path has more than %d directories; use fewer", maxDepth)
 	// errDisk says that the system failed; the file is as it was.
 	errDisk = errors.New("writing the file failed and nothing was changed; look at the disk of the gateway and its permissions")
 )

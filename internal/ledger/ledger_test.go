@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -49,7 +49,7 @@ func TestSeeIsBounded(t *testing.T) {
 	l := New()
 	first, _ := l.See("first", "1")
 	for i := range maxKnown {
-		l.See(fmt.Sprint(i), "1")
+		l.See(strconv.Itoa(i), "1")
 	}
 	if len(l.known) != maxKnown || l.order.Len() != maxKnown {
 		t.Errorf("%d are known, want %d", len(l.known), maxKnown)

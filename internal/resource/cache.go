@@ -51,7 +51,7 @@ func (r *Resources) openCaches(of []config.Resource) (func(), error) {
 		for _, s := range made {
 			r.server.AddResourceTemplate(&mcp.ResourceTemplate{
 				Name: s.name, Title: "Entries of " + s.name, URITemplate: s.prefix() + "{+key}", Meta: metaOf(kindCache, "", 0),
-				Description: fmt.Sprintf("An entry by its key; it stays for %v after it was written, and is made by writing it", s.ttl),
+				Description: "An entry by its key; it is made by writing it, and stays for a time",
 			}, r.serve)
 			r.wg.Go(func() { s.sweep(r.ctx) })
 		}

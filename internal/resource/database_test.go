@@ -37,7 +37,7 @@ func sales(t *testing.T, more string) (dsn, path string) {
 var queries = map[string]string{
 	"region":  "SELECT id, note FROM orders WHERE region = :region ORDER BY id",
 	"by_id":   "SELECT region FROM orders WHERE id = :id AND region = :region",
-	"all":     "SELECT id, id, region FROM orders ORDER BY id;",
+	"all":     "SELECT id, region, id FROM orders ORDER BY id;",
 	"least":   "SELECT id FROM orders WHERE total >= :total ORDER BY id LIMIT 2",
 	"nothing": "SELECT id FROM orders WHERE 1 = 0",
 }
@@ -58,7 +58,7 @@ func TestQueries(t *testing.T) {
 			{"sumun://database/sales/region?region=%ED%95%9C%EA%B5%AD", `{"query":"region","region":"한국"}`, `{"columns":["id","note"],"rows":[{"id":3,"note":"; DROP TABLE orders; --"}]}`},
 			{"sumun://database/sales/region?region=%27%20OR%20%27%27%3D%27", `{"query":"region","region":"' OR ''='"}`, `{"columns":["id","note"],"rows":[]}`},
 			{"sumun://database/sales/by_id?id=1&region=EU", `{"query":"by_id","id":1,"region":"EU"}`, `{"columns":["region"],"rows":[{"region":"EU"}]}`},
-			{"sumun://database/sales/all", `{"database":"sales","query":"all"}`, `{"columns":["id","id_2","region"],"rows":[{"id":1,"id_2":1,"region":"EU"},{"id":2,"id_2":2,"region":"EU"},{"id":3,"id_2":3,"region":"한국"}]}`},
+			{"sumun://database/sales/all", `{"database":"sales","query":"all"}`, `{"columns":["id","region","id_2"],"rows":[{"id":1,"region":"EU","id_2":1},{"id":2,"region":"EU","id_2":2},{"id":3,"region":"한국","id_2":3}]}`},
 			{"sumun://database/sales/least?total=20", `{"query":"least","total":19.5}`, `{"columns":["id"],"rows":[{"id":2},{"id":3}]}`},
 			{"sumun://database?query=nothing", `{"query":"nothing"}`, `{"columns":["id"],"rows":[]}`},
 			{"sumun://database?database=sales&query=region&region=EU", `{"query":"region","region":"EU","database":"sales"}`, `{"columns":["id","note"],"rows":[{"id":1,"note":"it's"},{"id":2,"note":null}]}`},

@@ -145,16 +145,17 @@ func (s *databaseSource) queryNames() []string {
 
 // words describes what can be asked.
 func (s *databaseSource) words() string {
-	out := "Asks a database, which is only read."
+	var out strings.Builder
+	out.WriteString("Asks a database, which is only read.")
 	for _, d := range s.databases {
 		for _, name := range d.Names() {
-			out += fmt.Sprintf(" %s of %s takes (%s).", name, d.name, strings.Join(d.Query(name).Params, ", "))
+			fmt.Fprintf(&out, " %s of %s takes (%s).", name, d.name, strings.Join(d.Query(name).Params, ", "))
 		}
 		if d.raw {
-			out += fmt.Sprintf(" %s takes a SELECT as sql.", d.name)
+			fmt.Fprintf(&out, " %s takes a SELECT as sql.", d.name)
 		}
 	}
-	return out
+	return out.String()
 }
 
 func (s *databaseSource) tool() *mcp.Tool {
@@ -196,7 +197,7 @@ func (s *databaseSource) call(ctx context.Context, req *mcp.CallToolRequest) (*m
 	decoder.UseNumber()
 	if len(req.Params.Arguments) > 0 {
 		if err := decoder.Decode(&values); err != nil {
-			return toolError(errors.New("the arguments are not a JSON object")), nil
+			return toolError(fmt.Errorf("the arguments are not a JSON object: %w", err)), nil
 		}
 	}
 	for name, value := range values {

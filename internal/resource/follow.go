@@ -7,29 +7,31 @@ import (
 	"sync"
 	"time"
 
-	"github.com/modelcontextprotocol/go-sdk/mcp"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
 // followers are the sessions that have subscribed to resources.
 type followers struct {
 	mu sync.Mutex
-	of map[string]map[*mcp.ServerSession]bool // by the resource's name
+	of map[string]map[*sdk.ServerSession]bool // by the resource's name
 }
 
 func newFollowers() *followers {
-	return &followers{of: map[string]map[*mcp.ServerSession]bool{}}
+	return &followers{of: map[string]map[*sdk.ServerSession]bool{}}
 }
 
-func (f *followers) add(name string, session *mcp.ServerSession) {
+func (f *followers) add(name string, session *sdk.ServerSession) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.of[name] == nil {
-		f.of[name] = map[*mcp.ServerSession]bool{}
+		f.of[name] = map[*sdk.ServerSession]bool{}
 	}
 	f.of[name][session] = true
 }
 
-func (f *followers) remove(name string, session *mcp.ServerSession) {
+func (f *followers) remove(name string, session *sdk.ServerSession) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.of[name], session)
@@ -39,11 +41,11 @@ func (f *followers) remove(name string, session *mcp.ServerSession) {
 }
 
 // names are the resources that somebody follows whose session is one of those that are open; the others are forgotten.
-func (f *followers) names(open []*mcp.ServerSession) []string {
+func (f *followers) names(open []*sdk.ServerSession) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name, sessions := range f.of {
-		maps.DeleteFunc(sessions, func(s *mcp.ServerSession, _ bool) bool { return !slices.Contains(open, s) })
+		maps.DeleteFunc(sessions, func(s *sdk.ServerSession, _ bool) bool { return !slices.Contains(open, s) })
 		if len(sessions) == 0 {
 			delete(f.of, name)
 		}
@@ -52,20 +54,20 @@ func (f *followers) names(open []*mcp.ServerSession) []string {
 }
 
 // subscribe accepts resources whose changes are noticed.
-func (r *Resources) subscribe(_ context.Context, req *mcp.SubscribeRequest) error {
+func (r *Resources) subscribe(_ context.Context, req *sdk.SubscribeRequest) error {
 	uri := req.Params.URI
 	s, name, ok := r.find(uri)
 	if !ok || name != uri {
-		return mcp.ResourceNotFoundError(uri)
+		return sdk.ResourceNotFoundError(uri)
 	}
 	if l, ok := s.(limited); ok && !l.tells(name) {
-		return mcp.ResourceNotFoundError(uri)
+		return sdk.ResourceNotFoundError(uri)
 	}
 	r.follows.add(name, req.Session)
 	return nil
 }
 
-func (r *Resources) unsubscribe(_ context.Context, req *mcp.UnsubscribeRequest) error {
+func (r *Resources) unsubscribe(_ context.Context, req *sdk.UnsubscribeRequest) error {
 	r.follows.remove(req.Params.URI, req.Session)
 	return nil
 }
@@ -73,8 +75,11 @@ func (r *Resources) unsubscribe(_ context.Context, req *mcp.UnsubscribeRequest) 
 // announce tells whoever wants to know that a resource has changed. The server knows who has subscribed to which.
 func (r *Resources) announce(name, etag string, revision int64) {
 	if r.server != nil {
-		// It returns no error; what fails it logs.
-		_ = r.server.ResourceUpdated(r.ctx, &mcp.ResourceUpdatedNotificationParams{URI: name})
+		params := &sdk.ResourceUpdatedNotificationParams{URI: name}
+		if etag != "" {
+			params.Meta = sdk.Meta{mcp.MetaETag: etag, mcp.MetaRevisionNumber: revision}
+		}
+		_ = r.server.ResourceUpdated(r.ctx, params) // what fails it logs
 	}
 	if r.updated != nil {
 		r.updated(name, etag, revision)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-
 	"strings"
 	"sync"
 	"time"

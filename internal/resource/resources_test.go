@@ -270,11 +270,11 @@ func TestFileSummarize(t *testing.T) {
 }
 
 func TestComplete(t *testing.T) {
-	files := map[string]string{"notes/한글.md": "", "readme.md": ""}
+	known := map[string]string{"notes/한글.md": "", "readme.md": ""}
 	for i := range 120 {
-		files[fmt.Sprintf("many/%03d.txt", i)] = ""
+		known[fmt.Sprintf("many/%03d.txt", i)] = ""
 	}
-	dir := write(t, files)
+	dir := write(t, known)
 	prompt := &mcp.CompleteReference{Type: "ref/prompt", Name: "file.summarize"}
 	template := &mcp.CompleteReference{Type: "ref/resource", URI: "sumun://file/docs/{+path}"}
 	tests := []struct {

@@ -127,7 +127,7 @@ func TestPagesStayOnHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := func(target string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
+		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", target)
 			w.WriteHeader(http.StatusFound)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -86,9 +87,7 @@ func do(t *testing.T, r *Resources, params string) (out answer) {
 func params(t *testing.T, uri, content string, more map[string]any) string {
 	t.Helper()
 	all := map[string]any{"uri": uri, "content": content}
-	for name, value := range more {
-		all[name] = value
-	}
+	maps.Copy(all, more)
 	raw, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)

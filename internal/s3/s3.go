@@ -66,7 +66,7 @@ type Entry struct {
 var ErrNotFound = errors.New("there is no such object")
 
 // A Refusal is an error in the caller's words.
-type Refusal string
+type Refusal string //nolint:errname // a RefusalError would say less
 
 // Error returns the words.
 func (r Refusal) Error() string { return string(r) }

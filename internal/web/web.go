@@ -73,7 +73,7 @@ type Page struct {
 var ErrNotFound = errors.New("there is no such page")
 
 // A Refusal is an error in the caller's words.
-type Refusal string
+type Refusal string //nolint:errname // a RefusalError would say less
 
 // Error returns the words.
 func (r Refusal) Error() string { return string(r) }
