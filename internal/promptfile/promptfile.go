@@ -59,6 +59,17 @@ type Prompts struct {
 // with faults are told to the log and left out; an error is about a folder, or
 // about a text.
 func New(o Options) (*Prompts, error) {
+	p, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	w := newWatcher(p)
+	p.wg.Go(func() { w.run(p.closed) })
+	return p, nil
+}
+
+// open does what New says, but for watching.
+func open(o Options) (*Prompts, error) {
 	log := o.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -96,8 +107,6 @@ func New(o Options) (*Prompts, error) {
 			return nil, fmt.Errorf("the prompt %s: %s", nameOf(s.path), p.told[s.path])
 		}
 	}
-	w := newWatcher(p)
-	p.wg.Go(func() { w.run(p.closed) })
 	return p, nil
 }
 
