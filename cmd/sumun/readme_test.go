@@ -70,11 +70,11 @@ func TestReadme(t *testing.T) {
 			r.serve(b.text)
 		}
 	}
-	if compared != 3 || r.gateway == nil {
+	if compared != 6 || r.gateway == nil {
 		t.Errorf("the README has %d blocks for the tour, of which %d say what is printed", len(blocks), compared)
 	}
 	r.end()
-	r.onRecord("tools/call", "calc.evaluate", "other.calc.evaluate", "resources/read")
+	r.onRecord("tools/call", "calc.evaluate", "other.calc.evaluate", "resources/read", "gate.ready", "mcp.resource.write", "prompts/get")
 }
 
 func newReader(t *testing.T) *reader {
