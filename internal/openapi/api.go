@@ -183,7 +183,7 @@ func (x *OpenAPI) build(s *spec, a *api) ([]*declared.Tool, error) {
 // connect gives an endpoint its dialer: one for all operations of a service.
 func (x *OpenAPI) connect(a *api, e *endpoint) error {
 	if host := e.base.Scheme + "://" + e.base.Host; a.service == nil || a.host != host {
-		d, err := x.dialer(e.policy(a.Private, a.URL != ""))
+		d, err := x.dialer(e.policy(a.Private, a.URL != "" || a.isWeb())) // of a document from the web it is the document's own
 		if err != nil {
 			return err
 		}

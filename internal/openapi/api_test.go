@@ -309,7 +309,7 @@ func TestAPIWeb(t *testing.T) {
 			fmt.Fprint(w, "openapi: 3.1.0\nservers: [{url: /v1}]\npaths: {/a: {get: {operationId: a, responses: {}}}}\n")
 		}
 	})
-	x, err := New(t.Context(), load(t, `apis: {web: {openapi: "URL/openapi.yaml"}, evil: {openapi: "URL/openapi.yaml", private: true}}`, service.URL))
+	x, err := New(t.Context(), load(t, `apis: {web: {openapi: "URL/openapi.yaml"}, other: {openapi: "URL/openapi.yaml"}}`, service.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,12 +322,28 @@ func TestAPIWeb(t *testing.T) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	if text, _, isError := call(t, connect(t, x), "evil.a", `{}`); text != "hello" || isError {
-		t.Errorf("%q, %v", text, isError)
+	for _, tool := range []string{"web.a", "other.a"} {
+		if text, _, isError := call(t, connect(t, x), tool, `{}`); text != "hello" || isError {
+			t.Errorf("%s: %q, %v", tool, text, isError)
+		}
 	}
-	// The host of web.a was written by the operator only as the document's.
-	if text, _, isError := call(t, connect(t, x), "web.a", `{}`); !isError || !strings.Contains(text, "private") {
-		t.Errorf("%q, %v", text, isError)
+}
+
+// TestAPIPrivate holds that a document alone does not open what is not public.
+func TestAPIPrivate(t *testing.T) {
+	e := newEcho(t)
+	for yaml, open := range map[string]bool{
+		`apis: {a: {openapi: openapi.yaml}}`: false, `apis: {a: {openapi: openapi.yaml, private: true}}`: true, `apis: {a: {openapi: openapi.yaml, url: "URL"}}`: true,
+	} {
+		x, err := New(t.Context(), load(t, yaml, e.URL, "openapi.yaml", "openapi: 3.1.0\nservers: [{url: URL}]\npaths: {/a: {get: {operationId: a, responses: {}}}}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _, isError := call(t, connect(t, x), "a.a", `{}`)
+		if isError == open || isError && !strings.Contains(text, "is not a public address") {
+			t.Errorf("%s: %q, %v", yaml, text, isError)
+		}
+		x.Close()
 	}
 }
 
