@@ -13,9 +13,11 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/changes"
 	"github.com/sumun-mcp/sumun/internal/http1"
+	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 	"github.com/sumun-mcp/sumun/internal/transport"
+	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // A Client speaks with one MCP server. It is safe for concurrent use and must be closed.
@@ -23,6 +25,7 @@ type Client struct {
 	opts    *options
 	hello   transport.Hello
 	carrier *http1.Transport // nil for a program
+	poster  line.Post        // of the dialect over HTTP
 	context []byte           // what goes with calls to a Sumun; nil for nothing
 
 	root  context.Context //nolint:containedctx // ends when the client is closed
@@ -58,9 +61,9 @@ func Dial(ctx context.Context, target string, with ...Option) (*Client, error) {
 		return nil, fmt.Errorf("the scheme %q of the server's URL is not one of http, https, ws and wss", u.Scheme)
 	}
 	o := newOptions(with)
-	return dial(ctx, o, transport.Target{
-		Name: u.Host, URL: target, Header: o.header, RoundTripper: http1.For(target, o.roots),
-	})
+	carrier := http1.For(target, o.roots)
+	return dial(ctx, o, transport.Target{Name: u.Host, URL: target, Header: o.header, RoundTripper: carrier},
+		line.Post{Options: line.Options{URL: u, Header: o.header, RoundTripper: carrier, MaxMessage: mostAnswer}})
 }
 
 // DialCommand starts a program that speaks MCP on its standard input and output, such as []string{"npx", "-y", "some-server"}, and
@@ -73,13 +76,13 @@ func DialCommand(ctx context.Context, command []string, with ...Option) (*Client
 	return dial(ctx, o, transport.Target{
 		Name:    filepath.Base(command[0]),
 		Command: &sandbox.Command{Path: command[0], Args: command[1:], Env: o.env, Dir: o.dir},
-	})
+	}, line.Post{})
 }
 
-func dial(ctx context.Context, o *options, target transport.Target) (*Client, error) {
+func dial(ctx context.Context, o *options, target transport.Target, poster line.Post) (*Client, error) {
 	target.StartTimeout, target.Log = o.start, o.logger
 	c := &Client{
-		opts: o, target: target, carrier: target.RoundTripper, gate: make(chan struct{}, 1),
+		opts: o, target: target, poster: poster, carrier: target.RoundTripper, gate: make(chan struct{}, 1),
 		subs: map[string]map[*Subscription]struct{}{}, streams: map[*eventStream]struct{}{}, schemas: map[string]json.RawMessage{},
 	}
 	c.root, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -152,7 +155,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	}
 	return Info{
 		Name: text(s.Info(), "name"), Title: text(s.Info(), "title"), Version: text(s.Info(), "version"), Revision: s.Revision().Name,
-		Instructions: text(object{}.member("text", s.Instructions()).end(), "text"), Capabilities: s.Capabilities(),
+		Instructions: text(wire.Object{}.Member("text", s.Instructions()).End(), "text"), Capabilities: s.Capabilities(),
 	}, nil
 }
 

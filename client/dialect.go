@@ -14,7 +14,7 @@ import (
 // speak makes a request of the dialect, with the context of the Client.
 func (c *Client) speak(ctx context.Context, q request) (json.RawMessage, error) {
 	if c.context != nil && takesContext[q.method] {
-		q.params = join(q.params, object{}.member("context", c.context))
+		q.params = join(q.params, wire.Object{}.Member("context", c.context))
 	}
 	return c.do(ctx, q)
 }
@@ -32,7 +32,7 @@ func (c *Client) Invoke(ctx context.Context, tool string, args any) (*Invocation
 		return nil, err
 	}
 	raw, err := c.speak(ctx, request{
-		method: "mcp.tool.invoke", name: tool, params: object{}.text("toolId", tool).member("args", arguments).end(),
+		method: "mcp.tool.invoke", name: tool, params: wire.Object{}.Text("toolId", tool).Member("args", arguments).End(),
 	})
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (c *Client) CreateRoot(ctx context.Context, root NewRoot) (rootID string, e
 
 // CloseRoot closes a root, and with it its tree, its subscriptions and the calls that wait in it.
 func (c *Client) CloseRoot(ctx context.Context, rootID string) error {
-	_, err := c.speak(ctx, request{method: "mcp.root.close", params: object{}.text("rootId", rootID).end()})
+	_, err := c.speak(ctx, request{method: "mcp.root.close", params: wire.Object{}.Text("rootId", rootID).End()})
 	return err
 }
 
@@ -119,7 +119,7 @@ func (c *Client) UpdateSampling(ctx context.Context, in Context, change Sampling
 	if err != nil {
 		return Sampling{}, err
 	}
-	params = join(params, object{}.member("context", where).text("feedback", feedback))
+	params = join(params, wire.Object{}.Member("context", where).Text("feedback", feedback))
 	raw, err := c.speak(ctx, request{method: "mcp.sampling.update", params: params})
 	if err != nil {
 		return Sampling{}, err

@@ -68,35 +68,3 @@ func elements(object []byte, member string) []json.RawMessage {
 	}
 	return all
 }
-
-// An object is a JSON object that is being written.
-type object []byte
-
-// member adds a member, unless its value is nil.
-func (o object) member(name string, value []byte) object {
-	if value == nil {
-		return o
-	}
-	if len(o) == 0 {
-		o = append(o, '{')
-	} else {
-		o = append(o, ',')
-	}
-	return append(append(wire.AppendQuote(o, name), ':'), value...)
-}
-
-// text adds a member that is a string, unless that is empty.
-func (o object) text(name, value string) object {
-	if value == "" {
-		return o
-	}
-	return o.member(name, wire.AppendQuote(nil, value))
-}
-
-// end returns the object.
-func (o object) end() []byte {
-	if len(o) == 0 {
-		return []byte("{}")
-	}
-	return append(o, '}')
-}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/transport"
+	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // This file keeps the one session of a Client: it is opened when it is needed, and again when it was lost.
@@ -90,7 +91,7 @@ func (c *Client) setLevel(ctx context.Context, s *transport.Session) {
 	if c.opts.level == "" || s.Revision().Stateless {
 		return
 	}
-	params := object{}.text("level", c.opts.level).end()
+	params := wire.Object{}.Text("level", c.opts.level).End()
 	a, err := s.Call(ctx, transport.Request{Method: mcp.MethodSetLevel, Params: params}, sink{client: c})
 	if err != nil {
 		c.set.Log.DebugContext(ctx, "the server was not asked for its log", slog.Any("error", err))

@@ -20,7 +20,7 @@ func (c *Client) list(ctx context.Context, method, member string) ([]json.RawMes
 	var all []json.RawMessage
 	seen := map[string]struct{}{}
 	for cursor := ""; ; {
-		result, err := c.do(ctx, request{method: method, params: object{}.text("cursor", cursor).end(), repeat: true})
+		result, err := c.do(ctx, request{method: method, params: wire.Object{}.Text("cursor", cursor).End(), repeat: true})
 		if err != nil {
 			return nil, err
 		}

@@ -138,27 +138,27 @@ func WithContext(c Context) Option {
 
 // info returns clientInfo.
 func (o *options) info() []byte {
-	return object{}.text("name", o.name).text("version", o.version).end()
+	return wire.Object{}.Text("name", o.name).Text("version", o.version).End()
 }
 
 // capabilities returns what the server may ask.
 func (o *options) capabilities() []byte {
-	var dst object
-	var ask object
+	var dst wire.Object
+	var ask wire.Object
 	if o.elicit != nil {
-		ask = ask.member("form", []byte("{}"))
+		ask = ask.Member("form", []byte("{}"))
 	}
 	if o.visit != nil {
-		ask = ask.member("url", []byte("{}"))
+		ask = ask.Member("url", []byte("{}"))
 	}
 	if len(ask) > 0 {
-		dst = dst.member("elicitation", ask.end())
+		dst = dst.Member("elicitation", ask.End())
 	}
 	if o.sample != nil {
-		dst = dst.member("sampling", []byte("{}"))
+		dst = dst.Member("sampling", []byte("{}"))
 	}
 	if o.workspaces != nil {
-		dst = dst.member("roots", []byte("{}"))
+		dst = dst.Member("roots", []byte("{}"))
 	}
-	return dst.end()
+	return dst.End()
 }

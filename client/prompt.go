@@ -66,18 +66,12 @@ func (c *Client) Render(ctx context.Context, prompt string, variables map[string
 	if err != nil {
 		return nil, fmt.Errorf("writing the variables of %s: %w", prompt, err)
 	}
-	params := object{}.text("name", prompt)
+	params := wire.Object{}.Text("name", prompt)
 	if len(variables) > 0 {
-		params = params.member("arguments", arguments)
+		params = params.Member("arguments", arguments)
 	}
-	var meta object
-	if c.context != nil {
-		meta = meta.member(mcp.MetaContext, c.context)
-	}
-	if meta = meta.member(mcp.MetaVariables, typed); len(meta) > 0 {
-		meta = meta[1:]
-	}
-	raw, err := c.do(ctx, request{method: mcp.MethodPromptsGet, name: prompt, params: params.end(), meta: meta, repeat: true})
+	meta := wire.Object{}.Member(mcp.MetaContext, c.context).Member(mcp.MetaVariables, typed)
+	raw, err := c.do(ctx, request{method: mcp.MethodPromptsGet, name: prompt, params: params.End(), meta: meta.Members(), repeat: true})
 	if err != nil {
 		return nil, err
 	}
@@ -92,22 +86,22 @@ func (c *Client) Render(ctx context.Context, prompt string, variables map[string
 
 // split returns variables as the standard has them, all strings, and as they are; typed is nil if that is the same.
 func split(variables map[string]any) (arguments, typed []byte, err error) {
-	var all, exact object
+	var all, exact wire.Object
 	same := true
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		raw, err := encode(variables[name])
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
-		exact = exact.member(name, raw)
+		exact = exact.Member(name, raw)
 		if len(raw) == 0 || raw[0] != '"' {
 			same = false
 			raw = wire.AppendQuote(nil, string(raw))
 		}
-		all = all.member(name, raw)
+		all = all.Member(name, raw)
 	}
 	if !same {
-		typed = exact.end()
+		typed = exact.End()
 	}
-	return all.end(), typed, nil
+	return all.End(), typed, nil
 }

@@ -92,7 +92,7 @@ func WithRoots(f func(ctx context.Context) ([]Root, error)) Option {
 
 // consult answers what a server asks by the end of its turn. It returns a JSON object of answers, nil if nothing was asked.
 func (c *Client) consult(ctx context.Context, questions []byte) ([]byte, error) {
-	var answers object
+	var answers wire.Object
 	n := 0
 	for key, question := range wire.Members(questions) {
 		if n++; n > mostQuestions {
@@ -106,12 +106,12 @@ func (c *Client) consult(ctx context.Context, questions []byte) ([]byte, error) 
 		if e != nil {
 			return nil, e
 		}
-		answers = answers.member(name, answer)
+		answers = answers.Member(name, answer)
 	}
 	if n == 0 {
 		return nil, nil
 	}
-	return answers.end(), nil
+	return answers.End(), nil
 }
 
 // answer answers one question of the server, in either era.
@@ -153,28 +153,28 @@ func (c *Client) elicited(ctx context.Context, params []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		dst = dst.member("content", content)
+		dst = dst.Member("content", content)
 	}
-	return dst.end(), nil
+	return dst.End(), nil
 }
 
 // visited asks the user to visit a page.
 func (c *Client) visited(ctx context.Context, params []byte) []byte {
 	params = bytes.Clone(params)
 	err := c.opts.visit(ctx, Visit{Message: text(params, "message"), URL: text(params, "url"), Raw: params})
-	return c.action(ctx, err).end()
+	return c.action(ctx, err).End()
 }
 
 // action tells what the user has done with a question (client/elicitation, "Response Actions").
-func (c *Client) action(ctx context.Context, err error) object {
+func (c *Client) action(ctx context.Context, err error) wire.Object {
 	switch {
 	case err == nil:
-		return object{}.text("action", "accept")
+		return wire.Object{}.Text("action", "accept")
 	case errors.Is(err, ErrDeclined):
-		return object{}.text("action", "decline")
+		return wire.Object{}.Text("action", "decline")
 	}
 	c.set.Log.WarnContext(ctx, "question to the user cancelled", slog.Any("error", err))
-	return object{}.text("action", "cancel")
+	return wire.Object{}.Text("action", "cancel")
 }
 
 // sampled asks the model.
@@ -188,7 +188,7 @@ func (c *Client) sampled(ctx context.Context, params []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	content := object{}.text("type", "text").member("text", wire.AppendQuote(nil, answer.Text)).end()
+	content := wire.Object{}.Text("type", "text").Member("text", wire.AppendQuote(nil, answer.Text)).End()
 	if answer.Content != nil {
 		if content, err = encode(answer.Content); err != nil {
 			return nil, fmt.Errorf("writing the model's answer: %w", err)
@@ -198,8 +198,8 @@ func (c *Client) sampled(ctx context.Context, params []byte) ([]byte, error) {
 	if stop == "" {
 		stop = "endTurn"
 	}
-	return object{}.text("role", "assistant").member("content", content).
-		member("model", wire.AppendQuote(nil, answer.Model)).text("stopReason", stop).end(), nil
+	return wire.Object{}.Text("role", "assistant").Member("content", content).
+		Member("model", wire.AppendQuote(nil, answer.Model)).Text("stopReason", stop).End(), nil
 }
 
 // located tells the folders.
@@ -213,7 +213,7 @@ func (c *Client) located(ctx context.Context) ([]byte, error) {
 		if i > 0 {
 			list = append(list, ',')
 		}
-		list = append(list, object{}.text("uri", r.URI).text("name", r.Name).end()...)
+		list = append(list, wire.Object{}.Text("uri", r.URI).Text("name", r.Name).End()...)
 	}
-	return object{}.member("roots", append(list, ']')).end(), nil
+	return wire.Object{}.Member("roots", append(list, ']')).End(), nil
 }

@@ -114,7 +114,7 @@ const (
 // converse makes a request, and again with the answers to what the server asks by the end of its turn (basic/patterns/mrtr).
 func (c *Client) converse(ctx context.Context, s *transport.Session, q *request) (json.RawMessage, error) {
 	asks := s.Revision().InputRequired
-	var more object // members of the parameters that go back to the server
+	var more wire.Object // members of the parameters that go back to the server
 	for round := range mostRounds {
 		result, err := c.ask(ctx, s, q, more)
 		if lost, ok := errors.AsType[*transport.LostError](err); ok && round > 0 {
@@ -130,13 +130,13 @@ func (c *Client) converse(ctx context.Context, s *transport.Session, q *request)
 		if err != nil {
 			return nil, err
 		}
-		more = object{}.member("inputResponses", answers).member("requestState", wire.Get(result, "requestState"))
+		more = wire.Object{}.Member("inputResponses", answers).Member("requestState", wire.Get(result, "requestState"))
 	}
 	return nil, mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the server asked more than %d times in one call", mostRounds)
 }
 
 // ask makes one request and waits for its answer.
-func (c *Client) ask(ctx context.Context, s *transport.Session, q *request, more object) (json.RawMessage, error) {
+func (c *Client) ask(ctx context.Context, s *transport.Session, q *request, more wire.Object) (json.RawMessage, error) {
 	r := transport.Request{Method: q.method, Params: join(q.params, more), Header: q.header, Progress: q.progress != nil}
 	if q.dialect() {
 		if c.posts(s) {
@@ -162,15 +162,15 @@ func (c *Client) ask(ctx context.Context, s *transport.Session, q *request, more
 }
 
 // join returns a JSON object with more members, which are the beginning of an object themselves.
-func join(params []byte, more object) []byte {
+func join(params []byte, more wire.Object) []byte {
 	if len(more) == 0 {
 		return params
 	}
 	if params = bytes.TrimSpace(params); len(bytes.TrimSpace(params[1:len(params)-1])) == 0 {
-		return more.end()
+		return more.End()
 	}
 	joined := bytes.Clone(params[:len(params)-1])
-	return append(append(append(joined, ','), more[1:]...), '}')
+	return append(append(append(joined, ','), more.Members()...), '}')
 }
 
 // wait waits, unless ctx ends first.

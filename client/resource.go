@@ -12,26 +12,20 @@ import (
 )
 
 // A ReadOption is a wish for one reading of a resource.
-type ReadOption func(*object)
+type ReadOption func(*wire.Object)
 
 // IfNoneMatch leaves the contents out when the resource is still in the state of that etag. Only a Sumun minds it.
 func IfNoneMatch(etag string) ReadOption {
-	return func(meta *object) { *meta = meta.member(mcp.MetaIfNoneMatch, wire.AppendQuote(nil, etag)) }
+	return func(meta *wire.Object) { *meta = meta.Member(mcp.MetaIfNoneMatch, wire.AppendQuote(nil, etag)) }
 }
 
 // Read reads a resource.
 func (c *Client) Read(ctx context.Context, uri string, with ...ReadOption) (*Reading, error) {
-	var meta object
-	if c.context != nil {
-		meta = meta.member(mcp.MetaContext, c.context)
-	}
+	meta := wire.Object{}.Member(mcp.MetaContext, c.context)
 	for _, option := range with {
 		option(&meta)
 	}
-	q := request{method: mcp.MethodRead, name: uri, params: object{}.text("uri", uri).end(), repeat: true}
-	if len(meta) > 0 {
-		q.meta = meta[1:]
-	}
+	q := request{method: mcp.MethodRead, name: uri, params: wire.Object{}.Text("uri", uri).End(), meta: meta.Members(), repeat: true}
 	raw, err := c.do(ctx, q)
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok && e.Reason == "" && e.Code == mcp.CodeInvalidParams && wire.Get(e.Data, "uri") != nil {
@@ -119,7 +113,7 @@ func (c *Client) Query(ctx context.Context, resourceID string, params any) (json
 	}
 	return c.speak(ctx, request{
 		method: "mcp.resource.read", name: resourceID, repeat: true,
-		params: object{}.text("resourceId", resourceID).member("params", raw).end(),
+		params: wire.Object{}.Text("resourceId", resourceID).Member("params", raw).End(),
 	})
 }
 
@@ -159,16 +153,16 @@ type Version struct {
 // Write writes a resource of a Sumun, by the dialect (mcp.resource.write), and returns its new state. When the resource is not in
 // the state that the condition wants, nothing is written: the error is [ErrConflict], and [Error.ETag] tells the state that it is in.
 func (c *Client) Write(ctx context.Context, uri string, data []byte, condition Condition) (Version, error) {
-	params := object{}.text("uri", uri)
+	params := wire.Object{}.Text("uri", uri)
 	if utf8.Valid(data) {
-		params = params.member("content", wire.AppendQuote(nil, string(data)))
+		params = params.Member("content", wire.AppendQuote(nil, string(data)))
 	} else {
-		params = params.member("blob", wire.AppendQuote(nil, base64.StdEncoding.EncodeToString(data)))
+		params = params.Member("blob", wire.AppendQuote(nil, base64.StdEncoding.EncodeToString(data)))
 	}
 	if condition.member != "" {
-		params = params.member(condition.member, []byte(condition.value))
+		params = params.Member(condition.member, []byte(condition.value))
 	}
-	raw, err := c.speak(ctx, request{method: "mcp.resource.write", name: uri, params: params.end()})
+	raw, err := c.speak(ctx, request{method: "mcp.resource.write", name: uri, params: params.End()})
 	if err != nil {
 		return Version{}, err
 	}

@@ -29,8 +29,8 @@ func (c *Client) Call(ctx context.Context, tool string, args any, with ...CallOp
 		return nil, err
 	}
 	q := request{
-		method: mcp.MethodToolsCall, name: tool, meta: c.contextMeta(), header: c.headers(tool, arguments),
-		params: object{}.text("name", tool).member("arguments", arguments).end(),
+		method: mcp.MethodToolsCall, name: tool, meta: wire.Object{}.Member(mcp.MetaContext, c.context).Members(), header: c.headers(tool, arguments),
+		params: wire.Object{}.Text("name", tool).Member("arguments", arguments).End(),
 	}
 	for _, option := range with {
 		option(&q)
@@ -158,12 +158,4 @@ func (c *Client) headers(tool string, arguments []byte) http.Header {
 		return nil
 	}
 	return terminal.Headers(schema, arguments)
-}
-
-// contextMeta returns the members of _meta that tell a Sumun the context of a call.
-func (c *Client) contextMeta() []byte {
-	if c.context == nil {
-		return nil
-	}
-	return object{}.member(mcp.MetaContext, c.context)[1:]
 }

@@ -3,7 +3,8 @@
 // older HTTP+SSE ([Events]), where the server speaks in the events of one long answer and each message of ours is a request of its
 // own (MCP 2024-11-05, basic/transports, "HTTP with SSE").
 //
-// A line knows nothing of what its messages say. It is one conversation: when it is lost it stays lost, and tells why.
+// A line knows nothing of what its messages say. It is one conversation: when it is lost it stays lost, and tells why. What needs no
+// conversation goes by [Post].
 package line
 
 import (
