@@ -149,6 +149,8 @@ func (g *git) free(target string) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case errors.Is(err, fs.ErrClosed):
+		return errEnded
 	case err == nil:
 		return fmt.Errorf("%s exists already; give another directory", path.Base(target))
 	}
@@ -173,11 +175,17 @@ func teller(ctx context.Context, session *mcp.ServerSession, token any) func(int
 func (g *git) clone(ctx context.Context, o order) (out cloned, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, g.Timeout, fmt.Errorf("the clone took longer than %v and was given up", g.Timeout))
 	defer cancel()
+	if !g.begin() {
+		return out, errEnded
+	}
+	defer g.running.Done()
 	select {
 	case g.slots <- struct{}{}:
 		defer func() { <-g.slots }()
 	case <-ctx.Done():
 		return out, context.Cause(ctx)
+	case <-g.ended:
+		return out, errEnded
 	}
 	stage := stagePrefix + rand.Text()
 	if err := g.tree.Root.Mkdir(stage, 0o700); err != nil {

@@ -324,6 +324,38 @@ func TestCloneEnds(t *testing.T) {
 	}
 }
 
+// TestCloneClosed closes a workspace in which a clone hangs: nothing runs or is left.
+func TestCloneClosed(t *testing.T) {
+	h := newHost(t)
+	h.repository(t, "tools.git", nil)
+	begun := make(chan struct{}, 1)
+	h.behind(func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			begun <- struct{}{}
+			<-r.Context().Done()
+		})
+	})
+	o := h.options(t)
+	w := newWorkspace(t, o)
+	session := connect(t, w, eras[0], nil)
+	var closing sync.WaitGroup
+	closing.Go(func() {
+		<-begun
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		if left := namesIn(t, o.Root); len(left) > 0 {
+			t.Errorf("left in the root: %q", left)
+		}
+	})
+	for range 2 { // one that runs, and one that is too late
+		if got, fault := call(t, session, "git.clone", map[string]any{"url": h.url("tools.git")}); !strings.Contains(fault, "is being closed") {
+			t.Errorf("answer %v, error %q", got, fault)
+		}
+		closing.Wait()
+	}
+}
+
 // TestCloneProgress wants growing numbers, if the caller has asked.
 func TestCloneProgress(t *testing.T) {
 	h := newHost(t)

@@ -26,6 +26,41 @@ type git struct {
 	reaper []string
 	log    *slog.Logger
 	slots  chan struct{} // one for each clone that may run at once
+
+	// ended is closed when no clone may run any more. mu guards the closing of it, and that no clone begins after that.
+	mu      sync.Mutex
+	ended   chan struct{}
+	running sync.WaitGroup
+}
+
+var errEnded = errors.New("the workspace is being closed or configured anew; try again")
+
+// begin reports whether a clone may run; then running is told when it is done.
+func (g *git) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.hasEnded() {
+		return false
+	}
+	g.running.Add(1)
+	return true
+}
+
+func (g *git) hasEnded() bool {
+	select {
+	case <-g.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// end ends all clones, and waits for that.
+func (g *git) end() {
+	g.mu.Lock()
+	close(g.ended)
+	g.mu.Unlock()
+	g.running.Wait()
 }
 
 // Bounds of clones.
@@ -38,7 +73,7 @@ const (
 )
 
 func newGit(o Options, t *search.Tree, log *slog.Logger) (*git, error) {
-	g := &git{Git: o.Git, tree: t, reaper: o.Reaper, log: log, slots: make(chan struct{}, clonesAtOnce)}
+	g := &git{Git: o.Git, tree: t, reaper: o.Reaper, log: log, slots: make(chan struct{}, clonesAtOnce), ended: make(chan struct{})}
 	if len(g.Schemes) == 0 {
 		g.Schemes = []string{"https"}
 	}
@@ -137,6 +172,8 @@ func (g *git) run(ctx context.Context, dir string, args ...string) (string, erro
 		select {
 		case <-ctx.Done():
 			child.Kill()
+		case <-g.ended:
+			child.Kill()
 		case <-done:
 		}
 	})
@@ -152,6 +189,9 @@ func (g *git) run(ctx context.Context, dir string, args ...string) (string, erro
 	child.Close()
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
+	}
+	if g.hasEnded() {
+		return "", errEnded
 	}
 	if err != nil {
 		return "", &gitError{said}

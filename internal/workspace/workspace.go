@@ -72,7 +72,7 @@ func New(o Options) (*Workspace, error) {
 		return nil, fmt.Errorf("opening the workspace: %w", err)
 	}
 	w := &Workspace{tree: t, engine: search.NewEngine(t), languages: outline.Languages()}
-	w.close = sync.OnceValue(t.Close)
+	w.close = sync.OnceValue(w.release)
 	w.server = mcp.NewServer(&mcp.Implementation{Name: "workspace", Title: "Workspace", Version: o.Version}, w.options(log))
 	if len(o.Git.Hosts) > 0 {
 		if w.git, err = newGit(o, t, log); err != nil {
@@ -104,9 +104,16 @@ func (w *Workspace) options(log *slog.Logger) *mcp.ServerOptions {
 // Server returns the server to attach.
 func (w *Workspace) Server() *mcp.Server { return w.server }
 
-// Close releases the root. The transports are the caller's to close, before: that ends clones that run, and nothing else runs beside
-// calls. A second Close does nothing.
+// Close ends clones that run, waits for that, and releases the root; searches that run then find nothing more. The transports are the
+// caller's to close, before. A second Close does nothing.
 func (w *Workspace) Close() error { return w.close() }
+
+func (w *Workspace) release() error {
+	if w.git != nil {
+		w.git.end()
+	}
+	return w.tree.Close()
+}
 
 // warnings passes on what the SDK warns of. It also logs every session, which the gateway does itself.
 type warnings struct{ slog.Handler }
