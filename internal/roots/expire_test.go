@@ -12,8 +12,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
-var testTime = time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
-
 // TestExpire closes roots that are not used for their time, and only those, also over a restart.
 func TestExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/sampling"
+	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // Handle answers the methods of the dialect that are about roots and sampling. It ends as an mcp.Handler does.
@@ -62,7 +64,7 @@ type view struct {
 	ExpiresAt string `json:"expiresAt"`
 	// TTL is in seconds.
 	TTL       int64                      `json:"ttl"`
-	Sampling  *Sampling                  `json:"sampling,omitzero"`
+	Sampling  *sampling.Parameters       `json:"sampling,omitzero"`
 	Variables map[string]json.RawMessage `json:"variables,omitempty"`
 	Memory    *memoryView                `json:"memory,omitempty"`
 	Nodes     []nodeView                 `json:"nodes,omitempty"`
@@ -81,7 +83,7 @@ type fillView struct {
 
 type nodeView struct {
 	Path      string                     `json:"path"`
-	Sampling  *Sampling                  `json:"sampling,omitzero"`
+	Sampling  *sampling.Parameters       `json:"sampling,omitzero"`
 	Variables map[string]json.RawMessage `json:"variables,omitempty"`
 }
 
@@ -97,8 +99,9 @@ func (r *root) view(nodes bool) view {
 		Sampling: top.Sampling, Variables: top.Variables,
 	}
 	if r.memory != nil {
-		v.Memory = &memoryView{Entries: r.memory.entries, Bytes: r.memory.bytes}
-		v.Memory.Used.Entries, v.Memory.Used.Bytes = r.memory.fill()
+		v.Memory = &memoryView{}
+		v.Memory.Entries, v.Memory.Bytes = r.memory.Bounds()
+		v.Memory.Used.Entries, v.Memory.Used.Bytes = r.memory.Fill()
 	}
 	if nodes {
 		for _, path := range r.paths() {
@@ -111,7 +114,7 @@ func (r *root) view(nodes bool) view {
 func nodeOf(t *tree, path string) nodeView {
 	n := t.at(path)
 	v := nodeView{Path: path, Variables: n.variables}
-	if !n.sampling.isZero() {
+	if !n.sampling.IsZero() {
 		v.Sampling = &n.sampling
 	}
 	return v
@@ -128,7 +131,7 @@ func (x *Roots) handleCreate(ctx context.Context, call *mcp.Call) (any, error) {
 		"memory": func(raw []byte) error { return readMemory(raw, settings, &record) },
 		"sampling": func(raw []byte) error {
 			e, err := readSampling(raw, "/sampling")
-			first.sampling = e.set
+			first.sampling = e.Set
 			return err
 		},
 	}}.read(call.Params(), "")
@@ -139,7 +142,7 @@ func (x *Roots) handleCreate(ctx context.Context, call *mcp.Call) (any, error) {
 		id = strings.ToLower(rand.Text())
 	}
 	var nodes []*Node
-	if n := (&node{}).changed(&edit{set: first.sampling}, first.variables); !n.isZero() {
+	if n := (&node{}).changed(&sampling.Edit{Set: first.sampling}, first.variables); !n.isZero() {
 		nodes = append(nodes, n.stored(""))
 	}
 	t := x.tenant(call.Caller.ID, true)
@@ -174,11 +177,11 @@ func readMemory(raw []byte, most *Settings, record *Record) error {
 	bound := func(dst *int64) func([]byte) error {
 		most := *dst
 		return func(raw []byte) error {
-			n, err := readCount(raw)
-			if err != nil || *n > most {
+			n, ok := wire.ParseInt(raw)
+			if !ok || n < 1 || n > most {
 				return fmt.Errorf("must be a whole number from 1 to %d", most)
 			}
-			*dst = *n
+			*dst = n
 			return nil
 		}
 	}

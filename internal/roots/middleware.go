@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/memory"
+	"github.com/sumun-mcp/sumun/internal/sampling"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -74,7 +76,7 @@ type visit struct {
 	lazy bool
 	root *root // nil where the root has nothing yet
 
-	sampling  Sampling
+	sampling  sampling.Parameters
 	variables map[string]json.RawMessage
 	// handed is what the server is handed, but for the memory.
 	handed []byte
@@ -123,7 +125,7 @@ func (v *visit) handle(ctx context.Context, next mcp.Handler) error {
 		if err := v.forget(); err != nil {
 			return err
 		}
-		defer v.root.memory.end()
+		defer v.root.memory.End()
 	}
 	if v.root == nil {
 		return next.Handle(ctx, v.call, v)
@@ -150,7 +152,7 @@ func (v *visit) enter(ctx context.Context) error {
 		}
 	}
 	v.inForce()
-	if v.call.Root = v.spot.id; !v.sampling.isZero() {
+	if v.call.Root = v.spot.id; !v.sampling.IsZero() {
 		v.call.Sampling = encode(v.sampling)
 	}
 	return nil
@@ -189,7 +191,7 @@ func (v *visit) inForce() {
 	if v.root != nil {
 		t = v.root.tree.Load()
 	}
-	v.sampling = v.spot.sampling.over(t.sampling(v.spot.path))
+	v.sampling = v.spot.sampling.Over(t.sampling(v.spot.path))
 	v.variables = t.variables(v.spot.path)
 	if len(v.spot.variables) == 0 {
 		return
@@ -212,9 +214,9 @@ func (v *visit) inForce() {
 type handout struct {
 	RootID    string                     `json:"rootId,omitempty"`
 	Path      string                     `json:"path,omitempty"`
-	Sampling  *Sampling                  `json:"sampling,omitempty"`
+	Sampling  *sampling.Parameters       `json:"sampling,omitempty"`
 	Variables map[string]json.RawMessage `json:"variables,omitempty"`
-	Memory    []offer                    `json:"memory,omitempty"`
+	Memory    []memory.Offer             `json:"memory,omitempty"`
 }
 
 // hand puts what is in force into the call, in the place of what the client wrote there. It returns what puts the call
@@ -228,7 +230,7 @@ func (v *visit) hand() (restore func(), err error) {
 	case something:
 		v.handed = encode(h)
 		if v.target.Trusted && v.root != nil && call.Method != mcp.MethodRead {
-			h.Memory = v.root.memory.offers()
+			h.Memory = v.root.memory.Offers()
 		}
 		return restore, v.put(encode(h))
 	case call.Meta(mcp.MetaContext) != nil:
@@ -242,7 +244,7 @@ func (v *visit) handout() (h handout, something bool) {
 	if v.call.Method == mcp.MethodWrite {
 		return h, false
 	}
-	if !v.sampling.isZero() {
+	if !v.sampling.IsZero() {
 		h.Sampling = &v.sampling
 	}
 	something = h.Sampling != nil
@@ -315,13 +317,15 @@ func (v *visit) writes() bool {
 // lets an old answer come back.
 func (v *visit) forget() error {
 	r := v.root
-	if !r.memory.begin() {
+	if !r.memory.Begin() {
 		return nil
 	}
-	if err := r.write(v.x.writer, Change{Record: r.row()}); err != nil {
-		r.memory.end()
+	row := r.row()
+	if err := r.write(v.x.writer, Change{Record: row}); err != nil {
+		r.memory.End()
 		return notStored(err)
 	}
+	r.memory.Saved(row.Cleared)
 	return nil
 }
 
@@ -333,8 +337,8 @@ func (v *visit) recall(ctx context.Context) (bool, error) {
 	if !v.target.Remember || v.call.Member("task") != nil {
 		return false, nil
 	}
-	v.key = keyOf(v.call.Name, v.call.Member("arguments"), v.handed)
-	e, age := v.root.memory.answer(v.key)
+	v.key = memory.KeyOf(v.call.Name, v.call.Member("arguments"), v.handed)
+	e, age := v.root.memory.Answer(v.key)
 	v.age = age
 	if e == nil {
 		return false, nil

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/sampling"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -170,6 +171,12 @@ func variables(dst *map[string]json.RawMessage) func(raw []byte) error {
 	}
 }
 
+// readSampling reads an object of parameters that stands alone, such as context.sampling.
+func readSampling(raw []byte, at string) (sampling.Edit, error) {
+	var e sampling.Edit
+	return e, members{other: e.Take, known: sampling.Names()}.read(raw, at)
+}
+
 // A place is what a call says of the context that it belongs to.
 type place struct {
 	// id is the root's; empty leaves it to the gate.
@@ -178,7 +185,7 @@ type place struct {
 	uri  string
 	path string
 	// sampling and variables hold for the call alone.
-	sampling  Sampling
+	sampling  sampling.Parameters
 	variables map[string]json.RawMessage
 }
 
@@ -191,7 +198,7 @@ func readPlace(raw []byte, at string, lax bool) (place, error) {
 		"variables": variables(&p.variables),
 		"sampling": func(raw []byte) error {
 			e, err := readSampling(raw, below(at, "sampling"))
-			p.sampling = e.set
+			p.sampling = e.Set
 			return err
 		},
 	}}.read(raw, at)

@@ -2,13 +2,14 @@ package roots
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/memory"
+	"github.com/sumun-mcp/sumun/internal/sampling"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -49,76 +50,16 @@ func (v *visit) ownRoots(questions []mcp.Question) []mcp.Answer {
 
 // sampled returns the questions with the parameters in force in those that are for a model.
 func (v *visit) sampled(questions []mcp.Question) []mcp.Question {
-	if v.sampling.isZero() {
+	if v.sampling.IsZero() {
 		return questions
 	}
 	out := slices.Clone(questions)
 	for i, q := range out {
 		if q.Method == mcp.MethodSample && len(q.Params) > 0 && q.Params[0] == '{' {
-			out[i].Params = v.sampling.into(q.Params)
+			out[i].Params = v.sampling.Into(q.Params)
 		}
 	}
 	return out
-}
-
-// into returns the parameters of sampling/createMessage with s merged in. What the server asks for stands within the
-// caller's limits: maxTokens is the lower of the two; stop sequences are those of both; temperature is the server's
-// where it gives one. topP and topK, for which the standard has no name, stand in metadata unless the server has put
-// something of that name there.
-func (s Sampling) into(params []byte) []byte {
-	if s.Temperature != nil && isAbsent(wire.Get(params, "temperature")) {
-		params = withMember(params, "temperature", encode(s.Temperature))
-	}
-	if s.MaxTokens != nil {
-		var theirs float64
-		err := json.Unmarshal(wire.Get(params, "maxTokens"), &theirs)
-		if err != nil || theirs > float64(*s.MaxTokens) || theirs < 1 {
-			params = withMember(params, "maxTokens", encode(s.MaxTokens))
-		}
-	}
-	if len(s.StopSequences) > 0 {
-		var stops []string
-		_ = json.Unmarshal(wire.Get(params, "stopSequences"), &stops) // what is no list of strings is none
-		for _, stop := range s.StopSequences {
-			if !slices.Contains(stops, stop) {
-				stops = append(stops, stop)
-			}
-		}
-		params = withMember(params, "stopSequences", encode(stops))
-	}
-	metadata := wire.Get(params, "metadata")
-	if isAbsent(metadata) {
-		metadata = []byte("{}")
-	}
-	if (s.TopP == nil && s.TopK == nil) || metadata[0] != '{' {
-		return params
-	}
-	if s.TopP != nil && wire.Get(metadata, "topP") == nil {
-		metadata = withMember(metadata, "topP", encode(s.TopP))
-	}
-	if s.TopK != nil && wire.Get(metadata, "topK") == nil {
-		metadata = withMember(metadata, "topK", encode(s.TopK))
-	}
-	return withMember(params, "metadata", metadata)
-}
-
-func isAbsent(value []byte) bool { return value == nil || string(value) == "null" }
-
-// withMember returns a copy of a JSON object in which the member of that name has the value.
-func withMember(object []byte, name string, value []byte) []byte {
-	empty := true
-	for m := range wire.MemberSpans(object) {
-		empty = false
-		if wire.KeyEqual(object[m.Key.Start:m.Key.End], name) {
-			return wire.AppendPatched(nil, object, wire.Patch{Span: m.Value, With: value})
-		}
-	}
-	at := slices.Index(object, '{') + 1
-	with := append(append(wire.AppendQuote(nil, name), ':'), value...)
-	if !empty {
-		with = append(with, ',')
-	}
-	return wire.AppendPatched(nil, object, wire.Patch{Span: wire.Span{Start: at, End: at}, With: with})
 }
 
 // Done takes out of the result what is of use for what follows, and passes it on.
@@ -141,13 +82,13 @@ func (v *visit) Done(ctx context.Context, result *mcp.Result) error {
 // the questions that are for a model.
 func (v *visit) asking(result *mcp.Result) *mcp.Result {
 	requests := wire.Get(result.Value, "inputRequests")
-	if v.sampling.isZero() || len(requests) == 0 || requests[0] != '{' {
+	if v.sampling.IsZero() || len(requests) == 0 || requests[0] != '{' {
 		return result
 	}
 	changed := []byte("{")
 	for key, request := range wire.Members(requests) {
 		if params := wire.Get(request, "params"); wire.IsString(wire.Get(request, "method"), mcp.MethodSample) && len(params) > 0 && params[0] == '{' {
-			request = withMember(request, "params", v.sampling.into(params))
+			request = sampling.WithMember(request, "params", v.sampling.Into(params))
 		}
 		if len(changed) > 1 {
 			changed = append(changed, ',')
@@ -155,7 +96,7 @@ func (v *visit) asking(result *mcp.Result) *mcp.Result {
 		changed = append(append(append(append(changed, '"'), key...), `":`...), request...)
 	}
 	return &mcp.Result{
-		Value: withMember(result.Value, "inputRequests", append(changed, '}')), Revision: result.Revision, Shared: result.Shared,
+		Value: sampling.WithMember(result.Value, "inputRequests", append(changed, '}')), Revision: result.Revision, Shared: result.Shared,
 	}
 }
 
@@ -181,30 +122,30 @@ func (v *visit) keep(result *mcp.Result) {
 	if v.root == nil || v.root.memory == nil {
 		return
 	}
-	e := remember(v.call.Name, v.call.Member("arguments"), result.Value, time.Now())
+	e := memory.Remember(v.call.Name, v.call.Member("arguments"), result.Value, time.Now())
 	if e == nil {
 		return
 	}
-	if v.key != "" && len(result.Value) <= resultBytes && result.Revision != nil {
-		e.Key, e.Result, e.Revision = v.key, slices.Clone(result.Value), result.Revision.Name
+	if v.key != "" && result.Revision != nil {
+		e.Answers(v.key, result.Value, result.Revision)
 	}
 	r, w := v.root, v.x.writer
-	r.memory.add(e, v.age, func(e *remembered, gone int64) {
-		r.later(w, Change{Entry: &Entry{Seq: e.seq, Data: encode(e)}, Trim: gone})
+	r.memory.Add(e, v.age, func(e *memory.Call, gone int64) {
+		r.later(w, Change{Entry: &Entry{Seq: e.Seq, Data: encode(e)}, Trim: gone})
 	})
 }
 
 // prompted tells with a prompt which parameters are in force for it: those of its place, over them the prompt's own,
 // over them the call's. A client that speaks the standard is told so only of prompts of our own.
 func (v *visit) prompted(result *mcp.Result) *mcp.Result {
-	if v.sampling.isZero() || !v.target.Trusted && v.call.Dialect == "" || wire.Get(result.Value, "messages") == nil {
+	if v.sampling.IsZero() || !v.target.Trusted && v.call.Dialect == "" || wire.Get(result.Value, "messages") == nil {
 		return result
 	}
-	var own edit
-	if err := (members{other: own.take, lax: true}).read(resultMeta(result, mcp.MetaSampling), below("/_meta", mcp.MetaSampling)); err != nil {
+	var own sampling.Edit
+	if err := (members{other: own.Take, lax: true}).read(resultMeta(result, mcp.MetaSampling), below("/_meta", mcp.MetaSampling)); err != nil {
 		return result
 	}
-	inForce := v.spot.sampling.over(own.set).over(v.sampling)
+	inForce := v.spot.sampling.Over(own.Set).Over(v.sampling)
 	return &mcp.Result{
 		Value: withMeta(result.Value, mcp.MetaSampling, encode(inForce)), Revision: result.Revision, Shared: result.Shared,
 	}

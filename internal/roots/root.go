@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/memory"
+	"github.com/sumun-mcp/sumun/internal/sampling"
 )
 
 // defaultID is the root of calls that name none and come from no workspace.
@@ -22,7 +24,7 @@ type root struct {
 	id     string
 	// record has what does not change but for Used and Cleared, which stand below.
 	record Record
-	memory *memory
+	memory *memory.Memory
 
 	// gate is held by who changes the root or closes it.
 	gate chan struct{}
@@ -52,7 +54,7 @@ func newRoot(ctx context.Context, t *tenant, id string, record Record) *root {
 	r.used.Store(record.Used.UnixMilli())
 	r.noted.Store(record.Used.UnixMilli())
 	if record.Entries > 0 {
-		r.memory = &memory{entries: int(record.Entries), bytes: int(record.Bytes), cleared: record.Cleared}
+		r.memory = memory.New(int(record.Entries), int(record.Bytes), record.Cleared)
 	}
 	r.gate <- struct{}{}
 	return r
@@ -75,7 +77,7 @@ func (r *root) row() *Record {
 	row := r.record
 	row.Used = time.UnixMilli(r.used.Load())
 	if r.memory != nil {
-		row.Cleared = r.memory.watermark()
+		row.Cleared = r.memory.Watermark()
 	}
 	return &row
 }
@@ -161,7 +163,7 @@ func (r *root) set(w *writer, path string, n *node) error {
 // stored is the node as it is stored.
 func (n *node) stored(path string) *Node {
 	s := &Node{Path: path}
-	if !n.sampling.isZero() {
+	if !n.sampling.IsZero() {
 		s.Sampling = encode(n.sampling)
 	}
 	if len(n.variables) > 0 {
@@ -174,7 +176,7 @@ func (n *node) stored(path string) *Node {
 func (r *root) load(s *Node) error {
 	n := &node{}
 	var err error
-	if n.sampling, err = loadSampling(s.Sampling); err != nil {
+	if n.sampling, err = sampling.Load(s.Sampling); err != nil {
 		return err
 	}
 	if len(s.Variables) > 0 {

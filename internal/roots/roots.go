@@ -153,7 +153,7 @@ func (x *Roots) loadOne(c Change) error {
 	case c.Node != nil:
 		return r.load(c.Node)
 	case c.Entry != nil && r.memory != nil:
-		return r.memory.load(c.Entry)
+		return r.memory.Load(c.Entry.Seq, c.Entry.Data)
 	}
 	return nil
 }

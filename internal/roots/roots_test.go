@@ -71,16 +71,24 @@ func (s *shelf) ChangeRoots(_ context.Context, changes []Change) error {
 }
 
 func (s *shelf) Roots(context.Context) iter.Seq2[Change, error] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Change
+	for id, r := range s.records {
+		all = append(all, Change{Caller: id[0], Root: id[1], Record: r})
+	}
+	for at, n := range s.nodes {
+		all = append(all, Change{Caller: at[0], Root: at[1], Node: n})
+	}
+	for id, entries := range s.entries {
+		for _, e := range entries {
+			all = append(all, Change{Caller: id[0], Root: id[1], Entry: &e})
+		}
+	}
 	return func(yield func(Change, error) bool) {
-		for id, r := range s.records {
-			yield(Change{Caller: id[0], Root: id[1], Record: r}, nil)
-		}
-		for at, n := range s.nodes {
-			yield(Change{Caller: at[0], Root: at[1], Node: n}, nil)
-		}
-		for id, all := range s.entries {
-			for _, e := range all {
-				yield(Change{Caller: id[0], Root: id[1], Entry: &e}, nil)
+		for _, c := range all {
+			if !yield(c, nil) {
+				return
 			}
 		}
 	}
@@ -408,4 +416,15 @@ func TestNotStored(t *testing.T) {
 	same(t, h.must("ann", mcp.MethodSamplingUpdate, `{"context":{"rootId":"r"},"topP":1}`), `{"topK":1,"topP":1}`)
 	h.must("ann", mcp.MethodRootCreate, `{"rootId":"s"}`)
 	h.must("ann", mcp.MethodRootClose, `{"rootId":"r"}`)
+}
+
+// TestFeedbackFromAbove moves what a node inherits, and sets it there alone.
+func TestFeedbackFromAbove(t *testing.T) {
+	h := open(t, newShelf(), testSettings)
+	h.must("ann", mcp.MethodRootCreate, `{"rootId":"r","sampling":{"temperature":0.3,"topP":0.5}}`)
+	same(t, h.must("ann", mcp.MethodSamplingUpdate, `{"context":{"rootId":"r","path":"p"},"feedback":"더 창의적으로"}`), `{"temperature":0.5,"topP":0.55}`)
+	same(t, h.must("ann", mcp.MethodSamplingUpdate, `{"context":{"rootId":"r","path":"p"},"temperature":1,"topK":5,"feedback":"less creative"}`),
+		`{"temperature":0.8,"topP":0.5,"topK":5}`)
+	same(t, h.must("ann", mcp.MethodSamplingGet, `{"context":{"rootId":"r"}}`),
+		`{"temperature":0.3,"topP":0.5,"levels":{"temperature":{"level":"root"},"topP":{"level":"root"}}}`)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/sampling"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -13,7 +14,7 @@ const mostFeedbackBytes = 200
 
 // An update is what mcp.sampling.update says.
 type update struct {
-	edit
+	sampling.Edit
 
 	feedback  string
 	variables map[string]json.RawMessage
@@ -22,7 +23,7 @@ type update struct {
 // handleUpdate answers mcp.sampling.update with the parameters in force after it.
 func (x *Roots) handleUpdate(ctx context.Context, call *mcp.Call, reply mcp.Reply) (any, error) {
 	var u update
-	err := members{other: u.take, known: parameters[:], each: map[string]func([]byte) error{
+	err := members{other: u.Take, known: sampling.Names(), each: map[string]func([]byte) error{
 		"_meta": ignore, "context": ignore, "feedback": text(&u.feedback, mostFeedbackBytes), "variables": variables(&u.variables),
 	}}.read(call.Params(), "")
 	if err != nil {
@@ -32,13 +33,13 @@ func (x *Roots) handleUpdate(ctx context.Context, call *mcp.Call, reply mcp.Repl
 	switch {
 	case err != nil:
 		return nil, err
-	case !p.sampling.isZero() || p.variables != nil:
+	case !p.sampling.IsZero() || p.variables != nil:
 		return nil, wrong("/context", "has sampling or variables, which hold for one call; here they stand beside context, not in it")
-	case u.isZero() && u.feedback == "" && u.variables == nil:
+	case u.IsZero() && u.feedback == "" && u.variables == nil:
 		return nil, wrong("", "says nothing to update; give parameters, feedback or variables")
 	}
 	if u.feedback != "" { // before anything is made because of it
-		if _, err := move(Sampling{}, Sampling{}, u.feedback); err != nil {
+		if _, err := sampling.Move(sampling.Parameters{}, sampling.Parameters{}, u.feedback); err != nil {
 			return nil, wrong("/feedback", err.Error())
 		}
 	}
@@ -50,38 +51,38 @@ func (x *Roots) handleUpdate(ctx context.Context, call *mcp.Call, reply mcp.Repl
 }
 
 // update changes a node and tells of it.
-func (x *Roots) update(ctx context.Context, s spot, u *update) (Sampling, error) {
+func (x *Roots) update(ctx context.Context, s spot, u *update) (sampling.Parameters, error) {
 	r, err := x.open(ctx, s)
 	if err != nil {
-		return Sampling{}, err
+		return sampling.Parameters{}, err
 	}
 	now, err := x.updateLocked(r, s.path, u)
 	r.unlock()
 	if err != nil {
-		return Sampling{}, err
+		return sampling.Parameters{}, err
 	}
 	x.tell(s.tenant.caller, mcp.EventSamplingUpdated, struct {
-		RootID   string   `json:"rootId"`
-		Path     string   `json:"path,omitempty"`
-		Sampling Sampling `json:"sampling"`
+		RootID   string              `json:"rootId"`
+		Path     string              `json:"path,omitempty"`
+		Sampling sampling.Parameters `json:"sampling"`
 	}{r.id, s.path, now})
 	return now, nil
 }
 
-func (x *Roots) updateLocked(r *root, path string, u *update) (Sampling, error) {
+func (x *Roots) updateLocked(r *root, path string, u *update) (sampling.Parameters, error) {
 	t := r.tree.Load()
-	next := t.at(path).changed(&u.edit, u.variables)
+	next := t.at(path).changed(&u.Edit, u.variables)
 	if u.feedback != "" {
 		changed, err := t.with(path, next)
 		if err != nil {
-			return Sampling{}, err
+			return sampling.Parameters{}, err
 		}
-		if next.sampling, err = move(next.sampling, changed.sampling(path), u.feedback); err != nil {
-			return Sampling{}, wrong("/feedback", err.Error())
+		if next.sampling, err = sampling.Move(next.sampling, changed.sampling(path), u.feedback); err != nil {
+			return sampling.Parameters{}, wrong("/feedback", err.Error())
 		}
 	}
 	if err := r.set(x.writer, path, next); err != nil {
-		return Sampling{}, err
+		return sampling.Parameters{}, err
 	}
 	return r.tree.Load().sampling(path), nil
 }
@@ -117,21 +118,21 @@ func (x *Roots) handleSampling(ctx context.Context, call *mcp.Call, reply mcp.Re
 		t = r.tree.Load()
 	}
 	answer := struct {
-		Sampling
+		sampling.Parameters
 
 		Levels map[string]level `json:"levels"`
-	}{s.sampling.over(t.sampling(s.path)), map[string]level{}}
-	for _, name := range parameters {
+	}{s.sampling.Over(t.sampling(s.path)), map[string]level{}}
+	for _, name := range sampling.Names() {
 		for path, n := range t.levels(s.path) {
 			switch {
-			case !n.sampling.has(name):
+			case !n.sampling.Has(name):
 			case path == "":
 				answer.Levels[name] = level{Level: "root"}
 			default:
 				answer.Levels[name] = level{Level: "path", Path: path}
 			}
 		}
-		if s.sampling.has(name) {
+		if s.sampling.Has(name) {
 			answer.Levels[name] = level{Level: "call"}
 		}
 	}
@@ -141,10 +142,10 @@ func (x *Roots) handleSampling(ctx context.Context, call *mcp.Call, reply mcp.Re
 // steer changes the parameters as the result of a tool says, for what follows in its place.
 func (x *Roots) steer(ctx context.Context, s spot, said []byte) error {
 	var u update
-	if err := (members{other: u.take, lax: true}).read(said, below("/_meta", mcp.MetaSampling)); err != nil {
+	if err := (members{other: u.Take, lax: true}).read(said, below("/_meta", mcp.MetaSampling)); err != nil {
 		return err
 	}
-	if u.isZero() {
+	if u.IsZero() {
 		return nil
 	}
 	_, err := x.update(ctx, s, &u)

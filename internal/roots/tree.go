@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/sampling"
 )
 
 // Bounds of one root.
@@ -17,14 +18,14 @@ const (
 
 // A node is what one place of a tree has of its own. It is never changed.
 type node struct {
-	sampling  Sampling
+	sampling  sampling.Parameters
 	variables map[string]json.RawMessage
 }
 
-func (n *node) isZero() bool { return n.sampling.isZero() && len(n.variables) == 0 }
+func (n *node) isZero() bool { return n.sampling.IsZero() && len(n.variables) == 0 }
 
 func (n *node) size() int {
-	size := nodeBytes + n.sampling.size()
+	size := nodeBytes + n.sampling.Size()
 	for name, value := range n.variables {
 		size += len(name) + len(value)
 	}
@@ -56,10 +57,10 @@ func (t *tree) levels(path string) iter.Seq2[string, *node] {
 }
 
 // sampling returns the parameters in force at a path.
-func (t *tree) sampling(path string) Sampling {
-	var s Sampling
+func (t *tree) sampling(path string) sampling.Parameters {
+	var s sampling.Parameters
 	for _, n := range t.levels(path) {
-		s = n.sampling.over(s)
+		s = n.sampling.Over(s)
 	}
 	return s
 }
@@ -113,8 +114,8 @@ func full(format string, args ...any) *mcp.Error {
 }
 
 // changed returns the node after an update: variables that are null are taken away.
-func (n *node) changed(e *edit, variables map[string]json.RawMessage) *node {
-	next := &node{sampling: e.apply(n.sampling), variables: n.variables}
+func (n *node) changed(e *sampling.Edit, variables map[string]json.RawMessage) *node {
+	next := &node{sampling: e.Apply(n.sampling), variables: n.variables}
 	if len(variables) > 0 {
 		next.variables = maps.Clone(n.variables)
 		if next.variables == nil {

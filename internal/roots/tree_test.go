@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sumun-mcp/sumun/internal/sampling"
 )
 
 // A plainTree is what a tree should be, told in the simplest way: an ordered list of what was set where.
@@ -20,8 +22,8 @@ type plainNode struct {
 }
 
 // inForce goes through the steps of a path one by one.
-func (p plainTree) inForce(path string) (sampling, variables map[string]any) {
-	sampling, variables = map[string]any{}, map[string]any{}
+func (p plainTree) inForce(path string) (parameters, variables map[string]any) {
+	parameters, variables = map[string]any{}, map[string]any{}
 	steps := strings.Split(path, "/")
 	for i := range len(steps) + 1 {
 		at := strings.Join(steps[:i], "/")
@@ -29,11 +31,11 @@ func (p plainTree) inForce(path string) (sampling, variables map[string]any) {
 			break
 		}
 		if n := p[at]; n != nil {
-			maps.Copy(sampling, n.sampling)
+			maps.Copy(parameters, n.sampling)
 			maps.Copy(variables, n.variables)
 		}
 	}
-	return sampling, variables
+	return parameters, variables
 }
 
 // TestInherit changes random trees, and compares what is in force everywhere with the simplest telling of it.
@@ -45,7 +47,7 @@ func TestInherit(t *testing.T) {
 		for range 30 {
 			path := paths[r.IntN(len(paths))]
 			said := map[string]any{}
-			for _, name := range parameters {
+			for _, name := range sampling.Names() {
 				switch r.IntN(6) {
 				case 0:
 					said[name] = nil
@@ -69,8 +71,8 @@ func TestInherit(t *testing.T) {
 			should.change(path, said, vars)
 		}
 		for _, path := range append(paths, "a/b/c/d/e", "q") {
-			sampling, variables := should.inForce(path)
-			if diff := cmp.Diff(sampling, values(t, is.sampling(path))); diff != "" {
+			parameters, variables := should.inForce(path)
+			if diff := cmp.Diff(parameters, values(t, is.sampling(path))); diff != "" {
 				t.Fatalf("seed %d, sampling at %q: %s", seed, path, diff)
 			}
 			got := values(t, is.variables(path))
@@ -107,8 +109,8 @@ func (p plainTree) change(path string, said, vars map[string]any) {
 
 func changedTree(t *testing.T, is *tree, path string, said, vars map[string]any) *tree {
 	t.Helper()
-	var e edit
-	if err := (members{other: e.take}).read(encode(said), ""); err != nil {
+	var e sampling.Edit
+	if err := (members{other: e.Take}).read(encode(said), ""); err != nil {
 		t.Fatal(err)
 	}
 	var v map[string]json.RawMessage
@@ -137,22 +139,4 @@ func values(t *testing.T, v any) map[string]any {
 		return map[string]any{}
 	}
 	return all
-}
-
-// TestCanonicalNames reads each spelling of a parameter.
-func TestCanonicalNames(t *testing.T) {
-	for written, want := range map[string]string{
-		"topP": "topP", "top_p": "topP", "top-p": "topP", "top-k": "topK", "max_tokens": "maxTokens", "max-tokens": "maxTokens",
-		"stop_sequences": "stopSequences", "stop-sequences": "stopSequences", "temperature": "temperature",
-	} {
-		if got := canonical(written); got != want {
-			t.Errorf("%s is read as %s", written, got)
-		}
-	}
-	for _, written := range []string{"top_P_", "TOPP", "topp", "top p", "_topP", "top__p"} {
-		var e edit
-		if known, _ := e.take(written, []byte("1")); known && written != "top__p" && written != "top_P_" {
-			t.Errorf("%s is taken for a parameter", written)
-		}
-	}
 }

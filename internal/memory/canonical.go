@@ -1,4 +1,4 @@
-package roots
+package memory
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// keyOf is what identical calls have in common: the tool, its arguments, and what is handed on to it but for the memory.
-func keyOf(tool string, arguments, handed []byte) string {
+// KeyOf is what identical calls have in common: the tool, its arguments, and what is handed on to it but for the memory.
+func KeyOf(tool string, arguments, handed []byte) string {
 	h := sha256.New()
 	for _, part := range [...][]byte{[]byte(tool), appendCanonical(nil, arguments), appendCanonical(nil, handed)} {
 		_, _ = h.Write(strconv.AppendInt(nil, int64(len(part)), 10)) // a hash takes everything

@@ -1,4 +1,4 @@
-package roots
+package sampling
 
 import (
 	"math"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // TestFeedback moves the parameters by what users say.
@@ -40,11 +40,8 @@ func TestFeedback(t *testing.T) {
 		{`{"maxTokens":30000}`, "longer", `{"maxTokens":32768}`},
 	} {
 		t.Run(tt.from+" "+tt.said, func(t *testing.T) {
-			e, err := readSampling([]byte(tt.from), "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := move(e.set, e.set, tt.said)
+			from := read(t, tt.from)
+			got, err := Move(from, from, tt.said)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +51,7 @@ func TestFeedback(t *testing.T) {
 		})
 	}
 	for _, said := range []string{"", "more", "creative", "blue", "더", "창의적으로 더 많이", "more creative, less creative"} {
-		if got, err := move(Sampling{}, Sampling{}, said); err == nil {
+		if got, err := Move(Parameters{}, Parameters{}, said); err == nil {
 			t.Errorf("%q is understood as %s", said, encode(got))
 		}
 	}
@@ -64,11 +61,11 @@ func TestFeedback(t *testing.T) {
 func TestOpposites(t *testing.T) {
 	there, back := []string{"more creative", "longer"}, []string{"less creative", "shorter"}
 	for i := range there {
-		s := Sampling{Temperature: new(0.7), TopP: new(0.8), MaxTokens: new(int64(1024))}
+		s := Parameters{Temperature: new(0.7), TopP: new(0.8), MaxTokens: new(int64(1024))}
 		was := string(encode(s))
 		for _, said := range []string{there[i], back[i]} {
 			var err error
-			if s, err = move(s, s, said); err != nil {
+			if s, err = Move(s, s, said); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -77,9 +74,9 @@ func TestOpposites(t *testing.T) {
 		}
 	}
 	for _, step := range steps {
-		var s Sampling
+		var s Parameters
 		for range 50 {
-			s, _ = move(s, s, step.phrases[0])
+			s, _ = Move(s, s, step.phrases[0])
 		}
 		if v := s.Temperature; v != nil && (*v < 0 || *v > highTemperature || math.IsNaN(*v)) {
 			t.Errorf("%s: temperature %g", step.phrases[0], *v)
@@ -91,17 +88,6 @@ func TestOpposites(t *testing.T) {
 			t.Errorf("%s: maxTokens %d", step.phrases[0], *v)
 		}
 	}
-}
-
-// TestFeedbackFromAbove moves what a node inherits, and sets it there alone.
-func TestFeedbackFromAbove(t *testing.T) {
-	h := open(t, newShelf(), testSettings)
-	h.must("ann", mcp.MethodRootCreate, `{"rootId":"r","sampling":{"temperature":0.3,"topP":0.5}}`)
-	same(t, h.must("ann", mcp.MethodSamplingUpdate, `{"context":{"rootId":"r","path":"p"},"feedback":"더 창의적으로"}`), `{"temperature":0.5,"topP":0.55}`)
-	same(t, h.must("ann", mcp.MethodSamplingUpdate, `{"context":{"rootId":"r","path":"p"},"temperature":1,"topK":5,"feedback":"less creative"}`),
-		`{"temperature":0.8,"topP":0.5,"topK":5}`)
-	same(t, h.must("ann", mcp.MethodSamplingGet, `{"context":{"rootId":"r"}}`),
-		`{"temperature":0.3,"topP":0.5,"levels":{"temperature":{"level":"root"},"topP":{"level":"root"}}}`)
 }
 
 // TestFeedbackPhrases wants each phrase once, and on the page that tells of them.
@@ -140,4 +126,16 @@ func decomposed(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// read reads parameters from an object.
+func read(t *testing.T, object string) Parameters {
+	t.Helper()
+	var e Edit
+	for key, value := range wire.Members([]byte(object)) {
+		if known, err := e.Take(string(key), value); !known || err != nil {
+			t.Fatal(known, err)
+		}
+	}
+	return e.Set
 }

@@ -1,4 +1,4 @@
-package roots
+package sampling
 
 import (
 	"fmt"
@@ -50,8 +50,8 @@ var steps = [...]step{
 	}},
 }
 
-// move returns what a node has of its own after feedback: parameters that are in force, moved by a step.
-func move(own, inForce Sampling, feedback string) (Sampling, error) {
+// Move returns what a node has of its own after feedback: parameters that are in force, moved by a step.
+func Move(own, inForce Parameters, feedback string) (Parameters, error) {
 	said := plain(feedback)
 	i := slices.IndexFunc(steps[:], func(s step) bool {
 		return slices.ContainsFunc(s.phrases, func(p string) bool { return plain(p) == said })

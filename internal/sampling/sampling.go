@@ -1,4 +1,6 @@
-package roots
+// Package sampling is the parameters by which a model's answers are drawn (seed section 3.4): how they are read and bounded,
+// overridden level by level, moved by what users say, and merged into what servers ask models.
+package sampling
 
 import (
 	"cmp"
@@ -9,8 +11,8 @@ import (
 	"strings"
 )
 
-// Sampling are the parameters by which a model's answers are drawn (seed section 3.4). What is nil is not set.
-type Sampling struct {
+// Parameters are the parameters by which a model's answers are drawn. What is nil is not set.
+type Parameters struct {
 	// Temperature is how freely is drawn, from 0 to 2.
 	Temperature *float64 `json:"temperature,omitzero"`
 	// TopP is the share of probability that is drawn from, from 0 to 1.
@@ -31,8 +33,8 @@ const (
 	mostStopBytes   = 256
 )
 
-// parameters are the names of the parameters, in the order in which they are told.
-var parameters = [...]string{"temperature", "topP", "topK", "maxTokens", "stopSequences"}
+// names are the names of the parameters, in the order in which they are told.
+var names = [...]string{"temperature", "topP", "topK", "maxTokens", "stopSequences"}
 
 // canonical returns the name of ours for one that is written with hyphens or underscores: top-p and top_p are topP.
 func canonical(name string) string {
@@ -55,24 +57,24 @@ func canonical(name string) string {
 	return b.String()
 }
 
-// isZero reports whether no parameter is set.
-func (s Sampling) isZero() bool {
+// IsZero reports whether no parameter is set.
+func (s Parameters) IsZero() bool {
 	return s.Temperature == nil && s.TopP == nil && s.TopK == nil && s.MaxTokens == nil && s.StopSequences == nil
 }
 
-// over returns the parameters of s, and where it has none those of base: what a node has in force below base.
-func (s Sampling) over(base Sampling) Sampling {
+// Over returns the parameters of s, and where it has none those of base: what a node has in force below base.
+func (s Parameters) Over(base Parameters) Parameters {
 	if s.StopSequences == nil {
 		s.StopSequences = base.StopSequences
 	}
-	return Sampling{
+	return Parameters{
 		Temperature: cmp.Or(s.Temperature, base.Temperature), TopP: cmp.Or(s.TopP, base.TopP), TopK: cmp.Or(s.TopK, base.TopK),
 		MaxTokens: cmp.Or(s.MaxTokens, base.MaxTokens), StopSequences: s.StopSequences,
 	}
 }
 
-// has reports whether the parameter of that name is set.
-func (s Sampling) has(name string) bool {
+// Has reports whether the parameter of that name is set.
+func (s Parameters) Has(name string) bool {
 	switch name {
 	case "temperature":
 		return s.Temperature != nil
@@ -87,7 +89,7 @@ func (s Sampling) has(name string) bool {
 }
 
 // unset takes the parameter of that name away, so that it is inherited again.
-func (s *Sampling) unset(name string) {
+func (s *Parameters) unset(name string) {
 	switch name {
 	case "temperature":
 		s.Temperature = nil
@@ -102,11 +104,11 @@ func (s *Sampling) unset(name string) {
 	}
 }
 
-// size is what the parameters take of a root's bytes.
-func (s Sampling) size() int {
+// Size is what the parameters take of a root's bytes.
+func (s Parameters) Size() int {
 	n := 0
-	for _, name := range parameters {
-		if s.has(name) {
+	for _, name := range names {
+		if s.Has(name) {
 			n += len(name) + 8
 		}
 	}
@@ -116,28 +118,28 @@ func (s Sampling) size() int {
 	return n
 }
 
-// An edit is what an update says of the parameters of one node: those to set, and the names of those to inherit again.
-type edit struct {
-	set   Sampling
+// An Edit is what an update says of the parameters of one node: those to set, and the names of those to inherit again.
+type Edit struct {
+	Set   Parameters
 	unset []string
 	given []string // names that were read, so that no parameter is given in two spellings
 }
 
-// isZero reports whether the edit says nothing.
-func (e *edit) isZero() bool { return len(e.given) == 0 }
+// IsZero reports whether the edit says nothing.
+func (e *Edit) IsZero() bool { return len(e.given) == 0 }
 
-// apply returns the parameters as they are after the edit.
-func (e *edit) apply(own Sampling) Sampling {
+// Apply returns the parameters as they are after the edit.
+func (e *Edit) Apply(own Parameters) Parameters {
 	for _, name := range e.unset {
 		own.unset(name)
 	}
-	return e.set.over(own)
+	return e.Set.Over(own)
 }
 
-// take reads one parameter, by any spelling of its name. It reports false if there is no such parameter.
-func (e *edit) take(name string, raw []byte) (bool, error) {
+// Take reads one parameter, by any spelling of its name. It reports false if there is no such parameter.
+func (e *Edit) Take(name string, raw []byte) (bool, error) {
 	known := canonical(name)
-	if !slices.Contains(parameters[:], known) {
+	if !slices.Contains(names[:], known) {
 		return false, nil
 	}
 	if slices.Contains(e.given, known) {
@@ -151,23 +153,17 @@ func (e *edit) take(name string, raw []byte) (bool, error) {
 	var err error
 	switch known {
 	case "temperature":
-		e.set.Temperature, err = readNumber(raw, mostTemperature)
+		e.Set.Temperature, err = readNumber(raw, mostTemperature)
 	case "topP":
-		e.set.TopP, err = readNumber(raw, 1)
+		e.Set.TopP, err = readNumber(raw, 1)
 	case "topK":
-		e.set.TopK, err = readCount(raw)
+		e.Set.TopK, err = readCount(raw)
 	case "maxTokens":
-		e.set.MaxTokens, err = readCount(raw)
+		e.Set.MaxTokens, err = readCount(raw)
 	default:
-		e.set.StopSequences, err = readStops(raw)
+		e.Set.StopSequences, err = readStops(raw)
 	}
 	return true, err
-}
-
-// readSampling reads an object of parameters that stands alone, such as context.sampling.
-func readSampling(raw []byte, at string) (edit, error) {
-	var e edit
-	return e, members{other: e.take, known: parameters[:]}.read(raw, at)
 }
 
 func readNumber(raw []byte, most float64) (*float64, error) {
@@ -205,9 +201,9 @@ func readStops(raw []byte) ([]string, error) {
 	return stops, nil
 }
 
-// loadSampling reads the parameters as they were stored.
-func loadSampling(raw []byte) (Sampling, error) {
-	var s Sampling
+// Load reads the parameters as they were stored.
+func Load(raw []byte) (Parameters, error) {
+	var s Parameters
 	if len(raw) == 0 {
 		return s, nil
 	}
@@ -216,3 +212,6 @@ func loadSampling(raw []byte) (Sampling, error) {
 	}
 	return s, nil
 }
+
+// Names returns the names of the parameters, in the order in which they are told.
+func Names() []string { return slices.Clone(names[:]) }

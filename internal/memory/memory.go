@@ -1,4 +1,6 @@
-package roots
+// Package memory keeps what was answered to earlier calls in one root: bounded, offered to later calls, and for tools that
+// may be remembered an answer to identical ones, until something is written.
+package memory
 
 import (
 	"encoding/json"
@@ -16,29 +18,33 @@ const (
 	outputBytes, argumentBytes = 8 << 10, 4 << 10
 	// resultBytes is how large a result may be that answers identical calls.
 	resultBytes = 64 << 10
+	// callBytes is what a call takes besides its parts.
+	callBytes = 64
 	// offeredBytes is how much of the memory one call is handed.
 	offeredBytes = 32 << 10
 )
 
-// A memory keeps the results of earlier calls in a root. Its methods may be called concurrently.
-type memory struct {
+// A Memory keeps the results of earlier calls in a root. Its methods may be called concurrently.
+type Memory struct {
 	entries, bytes int // the most that it keeps
 
 	mu sync.Mutex
 	// kept are the entries, the oldest in front; size is what they take.
-	kept []*remembered
+	kept []*Call
 	size int
 	// answers are those that answer identical calls, by key.
-	answers map[string]*remembered
+	answers map[string]*Call
 	// last is the number of the newest entry, cleared of the last that answers nothing any more.
 	last, cleared int64
+	// unsaved says that answers were dropped, and that it is not sure yet that this is stored.
+	unsaved bool
 	// age counts writes that have begun; writing is how many go on. What was read before or during one is no answer.
 	age     uint64
 	writing int
 }
 
-// A remembered is one call that a memory keeps. It is never changed.
-type remembered struct {
+// A Call is one call that a memory keeps. It is never changed.
+type Call struct {
 	Tool string          `json:"tool"`
 	Args json.RawMessage `json:"args,omitempty"`
 	// Output is what the dialect calls so: structured content, else a single text, else the content.
@@ -52,11 +58,12 @@ type remembered struct {
 	Result   json.RawMessage `json:"result,omitempty"`
 	Revision string          `json:"revision,omitempty"`
 
-	seq int64
+	// Seq numbers the calls of a memory from 1 on.
+	Seq int64 `json:"-"`
 }
 
-// An offer is what later calls see of one that is remembered.
-type offer struct {
+// An Offer is what later calls see of one that is remembered.
+type Offer struct {
 	Tool   string          `json:"tool"`
 	Args   json.RawMessage `json:"args,omitempty"`
 	Output json.RawMessage `json:"output"`
@@ -64,49 +71,66 @@ type offer struct {
 	Cut    bool            `json:"cut,omitempty"`
 }
 
-func (m *remembered) size() int {
-	return nodeBytes + len(m.Tool) + len(m.Args) + len(m.Output) + len(m.Key) + len(m.Result)
+func (m *Call) size() int {
+	return callBytes + len(m.Tool) + len(m.Args) + len(m.Output) + len(m.Key) + len(m.Result)
 }
 
-// watermark is the number up to which nothing is an answer.
-func (m *memory) watermark() int64 {
+// New returns an empty Memory that keeps so many calls, of so many bytes in all. Of those that are loaded into it, the ones
+// with numbers up to cleared answer no call.
+func New(entries, bytes int, cleared int64) *Memory {
+	return &Memory{entries: entries, bytes: bytes, cleared: cleared}
+}
+
+// Bounds returns how many calls are kept at most, and of how many bytes.
+func (m *Memory) Bounds() (entries, bytes int) { return m.entries, m.bytes }
+
+// Watermark is the number up to which nothing is an answer.
+func (m *Memory) Watermark() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.cleared
 }
 
-// begin notes that a call begins which may change something. It reports whether answers were dropped by that.
-func (m *memory) begin() (dropped bool) {
+// Begin notes that a call begins which may change something: nothing that is known answers a call any more. It reports
+// whether the Watermark is to be stored, and Saved to be called, before that call is made.
+func (m *Memory) Begin() (unsaved bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.age++
 	m.writing++
-	dropped = len(m.answers) > 0
+	m.unsaved = m.unsaved || len(m.answers) > 0
 	m.answers = nil
 	m.cleared = m.last
-	return dropped
+	return m.unsaved
 }
 
-// end notes that such a call has ended.
-func (m *memory) end() {
+// Saved notes that a Watermark is stored.
+func (m *Memory) Saved(watermark int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unsaved = m.unsaved && watermark < m.cleared
+}
+
+// End notes that such a call has ended.
+func (m *Memory) End() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.age++
 	m.writing--
 }
 
-// answer returns the call that answers identical ones, and the age of the memory, under which the result of a call
+// Answer returns the call that answers identical ones, and the age of the memory, under which the result of a call
 // that is made instead can be added.
-func (m *memory) answer(key string) (*remembered, uint64) {
+func (m *Memory) Answer(key string) (*Call, uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.answers[key], m.age
 }
 
-// add keeps a call. What it has been answered is an answer only if nothing was changed since age. Added is told what is
+// Add keeps a call. What it has been answered is an answer only if nothing was changed since age. Added is told what is
 // to be stored while nobody else adds, so that the store hears of entries in their order: the entry, and the number up
 // to which others went for it.
-func (m *memory) add(e *remembered, age uint64, added func(e *remembered, gone int64)) {
+func (m *Memory) Add(e *Call, age uint64, added func(e *Call, gone int64)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e.Key != "" && (m.age != age || m.writing > 0) {
@@ -116,17 +140,17 @@ func (m *memory) add(e *remembered, age uint64, added func(e *remembered, gone i
 		return
 	}
 	m.last++
-	e.seq = m.last
+	e.Seq = m.last
 	added(e, m.put(e))
 }
 
 // put keeps an entry and lets the oldest go for it; it returns the number of the last that went, or 0.
-func (m *memory) put(e *remembered) (gone int64) {
+func (m *Memory) put(e *Call) (gone int64) {
 	m.kept = append(m.kept, e)
 	m.size += e.size()
 	if e.Key != "" {
 		if m.answers == nil {
-			m.answers = map[string]*remembered{}
+			m.answers = map[string]*Call{}
 		}
 		m.answers[e.Key] = e
 	}
@@ -134,7 +158,7 @@ func (m *memory) put(e *remembered) (gone int64) {
 	for ; len(m.kept)-n > m.entries || m.size > m.bytes; n++ {
 		old := m.kept[n]
 		m.size -= old.size()
-		gone = old.seq
+		gone = old.Seq
 		if m.answers[old.Key] == old {
 			delete(m.answers, old.Key)
 		}
@@ -143,22 +167,22 @@ func (m *memory) put(e *remembered) (gone int64) {
 	return gone
 }
 
-// load puts an entry in that was stored.
-func (m *memory) load(s *Entry) error {
-	e := &remembered{seq: s.Seq}
-	if err := json.Unmarshal(s.Data, e); err != nil {
+// Load puts an entry in that was stored.
+func (m *Memory) Load(seq int64, data []byte) error {
+	e := &Call{Seq: seq}
+	if err := json.Unmarshal(data, e); err != nil {
 		return err
 	}
-	if e.seq <= m.cleared || mcp.ParseRevision(e.Revision) == nil {
+	if e.Seq <= m.cleared || mcp.ParseRevision(e.Revision) == nil {
 		e.Key, e.Result, e.Revision = "", nil, ""
 	}
-	m.last = max(m.last, e.seq, m.cleared)
+	m.last = max(m.last, e.Seq, m.cleared)
 	m.put(e)
 	return nil
 }
 
-// offers returns the newest entries, in their order, that fit into what a call is handed.
-func (m *memory) offers() []offer {
+// Offers returns the newest entries, in their order, that fit into what a call is handed.
+func (m *Memory) Offers() []Offer {
 	if m == nil {
 		return nil
 	}
@@ -167,39 +191,46 @@ func (m *memory) offers() []offer {
 	from, size := len(m.kept), 0
 	for from > 0 {
 		e := m.kept[from-1]
-		if size += len(e.Tool) + len(e.Args) + len(e.Output) + nodeBytes; size > offeredBytes {
+		if size += len(e.Tool) + len(e.Args) + len(e.Output) + callBytes; size > offeredBytes {
 			break
 		}
 		from--
 	}
-	var all []offer
+	var all []Offer
 	for _, e := range m.kept[from:] {
-		all = append(all, offer{e.Tool, e.Args, e.Output, e.At, e.Cut})
+		all = append(all, Offer{e.Tool, e.Args, e.Output, e.At, e.Cut})
 	}
 	return all
 }
 
-// fill is how full a memory is.
-func (m *memory) fill() (entries, bytes int) {
+// Fill is how full a memory is.
+func (m *Memory) Fill() (entries, bytes int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.kept), m.size
 }
 
-// remember returns the entry of a call that went well; nil for a result that is not kept: of a tool that failed, a
+// Remember returns the entry of a call that went well; nil for a result that is not kept: of a tool that failed, a
 // question, a task.
-func remember(tool string, arguments, result []byte, at time.Time) *remembered {
+func Remember(tool string, arguments, result []byte, at time.Time) *Call {
 	content := wire.Get(result, "content")
 	kind := wire.Get(result, "resultType")
 	if len(content) == 0 || content[0] != '[' || string(wire.Get(result, "isError")) == "true" || kind != nil && !wire.IsString(kind, "complete") {
 		return nil
 	}
-	e := &remembered{Tool: tool, At: at.UTC().Truncate(time.Millisecond)}
+	e := &Call{Tool: tool, At: at.UTC().Truncate(time.Millisecond)}
 	var cutArgs, cutOutput bool
 	e.Args, cutArgs = bounded(arguments, argumentBytes)
 	e.Output, cutOutput = bounded(output(result, content), outputBytes)
 	e.Cut = cutArgs || cutOutput
 	return e
+}
+
+// Answers has the call answer others of that key by its result, in the words of a revision, unless that is too large.
+func (m *Call) Answers(key string, result []byte, r *mcp.Revision) {
+	if len(result) <= resultBytes {
+		m.Key, m.Result, m.Revision = key, slices.Clone(result), r.Name
+	}
 }
 
 // output is what the dialect calls the output of a tool.
