@@ -111,8 +111,16 @@ func TestArguments(t *testing.T) {
 		text  string // of Text, "!" for an error, "-" when it was not given
 		texts string
 	}{
-		{"text", `a"b`, `a"b`}, {"number", "1.50", "1.50"}, {"true", "true", "true"}, {"null", "-", "-"}, {"absent", "-", "-"},
-		{"list", "!", "a|1|false"}, {"object", "!", "!"}, {"deep", "!", "!"}, {"empty", "!", ""}, {"holes", "!", "!"},
+		{"text", `a"b`, `a"b`},
+		{"number", "1.50", "1.50"},
+		{"true", "true", "true"},
+		{"null", "-", "-"},
+		{"absent", "-", "-"},
+		{"list", "!", "a|1|false"},
+		{"object", "!", "!"},
+		{"deep", "!", "!"},
+		{"empty", "!", ""},
+		{"holes", "!", "!"},
 	}
 	say := func(text string, ok bool, err error) string {
 		switch {
@@ -140,8 +148,18 @@ func TestArguments(t *testing.T) {
 func TestJSON(t *testing.T) {
 	const doc = `{"a":[{"b/c":1e400},{"~":"<&>"}],"":{"x":null},"0":"zero"}`
 	tests := []struct{ pointer, want string }{
-		{"", doc}, {"/a/0/b~1c", "1e400"}, {"/a/1/~0", `"<&>"`}, {"/", `{"x":null}`}, {"//x", "null"}, {"/0", `"zero"`},
-		{"/a/2", ""}, {"/a/-1", ""}, {"/a/x", ""}, {"/b", ""}, {"/a/0/b~1c/d", ""}, {"//x/y", ""},
+		{"", doc},
+		{"/a/0/b~1c", "1e400"},
+		{"/a/1/~0", `"<&>"`},
+		{"/", `{"x":null}`},
+		{"//x", "null"},
+		{"/0", `"zero"`},
+		{"/a/2", ""},
+		{"/a/-1", ""},
+		{"/a/x", ""},
+		{"/b", ""},
+		{"/a/0/b~1c/d", ""},
+		{"//x/y", ""},
 	}
 	for _, tt := range tests {
 		result, err := JSON([]byte(doc), map[string]string{"m": tt.pointer})
