@@ -27,6 +27,7 @@ const (
 const (
 	maxAnswer = 512 << 10        // bytes of text
 	maxLine   = 400              // bytes of a line
+	maxAtOnce = 4                // searches, each of which uses all processors
 	maxSearch = 10 * time.Second // after which an answer has what was found
 	block     = 64 << 10         // bytes of lines that are searched at a time; between blocks a search can end
 	chunk     = 512              // files that are searched before it is looked whether that is enough
@@ -78,17 +79,26 @@ type Answer struct {
 type Engine struct {
 	tree  *Tree
 	index *index
+	slots chan struct{} // one for each search that may run at once
 }
 
 // NewEngine returns the engine of a tree.
-func NewEngine(t *Tree) *Engine { return &Engine{tree: t, index: newIndex()} }
+func NewEngine(t *Tree) *Engine {
+	return &Engine{tree: t, index: newIndex(), slots: make(chan struct{}, maxAtOnce)}
+}
 
-// Search answers a question. What was found so far is the answer when it takes longer than ten seconds. The error says what is wrong with
+// Search answers a question, at most four at a time. What was found so far is the answer when it takes longer than ten seconds. The error says what is wrong with
 // the question, and may be shown to a caller.
 func (e *Engine) Search(ctx context.Context, q Question) (Answer, error) {
 	r, err := q.request()
 	if err != nil {
 		return Answer{}, err
+	}
+	select {
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
+	case <-ctx.Done():
+		return Answer{}, fmt.Errorf("waiting to search: %w", context.Cause(ctx))
 	}
 	return e.search(ctx, r)
 }
