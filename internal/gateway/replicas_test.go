@@ -302,3 +302,46 @@ func TestRouting(t *testing.T) {
 	}
 	check(again.modernClient("{}"))
 }
+
+// TestRoutingKinds sends prompts, completions and resources where the policy says, and single servers' calls elsewhere when theirs is gone.
+func TestRoutingKinds(t *testing.T) {
+	t.Parallel()
+	peers := startCrew(t, true)
+	servers := make([]config.Server, len(peers))
+	for i, p := range peers {
+		servers[i] = p.server(string(rune('a' + i)))
+		servers[i].Prefix, servers[i].Trust.Annotations = servers[i].Name, true
+	}
+	cfg := configured(t, servers...)
+	cfg.Routing = []config.Route{
+		{Name: "test://*", Targets: []config.RouteTarget{{Server: "b", Weight: 1}}},
+		{Name: "a.greet", Targets: []config.RouteTarget{{Server: "b", Weight: 1}}},
+		{Name: "c.*", Targets: []config.RouteTarget{{Server: "c", Weight: 1}}, Failover: []string{"a"}, Retries: 1},
+	}
+	g := openWith(t, cfg)
+	c := g.modernClient("{}")
+	for method, params := range map[string]string{
+		"resources/read":      `{"uri":"test://one"}`,
+		"prompts/get":         `{"name":"a.greet"}`,
+		"completion/complete": `{"ref":{"type":"ref/prompt","name":"a.greet"},"argument":{"name":"who","value":""}}`,
+	} {
+		if answer := c.ask(t, method, params); !strings.Contains(answer, `"result"`) {
+			t.Errorf("%s: %s", method, answer)
+		}
+		if a, b := peers[0].count(method), peers[1].count(method); a != 0 || b != 1 {
+			t.Errorf("%s: a was asked %d times, b %d times", method, a, b)
+		}
+	}
+	if got := peers[1].got("prompts/get"); len(got) == 1 && !strings.Contains(got[0].raw, `"name":"greet"`) {
+		t.Errorf("b is asked for %s", got[0].raw)
+	}
+	if got := c.call(t, "c.who"); got != "3" {
+		t.Errorf("c.who is answered by %s", got)
+	}
+	peers.kill("3")
+	for range 3 {
+		if got := c.call(t, "c.who"); got != "1" {
+			t.Errorf("with c gone, c.who is answered by %s", got)
+		}
+	}
+}
