@@ -87,8 +87,8 @@ func NewEngine(t *Tree) *Engine {
 	return &Engine{tree: t, index: newIndex(), slots: make(chan struct{}, maxAtOnce)}
 }
 
-// Search answers a question, at most four at a time. What was found so far is the answer when it takes longer than ten seconds. The error says what is wrong with
-// the question, and may be shown to a caller.
+// Search answers a question; four are answered at a time. What was found so far is the answer when it takes longer than ten seconds. The
+// error says what is wrong with the question, and may be shown to a caller.
 func (e *Engine) Search(ctx context.Context, q Question) (Answer, error) {
 	r, err := q.request()
 	if err != nil {
