@@ -5,7 +5,7 @@ TOOL := go tool -modfile=tools/go.mod
 # Where govulncheck reads known vulnerabilities: a URL, or file:// and a folder.
 VULNDB ?= https://vuln.go.dev
 
-.PHONY: help build check lint test fuzz vuln cover golden bench conformance interop smoke
+.PHONY: help build check lint test fuzz vuln cover golden bench conformance interop postgres smoke
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,4 +52,7 @@ conformance: ## the official conformance suite through the gateway (Node from np
 	cd interop && go test -count=1 -v -run '^(TestConformance|TestWayOut)$$' .
 
 interop: ## official SDKs, the Inspector and Claude Code through the gateway (npm and PyPI)
-	cd interop && go test -count=1 -v -run '^Test(Peers|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample)$$' .
+	cd interop && go test -count=1 -v -run '^Test(Peers|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample|Objects)$$' .
+
+postgres: ## queries against a PostgreSQL server, which the tests start (initdb and postgres of this machine)
+	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '/postgres' ./internal/database
