@@ -5,7 +5,7 @@ const Prefix = "io.github.sumun-mcp/"
 
 // Keys of ours in _meta.
 const (
-	// MetaContext tells a server in which context it is called: a JSON object with rootId, path, sampling,
+	// MetaContext tells a server in which context it is called: a JSON object with rootId, path, uri, sampling,
 	// variables and memory, each where it is known.
 	MetaContext = Prefix + "context"
 	// MetaVariables has the variables of a prompt with their JSON types; arguments are strings only.
