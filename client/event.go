@@ -37,6 +37,8 @@ type eventStream struct {
 	events chan Event
 	once   sync.Once
 	full   chan struct{} // closed when an event was lost
+
+	session *transport.Session // on whose line it listens; nil over HTTP
 }
 
 // Events listens to the events of a Sumun, by the dialect (mcp.event.subscribe), and hands those of the types that are named, or all
@@ -73,31 +75,74 @@ const (
 	methodNoEvents = "mcp.event.unsubscribe"
 )
 
-// listen asks for events until ctx ends, and returns why they have ended. On a line they follow the answer to the request, like
-// everything that the server says unasked.
+// listen asks for events until ctx ends, and returns why they have ended.
 func (c *Client) listen(ctx context.Context, s *transport.Session, stream *eventStream) error {
+	if !c.posts(s) {
+		return c.share(ctx, s, stream)
+	}
 	params, err := encodeObject("the types of events", struct {
 		Types []string `json:"types,omitempty"`
 	}{stream.types})
 	if err != nil {
 		return err
 	}
-	if c.posts(s) {
-		return c.hear(ctx, params, stream)
-	}
-	c.mu.Lock()
-	c.streams[stream] = struct{}{}
-	c.mu.Unlock()
-	defer c.unlisten(ctx, s, stream)
-	if err := call(ctx, s, transport.Request{Method: methodEvents, Params: params, Enveloped: true}); err != nil {
+	return c.hear(ctx, params, stream)
+}
+
+// share has a stream take part in the events that come on a line, unasked, once somebody has asked for all of them: who asked twice
+// would be told twice.
+func (c *Client) share(ctx context.Context, s *transport.Session, stream *eventStream) error {
+	stream.session = s
+	leave, err := c.enter(ctx)
+	if err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-s.Done():
-		return s.Err()
+	if c.sharing(s, stream, true) == 1 {
+		err = call(ctx, s, methodEvents)
 	}
+	leave()
+	if err == nil {
+		select {
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case <-s.Done():
+			err = s.Err()
+		}
+	}
+	c.unshare(ctx, s, stream)
+	return err
+}
+
+// unshare ends it, and tells the server when nobody listens any more.
+func (c *Client) unshare(ctx context.Context, s *transport.Session, stream *eventStream) {
+	const courtesy = 2 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), courtesy)
+	defer cancel()
+	leave, err := c.enter(ctx)
+	last := c.sharing(s, stream, false) == 0
+	if err != nil {
+		return // the Client ends, and the line with it
+	}
+	defer leave()
+	if last && !isDone(s.Done()) {
+		_ = call(ctx, s, methodNoEvents) // what still comes finds nobody
+	}
+}
+
+// sharing adds a stream or takes it away, and returns how many there are on the session then.
+func (c *Client) sharing(s *transport.Session, stream *eventStream, add bool) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if delete(c.streams, stream); add {
+		c.streams[stream] = struct{}{}
+	}
+	n := 0
+	for other := range c.streams {
+		if other.session == s {
+			n++
+		}
+	}
+	return n
 }
 
 // posts reports whether each request gets an answer of its own over HTTP.
@@ -105,24 +150,9 @@ func (c *Client) posts(s *transport.Session) bool {
 	return isHTTP(c.target.URL) && !s.Events()
 }
 
-// unlisten forgets a stream on a line, and tells the server if it was the last one.
-func (c *Client) unlisten(ctx context.Context, s *transport.Session, stream *eventStream) {
-	const courtesy = 2 * time.Second
-	c.mu.Lock()
-	delete(c.streams, stream)
-	last := len(c.streams) == 0
-	c.mu.Unlock()
-	if !last || isDone(s.Done()) || c.root.Err() != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), courtesy)
-	defer cancel()
-	_ = call(ctx, s, transport.Request{Method: methodNoEvents, Params: []byte("{}"), Enveloped: true})
-}
-
-// call makes a request of which only success matters.
-func call(ctx context.Context, s *transport.Session, r transport.Request) error {
-	a, err := s.Call(ctx, r, nil)
+// call makes a request of the dialect of which only success matters.
+func call(ctx context.Context, s *transport.Session, method string) error {
+	a, err := s.Call(ctx, transport.Request{Method: method, Params: []byte("{}"), Enveloped: true}, nil)
 	if err != nil {
 		return err
 	}

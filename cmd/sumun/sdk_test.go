@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -244,31 +245,56 @@ func workIn(t *testing.T, c *mcpclient.Client, root string) {
 	}
 }
 
-// hearEvents listens for the end of a root.
+// hearEvents has two listen for the end of roots: each is told of each end once.
 func hearEvents(t *testing.T, c *mcpclient.Client, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	heard := make(chan mcpclient.Event, 9)
-	over := make(chan error, 1)
-	go func() { over <- c.Events(ctx, func(e mcpclient.Event) { heard <- e }, "rootClosed") }()
-	wait(t, "an event", func() bool {
-		root, err := c.CreateRoot(ctx, mcpclient.NewRoot{Name: name})
+	end := func(name string) {
+		root, err := c.CreateRoot(ctx, mcpclient.NewRoot{RootID: name})
 		if err == nil {
 			err = c.CloseRoot(ctx, root)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		select {
-		case e := <-heard:
-			return e.Type == "rootClosed" && strings.Contains(string(e.Data), `"rootId"`)
-		default:
-			return false
+	}
+	over := make(chan error, 2)
+	var heard [2]chan string
+	for i := range heard {
+		heard[i] = make(chan string, 999)
+		go func() {
+			over <- c.Events(ctx, func(e mcpclient.Event) { heard[i] <- e.Type + string(e.Data) }, "rootClosed", "toolsChanged")
+		}()
+		n := 0
+		wait(t, "an event", func() bool {
+			n++
+			end(fmt.Sprint(name, i, "-", n))
+			return len(heard[i]) > 0
+		})
+	}
+	end(name + "-once")
+	end(name + "-last")
+	for i := range heard {
+		times, last := 0, false
+		wait(t, "the last event", func() bool {
+			for len(heard[i]) > 0 {
+				e := <-heard[i]
+				last = last || strings.Contains(e, name+"-last")
+				if strings.Contains(e, name+"-once") {
+					times++
+				}
+			}
+			return last
+		})
+		if times != 1 {
+			t.Errorf("told %d times", times)
 		}
-	})
+	}
 	cancel()
-	if err := <-over; !errors.Is(err, context.Canceled) {
-		t.Errorf("events ended with %v", err)
+	for range heard {
+		if err := <-over; !errors.Is(err, context.Canceled) {
+			t.Errorf("events ended with %v", err)
+		}
 	}
 }
