@@ -1,11 +1,12 @@
 package openapi
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -23,11 +24,12 @@ type api struct {
 	*config.API
 
 	owner   string
-	dialer  *dial.Dialer // to the document; nil for a file
-	service *dial.Dialer // to the service
-	host    string       // of the service, which service was made for
-	data    []byte       // the document whose tools are offered
-	tools   []string     // their names
+	dialer  *dial.Dialer      // to the document; nil for a file
+	service *dial.Dialer      // to the service
+	host    string            // of the service, which service was made for
+	digest  [sha256.Size]byte // of the document whose tools are offered; zero for none
+	file    fs.FileInfo       // of that document, if it is a file
+	tools   []string          // their names
 }
 
 // How often documents are looked at.
@@ -65,7 +67,7 @@ func (x *OpenAPI) addAPI(ctx context.Context, c *config.API) error {
 // before stays.
 func (x *OpenAPI) watch(ctx context.Context, a *api, every, retry time.Duration) {
 	next, said := every, ""
-	if a.data == nil {
+	if a.tools == nil {
 		next = 0
 	}
 	timer := time.NewTimer(next)
@@ -93,11 +95,13 @@ func (x *OpenAPI) watch(ctx context.Context, a *api, every, retry time.Duration)
 
 // load reads the document of an API, and offers what is in it if it is another than before.
 func (x *OpenAPI) load(ctx context.Context, a *api) error {
-	data, err := a.read(ctx)
-	if err != nil {
+	data, file, err := a.read(ctx)
+	if err != nil || data == nil {
 		return err
 	}
-	if a.data != nil && bytes.Equal(data, a.data) {
+	a.file = file
+	digest := sha256.Sum256(data)
+	if digest == a.digest {
 		return nil
 	}
 	s, err := parseSpec(a.OpenAPI, data)
@@ -109,20 +113,35 @@ func (x *OpenAPI) load(ctx context.Context, a *api) error {
 		return fmt.Errorf("%s: %w", a.OpenAPI, err)
 	}
 	x.offer(ctx, a, tools)
-	a.data = data
+	a.digest = digest
 	return nil
 }
 
-// read returns the document.
-func (a *api) read(ctx context.Context) ([]byte, error) {
-	if !a.isWeb() {
-		f, err := os.Open(a.OpenAPI)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = f.Close() }()
-		return bounded(f)
+// read returns the document, or nothing if it is a file that cannot have changed.
+func (a *api) read(ctx context.Context) ([]byte, fs.FileInfo, error) {
+	if a.isWeb() {
+		data, err := a.fetch(ctx)
+		return data, nil, err
 	}
+	f, err := os.Open(a.OpenAPI)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	// A file that was just written may be written again within the precision of its time.
+	if a.file != nil && info.ModTime().Equal(a.file.ModTime()) && info.Size() == a.file.Size() && time.Since(info.ModTime()) > 2*fileEvery {
+		return nil, nil, nil
+	}
+	data, err := bounded(f)
+	return data, info, err
+}
+
+// fetch returns the document at a URL.
+func (a *api) fetch(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.OpenAPI, http.NoBody)

@@ -17,6 +17,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/declared"
 )
 
 // An echo is a service that answers with what it was asked, and remembers the last.
@@ -399,4 +400,54 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("%s: %v; want %s", tt.yaml, err, tt.want)
 		}
 	}
+}
+
+// FuzzRequest holds that an argument stays where it was put: same method, host and shape of the path, no further parameters and headers,
+// and a body that is JSON.
+func FuzzRequest(f *testing.F) {
+	for _, s := range []string{"a", "..", "%2e%2e/", "a/b", "?x=1#y", "\r\nHost: evil", "@evil.test", "http://evil.test", "\"}", "&a=b", ";", "\\", "{x}", "\x00"} {
+		f.Add(s)
+	}
+	tool := &config.Tool{Timeout: time.Second, MaxBytes: 1000, HTTP: &config.HTTP{
+		Method: "POST", URL: "https://api.example.com/x/{a}/y/{+a}?q={a}", Query: map[string]string{"r": "-{a}-"}, Headers: map[string]string{"X-A": "v {a}"},
+		Body: json.RawMessage(`{"whole":"{a}","part":"<{a}>","list":["{a}"]}`),
+	}}
+	e, _, err := declare(tool)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, a string) {
+		arg, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := e.request(t.Context(), declared.Arguments{"a": arg})
+		if err != nil {
+			return
+		}
+		path, query := r.URL.EscapedPath(), r.URL.Query()
+		parts := strings.Split(path, "/")
+		if r.Method != http.MethodPost || r.URL.Host != "api.example.com" || r.URL.Scheme != "https" || r.URL.User != nil || r.URL.Fragment != "" || r.Host != "api.example.com" {
+			t.Errorf("%q asks for %s %s", a, r.Method, r.URL)
+		}
+		if len(parts) < 5 || parts[1] != "x" || parts[3] != "y" || len(parts) != 5+strings.Count(a, "/") || wanders(path) || strings.ContainsAny(path, "?#\\ ") {
+			t.Errorf("%q has the path %s", a, path)
+		}
+		a = strings.ToValidUTF8(a, "\uFFFD")
+		if len(query) != 2 || len(query["q"]) != 1 || len(query["r"]) != 1 || query["r"][0] != "-"+query["q"][0]+"-" {
+			t.Errorf("%q has the query %s", a, r.URL.RawQuery)
+		}
+		if len(r.Header) != 4 || strings.ContainsAny(r.Header.Get("X-A"), "\r\n\x00") {
+			t.Errorf("%q has the headers %v", a, r.Header)
+		}
+		var body struct {
+			Whole, Part string
+			List        []string
+		}
+		dec := json.NewDecoder(r.Body)
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&body); err != nil || body.Part != "<"+body.Whole+">" || len(body.List) != 1 {
+			t.Errorf("%q has the body %+v, %v", a, body, err)
+		}
+	})
 }
