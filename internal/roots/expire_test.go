@@ -101,7 +101,7 @@ func TestWorkspace(t *testing.T) {
 	}
 	send(mcp.MethodToolsCall, tool)
 	id := derivedID("ann", "file:///a")
-	same(t, s.last(), `{"rootId":"`+id+`","sampling":{"topK":5}}`)
+	same(t, s.last(), `{"rootId":"`+id+`","uri":"file:///a","sampling":{"topK":5}}`)
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
 	}
@@ -119,8 +119,9 @@ func TestWorkspace(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(mcp.MethodToolsCall, tool)
-	if asked != 2 || s.last() != "" {
-		t.Errorf("asked %d times; in the other project a tool is told %s", asked, s.last())
+	same(t, s.last(), `{"rootId":"`+derivedID("ann", "file:///b")+`","uri":"file:///b"}`)
+	if asked != 2 {
+		t.Errorf("asked %d times", asked)
 	}
 
 	client.ask = func(context.Context, []mcp.Question) ([]mcp.Answer, error) { return nil, errors.New("gone") }
@@ -180,5 +181,21 @@ func TestWorkspaceMemory(t *testing.T) {
 	plain := request(t, "ann", mcp.MethodToolsCall, tool)
 	if h.remembers(s, plain) || h.remembers(s, request(t, "ann", mcp.MethodToolsCall, tool)) {
 		t.Error("the default root remembers")
+	}
+}
+
+// TestWorkspaceTold tells our own tools, prompts and resources the directory that the client works in, and nobody else.
+func TestWorkspaceTold(t *testing.T) {
+	h, s := open(t, newShelf(), testSettings), &server{}
+	for _, method := range []string{mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodRead} {
+		for _, trusted := range []bool{true, false} {
+			h.target.Trusted = trusted
+			call := request(t, "ann", method, tool)
+			call.Workspace = "file:///a"
+			h.mustSend(s, call)
+			if want := `{"rootId":"` + derivedID("ann", "file:///a") + `","uri":"file:///a"}`; trusted && s.last() != want || !trusted && s.last() != "" {
+				t.Errorf("%s, trusted %t: told %s", method, trusted, s.last())
+			}
+		}
 	}
 }

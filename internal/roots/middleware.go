@@ -95,7 +95,7 @@ func (x *Roots) concerns(ctx context.Context, call *mcp.Call) bool {
 	if t := x.tenant(call.Caller.ID, false); t != nil && t.count.Load() > 0 {
 		return true
 	}
-	if call.Method != mcp.MethodToolsCall || x.o.Target == nil {
+	if x.o.Target == nil || call.Method != mcp.MethodToolsCall && call.Workspace == "" {
 		return false
 	}
 	return x.o.Target(ctx, call).Trusted || x.settings.Load().Workspaces
@@ -214,6 +214,7 @@ func (v *visit) inForce() {
 type handout struct {
 	RootID    string                     `json:"rootId,omitempty"`
 	Path      string                     `json:"path,omitempty"`
+	URI       string                     `json:"uri,omitempty"`
 	Sampling  *sampling.Parameters       `json:"sampling,omitempty"`
 	Variables map[string]json.RawMessage `json:"variables,omitempty"`
 	Memory    []memory.Offer             `json:"memory,omitempty"`
@@ -250,12 +251,12 @@ func (v *visit) handout() (h handout, something bool) {
 	something = h.Sampling != nil
 	if v.target.Trusted {
 		h.Variables = v.variables
-		something = something || len(h.Variables) > 0 || v.spot.named
+		something = something || len(h.Variables) > 0 || v.spot.named || v.uri() != ""
 		if v.root != nil && v.root.memory != nil {
 			something = true
 		}
 		if something && !v.lazy {
-			h.RootID, h.Path = v.spot.id, v.spot.path
+			h.RootID, h.Path, h.URI = v.spot.id, v.spot.path, v.uri()
 		}
 	}
 	return h, something
