@@ -123,6 +123,35 @@ func TestProbe(t *testing.T) {
 	})
 }
 
+// TestProbeBesidesOld probes a replica although a call of before its ejection still waits, for a person perhaps.
+func TestProbeBesidesOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.is("s/2", after(time.Hour))
+		r := w.open(t, three(), `{}`)
+		for range 3 {
+			go func() { _, _ = send(t, r) }()
+			synctest.Wait()
+		}
+		w.is("s/2", broken)
+		for range 30 {
+			_, _ = send(t, r)
+		}
+		w.is("s/2", nil)
+		if got := stateOf(t, r, "s/2"); got.State != "ejected" || got.Pending != 1 {
+			t.Errorf("the replica is %+v", got)
+		}
+		time.Sleep(time.Minute)
+		for range 30 {
+			_, _ = send(t, r)
+		}
+		if got := stateOf(t, r, "s/2"); got.State != "healthy" || got.Pending != 1 {
+			t.Errorf("the replica is %+v", got)
+		}
+		time.Sleep(time.Hour)
+	})
+}
+
 // TestErrorRate takes a replica out that fails half of the time, but never five times in a row.
 func TestErrorRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

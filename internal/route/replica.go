@@ -72,9 +72,10 @@ type replica struct {
 	down   bool
 	missed int // checks in a row
 	// until is when the pause of an ejected replica is over. From then on it is on trial, with one call at a time, until it has
-	// proved that it is well.
+	// proved that it is well: probes counts the calls of a trial that wait for an answer.
 	until   time.Time
 	trial   bool
+	probes  int
 	why     string
 	pauses  int // ejections without calm between them
 	latency samples
@@ -165,7 +166,7 @@ func (r *replica) verdict(now time.Time) verdict {
 	switch {
 	case r.isAway():
 		return away
-	case !r.trial || !now.Before(r.until) && r.pending.Load() == 0:
+	case !r.trial || !now.Before(r.until) && r.probes == 0:
 		return fit
 	case r.why == whySlow:
 		return slow
@@ -210,6 +211,7 @@ func (r *replica) begin() func(o outcome, took time.Duration) {
 	r.pending.Add(1)
 	r.calls.Add(1)
 	done, refused := r.breaker.Allow()
+	probes := r.probe()
 	return func(o outcome, took time.Duration) {
 		// The breaker first: what it finds out of a trial must be known before the next call is let through.
 		if refused == nil {
@@ -223,7 +225,27 @@ func (r *replica) begin() func(o outcome, took time.Duration) {
 		case neutral:
 		}
 		r.pending.Add(-1)
+		if probes {
+			r.probed()
+		}
 	}
+}
+
+// probe reports whether a call that begins now is one of a trial; then probed is to be called when it has ended.
+func (r *replica) probe() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.trial || time.Now().Before(r.until) {
+		return false
+	}
+	r.probes++
+	return true
+}
+
+func (r *replica) probed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.probes--
 }
 
 func (r *replica) answered(took time.Duration) {
