@@ -106,7 +106,7 @@ func (x *OpenAPI) load(ctx context.Context, a *api) error {
 	}
 	s, err := parseSpec(a.OpenAPI, data)
 	if err != nil {
-		return fmt.Errorf("%s: %w", a.OpenAPI, err)
+		return err
 	}
 	tools, err := x.build(s, a)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 
@@ -29,22 +30,30 @@ type spec struct {
 func parseSpec(name string, data []byte) (*spec, error) {
 	root, err := parseValues(name, data)
 	if err != nil {
-		return nil, err
+		return nil, err // tells where
 	}
 	s := &spec{root: object(root)}
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+// check wants a version that is known.
+func (s *spec) check() error {
 	version := text(s.root["openapi"])
 	switch {
-	case depth(root) > maxDepth:
-		return nil, errors.New("the document nests deeper than values of an OpenAPI document can")
+	case depth(s.root) > maxDepth:
+		return errors.New("the document nests deeper than values of an OpenAPI document can")
 	case strings.HasPrefix(version, "3.0."):
 		s.old = true
 	case strings.HasPrefix(version, "3.1."), strings.HasPrefix(version, "3.2."):
 	case s.root["swagger"] != nil:
-		return nil, errors.New("this is Swagger 2.0; convert it to OpenAPI 3, for example with converter.swagger.io")
+		return errors.New("this is Swagger 2.0; convert it to OpenAPI 3, for example with converter.swagger.io")
 	default:
-		return nil, fmt.Errorf("the document is not of OpenAPI 3: it begins with openapi: %q", version)
+		return fmt.Errorf("the document is not of OpenAPI 3: it begins with openapi: %q", version)
 	}
-	return s, nil
+	return nil
 }
 
 // parseValues reads YAML or JSON.
@@ -54,14 +63,17 @@ func parseValues(name string, data []byte) (any, error) {
 		dec := json.NewDecoder(bytes.NewReader(data))
 		dec.UseNumber()
 		if err := dec.Decode(&root); err != nil {
-			return nil, fmt.Errorf("reading JSON: %w", err)
+			return nil, fmt.Errorf("%s: reading JSON: %w", name, err)
 		}
 		return root, nil
 	}
 	if u, err := url.Parse(name); err == nil && u.Scheme != "" {
 		name = u.Host + u.Path
 	}
-	return document.LargeValues(name+".yaml", data)
+	if ext := path.Ext(name); ext == ".json" || ext == ".jsonc" {
+		name += ".yaml" // it is none
+	}
+	return document.LargeValues(name, data)
 }
 
 // depth returns how deep values are nested.
