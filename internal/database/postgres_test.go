@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -86,12 +85,9 @@ func startPostgres() (dsn string, stop func(), err error) {
 			clean()
 		}
 	}()
-	var as *syscall.SysProcAttr
-	if os.Geteuid() == 0 { // which the server refuses to run as
-		as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534, NoSetGroups: false}}
-		if err := os.Chown(dir, 65534, 65534); err != nil {
-			return "", nil, err
-		}
+	as, err := unprivileged(dir)
+	if err != nil {
+		return "", nil, err
 	}
 	data := filepath.Join(dir, "data")
 	run := exec.Command(program("initdb"), "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync")

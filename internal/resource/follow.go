@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
+
+// maxFollowed is how many resources may be subscribed to at a time: some of them are asked for again and again.
+const maxFollowed = 10_000
 
 // followers are the sessions that have subscribed to resources.
 type followers struct {
@@ -22,13 +26,18 @@ func newFollowers() *followers {
 	return &followers{of: map[string]map[*sdk.ServerSession]bool{}}
 }
 
-func (f *followers) add(name string, session *sdk.ServerSession) {
+// add notes a follower, unless there are too many resources that somebody follows.
+func (f *followers) add(name string, session *sdk.ServerSession) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(f.of) >= maxFollowed && f.of[name] == nil {
+		return errors.New("too many resources are subscribed to; end some of the subscriptions first")
+	}
 	if f.of[name] == nil {
 		f.of[name] = map[*sdk.ServerSession]bool{}
 	}
 	f.of[name][session] = true
+	return nil
 }
 
 func (f *followers) remove(name string, session *sdk.ServerSession) {
@@ -63,7 +72,9 @@ func (r *Resources) subscribe(_ context.Context, req *sdk.SubscribeRequest) erro
 	if l, ok := s.(limited); ok && !l.tells(name) {
 		return sdk.ResourceNotFoundError(uri)
 	}
-	r.follows.add(name, req.Session)
+	if err := r.follows.add(name, req.Session); err != nil {
+		return invalidParams(err)
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"mime"
 	"slices"
 	"strings"
 
@@ -182,6 +183,8 @@ func parseRequest(params []byte) (*request, error) {
 		return nil, errors.New("/uri is missing; name the resource")
 	case (in.Content == nil) == (members["blob"] == nil):
 		return nil, errors.New("give either /content, a text, or /blob, bytes in base64")
+	case in.MIMEType != "" && !isMediaType(in.MIMEType):
+		return nil, errors.New("/mimeType is not a media type; write it like text/plain")
 	case in.IfMatch != nil && bare(*in.IfMatch) == "":
 		return nil, errors.New("/ifMatch is empty; give the etag of the last read, * for any state, or leave it out to create a resource")
 	case in.IfRevision != nil && *in.IfRevision < 1:
@@ -197,6 +200,12 @@ func parseRequest(params []byte) (*request, error) {
 		q.ifRevision = *in.IfRevision
 	}
 	return q, nil
+}
+
+// isMediaType reports whether a text is a media type that a header and a list can carry.
+func isMediaType(text string) bool {
+	_, _, err := mime.ParseMediaType(text)
+	return err == nil && len(text) <= 255 && strings.Contains(text, "/") && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // wanted is what the members of a write are.

@@ -190,6 +190,8 @@ func TestWriteRefuses(t *testing.T) {
 		{`{"uri":"cache://notes/a","content":"x","etag":"a"}`, mcp.InvalidArguments, "/etag is not known"},
 		{`{"uri":"cache://notes/a","content":"x","ifMatch":""}`, mcp.InvalidArguments, "/ifMatch is empty"},
 		{`{"uri":"cache://notes/a","content":"x","ifMatch":7}`, mcp.InvalidArguments, "/ifMatch is not a text"},
+		{`{"uri":"cache://notes/a","content":"x","mimeType":"text"}`, mcp.InvalidArguments, "/mimeType is not"},
+		{`{"uri":"cache://notes/a","content":"x","mimeType":"text/plain\r\nX-Evil: 1"}`, mcp.InvalidArguments, "/mimeType is not"},
 		{`{"uri":"cache://notes/a","content":"x","ifRevision":"7"}`, mcp.InvalidArguments, "/ifRevision is not a whole number"},
 		{`{"uri":"cache://notes/a","content":"x","ifRevision":1.5}`, mcp.InvalidArguments, "/ifRevision is not a whole number"},
 		{`{"uri":"cache://notes/a","content":"x","ifRevision":0}`, mcp.InvalidArguments, "/ifRevision is not a revision"},
