@@ -108,6 +108,16 @@ func TestWritesForget(t *testing.T) {
 		t.Error("what writes elsewhere, or nothing, has the answers forgotten")
 	}
 
+	// What goes on as a task is not known to end.
+	h.must("ann", mcp.MethodRootCreate, `{"rootId":"tasks","memory":true}`)
+	task := &server{answer: func(*mcp.Call) string { return `{"task":{"taskId":"1"}}` }}
+	h.mustSend(task, h.in(`{"rootId":"tasks"}`, "w", `{}`))
+	for range 2 {
+		if h.remembers(s, h.in(`{"rootId":"tasks"}`, "t", `{}`)) {
+			t.Error("an answer is given while a task may write")
+		}
+	}
+
 	// The store fails: the write is refused, and the next one that is made has the answers forgotten for good.
 	h.remembers(s, read())
 	if err := h.writer.write(); err != nil {

@@ -84,6 +84,9 @@ type visit struct {
 	key string
 	age uint64
 
+	// goesOn says that the answer is a task, which may write when the call has long ended.
+	goesOn bool
+
 	cancel context.CancelCauseFunc
 }
 
@@ -125,7 +128,7 @@ func (v *visit) handle(ctx context.Context, next mcp.Handler) error {
 		if err := v.forget(); err != nil {
 			return err
 		}
-		defer v.root.memory.End()
+		defer v.end()
 	}
 	if v.root == nil {
 		return next.Handle(ctx, v.call, v)
@@ -328,6 +331,14 @@ func (v *visit) forget() error {
 	}
 	r.memory.Saved(row.Cleared)
 	return nil
+}
+
+// end notes that a write is over. One that goes on as a task is never known to be: the root answers nothing from memory
+// any more.
+func (v *visit) end() {
+	if !v.goesOn {
+		v.root.memory.End()
+	}
 }
 
 // recall answers the call from memory, if it can be.

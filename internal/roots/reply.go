@@ -68,6 +68,7 @@ func (v *visit) Done(ctx context.Context, result *mcp.Result) error {
 	case wire.IsString(wire.Get(result.Value, "resultType"), "input_required"):
 		result = v.asking(result)
 	case v.call.Method == mcp.MethodToolsCall:
+		v.goesOn = wire.Get(result.Value, "content") == nil
 		v.keep(result)
 		if said := resultMeta(result, mcp.MetaSampling); said != nil && v.target.Trusted {
 			v.steered(ctx, said)

@@ -59,7 +59,7 @@ func changeRoot(ctx context.Context, tx *sql.Tx, c *roots.Change) error {
 	}
 	if c.Entry != nil {
 		_, err := tx.ExecContext(ctx, `INSERT INTO root_memory (caller, root, seq, data)
-			SELECT caller, id, $3, $4 FROM root WHERE caller = $1 AND id = $2 AND closed = 0 ON CONFLICT DO NOTHING`,
+			SELECT caller, id, CAST($3 AS BIGINT), CAST($4 AS TEXT) FROM root WHERE caller = $1 AND id = $2 AND closed = 0 ON CONFLICT DO NOTHING`,
 			c.Caller, c.Root, c.Entry.Seq, string(c.Entry.Data))
 		if err != nil {
 			return err
@@ -90,7 +90,7 @@ func putNode(ctx context.Context, tx *sql.Tx, c *roots.Change) error {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO root_node (caller, root, path, sampling, variables)
-		SELECT caller, id, $3, $4, $5 FROM root WHERE caller = $1 AND id = $2 AND closed = 0
+		SELECT caller, id, CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT) FROM root WHERE caller = $1 AND id = $2 AND closed = 0
 		ON CONFLICT (caller, root, path) DO UPDATE SET sampling = $4, variables = $5`,
 		c.Caller, c.Root, n.Path, string(n.Sampling), string(n.Variables))
 	return err
