@@ -52,17 +52,28 @@ const atOnce = 16
 type Commands struct {
 	server *mcp.Server
 	roots  []*os.Root
+	running
+	end func() error // closes once
+}
+
+// running is what all programs share: a slot for each that runs, and the end of all.
+type running struct {
+	slots   chan struct{}
+	closing chan struct{}
 }
 
 // New returns the server. An error names each tool that cannot be offered, and says what to write instead.
 func New(o Options) (*Commands, error) {
-	c := &Commands{server: declared.NewServer("Declared commands", o.Version, false)}
-	slots := make(chan struct{}, atOnce)
+	c := &Commands{
+		server:  declared.NewServer("Declared commands", o.Version, false),
+		running: running{slots: make(chan struct{}, atOnce), closing: make(chan struct{})},
+	}
+	c.end = sync.OnceValue(c.release)
 	var faults []error
 	for _, t := range commands(o.Tools) {
 		p, err := parse(&t)
 		if err == nil {
-			p.reaper, p.slots = o.Reaper, slots
+			p.reaper, p.running = o.Reaper, c.running
 			err = c.add(&t, p)
 		}
 		if err != nil {
@@ -89,13 +100,19 @@ func (c *Commands) add(t *config.Tool, p *program) error {
 // Server returns the server to attach.
 func (c *Commands) Server() *mcp.Server { return c.server }
 
-// Close releases the working directories. The transports are the caller's to close, before: that ends what runs.
-func (c *Commands) Close() error {
+// Close ends what runs, waits for that, and releases the working directories. The transports are the caller's to close, before. A second
+// Close does nothing.
+func (c *Commands) Close() error { return c.end() }
+
+func (c *Commands) release() error {
+	close(c.closing)
+	for range atOnce {
+		c.slots <- struct{}{} // the last is free when nothing runs any more
+	}
 	var errs []error
 	for _, r := range c.roots {
 		errs = append(errs, r.Close())
 	}
-	c.roots = nil
 	return errors.Join(errs...)
 }
 
@@ -108,9 +125,12 @@ type program struct {
 	dir       string
 	root      *os.Root // dir, for the paths in arguments
 	reaper    []string
-	slots     chan struct{}
-	tool      *config.Tool
+	running
+	tool *config.Tool
 }
+
+// errClosing is the error of a call that the end of the gateway ends.
+var errClosing = errors.New("the gateway is about to end; call again later")
 
 // call does one call of the tool.
 func (p *program) call(ctx context.Context, args declared.Arguments) (*mcp.CallToolResult, error) {
@@ -124,6 +144,8 @@ func (p *program) call(ctx context.Context, args declared.Arguments) (*mcp.CallT
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
+	case <-p.closing:
+		return nil, errClosing
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -143,14 +165,19 @@ func (p *program) run(ctx context.Context, line []string) (out []byte, err error
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var watch sync.WaitGroup
 	over := make(chan struct{})
 	watch.Go(func() {
 		select {
+		case <-p.closing:
+			cancel(errClosing)
 		case <-ctx.Done():
-			child.Kill()
 		case <-over:
+			return
 		}
+		child.Kill()
 	})
 	defer func() {
 		close(over)

@@ -5,6 +5,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -310,6 +311,40 @@ func TestTimeout(t *testing.T) {
 		for _, pid := range pids {
 			wantGone(t, pid)
 		}
+	}
+}
+
+// TestClose ends what runs.
+func TestClose(t *testing.T) {
+	dir := t.TempDir()
+	c, err := New(Options{Tools: []config.Tool{tool("hang", "", "hang", dir)}, Reaper: []string{os.Args[0], "__reap"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := parse(&config.Tool{Name: "hang", Command: []string{os.Args[0], "hang", dir}, Cwd: ".", Timeout: time.Minute, MaxBytes: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.running, p.reaper = c.running, []string{os.Args[0], "__reap"}
+	done := make(chan error, 1)
+	go func() {
+		_, err := p.call(t.Context(), nil)
+		done <- err
+	}()
+	pids := started(t, dir)
+	for range 2 {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-done; !errors.Is(err, errClosing) {
+		t.Errorf("the call ends with %v", err)
+	}
+	for _, pid := range pids {
+		wantGone(t, pid)
+	}
+	if _, err := p.call(t.Context(), nil); !errors.Is(err, errClosing) {
+		t.Errorf("a call after Close: %v", err)
 	}
 }
 
