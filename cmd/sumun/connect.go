@@ -43,7 +43,7 @@ func (a *app) connect(ctx context.Context) error {
 			return err
 		}
 		probe.Close()
-		return a.servePipe(ctx, bridgeTo(running, workspace()), gateway.Parts{Bridge: true, RootCAs: running.RootCAs()})
+		return a.servePipe(ctx, bridgeTo(running, a.workspace()), gateway.Parts{Bridge: true, RootCAs: running.RootCAs()})
 	}
 	cfg, err := a.loadConfig()
 	if err != nil {
@@ -85,7 +85,7 @@ func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.P
 	}
 	pipe := gateway.Pipe{In: a.stdin, Out: a.stdout}
 	if !parts.Bridge {
-		pipe.Workspace = workspace()
+		pipe.Workspace = a.workspace()
 	}
 	err = g.ServePipe(ctx, key, pipe)
 	if told := mcp.AsError(err); told != nil {
@@ -98,16 +98,20 @@ func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.P
 }
 
 // workspace returns the URI of the directory that the host has started us in, from
-// which the root of its calls is derived. A host that starts us in the home directory
-// or in / has not meant any.
-func workspace() string {
-	dir, err := os.Getwd()
-	if home, _ := os.UserHomeDir(); err != nil || dir == home || filepath.Dir(dir) == dir {
-		return ""
+// which the root of its calls is derived, or else of the one that we were told to run
+// in. The home directory and / are no workspaces: many hosts start everything there.
+func (a *app) workspace() string {
+	here, _ := os.Getwd() // where that cannot be told, it is no workspace
+	home, _ := os.UserHomeDir()
+	for _, dir := range [...]string{a.began, here} {
+		if dir == "" || dir == home || filepath.Dir(dir) == dir {
+			continue
+		}
+		path := filepath.ToSlash(dir)
+		if !strings.HasPrefix(path, "/") { // a drive's letter
+			path = "/" + path
+		}
+		return (&url.URL{Scheme: "file", Path: path}).String()
 	}
-	path := filepath.ToSlash(dir)
-	if !strings.HasPrefix(path, "/") { // a drive's letter
-		path = "/" + path
-	}
-	return (&url.URL{Scheme: "file", Path: path}).String()
+	return ""
 }

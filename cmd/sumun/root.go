@@ -25,6 +25,7 @@ type app struct {
 	getenv func(string) string
 
 	dir    string // --dir: the directory to run in, or "" for this one
+	began  string // the directory that we were started in
 	config string // --config: the mcp.yaml to use, or "" to look for one
 	url    string // --url: the gateway that client verbs ask, or "" to look for one
 	key    string // --key: the key shown to it, or "" to look for one
@@ -157,6 +158,7 @@ func (a *app) enter() error {
 	if a.dir == "" {
 		return nil
 	}
+	a.began, _ = os.Getwd() // where that cannot be told, nothing is made of it
 	if err := os.Chdir(a.dir); err != nil {
 		return &exitError{code: exitUsage, msg: "entering the directory of --dir", err: err, target: a.dir}
 	}
