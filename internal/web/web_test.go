@@ -8,15 +8,15 @@ import (
 )
 
 // site has pages of every sort.
-func site(t testing.TB) *Site {
-	t.Helper()
+func site(tb testing.TB) *Site {
+	tb.Helper()
 	s, err := Open(Options{
 		Hosts: []string{"docs.example.com", "*.wiki.example.com", "alt.example.com:8443"}, URLs: []string{"http://one.example.com/page"}, MaxBytes: 1,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	tb.Cleanup(func() { s.Close() })
 	return s
 }
 
