@@ -19,25 +19,24 @@ import (
 func declare(t *config.Tool) (*endpoint, []string, error) {
 	h := t.HTTP
 	e := &endpoint{method: h.Method, inPath: textInPath, result: h.Result, timeout: t.Timeout, maxBytes: int64(t.MaxBytes)}
-	var names []string
-	hold := func(more []string) { names = append(names, more...) }
-	for _, step := range []func() ([]string, error){
-		func() ([]string, error) { return e.takeURL(h.URL) },
-		func() ([]string, error) { return e.takeFields(&e.query, h.Query) },
-		func() ([]string, error) {
-			more, err := e.takeFields(&e.headers, h.Headers)
-			for i, f := range e.headers {
-				e.headers[i] = single(f)
-			}
-			return more, err
-		},
-		func() ([]string, error) { return e.takeBody(h.Body) },
-	} {
-		more, err := step()
-		if err != nil {
-			return nil, nil, err
-		}
-		hold(more)
+	names, err := e.takeURL(h.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	inQuery, err := takeFields(&e.query, h.Query)
+	if err != nil {
+		return nil, nil, err
+	}
+	inHeaders, err := takeFields(&e.headers, h.Headers)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, f := range e.headers {
+		e.headers[i] = single(f)
+	}
+	inBody, err := e.takeBody(h.Body)
+	if err != nil {
+		return nil, nil, err
 	}
 	if e.method == "" {
 		e.method = http.MethodGet
@@ -45,7 +44,7 @@ func declare(t *config.Tool) (*endpoint, []string, error) {
 			e.method = http.MethodPost
 		}
 	}
-	return e, unique(names), nil
+	return e, unique(slices.Concat(names, inQuery, inHeaders, inBody)), nil
 }
 
 func unique(names []string) []string {
@@ -94,7 +93,7 @@ func (e *endpoint) takeURL(raw string) ([]string, error) {
 }
 
 // takeFields reads templates by their names, in the order of these.
-func (*endpoint) takeFields(into *[]field, templates map[string]string) (names []string, err error) {
+func takeFields(into *[]field, templates map[string]string) (names []string, err error) {
 	for _, name := range slices.Sorted(maps.Keys(templates)) {
 		f, more, err := templated(name, templates[name])
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -25,8 +26,8 @@ import (
 
 // Options says what an OpenAPI offers.
 type Options struct {
-	Tools   []config.Tool   // those without HTTP are left out
-	APIs    []config.API    //
+	Tools   []config.Tool // those without HTTP are left out
+	APIs    []config.API
 	Weather *config.Weather // nil: no weather.getCurrent
 	Version string          // of Sumun, told to clients and services
 	Log     *slog.Logger    // nil is silence
@@ -179,11 +180,11 @@ func (x *OpenAPI) addTool(t *config.Tool) error {
 func hints(method string) mcp.ToolAnnotations {
 	var h mcp.ToolAnnotations
 	switch method {
-	case "GET", "HEAD", "OPTIONS":
+	case http.MethodGet, http.MethodHead:
 		h.ReadOnlyHint, h.IdempotentHint, h.DestructiveHint = true, true, new(false)
-	case "PUT":
+	case http.MethodPut:
 		h.IdempotentHint = true
-	case "DELETE":
+	case http.MethodDelete:
 		h.IdempotentHint, h.DestructiveHint = true, new(true)
 	}
 	return h
