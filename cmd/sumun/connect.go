@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/gateway"
+	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
@@ -43,7 +46,12 @@ func (a *app) connect(ctx context.Context) error {
 			return err
 		}
 		probe.Close()
-		return a.servePipe(ctx, bridgeTo(running, a.workspace()), gateway.Parts{Bridge: true, RootCAs: running.RootCAs()})
+		cfg := bridgeTo(running, a.workspace())
+		behind, err := behind(running, &cfg.Servers[0])
+		if err != nil {
+			return err
+		}
+		return a.servePipe(ctx, cfg, gateway.Parts{Bridge: true, Behind: behind, RootCAs: running.RootCAs()})
 	}
 	cfg, err := a.loadConfig()
 	if err != nil {
@@ -70,6 +78,19 @@ func bridgeTo(to *local.Gateway, workspace string) *config.Config {
 	}
 	cfg.Servers = []config.Server{server}
 	return cfg
+}
+
+// behind takes messages of the dialect to the running gateway, which answers them itself.
+func behind(to *local.Gateway, server *config.Server) (*line.Post, error) {
+	address, err := url.Parse(to.URL)
+	if err != nil {
+		return nil, fmt.Errorf("reading the gateway's URL: %w", err)
+	}
+	header := http.Header{}
+	for name, value := range server.Headers {
+		header.Set(name, value)
+	}
+	return &line.Post{Options: line.Options{URL: address, Header: header, RoundTripper: to.Carrier, MaxMessage: maxAnswer}}, nil
 }
 
 // servePipe serves standard input and output with a gateway in this process.

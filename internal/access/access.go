@@ -146,6 +146,16 @@ func denied(reason mcp.Reason, why string) *mcp.Error {
 	return &mcp.Error{Code: mcp.CodeInvalidRequest, Reason: reason, Message: why, Data: []byte(`{"reason":"` + string(reason) + `"}`)}
 }
 
+// Holds reports whether the caller has a scope that methods need as such.
+func Holds(caller *mcp.Caller, scope string) bool {
+	return caller.Admin || slices.Contains(caller.Scopes, scope)
+}
+
+// Lacks returns the refusal of a method that needs such a scope.
+func Lacks(method, scope string) *mcp.Error {
+	return denied(mcp.Forbidden, method+" needs the scope "+scope+", which the key local has")
+}
+
 // Middleware lets a call through if its caller may make it. What the caller may
 // not see is answered like what does not exist.
 func (a *Access) Middleware(next mcp.Handler) mcp.Handler {
@@ -167,8 +177,8 @@ func authorize(call *mcp.Call) error {
 	}
 	view := call.Caller.View
 	method, _ := mcp.MethodByName(call.Method)
-	if method.Scope != "" && !call.Caller.Admin && !slices.Contains(call.Caller.Scopes, method.Scope) {
-		return denied(mcp.Forbidden, call.Method+" needs the scope "+method.Scope+", which the key local has")
+	if method.Scope != "" && !Holds(call.Caller, method.Scope) {
+		return Lacks(call.Method, method.Scope)
 	}
 	if method.Writes && !view.Writes(call.Name) && view.Sees(method.Kind, call.Name) {
 		return denied(mcp.Forbidden, "writing this needs a scope write:… that lists it")

@@ -108,7 +108,7 @@ func (g *Gateway) ServePipe(ctx context.Context, key string, p Pipe) error {
 func (g *Gateway) pipeOptions() pipe.Options {
 	return pipe.Options{
 		Handler: g, Sessions: g.sessions, Parking: g.parking, ServerInfo: g.info,
-		MessageBytes: func() int { return int(g.Config().Limits.BodyBytes) }, Log: g.log,
+		MessageBytes: func() int { return int(g.Config().Limits.BodyBytes) }, Log: g.log, Elsewhere: g.parts.Behind,
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
@@ -56,6 +57,8 @@ type Parts struct {
 	// Bridge says that the gate stands in front of another one, which asks for
 	// keys and keeps the record: this one then does neither, and has no store.
 	Bridge bool
+	// Behind takes messages of the dialect to the gateway that a bridge leads to.
+	Behind *line.Post
 	// Own are further servers in this process, by their names, which stay as they are
 	// declared. Who gives them closes them, after Close.
 	Own map[string]*sdk.Server

@@ -95,6 +95,9 @@ func (g *Gateway) atRouter(ctx context.Context, call *mcp.Call, reply mcp.Reply)
 	if g.store == nil {
 		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known on a bridge; ask the gateway behind it", call.Method)
 	}
+	if call.Method == mcp.MethodRoutingGet && !call.Caller.View.Whole && !access.Holds(call.Caller, mcp.ScopeRouting) {
+		return access.Lacks(call.Method, mcp.ScopeRouting) // the policy names what the caller may not see
+	}
 	return g.router.Handle(ctx, call, reply)
 }
 

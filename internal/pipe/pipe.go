@@ -15,6 +15,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
+	outward "github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/translate"
@@ -37,6 +38,9 @@ type Options struct {
 	// MessageBytes bounds one message of a client. It is asked for each of a WebSocket,
 	// and once for a pipe.
 	MessageBytes func() int
+	// Elsewhere is the gateway that answers the dialect, where this one is but a bridge to
+	// it; nil everywhere else.
+	Elsewhere *outward.Post
 	// Log takes what goes wrong on a line.
 	Log *slog.Logger
 }
@@ -132,6 +136,10 @@ func (p *pipe) take(data []byte) {
 // receive starts what a message asks for. The answer goes into the batch, if the
 // message is of one.
 func (p *pipe) receive(m *wire.Message, b *batch) {
+	if p.Elsewhere != nil && dialect.Speaks(m) {
+		p.pass(m, b)
+		return
+	}
 	caller, refused := p.who()
 	if refused != nil {
 		p.refuse(m, refused, b)

@@ -30,19 +30,27 @@ type client struct {
 // newPipe serves a client on a pipe for as long as the test runs.
 func newPipe(t *testing.T, handler mcp.HandlerFunc, grace time.Duration) *client {
 	t.Helper()
+	return newPipeWith(t, handler, grace, func(*pipe.Options) {})
+}
+
+// newPipeWith is newPipe with other options.
+func newPipeWith(t *testing.T, handler mcp.HandlerFunc, grace time.Duration, change func(*pipe.Options)) *client {
+	t.Helper()
 	sessions := session.NewStore(session.Options{Idle: time.Hour, Max: 100})
 	inRead, in := io.Pipe()
 	outRead, out := io.Pipe()
 	p := &client{t: t, in: in, out: bufio.NewScanner(outRead), ended: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	caller := &mcp.Caller{ID: "local", View: &mcp.View{ID: "all", Whole: true}}
+	options := pipe.Options{
+		Handler: handler, Sessions: sessions,
+		ServerInfo: []byte(`{"name":"gate","version":"1"}`), MessageBytes: func() int { return 4096 }, Log: slog.New(slog.DiscardHandler),
+	}
+	change(&options)
 	go func() {
 		p.ended <- pipe.ServeStdio(ctx, pipe.Stdio{
 			In: inRead, Out: out, Who: func() (*mcp.Caller, *mcp.Error) { return caller, nil }, Grace: grace,
-		}, pipe.Options{
-			Handler: handler, Sessions: sessions,
-			ServerInfo: []byte(`{"name":"gate","version":"1"}`), MessageBytes: func() int { return 4096 }, Log: slog.New(slog.DiscardHandler),
-		})
+		}, options)
 		out.Close()
 	}()
 	t.Cleanup(func() {
