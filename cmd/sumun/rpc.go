@@ -60,7 +60,7 @@ func (a *app) rpc(ctx context.Context, method, params string) error {
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/event-stream") {
 		return a.printEvents(ctx, method, answer.Body)
 	}
@@ -117,7 +117,7 @@ func (a *app) printEvents(ctx context.Context, method string, stream io.Reader) 
 		event, err := events.Next()
 		switch {
 		case ctx.Err() != nil || errors.Is(err, io.EOF):
-			return nil
+			return nil //nolint:nilerr // the user, or the gateway, has ended it
 		case err != nil:
 			return &exitError{code: exitUnreachable, msg: "the stream of events broke", err: err}
 		case first:
@@ -126,7 +126,7 @@ func (a *app) printEvents(ctx context.Context, method string, stream io.Reader) 
 			}
 			continue
 		}
-		if _, err := a.stdout.Write([]byte(terminal.Harmless(string(event.Data))+"\n")); err != nil {
+		if _, err := a.stdout.Write([]byte(terminal.Harmless(string(event.Data)) + "\n")); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"crypto/rand"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func (d *Desk) tell(ctx context.Context, call *mcp.Call, reply mcp.Reply) error 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(d.Draining, cancel)()
+	defer context.AfterFunc(d.Draining, cancel)() //nolint:contextcheck // it is that of the gate
 	s := &stream{id: "events " + rand.Text(), caller: call.Caller.ID, types: types, end: cancel}
 	d.Hub.Open(s.id, d.Group(call))
 	defer func() { d.Unwatch(context.WithoutCancel(ctx), d.Hub.Drop(s.id)) }()
@@ -175,7 +176,7 @@ func (d *Desk) follow(ctx context.Context, call *mcp.Call, s *stream, uri string
 		return
 	}
 	if err := d.Watch(ctx, d.inStream(call, s, uri)); err != nil {
-		d.Log.DebugContext(ctx, "a subscription of before is not taken up again", "uri", uri, "error", err)
+		d.Log.DebugContext(ctx, "a subscription of before is not taken up again", slog.String("uri", uri), slog.Any("error", err))
 	}
 }
 

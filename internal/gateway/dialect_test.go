@@ -145,6 +145,7 @@ func (g *gate) localKey(t *testing.T) string {
 
 // overHTTP answers by a POST that knows nothing of the standard.
 func overHTTP(t *testing.T, g *gate) func(string) string {
+	t.Helper()
 	return func(request string) string {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url, strings.NewReader(request))
 		if err != nil {
@@ -172,6 +173,7 @@ func TestDialect(t *testing.T) {
 	for name, connect := range map[string]func(*testing.T, *gate) func(string) string{
 		"http": overHTTP,
 		"websocket": func(t *testing.T, g *gate) func(string) string {
+			t.Helper()
 			ctx, cancel := context.WithCancel(t.Context())
 			t.Cleanup(cancel)
 			line, res, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(g.url, "http"), &websocket.DialOptions{
@@ -196,6 +198,7 @@ func TestDialect(t *testing.T) {
 			}
 		},
 		"pipe": func(t *testing.T, g *gate) func(string) string {
+			t.Helper()
 			p := g.pipe(t)
 			return func(request string) string { return p.exchange(t, request) }
 		},
