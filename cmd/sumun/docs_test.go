@@ -34,7 +34,7 @@ func pages(t *testing.T) map[string]string {
 // TestDocsConfigurations loads every configuration that stands in the pages.
 func TestDocsConfigurations(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"docs", "notes", "work"} {
+	for _, name := range []string{"docs", "notes", "prompts", "work"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
