@@ -119,6 +119,9 @@ func Take(call *mcp.Call, now time.Time) *mcp.Error {
 		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.NotFound,
 			"method %q is not known; mcp.server.info lists those that are", call.Request.MethodName())
 	}
+	if name == mcp.MethodSubscribeEvents && call.Request.Kind == wire.Notification {
+		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.InvalidArguments, "events come behind the answer to the request; give it an id")
+	}
 	p := &params{call: call}
 	p.check(m.params)
 	if call.Context = p.object("context"); p.err != nil {

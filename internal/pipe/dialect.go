@@ -2,6 +2,7 @@ package pipe
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/dialect"
@@ -17,10 +18,8 @@ func (p *pipe) takeDialect(call *mcp.Call) *mcp.Error {
 		return err
 	}
 	switch call.Method {
-	case mcp.MethodSubscribeEvents:
-		p.hears = true
 	case mcp.MethodUnsubscribeEvents:
-		p.hears = false
+		p.hears = new(atomic.Int32)
 	case mcp.MethodWatch:
 		p.hear(call)
 	}
@@ -30,10 +29,9 @@ func (p *pipe) takeDialect(call *mcp.Call) *mcp.Error {
 // hear opens the stream on which a line is told of the resources that it subscribes to,
 // unless it has one.
 func (p *pipe) hear(watch *mcp.Call) {
-	if p.hears {
+	if p.hears.Load() > 0 {
 		return
 	}
-	p.hears = true
 	message := new(wire.Message)
 	if err := dialogue.Scan([]byte(`{"jsonrpc":"2.0","id":0,"method":"`+mcp.MethodSubscribeEvents+`","params":{"types":["`+mcp.EventResourceUpdated+`"]}}`), message); err != nil {
 		return // it is fine
@@ -42,8 +40,10 @@ func (p *pipe) hear(watch *mcp.Call) {
 	if err := dialect.Take(call, time.Now()); err != nil {
 		return
 	}
-	ctx := p.notices.Context()
+	ctx, streams := p.notices.Context(), p.hears
+	streams.Add(1)
 	p.listening.Go(func() {
+		defer streams.Add(-1)
 		// Nobody asked for the stream itself: it has no answer.
 		if err := p.Handler.Handle(ctx, call, &reply{pipe: p, call: call, unasked: true}); err != nil && ctx.Err() == nil {
 			p.Log.DebugContext(ctx, "listening ended", slog.Any("error", err))
@@ -51,13 +51,16 @@ func (p *pipe) hear(watch *mcp.Call) {
 	})
 }
 
-// takeDialectNotice does what a notification in the dialect asks for. It is not answered.
+// takeDialectNotice does what a notification in the dialect asks for, which may take as
+// long as a request. It is not answered, also when there is no room for it.
 func (p *pipe) takeDialectNotice(call *mcp.Call) {
-	ctx := p.calls.Context()
 	call.Refused = dialect.Take(call, time.Now())
-	if err := p.Handler.Handle(ctx, call, dialogue.NoReply{}); err != nil {
-		p.Log.DebugContext(ctx, "notification not handled", slog.String("method", call.Method), slog.Any("error", err))
-	}
+	_ = p.requests.add(func() {
+		ctx := p.calls.Context()
+		if err := p.Handler.Handle(ctx, call, dialogue.NoReply{}); err != nil {
+			p.Log.DebugContext(ctx, "notification not handled", slog.String("method", call.Method), slog.Any("error", err))
+		}
+	})
 }
 
 // tell sends an event. The first of a stream of events is the answer to the request

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/sumun-mcp/sumun/internal/dialect"
 	outward "github.com/sumun-mcp/sumun/internal/line"
@@ -41,8 +42,10 @@ func (p *pipe) pass(m *wire.Message, b *batch) {
 	}
 	switch method {
 	case mcp.MethodSubscribeEvents:
-		p.hears = true
+		streams := p.hears
+		streams.Add(1)
 		p.listening.Go(func() {
+			defer streams.Add(-1)
 			defer b.end()
 			defer done()
 			defer context.AfterFunc(p.notices.Context(), done)()
@@ -50,11 +53,14 @@ func (p *pipe) pass(m *wire.Message, b *batch) {
 		})
 		return
 	case mcp.MethodUnsubscribeEvents:
-		p.hears = false
+		p.hears = new(atomic.Int32)
 	case mcp.MethodWatch:
-		if !p.hears {
-			p.hears = true
-			p.listening.Go(func() { p.listenElsewhere(p.notices.Context(), watching, nil) })
+		if streams := p.hears; streams.Load() == 0 {
+			streams.Add(1)
+			p.listening.Go(func() {
+				defer streams.Add(-1)
+				p.listenElsewhere(p.notices.Context(), watching, nil)
+			})
 		}
 	}
 	if refused := p.requests.add(answer); refused != nil {

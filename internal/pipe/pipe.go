@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/dialect"
@@ -71,10 +72,11 @@ type pipe struct {
 	requests queue
 	// listening counts the goroutine that answers what listen began.
 	listening sync.WaitGroup
-	// name tells the line apart from others in the dialect; hears says that it has been
-	// given a stream of events. Only who takes messages reads and sets hears.
+	// name tells the line apart from others in the dialect; hears counts the streams of
+	// events that it has, or is about to have, since it last ended some. Only who takes
+	// messages reads and sets hears, and counts up.
 	name  string
-	hears bool
+	hears *atomic.Int32
 	// session is the legacy session; nil before initialize. Only who takes messages
 	// sets it, and listens, which says that listen was called.
 	session *session.Session
@@ -86,7 +88,9 @@ type pipe struct {
 }
 
 func newPipe(ctx context.Context, o Options, l line) *pipe {
-	return &pipe{Options: o, line: l, name: rand.Text(), calls: session.NewCalls(ctx), notices: session.NewCalls(ctx)}
+	return &pipe{
+		Options: o, line: l, name: rand.Text(), hears: new(atomic.Int32), calls: session.NewCalls(ctx), notices: session.NewCalls(ctx),
+	}
 }
 
 // close ends the conversation once no further message is taken: calls in flight are
@@ -288,7 +292,10 @@ func (p *pipe) start(call *mcp.Call, b *batch) {
 		return
 	}
 	if call.Method == mcp.MethodSubscribeEvents {
+		streams := p.hears
+		streams.Add(1)
 		p.listening.Go(func() { // it goes on until the line ends, and is not one of those that are bounded
+			defer streams.Add(-1)
 			defer context.AfterFunc(p.notices.Context(), done)()
 			answer()
 		})
