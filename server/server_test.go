@@ -529,6 +529,31 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// TestNames has a program's own tools and resources win over those of the configuration that have the same names.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files := map[string]string{"mcp.yaml": "apiKey: " + key + "\nresources: {notes: {type: file, root: .}}\n", "a.md": "from the folder"}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	srv := open(t, server.Options{Config: filepath.Join(dir, "mcp.yaml")})
+	server.RegisterTool(srv, "calc.evaluate", func(context.Context, struct{}, *server.Context) (string, error) { return "mine", nil })
+	server.RegisterResource(srv, "file.read", readFile)
+	url := start(t, srv)
+	if got := ask(t, url, "mcp.tool.invoke", `{"toolId":"calc.evaluate"}`); !strings.Contains(got, "mine") {
+		t.Errorf("calc.evaluate: %s", got)
+	}
+	if got := ask(t, url, "mcp.resource.read", `{"resourceId":"file.read","params":{"path":"a.md"}}`); !strings.Contains(got, "<a.md>") {
+		t.Errorf("file.read: %s", got)
+	}
+	if got := ask(t, url, "mcp.tool.invoke", `{"toolId":"file.read","args":{"path":"a.md"}}`); !strings.Contains(got, "from the folder") {
+		t.Errorf("the tool file.read, which nobody has registered: %s", got)
+	}
+}
+
 // TestHostile reads resources of odd URIs and calls tools with odd arguments: each is refused, and the server goes on.
 func TestHostile(t *testing.T) {
 	t.Parallel()

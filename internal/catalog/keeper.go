@@ -217,8 +217,23 @@ func (k *Keeper) Settle(ctx context.Context) {
 	if k.settled.Load() {
 		return
 	}
+	k.await(ctx, func(Source) bool { return true })
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.settled.Store(k.triedAll())
+}
+
+// SettleOwn waits until our own servers have been tried, or until ctx ends. They
+// answer at once, and their names win: until they have, a name might mean another's.
+func (k *Keeper) SettleOwn(ctx context.Context) {
+	k.await(ctx, func(s Source) bool { return s.Own })
+}
+
+// await waits until those servers have been tried that are meant.
+func (k *Keeper) await(ctx context.Context, meant func(Source) bool) {
 	k.mu.Lock()
 	all := slices.Collect(maps.Values(k.kept))
+	all = slices.DeleteFunc(all, func(s *kept) bool { return !meant(s.source) })
 	k.mu.Unlock()
 	for _, s := range all {
 		select {
@@ -228,9 +243,6 @@ func (k *Keeper) Settle(ctx context.Context) {
 			return
 		}
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.settled.Store(k.triedAll())
 }
 
 // Tried reports whether every server has been tried.

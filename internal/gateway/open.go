@@ -118,7 +118,13 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.lines = g.newLines(ctx)
-	return g.apply(cfg)
+	if err := g.apply(cfg); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	g.plain().keeper.SettleOwn(ctx)
+	return nil
 }
 
 // openParking makes the place of calls that wait for the answers of modern clients.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func isOwn(server string) bool { return strings.Contains(server, " ") }
 func (g *Gateway) sources(c *config.Config, now *setup) []catalog.Source {
 	all := now.own.Sources()
 	for name := range g.parts.Own {
-		all = append(all, catalog.Source{Server: name + ownSuffix, Own: true})
+		all = append(all, catalog.Source{Server: name + ownSuffix, Own: true, Order: math.MinInt32}) // whose program it is wins
 	}
 	for i, s := range c.Servers {
 		if s.Disabled {
