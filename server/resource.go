@@ -254,7 +254,7 @@ const maxStates = 10_000
 // the last: none is given twice, also after a restart.
 type states struct {
 	mu    sync.Mutex
-	known map[string]seen
+	known map[[sha256.Size]byte]seen // by the hash of the URI, which may be of any length
 	last  int64
 }
 
@@ -267,13 +267,14 @@ type seen struct {
 func (s *states) see(uri, etag string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now := s.known[uri]; now.etag == etag {
+	of := sha256.Sum256([]byte(uri))
+	if now := s.known[of]; now.etag == etag {
 		return now.revision
 	}
 	if s.known == nil || len(s.known) >= maxStates {
-		s.known = map[string]seen{}
+		s.known = map[[sha256.Size]byte]seen{}
 	}
 	s.last = max(s.last+1, time.Now().UnixMilli())
-	s.known[uri] = seen{etag, s.last}
+	s.known[of] = seen{etag, s.last}
 	return s.last
 }

@@ -3,6 +3,7 @@ package ledger
 
 import (
 	"container/list"
+	"crypto/sha256"
 	"sync"
 	"time"
 )
@@ -17,20 +18,27 @@ type Ledger struct {
 	locks locks
 
 	mu    sync.Mutex
-	known map[string]*list.Element
+	known map[key]*list.Element
 	order *list.List // of *page, the one that was not seen for the longest time last
 	last  int64
 }
 
 // A page is the last known state of one resource.
 type page struct {
-	name, etag string
-	revision   int64
+	key      key
+	etag     string
+	revision int64
 }
+
+// A key stands for a name: callers make up names of any length, such as URIs of queries with their values, and what is
+// remembered of them is bounded.
+type key [sha256.Size]byte
+
+func keyOf(name string) key { return sha256.Sum256([]byte(name)) }
 
 // New returns an empty Ledger.
 func New() *Ledger {
-	return &Ledger{known: map[string]*list.Element{}, order: list.New()}
+	return &Ledger{known: map[key]*list.Element{}, order: list.New()}
 }
 
 // See notes that a resource is in the state of that etag, empty for one that is gone, and returns the state's revision, and whether it was
@@ -38,13 +46,14 @@ func New() *Ledger {
 func (l *Ledger) See(name, etag string) (revision int64, changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at, ok := l.known[name]
+	of := keyOf(name)
+	at, ok := l.known[of]
 	if !ok && etag == "" {
 		return 0, false // never was there
 	}
 	if !ok {
-		at = l.order.PushFront(&page{name: name})
-		l.known[name] = at
+		at = l.order.PushFront(&page{key: of})
+		l.known[of] = at
 		if l.order.Len() > maxKnown {
 			l.forget(l.order.Back())
 		}
@@ -68,7 +77,7 @@ func (l *Ledger) ETag(name string) string { return l.page(name).etag }
 func (l *Ledger) page(name string) page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if at := l.known[name]; at != nil {
+	if at := l.known[keyOf(name)]; at != nil {
 		p, _ := at.Value.(*page)
 		return *p
 	}
@@ -77,7 +86,7 @@ func (l *Ledger) page(name string) page {
 
 func (l *Ledger) forget(at *list.Element) {
 	p, _ := l.order.Remove(at).(*page)
-	delete(l.known, p.name)
+	delete(l.known, p.key)
 }
 
 // Acquire waits for a thing, to write it or to read it, and returns what gives it back.

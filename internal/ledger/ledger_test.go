@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -86,5 +88,25 @@ func TestAcquire(t *testing.T) {
 	wg.Wait()
 	if counts["a"] != 800 || counts["b"] != 800 || len(l.locks.held) != 0 {
 		t.Errorf("%v, %d locks are left", counts, len(l.locks.held))
+	}
+}
+
+// What is remembered does not grow with the names, which callers make up.
+func TestSeeLongNames(t *testing.T) {
+	l := New()
+	const names, long = 64, 1 << 20
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range names {
+		l.See(strconv.Itoa(i)+strings.Repeat("x", long), "1")
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > names*long/2 {
+		t.Errorf("%d bytes are kept of %d names", kept, names)
+	}
+	if revision := l.Revision("7" + strings.Repeat("x", long)); revision == 0 {
+		t.Error("a long name is not known")
 	}
 }
