@@ -60,6 +60,9 @@ func (g *Gateway) namedResources(next mcp.Handler) mcp.Handler {
 		if err != nil {
 			return err
 		}
+		if e, ok := g.lookup(ctx, call, mcp.Resource, uri); ok && e.Dest.Server != template.Dest.Server && !call.Caller.View.Sees(mcp.Resource, uri) {
+			return mcp.Absent(mcp.Resource, call.Asked, call.Revision) // it is another server's, of whose resources the name says nothing
+		}
 		if err := dialect.Expand(call, uri); err != nil {
 			return err
 		}
