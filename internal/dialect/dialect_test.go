@@ -141,6 +141,10 @@ func TestReasons(t *testing.T) {
 		{"tools/call", &mcp.Error{Code: -5, Message: "x", Reason: mcp.Upstream, Data: []byte(`{"reason":"own","a":1}`)}, `{"code":-5,"message":"x","data":{"reason":"upstream","a":1}}`},
 		{"tools/call", &mcp.Error{Code: -5, Message: "x", Reason: mcp.Upstream, Data: []byte(`[1]`)}, `{"code":-5,"message":"x","data":{"reason":"upstream","detail":[1]}}`},
 		{"resources/read", &mcp.Error{Code: mcp.CodeInvalidParams, Reason: mcp.Upstream}, `{"code":-32602,"message":"","data":{"reason":"not-found"}}`},
+		{"resources/read", &mcp.Error{Code: mcp.CodeInvalidParams, Reason: mcp.Upstream, Data: []byte(`{"reason":"invalid-arguments"}`)}, `{"code":-32602,"message":"","data":{"reason":"invalid-arguments"}}`},
+		{"resources/read", &mcp.Error{Code: mcp.CodeInternal, Reason: mcp.Upstream, Data: []byte(`{"reason":"timeout"}`)}, `{"code":-32603,"message":"","data":{"reason":"timeout"}}`},
+		{"resources/read", &mcp.Error{Code: mcp.CodeInternal, Reason: mcp.Upstream, Data: []byte(`{"reason":"unauthenticated"}`)}, `{"code":-32603,"message":"","data":{"reason":"upstream"}}`},
+		{"resources/read", &mcp.Error{Code: mcp.CodeInternal, Reason: mcp.Internal, Data: []byte(`{"reason":"timeout"}`)}, `{"code":-32603,"message":"","data":{"reason":"internal"}}`},
 		{"prompts/get", &mcp.Error{Code: mcp.CodeInvalidParams, Reason: mcp.Upstream}, `{"code":-32602,"message":"","data":{"reason":"invalid-arguments"}}`},
 		{"tools/call", mcp.Errorf(mcp.CodeInternal, mcp.Stolen, "s"), `{"code":-32603,"message":"s","data":{"reason":"invalid-arguments"}}`},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/files"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/web"
 )
 
 // A reading is the answer to a read.
@@ -102,15 +104,27 @@ func contentsOf(uri, mimeType string, content []byte) *sdk.ResourceContents {
 	return out
 }
 
-// wireError is what a standard client is told of an error.
+// wireError is what a standard client is told of an error. The dialect has more words for reasons than the standard has codes, so the
+// reason stands beside.
 func (r *Resources) wireError(ctx context.Context, uri string, err error) error {
 	if errors.Is(err, errNotFound) {
 		return sdk.ResourceNotFoundError(uri)
 	}
-	if words, ok := told(err); ok {
-		return invalidParams(refusal(words))
+	words, ok := told(err)
+	_, failed := errors.AsType[web.Failure](err)
+	switch {
+	case failed:
+		return wireFault(jsonrpc.CodeInternalError, mcp.Upstream, words)
+	case ok:
+		return wireFault(jsonrpc.CodeInvalidParams, mcp.InvalidArguments, words)
+	case errors.Is(err, context.DeadlineExceeded):
+		return wireFault(jsonrpc.CodeInternalError, mcp.Timeout, r.hidden(ctx, uri, err).Error())
 	}
-	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: r.hidden(ctx, uri, err).Error()}
+	return wireFault(jsonrpc.CodeInternalError, mcp.Upstream, r.hidden(ctx, uri, err).Error())
+}
+
+func wireFault(code int64, reason mcp.Reason, words string) error {
+	return &jsonrpc.Error{Code: code, Message: words, Data: fmt.Appendf(nil, `{"reason":%q}`, string(reason))}
 }
 
 // hidden logs an error that the caller is not to see, because it may name hosts, users and paths, and returns what may be told.
