@@ -58,6 +58,12 @@ func reasonOf(call *mcp.Call, e *mcp.Error) mcp.Reason {
 	return mcp.Internal
 }
 
+// ErrArray refuses to open a stream of events in an array of messages, which is answered
+// when the last of them has ended.
+func ErrArray() *mcp.Error {
+	return mcp.Errorf(mcp.CodeInvalidRequest, mcp.InvalidArguments, "a stream of events must not be asked for in an array; send the message by itself")
+}
+
 // saidReason returns the reason that a server gives in the data of its error, as our own
 // do. It cannot speak for the gateway: who may come in is not told by servers.
 func saidReason(e *mcp.Error) mcp.Reason {

@@ -19,7 +19,7 @@ func dialectEvents(t *testing.T, g *gate, key, params string) *incoming {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "text/event-stream, application/json")
+	req.Header.Set("Accept", "text/event-stream")
 	req.Header.Set("Authorization", "Bearer "+cmp.Or(key, g.localKey(t)))
 	in := g.do(t, req, func() {})
 	in.must(t, `"id":"e","result":{"types":[`)

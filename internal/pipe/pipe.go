@@ -270,6 +270,8 @@ func (p *pipe) initialize(call *mcp.Call) *mcp.Error {
 func (p *pipe) start(call *mcp.Call, b *batch) {
 	if err := p.prepare(call); err != nil {
 		call.Refused = err
+	} else if b != nil && call.Method == mcp.MethodSubscribeEvents {
+		call.Refused = dialect.ErrArray()
 	}
 	ctx, done, err := p.calls.Begin(call.Request.Bytes(call.Request.ID))
 	if err != nil {
