@@ -19,14 +19,21 @@ var Events = []string{
 	mcp.EventResourceUpdated, mcp.EventToolsChanged, mcp.EventSecurityAlert, mcp.EventSamplingUpdated, mcp.EventRootClosed,
 }
 
-// maxStreams is how many streams of events one listener may have open.
-const maxStreams = 16
+const (
+	// maxStreams is how many streams of events one listener may have open.
+	maxStreams = 16
+	// maxWaiting is how many lines that have subscribed to resources may wait for their
+	// stream, which comes at once or never: a line may end meanwhile.
+	maxWaiting = 1024
+)
 
 // streams are the streams of events that are open, and what those who may open one have
 // subscribed to.
 type streams struct {
 	mu        sync.Mutex
 	listeners map[string]*listener
+	// waiting are lines that had no stream when they subscribed to something, the oldest first.
+	waiting []string
 }
 
 // A listener is who is told of events: a line, or over HTTP a caller. What it has
@@ -240,6 +247,9 @@ func (s *streams) note(call *mcp.Call) ([]*stream, error) {
 	defer s.mu.Unlock()
 	l := s.listener(listenerOf(call))
 	l.caller = call.Caller.ID
+	if call.Line != "" && len(l.streams)+len(l.uris) == 0 {
+		s.wait(listenerOf(call))
+	}
 	in := l.uris[call.Name]
 	if in == nil {
 		if err := notice.Bound(len(l.uris), call.Name); err != nil {
@@ -251,6 +261,20 @@ func (s *streams) note(call *mcp.Call) ([]*stream, error) {
 	root, _ := wire.Unquote(wire.Get(call.Context, "rootId"))
 	in[root] = true
 	return slices.Collect(maps.Keys(l.streams)), nil
+}
+
+// wait notes that a line has no stream yet, and forgets the one that has waited for its own
+// for the longest time, if too many do. The lock is held.
+func (s *streams) wait(name string) {
+	s.waiting = append(s.waiting, name)
+	if len(s.waiting) <= maxWaiting {
+		return
+	}
+	oldest := s.waiting[0]
+	s.waiting = slices.Delete(s.waiting, 0, 1)
+	if l := s.listeners[oldest]; l != nil && len(l.streams) == 0 {
+		delete(s.listeners, oldest)
+	}
 }
 
 // leaveRoot takes a root out of what the listeners of a caller have subscribed to. What was
