@@ -349,6 +349,7 @@ func TestErrors(t *testing.T) {
 				want error
 			}{
 				"resource": {func() error { _, err := c.Read(t.Context(), "none:1"); return err }, client.ErrNotFound},
+				"tool":     {func() error { _, err := c.Call(t.Context(), "none", nil); return err }, client.ErrNotFound},
 				"method":   {func() error { _, err := c.Request(t.Context(), "no/such", nil); return err }, client.ErrUnsupported},
 				"dialect":  {func() error { _, err := c.Invoke(t.Context(), "echo", nil); return err }, client.ErrUnsupported},
 			} {

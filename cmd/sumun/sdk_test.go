@@ -126,8 +126,14 @@ func callTools(t *testing.T, c *mcpclient.Client) {
 			t.Errorf("%s has the checksum %q, changed: %v", tool.Name, tool.Checksum, tool.Changed())
 		}
 	}
-	if _, err := c.Invoke(ctx, "no.such", nil); !errors.Is(err, mcpclient.ErrNotFound) {
-		t.Errorf("error = %v", err)
+	_, called := c.Call(ctx, "no.such", nil)
+	_, invoked := c.Invoke(ctx, "no.such", nil)
+	_, read := c.Read(ctx, "sumun://no.such")
+	_, rendered := c.Render(ctx, "no.such", nil)
+	for _, err := range []error{called, invoked, read, rendered} {
+		if !errors.Is(err, mcpclient.ErrNotFound) {
+			t.Errorf("error = %v", err)
+		}
 	}
 	if _, err := c.Request(ctx, "mcp.no.such", nil); !errors.Is(err, mcpclient.ErrUnsupported) {
 		t.Errorf("error = %v", err)
