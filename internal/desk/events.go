@@ -44,6 +44,7 @@ type listener struct {
 	caller  string
 	uris    map[string]map[string]bool
 	streams map[*stream]bool
+	begun   int
 }
 
 // A stream is one answer to mcp.event.subscribe.
@@ -53,6 +54,10 @@ type stream struct {
 	caller string
 	types  []string
 	end    context.CancelFunc
+	// line says that it shares a line with others of its listener; turn counts those that
+	// began before it.
+	line bool
+	turn int
 }
 
 // wants reports whether the stream is told of an event.
@@ -84,7 +89,12 @@ func eventTypes(call *mcp.Call) ([]string, error) {
 			return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments,
 				"params.types has %.80s, which is no event; there are %s", element, strings.Join(Events, ", "))
 		}
-		types = append(types, name)
+		if !slices.Contains(types, name) {
+			types = append(types, name)
+		}
+	}
+	if types == nil {
+		return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.types names no event; leave it out to mean all")
 	}
 	return types, nil
 }
@@ -98,7 +108,7 @@ func (d *Desk) tell(ctx context.Context, call *mcp.Call, reply mcp.Reply) error 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.Draining, cancel)() //nolint:contextcheck // it is that of the gate
-	s := &stream{id: "events " + rand.Text(), caller: call.Caller.ID, types: types, end: cancel}
+	s := &stream{id: "events " + rand.Text(), caller: call.Caller.ID, types: types, end: cancel, line: call.Line != ""}
 	d.Hub.Open(s.id, d.Group(call))
 	defer func() { d.Unwatch(context.WithoutCancel(ctx), d.Hub.Drop(s.id)) }()
 	uris, err := d.streams.join(listenerOf(call), s)
@@ -226,7 +236,8 @@ func (s *streams) join(name string, joining *stream) ([]string, error) {
 	if len(l.streams) >= maxStreams {
 		return nil, mcp.Errorf(mcp.CodeInternal, mcp.RateLimited, "%d streams of events are open already; close some", maxStreams)
 	}
-	l.streams[joining] = true
+	l.begun++
+	l.streams[joining], joining.turn = true, l.begun
 	return slices.Sorted(maps.Keys(l.uris)), nil
 }
 
@@ -350,9 +361,24 @@ func (s *streams) of(caller, event string) []string {
 	return ids
 }
 
-// told reports whether a stream is told of an event.
-func (s *streams) told(open *stream, event string) bool {
+// wants reports whether a stream is to tell of an event.
+func (s *streams) wants(open *stream, event string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return open.wants(event)
+}
+
+// told reports whether a stream of a listener is told of an event. On a line, where all
+// that is told comes the same way, the oldest of the streams that want it tells it.
+func (s *streams) told(name string, open *stream, event string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.listeners[name]; open.line && l != nil {
+		for other := range l.streams {
+			if other.turn < open.turn && other.wants(event) {
+				return false
+			}
+		}
+	}
 	return open.wants(event)
 }

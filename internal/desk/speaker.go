@@ -39,7 +39,7 @@ func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
 			return nil // of what has no event
 		}
 	}
-	if event == nil || !s.desk.streams.told(s.stream, string(event.MethodName())) {
+	if event == nil || !s.desk.streams.told(listenerOf(s.call), s.stream, string(event.MethodName())) {
 		return nil
 	}
 	return s.Reply.Notify(ctx, event)
@@ -80,7 +80,7 @@ func (s *speaker) updated(ctx context.Context, m *wire.Message) *wire.Message {
 
 // snapshot is what the client sees of the tools now; nil for a stream that is not told.
 func (d *Desk) snapshot(ctx context.Context, call *mcp.Call, s *stream) map[string][sha256.Size]byte {
-	if !d.streams.told(s, mcp.EventToolsChanged) {
+	if !d.streams.wants(s, mcp.EventToolsChanged) {
 		return nil
 	}
 	seen := map[string][sha256.Size]byte{}

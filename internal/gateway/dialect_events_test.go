@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 )
@@ -98,7 +97,6 @@ func TestDialectResourceEvents(t *testing.T) {
 	}
 	in := dialectEvents(t, g, "", `{"types":["resourceUpdated"]}`)
 	defer in.end()
-	time.Sleep(50 * time.Millisecond) // the line's own stream has begun by then
 	changed := ask(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.write","params":{"uri":"cache://notes/a","content":"2","ifMatch":"*"}}`)
 	if !strings.Contains(changed, `"result":{"etag"`) {
 		t.Fatal(changed)
@@ -107,5 +105,35 @@ func TestDialectResourceEvents(t *testing.T) {
 	in.must(t, want)
 	if _, event, err := line.Read(t.Context()); err != nil || !strings.Contains(string(event), want) {
 		t.Errorf("the line is told %s, %v", event, err)
+	}
+}
+
+// TestDialectLineEvents has a line tell of an event once, however often it was asked to, and right after it was asked.
+func TestDialectLineEvents(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		g := openWith(t, speaking(t))
+		p := g.pipe(t)
+		const subscribe, write = `{"jsonrpc":"2.0","id":1,"method":"mcp.resource.subscribe","params":{"uri":"cache://notes/a"}}`,
+			`{"jsonrpc":"2.0","id":2,"method":"mcp.resource.write","params":{"uri":"cache://notes/a","content":"1"}}`
+		p.exchange(t, subscribe)
+		p.send(t, write)
+		first, second := p.next(t), p.next(t)
+		if both := first + second; !strings.Contains(both, `"method":"mcp.event.resourceUpdated"`) {
+			t.Fatalf("the line is told %s", both)
+		}
+		for _, params := range []string{`{}`, `{"types":["resourceUpdated","resourceUpdated"]}`} {
+			if got := p.exchange(t, `{"jsonrpc":"2.0","id":3,"method":"mcp.event.subscribe","params":`+params+`}`); !strings.Contains(got, `"result":{"types":["mcp.event.resourceUpdated"`) {
+				t.Fatal(got)
+			}
+		}
+		p.send(t, `{"jsonrpc":"2.0","id":2,"method":"mcp.resource.write","params":{"uri":"cache://notes/a","content":"2","ifMatch":"*"}}`)
+		first, second = p.next(t), p.next(t)
+		if both := first + second; strings.Count(both, `"method":"mcp.event.resourceUpdated"`) != 1 || !strings.Contains(both, `"id":2,"result"`) {
+			t.Fatalf("the line is told %s", both)
+		}
+		if got := p.exchange(t, `{"jsonrpc":"2.0","id":4,"method":"mcp.event.subscribe","params":{"types":[]}}`); !strings.Contains(got, `"reason":"invalid-arguments"`) {
+			t.Fatal(got)
+		}
 	}
 }
