@@ -30,8 +30,7 @@ func TestNamedElsewhere(t *testing.T) {
 	cfg.Anonymous, cfg.APIKey = false, "a-key-for-pages-alone-0123456789abcdef"
 	cfg.Scopes = map[string][]string{"read:pages": {"page"}}
 	g := openParts(t, cfg, gateway.Parts{Own: map[string]*sdk.Server{"pages": pages, "vault": vault}})
-	ask := func(path string) string {
-		body := `{"jsonrpc":"2.0","id":1,"method":"mcp.resource.read","params":{"resourceId":"page","params":{"path":"` + path + `"}}}`
+	post := func(body string) string {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
@@ -48,6 +47,12 @@ func TestNamedElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		return answer.String()
+	}
+	ask := func(path string) string {
+		return post(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.read","params":{"resourceId":"page","params":{"path":"` + path + `"}}}`)
+	}
+	if got := post(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.list"}`); !strings.Contains(got, `"resources":[],"named":[{"resourceId":"page","uriTemplate":"note:///{+path}"}]`) {
+		t.Errorf("listed is: %s", got)
 	}
 	if got := ask("hello"); !strings.Contains(got, "of pages") {
 		t.Errorf("its own: %s", got)
