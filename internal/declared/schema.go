@@ -79,6 +79,12 @@ func compile(raw json.RawMessage) (*jsonschema.Schema, error) {
 		return nil, fmt.Errorf("reading the schema: %w", err)
 	}
 	s, err := c.Compile(name)
+	if whole, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
+		err = whole.Err
+	}
+	if fault, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
+		return nil, errors.New("it is no JSON Schema: " + strings.Join(tell(fault.DetailedOutput()), "; "))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the schema cannot be used: %w", err)
 	}

@@ -19,7 +19,7 @@ func TellAbsent(next sdk.MethodHandler) sdk.MethodHandler {
 		if !isAbsent(err) {
 			return result, err
 		}
-		uri := ""
+		var uri string
 		switch params := req.GetParams().(type) {
 		case *sdk.ReadResourceParams:
 			uri = params.URI

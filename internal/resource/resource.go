@@ -75,6 +75,15 @@ func New(ctx context.Context, o Options) (*Resources, error) {
 	return r, nil
 }
 
+// Check returns everything that keeps resources from being offered. Directories and files are opened for that, and nothing is asked of
+// the network.
+func Check(ctx context.Context, all []config.Resource) error {
+	r := &Resources{ledger: ledger.New()}
+	r.ctx, r.stop = context.WithCancel(ctx)
+	_, err := r.open(all)
+	return errors.Join(err, r.release())
+}
+
 // open opens the source of each resource. What it returns adds tools, prompts and lists to the server, once there is one.
 func (r *Resources) open(all []config.Resource) ([]func(), error) {
 	openers := []func([]config.Resource) (func(), error){r.openFiles, r.openDatabases, r.openPages, r.openCaches, r.openObjects}
