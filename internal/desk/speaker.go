@@ -27,7 +27,7 @@ func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
 	event := m
 	switch method := string(m.MethodName()); method {
 	case mcp.NoticeUpdated:
-		event = s.updated(ctx, m)
+		event = updated(m)
 	case mcp.NoticeTools:
 		event = s.changed(ctx)
 	case mcp.EventSecurityAlert:
@@ -57,18 +57,13 @@ func (s *speaker) sees(ctx context.Context, m *wire.Message) bool {
 }
 
 // updated tells that a resource has changed, and in which state it is now as far as its
-// server says.
-func (s *speaker) updated(ctx context.Context, m *wire.Message) *wire.Message {
+// server says: of one that is gone it says nothing, and what is listed is the state before.
+func updated(m *wire.Message) *wire.Message {
 	uri, _ := wire.Unquote(m.Bytes(m.Member("uri")))
 	raw := wire.AppendQuote([]byte(`{"jsonrpc":"2.0","method":"`+mcp.EventResourceUpdated+`","params":{"uri":`), uri)
 	meta := []byte(nil)
 	if span := m.MetaSpan(); span.Ok() {
 		meta = m.Bytes(span)
-	}
-	if wire.Get(meta, mcp.MetaETag) == nil {
-		if e, ok := s.desk.Catalog(ctx, s.call).Lookup(mcp.Resource, uri); ok {
-			meta = wire.Get(e.Raw, "_meta")
-		}
 	}
 	for _, state := range []struct{ name, key string }{{"etag", mcp.MetaETag}, {"revision", mcp.MetaRevisionNumber}} {
 		if value := wire.Get(meta, state.key); value != nil {
