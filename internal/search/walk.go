@@ -100,7 +100,6 @@ func (t *Tree) Files(ctx context.Context, base string) ([]string, error) {
 // descend returns the rules of the directories from base to the one above start, none of which may be ignored, nor start itself.
 func (t *Tree) descend(base, start string, b *budget) (*rules, error) {
 	var above *rules
-	known := true
 	if start == base {
 		return nil, nil //nolint:nilnil // no rules
 	}
@@ -110,6 +109,7 @@ func (t *Tree) descend(base, start string, b *budget) (*rules, error) {
 	}
 	at := base
 	for i, part := range parts {
+		var known bool
 		if above, known = t.below(above, at, b); !known {
 			return nil, errRules
 		}
@@ -146,8 +146,9 @@ func (t *Tree) content(ctx context.Context, f folder, b *budget) content {
 	if len(entries) == 0 {
 		return out
 	}
-	hold, known := f.rules, true
+	hold := f.rules
 	if slices.ContainsFunc(entries, saysWhatIsIgnored) {
+		var known bool
 		if hold, known = t.below(hold, f.path, b); !known {
 			return content{cut: true}
 		}
