@@ -46,7 +46,12 @@ type weather struct {
 func newServer() *sdk.Server {
 	s := sdk.NewServer(&sdk.Implementation{Name: "peer", Version: "2"}, &sdk.ServerOptions{
 		PageSize: 4, Instructions: "be \"kind\"",
-		SubscribeHandler:   func(context.Context, *sdk.SubscribeRequest) error { return nil },
+		SubscribeHandler: func(_ context.Context, req *sdk.SubscribeRequest) error {
+			if strings.HasPrefix(req.Params.URI, "none:") {
+				return sdk.ResourceNotFoundError(req.Params.URI)
+			}
+			return nil
+		},
 		UnsubscribeHandler: func(context.Context, *sdk.UnsubscribeRequest) error { return nil },
 	})
 	type place struct {
