@@ -34,11 +34,23 @@ func (r *Resources) find(uri string) (s source, name string, ok bool) {
 	return nil, "", false
 }
 
+// absent is the error for a URI that means no resource.
+func (r *Resources) absent(uri string) error {
+	for _, s := range r.sources {
+		if e, ok := s.(explainer); ok {
+			if err := e.explain(uri); err != nil {
+				return err
+			}
+		}
+	}
+	return errNotFound
+}
+
 // read returns the resource that a URI means; without its content where known is its etag.
 func (r *Resources) read(ctx context.Context, uri, known string) (*reading, error) {
 	s, name, ok := r.find(uri)
 	if !ok {
-		return nil, errNotFound
+		return nil, r.absent(uri)
 	}
 	release := r.ledger.Acquire(name, false)
 	now, err := s.read(ctx, uri, known)
@@ -165,7 +177,7 @@ func (r *Resources) gone(name string) {
 		return
 	}
 	revision, changed := r.ledger.See(name, "")
-	r.shelf.drop(name)
+	r.shelf.Drop(name)
 	release()
 	if changed {
 		r.announce(name, "", revision)
