@@ -119,7 +119,8 @@ func (d *Desk) tell(ctx context.Context, call *mcp.Call, reply mcp.Reply) error 
 	for _, uri := range uris {
 		d.follow(ctx, call, s, uri)
 	}
-	speaker := &speaker{Reply: reply, desk: d, call: call, stream: s, tools: d.snapshot(ctx, call, s)}
+	mine := *call
+	speaker := &speaker{Reply: reply, desk: d, call: &mine, stream: s, tools: d.snapshot(ctx, call, s)}
 	if err := reply.Notify(ctx, subscribed(types)); err != nil {
 		return err
 	}

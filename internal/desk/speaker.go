@@ -15,18 +15,27 @@ import (
 // A speaker puts notices into the words of the dialect, for one stream.
 type speaker struct {
 	mcp.Reply
-	desk   *Desk
+	desk *Desk
+	// call is what asked for the stream; its caller is who that is by now.
 	call   *mcp.Call
 	stream *stream
 	// tools is what the client was told of last.
 	tools map[string][sha256.Size]byte
 }
 
-// Notify sends what the stream is told of.
+// Notify sends what the stream is told of. A stream whose key is good no more ends.
 func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
+	caller := s.desk.Again(s.call.Caller)
+	if caller == nil {
+		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unauthenticated, "the key of the stream is not known any more")
+	}
+	s.call.Caller = caller
 	event := m
 	switch method := string(m.MethodName()); method {
 	case mcp.NoticeUpdated:
+		if uri, _ := wire.Unquote(m.Bytes(m.Member("uri"))); !caller.View.Sees(mcp.Resource, uri) {
+			return nil
+		}
 		event = updated(m)
 	case mcp.NoticeTools:
 		event = s.changed(ctx)

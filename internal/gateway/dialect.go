@@ -20,6 +20,7 @@ func (g *Gateway) newDesk() *desk.Desk {
 	return desk.New(desk.Options{
 		Catalog: g.settle,
 		Group:   func(call *mcp.Call) int { return int(g.shelf(call).to) },
+		Again:   func(c *mcp.Caller) *mcp.Caller { return g.setup.Load().access.Again(c) },
 		Hub:     g.hub,
 		Watch: func(ctx context.Context, call *mcp.Call) error {
 			resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name)

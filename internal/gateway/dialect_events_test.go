@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"cmp"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -135,5 +136,49 @@ func TestDialectLineEvents(t *testing.T) {
 		if got := p.exchange(t, `{"jsonrpc":"2.0","id":4,"method":"mcp.event.subscribe","params":{"types":[]}}`); !strings.Contains(got, `"reason":"invalid-arguments"`) {
 			t.Fatal(got)
 		}
+	}
+}
+
+// TestDialectEventsOfKeys takes scopes from a key while it listens, and then the key itself: nothing more is told of what it may not
+// see, and then nothing at all.
+func TestDialectEventsOfKeys(t *testing.T) {
+	t.Parallel()
+	cfg := speaking(t)
+	cfg.APIKey, cfg.Scopes = "a-key-that-sees-only-some", map[string][]string{"read:notes": {"cache://notes/*"}}
+	g := openWith(t, cfg)
+	ask := overHTTP(t, g)
+	written := 0
+	write := func(name, condition string) {
+		t.Helper()
+		written++
+		got := ask(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.write","params":{"uri":"cache://notes/` + name + `","content":"` + strconv.Itoa(written) + `"` + condition + `}}`)
+		if !strings.Contains(got, `"result"`) {
+			t.Fatal(got)
+		}
+	}
+	in := dialectEvents(t, g, cfg.APIKey, `{}`)
+	for _, name := range []string{"a", "b"} {
+		if got := overHTTPWith(t, g, cfg.APIKey)(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.subscribe","params":{"uri":"cache://notes/` + name + `"}}`); !strings.Contains(got, `"result":{}`) {
+			t.Fatal(got)
+		}
+		write(name, "")
+		in.must(t, `"params":{"uri":"cache://notes/`+name+`"`)
+	}
+	narrowed := *cfg
+	narrowed.Scopes = map[string][]string{"read:notes": {"cache://notes/b"}}
+	if err := g.Reload(&narrowed); err != nil {
+		t.Fatal(err)
+	}
+	write("a", `,"ifMatch":"*"`)
+	write("b", `,"ifMatch":"*"`)
+	in.must(t, `"params":{"uri":"cache://notes/b"`)
+	other := narrowed
+	other.APIKey = "another-key-of-the-same-name"
+	if err := g.Reload(&other); err != nil {
+		t.Fatal(err)
+	}
+	write("b", `,"ifMatch":"*"`)
+	if left := in.message(); left != "" {
+		t.Errorf("a key that is not known any more is told %s", left)
 	}
 }
