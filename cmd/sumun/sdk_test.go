@@ -130,7 +130,8 @@ func callTools(t *testing.T, c *mcpclient.Client) {
 	_, invoked := c.Invoke(ctx, "no.such", nil)
 	_, read := c.Read(ctx, "sumun://no.such")
 	_, rendered := c.Render(ctx, "no.such", nil)
-	for _, err := range []error{called, invoked, read, rendered} {
+	_, subscribed := c.Subscribe(ctx, "sumun://no.such", func(mcpclient.Update) {})
+	for _, err := range []error{called, invoked, read, rendered, subscribed} {
 		if !errors.Is(err, mcpclient.ErrNotFound) {
 			t.Errorf("error = %v", err)
 		}

@@ -131,6 +131,8 @@ func (l *listener) replace(old *stream, wanted *wish) *stream {
 	switch why := l.refused[wanted.uri]; {
 	case why != nil:
 		wanted.answer <- why
+	case isDone(next.acknowledged) && slices.Contains(next.silent, wanted.uri):
+		wanted.answer <- mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound, "server %q does not tell of changes of %s; is there such a resource?", l.set.Name, wanted.uri)
 	case isDone(next.acknowledged):
 		wanted.answer <- nil
 	case isDone(next.over) && next.fault != nil:
@@ -182,6 +184,7 @@ type stream struct {
 	// acknowledged is closed when the server has agreed to it.
 	acknowledged chan struct{}
 	uris         []string   // the resources that it is about
+	silent       []string   // those of them that the server has not agreed to tell of; set before acknowledged is closed
 	refused      bool       // the server ended it at once: it has nothing to tell of; set before over is closed
 	fault        *mcp.Error // with which the server ended it; set before over is closed
 }
@@ -191,7 +194,7 @@ func (l *listener) open() *stream {
 	st := &stream{over: make(chan struct{}), acknowledged: make(chan struct{}), uris: l.uris()}
 	ctx, cancel := context.WithCancel(l.set.Root)
 	id := l.session.NextID()
-	sink := &listenSink{Sink: l.set.Sink, acknowledged: st.acknowledged}
+	sink := &listenSink{Sink: l.set.Sink, stream: st}
 	request := transport.Request{ID: id, Method: mcp.MethodListen, Params: listenParams(st.uris)}
 	opened := time.Now()
 	l.set.Work.Go(func() {
@@ -260,17 +263,32 @@ func listenParams(uris []string) []byte {
 type listenSink struct {
 	transport.Sink
 
-	once         sync.Once
-	acknowledged chan struct{}
+	once   sync.Once
+	stream *stream
 }
 
 // Notice passes changes on.
 func (l *listenSink) Notice(m *wire.Message) {
 	if string(m.MethodName()) == mcp.NoticeAcknowledged {
-		l.once.Do(func() { close(l.acknowledged) })
+		l.once.Do(func() {
+			if agreed := wire.Get(m.Bytes(m.Body()), "notifications"); agreed != nil {
+				l.stream.silent = without(l.stream.uris, wire.Get(agreed, "resourceSubscriptions"))
+			}
+			close(l.stream.acknowledged)
+		})
 		return
 	}
 	l.Sink.Notice(m)
+}
+
+// without returns the texts that are not among the elements of a JSON array.
+func without(texts []string, array []byte) []string {
+	among := map[string]bool{}
+	for one := range wire.Elements(array) {
+		text, _ := wire.Unquote(one)
+		among[text] = true
+	}
+	return slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return among[text] })
 }
 
 func isDone(c <-chan struct{}) bool {
