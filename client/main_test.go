@@ -24,6 +24,9 @@ import (
 // TestMain makes the test binary a server on its standard input and output when it is asked to.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		if dir, err := os.Getwd(); err == nil && os.Getenv("SAY_DIR") != "" {
+			fmt.Fprintln(os.Stderr, "serving in", dir)
+		}
 		if err := newServer().Run(context.Background(), &sdk.StdioTransport{}); err != nil {
 			os.Exit(1)
 		}

@@ -186,6 +186,9 @@ func writeFiles(t *testing.T, c *mcpclient.Client, name string) {
 	if err := s.Close(ctx); err != nil {
 		t.Error(err)
 	}
+	if _, err := c.Write(ctx, uri+"-absent", []byte("x"), mcpclient.IfExists()); !errors.Is(err, mcpclient.ErrConflict) {
+		t.Errorf("writing over what is not there: %v", err)
+	}
 	_, err = c.Write(ctx, uri, []byte("셋"), mcpclient.IfMatch(first.ETag))
 	if e, ok := errors.AsType[*mcpclient.Error](err); !errors.Is(err, mcpclient.ErrConflict) || !ok || e.ETag() != second.ETag {
 		t.Errorf("error = %v, want a conflict with %s", err, second.ETag)

@@ -154,13 +154,15 @@ func (d *Desk) watch(ctx context.Context, call *mcp.Call) error {
 	if _, ok := d.Catalog(ctx, call).Lookup(mcp.Resource, call.Name); !ok {
 		return mcp.Absent(mcp.Resource, call.Name, call.Revision)
 	}
-	open, err := d.streams.note(call)
+	open, isNew, err := d.streams.note(call)
 	if err != nil {
 		return err
 	}
 	for _, s := range open {
 		if err := d.Watch(ctx, d.inStream(call, s, call.Name)); err != nil {
-			d.streams.forget(listenerOf(call), call.Name)
+			if isNew {
+				d.streams.forget(listenerOf(call), call.Name)
+			}
 			return err
 		}
 	}
@@ -254,7 +256,7 @@ func (s *streams) leave(name string, leaving *stream) {
 
 // note keeps that who calls is subscribed to a resource, and in which root, and returns
 // the streams of the listener.
-func (s *streams) note(call *mcp.Call) ([]*stream, error) {
+func (s *streams) note(call *mcp.Call) (open []*stream, isNew bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.listener(listenerOf(call))
@@ -265,14 +267,14 @@ func (s *streams) note(call *mcp.Call) ([]*stream, error) {
 	in := l.uris[call.Name]
 	if in == nil {
 		if err := notice.Bound(len(l.uris), call.Name); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		in = map[string]bool{}
+		in, isNew = map[string]bool{}, true
 		l.uris[call.Name] = in
 	}
 	root, _ := wire.Unquote(wire.Get(call.Context, "rootId"))
 	in[root] = true
-	return slices.Collect(maps.Keys(l.streams)), nil
+	return slices.Collect(maps.Keys(l.streams)), isNew, nil
 }
 
 // wait notes that a line has no stream yet, and forgets the one that has waited for its own

@@ -14,7 +14,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	note := func(line string) {
 		t.Helper()
 		call := &mcp.Call{Caller: &mcp.Caller{ID: "ann"}, Line: line, Name: "a:b"}
-		if _, err := s.note(call); err != nil {
+		if _, _, err := s.note(call); err != nil {
 			t.Fatal(err)
 		}
 	}

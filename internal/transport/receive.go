@@ -88,7 +88,7 @@ func (s *Session) question(c *exchange, a *Answer) {
 	wait.Go(func() {
 		defer a.Release()
 		result, err := sink.Question(ctx, m)
-		over := ctx.Err() != nil // the server has taken the question back, or its call is over
+		over := ctx.Err() != nil    // the server has taken the question back, or its call is over
 		if s.table.end(id); !over { // from the answer on the server may use the id again
 			s.answer(s.root, m, result, err)
 		}
