@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/owntool"
 )
 
 // calcTool is the declaration of calc.evaluate.
@@ -39,7 +41,7 @@ func calcTool() *mcp.Tool {
 			"required": ["result"],
 			"additionalProperties": false
 		}`),
-		Annotations: readsOnly("Calculator"),
+		Annotations: owntool.ReadsOnly("Calculator"),
 	}
 }
 
@@ -47,15 +49,15 @@ func callCalc(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult,
 	var in struct {
 		Expression *string `json:"expression"`
 	}
-	if err := decodeArguments(req.Params.Arguments, &in, "expression"); err != nil {
-		return toolError(err), nil
+	if err := owntool.Decode(req.Params.Arguments, &in, "expression"); err != nil {
+		return owntool.Failed(err), nil
 	}
 	if in.Expression == nil {
-		return toolError(missingArgument("expression")), nil
+		return owntool.Failed(owntool.Missing("expression")), nil
 	}
 	text, err := evaluate(*in.Expression)
 	if err != nil {
-		return toolError(err), nil
+		return owntool.Failed(err), nil
 	}
 	// The digits are passed on as they are: decoding them would round.
 	return &mcp.CallToolResult{

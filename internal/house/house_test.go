@@ -36,7 +36,7 @@ var floors = [][]string{
 	},
 	{"internal/mcp", "internal/config", "internal/line", "internal/prompt/filter"},
 	{
-		"internal/doortest", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
+		"internal/doortest", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
 		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/shelf", "internal/declared", "internal/sampling", "internal/memory",
 	},

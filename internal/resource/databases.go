@@ -18,6 +18,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/database"
+	"github.com/sumun-mcp/sumun/internal/owntool"
 )
 
 const (
@@ -187,7 +188,7 @@ func (s *databaseSource) tool() *mcp.Tool {
 			"required": ["columns", "rows"],
 			"additionalProperties": false
 		}`),
-		Annotations: readsOnly("Ask a database"),
+		Annotations: owntool.ReadsOnly("Ask a database"),
 	}
 }
 
@@ -197,23 +198,23 @@ func (s *databaseSource) call(ctx context.Context, req *mcp.CallToolRequest) (*m
 	decoder.UseNumber()
 	if len(req.Params.Arguments) > 0 {
 		if err := decoder.Decode(&values); err != nil {
-			return toolError(fmt.Errorf("the arguments are not a JSON object: %w", err)), nil
+			return owntool.Failed(fmt.Errorf("the arguments are not a JSON object: %w", err)), nil
 		}
 	}
 	for name, value := range values {
 		scalar, ok := scalarOf(value)
 		if !ok {
-			return toolError(fmt.Errorf("the argument %q is neither a text, a number, true, false nor null", name)), nil
+			return owntool.Failed(fmt.Errorf("the argument %q is neither a text, a number, true, false nor null", name)), nil
 		}
 		values[name] = scalar
 	}
 	q, err := s.ask(values)
 	if err != nil {
-		return toolError(err), nil
+		return owntool.Failed(err), nil
 	}
 	out, err := q.db.Run(ctx, q.sql, q.values)
 	if err != nil {
-		return toolError(s.all.toolWords(ctx, q.uri(), err)), nil
+		return owntool.Failed(s.all.toolWords(ctx, q.uri(), err)), nil
 	}
 	return structured(out)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/files"
+	"github.com/sumun-mcp/sumun/internal/owntool"
 )
 
 // pathWords describes the argument path.
@@ -47,7 +48,7 @@ func (s *fileSource) readTool() *mcp.Tool {
 			"required": ["content"],
 			"additionalProperties": false
 		}`),
-		Annotations: readsOnly("Read a file"),
+		Annotations: owntool.ReadsOnly("Read a file"),
 	}
 }
 
@@ -56,15 +57,15 @@ func (s *fileSource) callRead(_ context.Context, req *mcp.CallToolRequest) (*mcp
 		Path     *string `json:"path"`
 		MaxBytes *int    `json:"maxBytes"`
 	}
-	if err := decodeArguments(req.Params.Arguments, &in, "path", "maxBytes"); err != nil {
-		return toolError(err), nil
+	if err := owntool.Decode(req.Params.Arguments, &in, "path", "maxBytes"); err != nil {
+		return owntool.Failed(err), nil
 	}
 	if in.Path == nil {
-		return toolError(missingArgument("path")), nil
+		return owntool.Failed(owntool.Missing("path")), nil
 	}
 	out, err := s.readText(*in.Path, in.MaxBytes)
 	if err != nil {
-		return toolError(err), nil
+		return owntool.Failed(err), nil
 	}
 	return &mcp.CallToolResult{
 		Content:           []mcp.Content{&mcp.TextContent{Text: out.Content}},

@@ -9,6 +9,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/files"
+	"github.com/sumun-mcp/sumun/internal/owntool"
 )
 
 func (s *fileSource) writeTool() *mcp.Tool {
@@ -46,22 +47,22 @@ func (s *fileSource) callWrite(ctx context.Context, req *mcp.CallToolRequest) (*
 		Content *string `json:"content"`
 		IfMatch string  `json:"ifMatch"`
 	}
-	if err := decodeArguments(req.Params.Arguments, &in, "path", "content", "ifMatch"); err != nil {
-		return toolError(err), nil
+	if err := owntool.Decode(req.Params.Arguments, &in, "path", "content", "ifMatch"); err != nil {
+		return owntool.Failed(err), nil
 	}
 	switch {
 	case in.Path == nil:
-		return toolError(missingArgument("path")), nil
+		return owntool.Failed(owntool.Missing("path")), nil
 	case in.Content == nil:
-		return toolError(missingArgument("content")), nil
+		return owntool.Failed(owntool.Missing("content")), nil
 	}
 	at, err := s.Locate(*in.Path)
 	if err != nil {
-		return toolError(err), nil
+		return owntool.Failed(err), nil
 	}
 	done, err := s.all.write(ctx, &request{uri: at.URI(), content: []byte(*in.Content), ifMatch: bare(in.IfMatch)})
 	if err != nil {
-		return toolError(s.all.toolWords(ctx, at.URI(), err)), nil
+		return owntool.Failed(s.all.toolWords(ctx, at.URI(), err)), nil
 	}
 	out := struct {
 		ETag     string `json:"etag"`

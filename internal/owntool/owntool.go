@@ -1,4 +1,6 @@
-package builtin
+// Package owntool is what the rooms with tools of our own share: how arguments are read,
+// and what a tool says of itself and of its failures.
+package owntool
 
 import (
 	"encoding/json"
@@ -10,10 +12,10 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// decodeArguments reads the arguments of a tool into the struct at into.
+// Decode reads the arguments of a tool into the struct at into.
 // Names are matched exactly and unknown ones are refused, as the schemas say;
 // encoding/json alone would take "Path" for "path" and ignore the rest.
-func decodeArguments(raw json.RawMessage, into any, known ...string) error {
+func Decode(raw json.RawMessage, into any, known ...string) error {
 	if len(raw) == 0 {
 		return nil
 	}
@@ -35,22 +37,23 @@ func decodeArguments(raw json.RawMessage, into any, known ...string) error {
 	return nil
 }
 
-func missingArgument(name string) error {
+// Missing is the error of a call without an argument that must be there.
+func Missing(name string) error {
 	return fmt.Errorf("the argument %q is missing; give it", name)
 }
 
-// toolError is the answer of a tool that failed: words for the model, which
+// Failed is the answer of a tool that failed: words for the model, which
 // can then correct its call.
-func toolError(err error) *mcp.CallToolResult {
+func Failed(err error) *mcp.CallToolResult {
 	return &mcp.CallToolResult{
 		Content: []mcp.Content{&mcp.TextContent{Text: err.Error()}},
 		IsError: true,
 	}
 }
 
-// readsOnly are the annotations of a tool that changes nothing and reaches
+// ReadsOnly are the annotations of a tool that changes nothing and reaches
 // nothing beyond this process and its files.
-func readsOnly(title string) *mcp.ToolAnnotations {
+func ReadsOnly(title string) *mcp.ToolAnnotations {
 	return &mcp.ToolAnnotations{
 		Title:           title,
 		ReadOnlyHint:    true,
