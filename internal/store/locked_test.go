@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,8 +41,8 @@ func TestLockedElsewhere(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
 		t.Helper()
 		s := open(t, at)
-		log := audit.New(t.Context(), audit.Options{Sink: s, Payloads: audit.Hash, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-		handler := log.Middleware(mcp.HandlerFunc(func(context.Context, *mcp.Call, mcp.Reply) error { return nil }))
+		log := audit.New(t.Context(), audit.Options{Sink: s, Payloads: audit.Hash, Log: quiet(t)})
+		handler := log.Middleware(passes)
 		unlock := lock(t, at)
 		done := 0
 		call := func() error {
@@ -130,3 +132,32 @@ type noReply struct{}
 func (noReply) Notify(context.Context, *wire.Message) error               { return nil }
 func (noReply) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) { return nil, nil }
 func (noReply) Done(context.Context, *mcp.Result) error                   { return nil }
+
+// quiet is a log that is shown when the test fails.
+func quiet(t *testing.T) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}
+
+// passes does nothing.
+var passes = mcp.HandlerFunc(func(context.Context, *mcp.Call, mcp.Reply) error { return nil })
+
+// startCallers has callers make calls until it is over, and counts those that are not refused.
+func startCallers(t *testing.T, handler mcp.Handler, over *atomic.Bool, done *atomic.Int64) *sync.WaitGroup {
+	t.Helper()
+	callers := new(sync.WaitGroup)
+	for c := range 4 {
+		callers.Go(func() {
+			for i := 0; !over.Load(); i++ {
+				err := handler.Handle(t.Context(), &mcp.Call{ID: fmt.Sprintf("%d-%d", c, i), Method: "ping"}, noReply{})
+				if err == nil {
+					done.Add(1)
+				} else if e := mcp.AsError(err); e.Reason != mcp.Unavailable {
+					t.Error(err)
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+	return callers
+}
