@@ -36,19 +36,19 @@ func Run(m *testing.M) int {
 }
 
 // told returns what the variable says, or skips the test.
-func told(t testing.TB) string {
-	t.Helper()
+func told(tb testing.TB) string {
+	tb.Helper()
 	told := os.Getenv(Variable) //nolint:forbidigo // a switch of tests alone
 	if told == "" {
-		t.Skipf("needs PostgreSQL; set %s=start, or to a DSN", Variable)
+		tb.Skipf("needs PostgreSQL; set %s=start, or to a DSN", Variable)
 	}
 	return told
 }
 
 // shared returns the DSN of the server that tests share.
-func shared(t testing.TB) string {
-	t.Helper()
-	told := told(t)
+func shared(tb testing.TB) string {
+	tb.Helper()
+	told := told(tb)
 	if told != "start" {
 		return told
 	}
@@ -58,49 +58,49 @@ func shared(t testing.TB) string {
 		started.server, started.why = Start(Options{})
 	}
 	if started.why != nil {
-		t.Fatalf("%s=start: %v", Variable, started.why)
+		tb.Fatalf("%s=start: %v", Variable, started.why)
 	}
 	return started.server.DSN
 }
 
 // Own returns a server that belongs to the test alone, or skips it. It ends with the test.
-func Own(t testing.TB, o Options) *Server {
-	t.Helper()
-	if told(t) != "start" {
-		t.Skipf("needs a server of its own; set %s=start", Variable)
+func Own(tb testing.TB, o Options) *Server {
+	tb.Helper()
+	if told(tb) != "start" {
+		tb.Skipf("needs a server of its own; set %s=start", Variable)
 	}
 	s, err := Start(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s
 }
 
 // Database returns the DSN of a new database in which that SQL was run, or skips the test. It goes with the test.
-func Database(t testing.TB, schema string) string {
-	t.Helper()
-	server := shared(t)
+func Database(tb testing.TB, schema string) string {
+	tb.Helper()
+	server := shared(tb)
 	name := "test_" + strings.ToLower(rand.Text())
-	Exec(t, server, "CREATE DATABASE "+name)
-	t.Cleanup(func() { Exec(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
+	Exec(tb, server, "CREATE DATABASE "+name)
+	tb.Cleanup(func() { Exec(tb, server, "DROP DATABASE "+name+" WITH (FORCE)") })
 	before, after, _ := strings.Cut(server, "?")
 	dsn := before[:strings.LastIndex(before, "/")+1] + name + "?" + after
 	if schema != "" {
-		Exec(t, dsn, schema)
+		Exec(tb, dsn, schema)
 	}
 	return dsn
 }
 
 // Exec runs SQL in a database.
-func Exec(t testing.TB, dsn, text string) {
-	t.Helper()
+func Exec(tb testing.TB, dsn, text string) {
+	tb.Helper()
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer db.Close() //nolint:errcheck // the statement has its own error
-	if _, err := db.ExecContext(context.WithoutCancel(t.Context()), text); err != nil {
-		t.Fatal(err)
+	if _, err := db.ExecContext(context.WithoutCancel(tb.Context()), text); err != nil {
+		tb.Fatal(err)
 	}
 }

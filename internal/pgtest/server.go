@@ -43,7 +43,7 @@ const patience = 20 * time.Second
 
 // Start starts a server on a free port of this machine.
 func Start(o Options) (*Server, error) {
-	dir, err := os.MkdirTemp("", "sumun-postgres") //nolint:usetesting // it outlives a test
+	dir, err := os.MkdirTemp("", "sumun-postgres")
 	if err != nil {
 		return nil, err
 	}

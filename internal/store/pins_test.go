@@ -91,10 +91,11 @@ func TestPinsRestart(t *testing.T) {
 }
 
 // TestPinsLocked observes while another process holds the database: what could not be written at first is written then.
-func TestPinsLocked(t *testing.T) {
+func TestPinsLocked(t *testing.T) { //nolint:tparallel // the subtests are, which stand in engines
 	t.Parallel()
 	engines(t, func(t *testing.T, at string) {
 		t.Helper()
+		t.Parallel()
 		s := open(t, at)
 		unlock := lock(t, at)
 		p := pins.New(t.Context(), pins.Options{Store: s, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})

@@ -63,6 +63,7 @@ func with(t *testing.T, dsn string, user *url.Userinfo, database, query string) 
 
 // TestOpenExplains says what to do where a database cannot be opened, and keeps the password to itself.
 func TestOpenExplains(t *testing.T) {
+	t.Parallel()
 	cert, key := certificate(t)
 	server := pgtest.Own(t, pgtest.Options{
 		Files: map[string][]byte{"cert.pem": cert, "key.pem": key},

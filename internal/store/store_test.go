@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/pgtest"
 	"github.com/sumun-mcp/sumun/internal/store"
 )
 
@@ -106,20 +107,26 @@ func TestManyAtOnce(t *testing.T) {
 }
 
 func BenchmarkAppendRecords(b *testing.B) {
-	for _, n := range []int{1, 150, 500} {
-		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			s, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "sumun.db"))
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer s.Close()
-			rows := slices.Repeat([]audit.Row{{Body: bytes.Repeat([]byte("x"), 500), Salt: make([]byte, 16)}}, n)
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := s.AppendRecords(context.WithoutCancel(b.Context()), rows); err != nil {
+	for name, at := range map[string]func(*testing.B) string{
+		"sqlite":   func(b *testing.B) string { b.Helper(); return filepath.Join(b.TempDir(), "sumun.db") },
+		"postgres": func(b *testing.B) string { b.Helper(); return pgtest.Own(b, pgtest.Options{Durable: true}).DSN },
+	} {
+		for _, n := range []int{1, 150, 500, 1000} {
+			b.Run(name+"/"+strconv.Itoa(n), func(b *testing.B) {
+				s, err := store.Open(b.Context(), at(b))
+				if err != nil {
 					b.Fatal(err)
 				}
-			}
-		})
+				defer s.Close()
+				rows := slices.Repeat([]audit.Row{{Body: bytes.Repeat([]byte("x"), 500), Salt: make([]byte, 16)}}, n)
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := s.AppendRecords(context.WithoutCancel(b.Context()), rows); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+			})
+		}
 	}
 }
