@@ -21,8 +21,9 @@ type insert struct {
 // columns is how many columns an audit record has.
 const columns = 5
 
-// insertText is a statement that writes so many records.
-func insertText(rows int) string {
+// insertText is a statement that writes so many records. Its parameters are numbered only where they have to be: SQLite
+// looks up the name of each.
+func insertText(rows int, numbered bool) string {
 	text := []byte(`INSERT INTO audit_record (seq, body, salt, arguments, result) VALUES `)
 	for i := range rows * columns {
 		switch {
@@ -33,7 +34,11 @@ func insertText(rows int) string {
 		default:
 			text = append(text, ", "...)
 		}
-		text = strconv.AppendInt(append(text, '$'), int64(i+1), 10)
+		if numbered {
+			text = strconv.AppendInt(append(text, '$'), int64(i+1), 10)
+		} else {
+			text = append(text, '?')
+		}
 	}
 	return string(append(text, ')'))
 }
@@ -41,7 +46,7 @@ func insertText(rows int) string {
 // prepareInserts prepares what AppendRecords writes with.
 func (s *Store) prepareInserts(ctx context.Context) error {
 	for _, rows := range s.engine.batches {
-		stmt, err := s.db.PrepareContext(ctx, insertText(rows))
+		stmt, err := s.db.PrepareContext(ctx, insertText(rows, s.engine.numbered))
 		if err != nil {
 			return fmt.Errorf("preparing audit records: %w", err)
 		}

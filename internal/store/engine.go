@@ -31,6 +31,8 @@ type engine struct {
 	passing func(err error) bool
 	// explain adds what to do to an error of opening.
 	explain func(err error) error
+	// numbered says that a statement cannot have parameters without a number.
+	numbered bool
 	// batches are how many audit records one statement writes, the most first.
 	batches []int
 }
