@@ -24,7 +24,7 @@ func TestPins(t *testing.T) {
 		pin := func(tool, checksum, version string) *pins.Pin {
 			return &pins.Pin{
 				Server: "s", Tool: tool, Form: pins.Form{Checksum: checksum, Digest: "sha256:" + checksum},
-				Definition: []byte(`{"name":"` + tool + `"}`), Version: version, FirstSeen: seen,
+				Definition: fmt.Appendf(nil, `{"name":%q}`, tool), Version: version, FirstSeen: seen,
 			}
 		}
 		without := func(p *pins.Pin) pins.Pin {
@@ -37,7 +37,7 @@ func TestPins(t *testing.T) {
 			t.Fatalf("%v stay, %v", stay, err)
 		}
 		seen = seen.Add(time.Hour)
-		late, newer, other := pin("계산", "c", ""), pin("own", "d", "1.1"), pin("other", "e", "")
+		late, newer, other := pin("계산", "c", ""), pin("own", "d", "1.1"), pin("ot\x00her\x1a0", "e", "")
 		stay, err := s.AddPins(t.Context(), []*pins.Pin{late, newer, other})
 		if d := cmp.Diff([]pins.Pin{without(first)}, stay); d != "" || err != nil {
 			t.Errorf("what stays (%v), -want +got\n%s", err, d)

@@ -82,7 +82,7 @@ func openPostgres(address string) (*engine, error) {
 // it, and to any other one that is encrypted and whose other end is known: never one that falls back to sending in clear.
 func parsePostgres(address string) (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(address)
-	if err == nil && fallsBack(c) {
+	if err == nil && !strings.Contains(address, "sslmode=") && fallsBack(c) {
 		mark := "?"
 		if strings.Contains(address, "?") {
 			mark = "&"
