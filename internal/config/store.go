@@ -17,10 +17,19 @@ const (
 // stateFile is where state is kept by default.
 func stateFile(c *Config) string { return sqlite + filepath.Join(project(c), stateDir, stateName) }
 
+// StoreFile returns the path of the SQLite database that Store names, empty where it names another.
+func (c *Config) StoreFile() string {
+	name, ok := strings.CutPrefix(c.Store, sqlite)
+	if !ok {
+		return ""
+	}
+	return name
+}
+
 // StateDir returns the directory of what belongs to this machine alone, such as the key named local: that of the SQLite database,
 // or .sumun beside the file where Store names another.
 func (c *Config) StateDir() string {
-	if name, ok := strings.CutPrefix(c.Store, sqlite); ok && name != "" {
+	if name := c.StoreFile(); name != "" {
 		return filepath.Dir(name)
 	}
 	return filepath.Join(project(c), stateDir)
