@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,9 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	steps, err := goose.NewProvider(s.engine.dialect, s.db, inWords{files, s.engine.words}, s.engine.options...)
+	// The numbers of steps are given out before the steps are made, so that a lower one may come later.
+	options := slices.Concat(s.engine.options, []goose.ProviderOption{goose.WithAllowOutofOrder(true)})
+	steps, err := goose.NewProvider(s.engine.dialect, s.db, inWords{files, s.engine.words}, options...)
 	if err != nil {
 		return err
 	}

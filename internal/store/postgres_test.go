@@ -143,6 +143,23 @@ func TestNewer(t *testing.T) {
 	})
 }
 
+// TestLaterStep makes a step whose number is lower than that of one that was made before.
+func TestLaterStep(t *testing.T) {
+	engines(t, func(t *testing.T, at string) {
+		t.Helper()
+		open(t, at).Close()
+		db := direct(t, at)
+		for _, text := range []string{"DROP TABLE tool_pin", "DELETE FROM goose_db_version WHERE version_id = 4"} {
+			if _, err := db.ExecContext(t.Context(), text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if all, err := open(t, at).Pins(t.Context()); err != nil || len(all) > 0 {
+			t.Errorf("%v, %v", all, err)
+		}
+	})
+}
+
 // A cutter is a proxy before a server that cuts connections at a commit.
 type cutter struct {
 	net.Listener
