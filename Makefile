@@ -55,6 +55,6 @@ interop: ## official SDKs, the Inspector and Claude Code through the gateway (np
 	cd interop && go test -count=1 -v -run '^Test(Peers|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample|Objects)$$' .
 
 postgres: ## queries and state in a PostgreSQL server, which the tests start (initdb and postgres of this machine)
-	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '/postgres' ./internal/database
+	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '/postgres|Postgres' ./internal/database
 	SUMUN_TEST_POSTGRES=start go test $(RACE) -count=1 ./internal/store
 	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '^TestShared$$' ./cmd/sumun

@@ -22,11 +22,18 @@ import (
 
 // A Client speaks with one MCP server. It is safe for concurrent use and must be closed.
 type Client struct {
+	*core
+
+	context []byte // what goes with calls to a Sumun; nil for nothing
+	fault   error  // of the context
+}
+
+// A core is what all forms of a Client have in common (Client.In).
+type core struct {
 	opts    *options
 	hello   transport.Hello
 	carrier *http1.Transport // nil for a program
 	poster  line.Post        // of the dialect over HTTP
-	context []byte           // what goes with calls to a Sumun; nil for nothing
 
 	root  context.Context //nolint:containedctx // ends when the client is closed
 	end   context.CancelCauseFunc
@@ -81,18 +88,16 @@ func DialCommand(ctx context.Context, command []string, with ...Option) (*Client
 
 func dial(ctx context.Context, o *options, target transport.Target, poster line.Post) (*Client, error) {
 	target.StartTimeout, target.Log = o.start, o.logger
-	c := &Client{
+	c := &Client{core: &core{
 		opts: o, target: target, poster: poster, carrier: target.RoundTripper, gate: make(chan struct{}, 1),
 		subs: map[string]map[*Subscription]struct{}{}, streams: map[*eventStream]struct{}{}, schemas: map[string]json.RawMessage{},
-	}
+	}}
 	c.root, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.hello = transport.Hello{Info: o.info(), Capabilities: o.capabilities(), LogLevel: o.level, Unsolicited: sink{client: c}}
 	if o.context != nil {
-		raw, err := encode(o.context)
-		if err != nil {
-			return nil, fmt.Errorf("writing the context: %w", err)
+		if c = c.In(*o.context); c.fault != nil {
+			return nil, c.fault
 		}
-		c.context = raw
 	}
 	logger := o.logger
 	if logger == nil {
@@ -106,6 +111,16 @@ func dial(ctx context.Context, o *options, target transport.Target, poster line.
 		return nil, failure(ctx, "dialing "+target.Name, nil, err)
 	}
 	return c, nil
+}
+
+// In returns the client as it calls in another root, path and sampling of a Sumun, instead of those of [WithContext]. It is the same
+// session: to close one is to close both.
+func (c *Client) In(where Context) *Client {
+	raw, err := encode(where)
+	if err != nil {
+		err = fmt.Errorf("writing the context: %w", err)
+	}
+	return &Client{core: c.core, context: raw, fault: err}
 }
 
 // isHTTP reports whether a server is asked over HTTP, not on a line.

@@ -325,6 +325,42 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// TestSubscribeRefused has a server refuse one subscription, at once and with the reason: those that it has agreed to go on.
+func TestSubscribeRefused(t *testing.T) {
+	t.Parallel()
+	for name, p := range peers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := p.dial(t)
+			updates := make(chan string, 100)
+			if _, err := c.Subscribe(t.Context(), "note:1", func(u client.Update) { updates <- u.URI }); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			for range 2 { // it is asked for again
+				_, err := c.Subscribe(t.Context(), "none:1", func(client.Update) { t.Error("told of what is not there") })
+				if took := time.Since(began); !errors.Is(err, client.ErrNotFound) || took > 4*time.Second {
+					t.Errorf("after %v: %v", took, err)
+				}
+			}
+			for len(updates) > 0 { // the stream was renewed, and something may have been missed
+				<-updates
+			}
+			if _, err := c.Call(t.Context(), "touch", nil); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case got := <-updates:
+				if got != "note:1" {
+					t.Errorf("told of %s", got)
+				}
+			case <-time.After(5 * time.Second):
+				t.Error("not told any more")
+			}
+		})
+	}
+}
+
 // TestTimeout bounds calls by the Client's own time.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
@@ -349,6 +385,7 @@ func TestErrors(t *testing.T) {
 				want error
 			}{
 				"resource": {func() error { _, err := c.Read(t.Context(), "none:1"); return err }, client.ErrNotFound},
+				"tool":     {func() error { _, err := c.Call(t.Context(), "none", nil); return err }, client.ErrNotFound},
 				"method":   {func() error { _, err := c.Request(t.Context(), "no/such", nil); return err }, client.ErrUnsupported},
 				"dialect":  {func() error { _, err := c.Invoke(t.Context(), "echo", nil); return err }, client.ErrUnsupported},
 			} {

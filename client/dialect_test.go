@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -138,6 +139,40 @@ func TestDialect(t *testing.T) {
 	}
 }
 
+// TestIn calls in several roots in one session.
+func TestIn(t *testing.T) {
+	t.Parallel()
+	var last asked
+	c := dial(t, speaker(t, map[string]func(asked) string{
+		"mcp.tool.invoke": func(q asked) string { last = q; return `{"output":1,"metadata":{}}` },
+	}), client.WithKey("k"), client.WithContext(client.Context{RootID: "first"}))
+	odd := math.NaN()
+	for _, tt := range []struct {
+		c    *client.Client
+		want string
+	}{
+		{c, `{"args":{},"context":{"rootId":"first"},"toolId":"x"}`},
+		{c.In(client.Context{RootID: "r", Path: "a"}), `{"args":{},"context":{"path":"a","rootId":"r"},"toolId":"x"}`},
+		{c.In(client.Context{RootID: "r"}).In(client.Context{}), `{"args":{},"context":{},"toolId":"x"}`},
+		{c, `{"args":{},"context":{"rootId":"first"},"toolId":"x"}`},
+	} {
+		if _, err := tt.c.Invoke(t.Context(), "x", nil); err != nil {
+			t.Fatal(err)
+		}
+		var params any
+		if err := json.Unmarshal([]byte(marshal(t, last.Params)), &params); err != nil || marshal(t, params) != tt.want {
+			t.Errorf("sent %s, want %s", marshal(t, params), tt.want)
+		}
+	}
+	if _, err := c.In(client.Context{Sampling: &client.Sampling{Temperature: &odd}}).Invoke(t.Context(), "x", nil); err == nil {
+		t.Error("a temperature that is no number was sent")
+	}
+	c.In(client.Context{}).Close()
+	if _, err := c.Invoke(t.Context(), "x", nil); !errors.Is(err, client.ErrClosed) {
+		t.Errorf("error = %v", err)
+	}
+}
+
 // marshal writes JSON with its members in order.
 func marshal(t *testing.T, v any) string {
 	t.Helper()
@@ -157,10 +192,17 @@ func TestDialectErrors(t *testing.T) {
 		},
 		"mcp.root.close":    func(asked) string { return `{"code":-32602,"message":"none","data":{"reason":"not-found"}}` },
 		"mcp.tool.describe": func(asked) string { return `{"code":-32601,"message":"none"}` },
+		"mcp.tool.invoke": func(asked) string {
+			return `{"code":-32603,"message":"it died; the call may have had effects","data":{"reason":"upstream","mayHaveRun":true}}`
+		},
 	}), client.WithKey("k"))
 	_, err := c.Write(t.Context(), "file:///a", nil, client.IfMatch("old"))
 	if e, ok := errors.AsType[*client.Error](err); !errors.Is(err, client.ErrConflict) || !ok || e.ETag() != "now" ||
 		err.Error() != "mcp.resource.write file:///a: it has changed" {
+		t.Errorf("error = %v", err)
+	}
+	_, err = c.Invoke(t.Context(), "x", nil)
+	if e, ok := errors.AsType[*client.Error](err); !ok || !e.MayHaveRun || strings.Count(err.Error(), "may have had effects") != 1 {
 		t.Errorf("error = %v", err)
 	}
 	if err := c.CloseRoot(t.Context(), "x"); !errors.Is(err, client.ErrNotFound) || errors.Is(err, client.ErrConflict) {

@@ -53,7 +53,8 @@ type Error struct {
 	Message string
 	// Data is the error's data, or nil.
 	Data json.RawMessage
-	// MayHaveRun says that the line broke after the request was sent, so that it may have had effects.
+	// MayHaveRun says that the request was sent and nobody knows what became of it, so that it may have had effects: the line broke, or
+	// that of a Sumun to the server behind it.
 	MayHaveRun bool
 
 	doing string
@@ -62,7 +63,7 @@ type Error struct {
 // Error returns what was asked, and why it failed.
 func (e *Error) Error() string {
 	text := e.Message
-	if e.MayHaveRun {
+	if e.MayHaveRun && e.Data == nil { // else the server says so itself
 		text += " (the request may have had effects)"
 	}
 	if e.doing == "" {
@@ -94,6 +95,7 @@ func failure(ctx context.Context, doing string, r *mcp.Revision, err error) erro
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	e := &Error{Code: told.Code, Message: told.Message, Data: told.Data, doing: doing}
+	e.MayHaveRun = string(wire.Get(told.Data, mcp.MayHaveRun)) == "true"
 	if lost, ok := errors.AsType[*transport.LostError](err); ok {
 		e.Reason, e.MayHaveRun = reasonLost, lost.Sent
 		return e

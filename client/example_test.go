@@ -219,6 +219,30 @@ func ExampleClient_Request() {
 	// Output: [{"toolId":"calc.evaluate"}]
 }
 
+// Call in a root of its own: its variables, memory and sampling parameters are apart from those of others.
+func ExampleClient_In() {
+	ctx := context.Background()
+	c, err := client.Dial(ctx, gatewayURL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close()
+	root, err := c.CreateRoot(ctx, client.NewRoot{Name: "report"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	report := c.In(client.Context{RootID: root})
+	said, err := report.Invoke(ctx, "calc.evaluate", map[string]any{"expression": "6*7"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(string(said.Output))
+	// Output: {"result":42}
+}
+
 // gatewayURL is where the examples find a server.
 var gatewayURL string
 
@@ -226,6 +250,8 @@ var gatewayURL string
 func serveExamples() *httptest.Server {
 	h := beside(map[string]func(asked) string{
 		"mcp.tools.list":    func(asked) string { return `[{"toolId":"calc.evaluate"}]` },
+		"mcp.root.create":   func(asked) string { return `{"rootId":"r1"}` },
+		"mcp.tool.invoke":   func(asked) string { return `{"output":{"result":42},"metadata":{}}` },
 		"mcp.resource.read": func(asked) string { return `{"content":"# Notes","etag":"e1","revision":1}` },
 		"mcp.resource.write": func(asked) string {
 			return `{"code":-32602,"message":"it has changed","data":{"reason":"conflict","etag":"e2"}}`

@@ -24,6 +24,9 @@ import (
 // TestMain makes the test binary a server on its standard input and output when it is asked to.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		if dir, err := os.Getwd(); err == nil && os.Getenv("SAY_DIR") != "" {
+			fmt.Fprintln(os.Stderr, "serving in", dir)
+		}
 		if err := newServer().Run(context.Background(), &sdk.StdioTransport{}); err != nil {
 			os.Exit(1)
 		}
@@ -46,7 +49,12 @@ type weather struct {
 func newServer() *sdk.Server {
 	s := sdk.NewServer(&sdk.Implementation{Name: "peer", Version: "2"}, &sdk.ServerOptions{
 		PageSize: 4, Instructions: "be \"kind\"",
-		SubscribeHandler:   func(context.Context, *sdk.SubscribeRequest) error { return nil },
+		SubscribeHandler: func(_ context.Context, req *sdk.SubscribeRequest) error {
+			if strings.HasPrefix(req.Params.URI, "none:") {
+				return sdk.ResourceNotFoundError(req.Params.URI)
+			}
+			return nil
+		},
 		UnsubscribeHandler: func(context.Context, *sdk.UnsubscribeRequest) error { return nil },
 	})
 	type place struct {

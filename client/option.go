@@ -131,7 +131,7 @@ type Sampling struct {
 	StopSequences []string `json:"stopSequences,omitempty"`
 }
 
-// WithContext says with each call to a Sumun in which context it is made. Other servers do not mind it.
+// WithContext says with each call to a Sumun in which context it is made, unless [Client.In] says another. Other servers do not mind it.
 func WithContext(c Context) Option {
 	return func(o *options) { o.context = &c }
 }

@@ -39,6 +39,15 @@ func (q *request) doing() string {
 // dialect reports whether the request is in the dialect.
 func (q *request) dialect() bool { return strings.HasPrefix(q.method, prefix) }
 
+// isAbsent reports whether an error that also stands for bad arguments says that there is nothing of that name: in the words of the
+// standard's examples (server/tools and server/prompts, Error Handling), or with the URI of the resource.
+func (q *request) isAbsent(e *Error) bool {
+	known, _ := mcp.MethodByName(q.method)
+	plain := strings.NewReplacer(":", "", `"`, "", "'", "")
+	words := plain.Replace(mcp.Absent(known.Kind, q.name, nil).Message)
+	return q.name != "" && (strings.EqualFold(plain.Replace(e.Message), words) || wire.IsString(wire.Get(e.Data, "uri"), q.name))
+}
+
 // do makes a request and returns a copy of the result, or an error for the caller. It is made again as the package says.
 func (c *Client) do(ctx context.Context, q request) (json.RawMessage, error) {
 	ctx, end, err := c.begin(ctx, &q)
@@ -69,6 +78,9 @@ func (c *Client) begin(ctx context.Context, q *request) (_ context.Context, end 
 	if c.closed {
 		return nil, nil, fmt.Errorf("%s: %w", q.doing(), ErrClosed)
 	}
+	if c.fault != nil {
+		return nil, nil, c.fault
+	}
 	c.calls.Add(1)
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(c.root, func() { cancel(ErrClosed) })
@@ -95,6 +107,9 @@ func (c *Client) failed(ctx context.Context, s *transport.Session, q *request, e
 	}
 	if q.repeat {
 		e.MayHaveRun = false
+	}
+	if e.Reason == "" && e.Code == mcp.CodeInvalidParams && q.isAbsent(e) {
+		e.Reason = string(mcp.NotFound)
 	}
 	if q.dialect() && e.Reason == "" {
 		e.Reason, e.Message = string(mcp.Unsupported), "the server does not speak the mcp.* dialect of Sumun: "+e.Message

@@ -61,7 +61,7 @@ func (c *Client) Subscribe(ctx context.Context, uri string, f func(Update)) (*Su
 	c.enlist(s)
 	if err := c.set.Tell(ctx, session, mcp.MethodSubscribe, uri); err != nil {
 		c.delist(s)
-		return nil, failure(ctx, q.doing(), session.Revision(), err)
+		return nil, c.failed(ctx, session, &q, err)
 	}
 	c.settle(s)
 	c.work.Go(s.run)

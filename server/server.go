@@ -45,6 +45,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/gateway"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/own"
 )
 
 // Options says how a Server is reached and what it keeps. The zero value listens on 127.0.0.1:8080, keeps its state in
@@ -120,6 +121,7 @@ func New(o Options) (*Server, error) {
 		SetCacheable:              func(_ context.Context, _ sdk.Request, c *sdk.Cacheable) { c.CacheScope = "private" },
 		SupportedProtocolVersions: askable(),
 	})
+	s.own.AddReceivingMiddleware(own.TellAbsent)
 	return s, nil
 }
 

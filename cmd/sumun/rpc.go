@@ -45,6 +45,12 @@ mcp.event.subscribe one event a line is printed until the verb is interrupted.`,
 }
 
 func (a *app) rpc(ctx context.Context, method, params string) error {
+	if !strings.Contains(method, ".") && method != "routing" {
+		return &exitError{
+			code: exitUsage, msg: method + " is no method of the mcp.* dialect",
+			hint: "`sumun rpc mcp.server.info` lists those that are; for tools/list and its like there are `sumun tool list` and so on",
+		}
+	}
 	if params == "-" {
 		text, err := io.ReadAll(io.LimitReader(a.stdin, maxAnswer))
 		if err != nil {

@@ -126,8 +126,15 @@ func callTools(t *testing.T, c *mcpclient.Client) {
 			t.Errorf("%s has the checksum %q, changed: %v", tool.Name, tool.Checksum, tool.Changed())
 		}
 	}
-	if _, err := c.Invoke(ctx, "no.such", nil); !errors.Is(err, mcpclient.ErrNotFound) {
-		t.Errorf("error = %v", err)
+	_, called := c.Call(ctx, "no.such", nil)
+	_, invoked := c.Invoke(ctx, "no.such", nil)
+	_, read := c.Read(ctx, "sumun://no.such")
+	_, rendered := c.Render(ctx, "no.such", nil)
+	_, subscribed := c.Subscribe(ctx, "sumun://no.such", func(mcpclient.Update) {})
+	for _, err := range []error{called, invoked, read, rendered, subscribed} {
+		if !errors.Is(err, mcpclient.ErrNotFound) {
+			t.Errorf("error = %v", err)
+		}
 	}
 	if _, err := c.Request(ctx, "mcp.no.such", nil); !errors.Is(err, mcpclient.ErrUnsupported) {
 		t.Errorf("error = %v", err)
@@ -178,6 +185,9 @@ func writeFiles(t *testing.T, c *mcpclient.Client, name string) {
 	}
 	if err := s.Close(ctx); err != nil {
 		t.Error(err)
+	}
+	if _, err := c.Write(ctx, uri+"-absent", []byte("x"), mcpclient.IfExists()); !errors.Is(err, mcpclient.ErrConflict) {
+		t.Errorf("writing over what is not there: %v", err)
 	}
 	_, err = c.Write(ctx, uri, []byte("셋"), mcpclient.IfMatch(first.ETag))
 	if e, ok := errors.AsType[*mcpclient.Error](err); !errors.Is(err, mcpclient.ErrConflict) || !ok || e.ETag() != second.ETag {

@@ -162,6 +162,18 @@ func (c *Catalog) Seen(kind mcp.Kind, view *mcp.View) iter.Seq[*Entry] {
 	}
 }
 
+// Parametric are the templates that the view lists as they are written or, since they can be
+// read by their names, by these; in the order of lists.
+func (c *Catalog) Parametric(view *mcp.View) iter.Seq[*Entry] {
+	return func(yield func(*Entry) bool) {
+		for _, e := range c.entries[mcp.Template] {
+			if (view.Lists(mcp.Template, e.Name) || view.Lists(mcp.Resource, text(e.Raw, "name"))) && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
 // Named returns the template of that name that the view may read by its name or as it
 // is written; the first of several.
 func (c *Catalog) Named(name string, view *mcp.View) (*Entry, bool) {

@@ -114,7 +114,7 @@ func Ask(ctx context.Context, s *transport.Session, method, uri string) error {
 // Attend takes the subscriptions over to a new session. It does not wait for the server.
 func (t *Set) Attend(session *transport.Session) {
 	if session.Revision().Stateless {
-		l := &listener{set: t, session: session, again: make(chan chan struct{})}
+		l := &listener{set: t, session: session, again: make(chan wish), refused: map[string]*mcp.Error{}}
 		t.mu.Lock()
 		t.stream = l
 		t.mu.Unlock()
@@ -132,5 +132,5 @@ func (t *Set) Tell(ctx context.Context, session *transport.Session, method, uri 
 	t.mu.Lock()
 	l := t.stream
 	t.mu.Unlock()
-	return l.renew(ctx)
+	return l.renew(ctx, uri)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -187,7 +188,11 @@ func (p *property) remedy() string {
 var interpreters = []string{
 	"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "csh", "tcsh", "fish", "busybox", "env", "xargs", "python", "pypy",
 	"node", "nodejs", "deno", "bun", "ruby", "perl", "php", "lua", "awk", "gawk", "mawk", "nawk", "sed", "eval", "exec", "sudo", "doas", "tclsh", "osascript",
+	"timeout", "nice", "ionice", "nohup", "stdbuf", "setsid", "chroot", "unshare", "time",
 }
+
+// rereaders take their arguments apart again, or have a shell do it, also a far one.
+var rereaders = []string{"cmd", "powershell", "pwsh", "ssh", "rsh", "su", "watch", "script"}
 
 // fixed wants what is code to stand in the configuration.
 func fixed(name string, texts []string, arguments []argument) error {
@@ -196,19 +201,36 @@ func fixed(name string, texts []string, arguments []argument) error {
 	language := strings.TrimRight(plain, "0123456789.") // python3.14
 	used := func(a argument) bool { return len(a.template.Names()) > 0 }
 	switch {
-	case slices.Contains([]string{"cmd", "powershell", "pwsh"}, plain), strings.HasSuffix(base, ".bat"), strings.HasSuffix(base, ".cmd"):
+	case slices.Contains(rereaders, plain), strings.HasSuffix(base, ".bat"), strings.HasSuffix(base, ".cmd"):
 		if slices.ContainsFunc(arguments, used) {
 			return fmt.Errorf("%s reads its arguments as commands, whatever is done to them; name the program itself", plain)
 		}
 	case slices.Contains(interpreters, plain), slices.Contains(interpreters, language):
 		for i, text := range texts {
 			if used(arguments[i]) {
-				return fmt.Errorf("command[%d]: %s would run what the caller gives; what it runs must be written out, and placeholders stand behind that", i+1, plain)
+				return fmt.Errorf(`command[%d]: %s would run what the caller gives; what it runs must be written out (behind options that take a value, with "--" before it), and placeholders stand behind that`, i+1, plain)
 			}
-			if !strings.HasPrefix(text, "-") {
+			if i == 0 && isRun("", text) || i > 0 && isRun(texts[i-1], text) {
 				break
 			}
 		}
 	}
 	return nil
 }
+
+// isRun reports whether an argument of an interpreter is what it runs: no option, no variable (A=1), no number (of seconds), and nothing
+// that may be the value of the option before it, unless that takes code or the argument looks like the name of a file.
+func isRun(before, text string) bool {
+	switch {
+	case strings.HasPrefix(text, "-"), numberOrVariable.MatchString(text):
+		return false
+	case !strings.HasPrefix(before, "-"), before == "--", takesCode.MatchString(before):
+		return true
+	}
+	return strings.Contains(strings.TrimLeft(filepath.Base(text), "."), ".")
+}
+
+var (
+	numberOrVariable = regexp.MustCompile(`^([0-9.]+[smhd]?|[A-Za-z_][A-Za-z0-9_]*=.*)$`)
+	takesCode        = regexp.MustCompile(`^(-[a-zA-Z]*[cemErf]|--(eval|execute|command|file|expression|print))$`)
+)

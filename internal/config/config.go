@@ -102,7 +102,10 @@ type Vouching struct {
 	// ListChecksums gives each listed tool its checksum and its digest in _meta, for clients whose revision has that.
 	ListChecksums bool `yaml:"listChecksums"`
 
-	_ struct{} `later:"signature pins answers registry outside annotations"`
+	// Pins says what becomes of a tool that is not any more what it was when it was first seen: flag tells of it, and offers it as it is.
+	Pins string `yaml:"pins" enum:"flag" later:"enforce off"`
+
+	_ struct{} `later:"signature answers registry outside annotations"`
 }
 
 // A Key is what holds for one key alone.
@@ -168,7 +171,7 @@ func defaults(dir string) *Config {
 		Log:       Log{Level: "info", Format: "text"},
 		Limits:    Limits{BodyBytes: 4 << 20},
 		Resume:    "memory",
-		Trust:     Vouching{ListChecksums: true},
+		Trust:     Vouching{ListChecksums: true, Pins: "flag"},
 		Builtin:   true,
 		Dir:       dir,
 	}

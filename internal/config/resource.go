@@ -135,7 +135,11 @@ func (l *loader) checkResourceKeys(p string, r *Resource) {
 
 // checkResourceRoot wants a directory that exists.
 func (l *loader) checkResourceRoot(p string, r *Resource) {
-	if r.Root == "" || !l.OK(p+".root") {
+	if !l.Written(p+".root") || !l.OK(p+".root") {
+		return
+	}
+	if r.Root == "" { // as of a variable that is not set: not this directory
+		l.Wrong(p+".root", "is empty", "name a directory; write . for the one of this file")
 		return
 	}
 	if err := document.Directory(r.Root); err != nil {

@@ -47,6 +47,7 @@ var beyondSchema = map[string]string{
 	"merge-list":                        "not a tree of values",
 	"merge-text":                        "not a tree of values",
 	"resource-root":                     "depends on other files",
+	"resource-root-empty":               "which variables are set",
 	"routing-targets":                   "compares targets with servers",
 	"server-cwd":                        "depends on other files",
 	"server-timeout":                    "compares durations",

@@ -149,6 +149,10 @@ func (o *Outcome) take(rows *sql.Rows, d *Database) error {
 		return err
 	}
 	o.Columns = distinct(names)
+	kinds, err := rows.ColumnTypes()
+	if err != nil {
+		return err
+	}
 	values := make([]any, len(names))
 	into := make([]any, len(names))
 	for i := range values {
@@ -161,6 +165,9 @@ func (o *Outcome) take(rows *sql.Rows, d *Database) error {
 		}
 		if err := rows.Scan(into...); err != nil {
 			return err
+		}
+		for i, kind := range kinds {
+			values[i] = asJSON(kind, values[i])
 		}
 		row := appendRow(nil, o.Columns, values)
 		if o.size += len(row); o.size > d.MaxBytes {
@@ -183,6 +190,15 @@ func distinct(names []string) []string {
 		out = append(out, key)
 	}
 	return out
+}
+
+// asJSON makes the bytes of a column that holds JSON (json and jsonb of PostgreSQL) JSON. Other values stay as they are.
+func asJSON(kind *sql.ColumnType, value any) any {
+	raw, ok := value.([]byte)
+	if name := kind.DatabaseTypeName(); !ok || name != "JSON" && name != "JSONB" || !json.Valid(raw) {
+		return value
+	}
+	return json.RawMessage(raw)
 }
 
 func appendRow(dst []byte, columns []string, values []any) []byte {
@@ -214,7 +230,7 @@ func appendValue(dst []byte, value any) []byte {
 		return wire.AppendQuote(dst, strings.ToValidUTF8(v, "\uFFFD"))
 	case time.Time:
 		return appendJSON(dst, v.Format(time.RFC3339Nano))
-	case []byte:
+	case []byte, json.RawMessage:
 		return appendJSON(dst, v)
 	}
 	return wire.AppendQuote(dst, fmt.Sprint(value))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -79,6 +80,12 @@ func compile(raw json.RawMessage) (*jsonschema.Schema, error) {
 		return nil, fmt.Errorf("reading the schema: %w", err)
 	}
 	s, err := c.Compile(name)
+	if whole, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
+		err = whole.Err
+	}
+	if fault, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
+		return nil, errors.New("it is no JSON Schema: " + strings.Join(tell(fault.DetailedOutput()), "; "))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the schema cannot be used: %w", err)
 	}
@@ -127,6 +134,9 @@ func (s *Schema) Read(raw json.RawMessage) (Arguments, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the argument %q: %w", name, err)
 		}
+		if huge(v) {
+			return nil, fmt.Errorf("the argument %q has a number that is too large or too long to be checked", name)
+		}
 		value[name] = v
 	}
 	err := s.compiled.Validate(value)
@@ -134,6 +144,27 @@ func (s *Schema) Read(raw json.RawMessage) (Arguments, error) {
 		return nil, errors.New("the arguments do not fit: " + strings.Join(tell(fault.BasicOutput()), "; "))
 	}
 	return args, err
+}
+
+// huge reports whether there is a number in v with which to compute would take long: it is done exactly.
+func huge(v any) bool {
+	const longest = 1000 // of a number as it is written, and the largest exponent
+	switch v := v.(type) {
+	case json.Number:
+		exponent := 0
+		if i := strings.IndexAny(string(v), "eE"); i >= 0 {
+			var err error
+			if exponent, err = strconv.Atoi(string(v[i+1:])); err != nil {
+				return true
+			}
+		}
+		return len(v) > longest || exponent > longest || exponent < -longest
+	case []any:
+		return slices.ContainsFunc(v, huge)
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), huge)
+	}
+	return false
 }
 
 // known lists the arguments that there are.
@@ -144,7 +175,10 @@ func (s *Schema) known() string {
 	return strings.Join(slices.Sorted(maps.Keys(s.properties)), ", ")
 }
 
-// tell returns the faults below a unit of output, each once.
+// mostFaults is how many faults are told.
+const mostFaults = 20
+
+// tell returns the first faults below a unit of output, each once.
 func tell(unit *jsonschema.OutputUnit) []string {
 	var faults []string
 	if unit.Error != nil && len(unit.Errors) == 0 {
@@ -156,7 +190,7 @@ func tell(unit *jsonschema.OutputUnit) []string {
 	}
 	for i := range unit.Errors {
 		for _, fault := range tell(&unit.Errors[i]) {
-			if !slices.Contains(faults, fault) {
+			if len(faults) < mostFaults && !slices.Contains(faults, fault) {
 				faults = append(faults, fault)
 			}
 		}

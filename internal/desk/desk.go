@@ -21,6 +21,8 @@ type Options struct {
 	Catalog func(ctx context.Context, call *mcp.Call) *catalog.Catalog
 	// Group is that of the lists which the client of a call is shown (notice.Hub).
 	Group func(call *mcp.Call) int
+	// Again returns who a caller is by now, and nil for one that is not let in any more.
+	Again func(*mcp.Caller) *mcp.Caller
 	// Hub brings notices.
 	Hub *notice.Hub
 	// Watch has the hub told of the updates of the resource that the call names, for the

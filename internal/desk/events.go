@@ -19,14 +19,21 @@ var Events = []string{
 	mcp.EventResourceUpdated, mcp.EventToolsChanged, mcp.EventSecurityAlert, mcp.EventSamplingUpdated, mcp.EventRootClosed,
 }
 
-// maxStreams is how many streams of events one listener may have open.
-const maxStreams = 16
+const (
+	// maxStreams is how many streams of events one listener may have open.
+	maxStreams = 16
+	// maxWaiting is how many lines that have subscribed to resources may wait for their
+	// stream, which comes at once or never: a line may end meanwhile.
+	maxWaiting = 1024
+)
 
 // streams are the streams of events that are open, and what those who may open one have
 // subscribed to.
 type streams struct {
 	mu        sync.Mutex
 	listeners map[string]*listener
+	// waiting are lines that had no stream when they subscribed to something, the oldest first.
+	waiting []string
 }
 
 // A listener is who is told of events: a line, or over HTTP a caller. What it has
@@ -37,6 +44,7 @@ type listener struct {
 	caller  string
 	uris    map[string]map[string]bool
 	streams map[*stream]bool
+	begun   int
 }
 
 // A stream is one answer to mcp.event.subscribe.
@@ -46,6 +54,10 @@ type stream struct {
 	caller string
 	types  []string
 	end    context.CancelFunc
+	// line says that it shares a line with others of its listener; turn counts those that
+	// began before it.
+	line bool
+	turn int
 }
 
 // wants reports whether the stream is told of an event.
@@ -77,7 +89,12 @@ func eventTypes(call *mcp.Call) ([]string, error) {
 			return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments,
 				"params.types has %.80s, which is no event; there are %s", element, strings.Join(Events, ", "))
 		}
-		types = append(types, name)
+		if !slices.Contains(types, name) {
+			types = append(types, name)
+		}
+	}
+	if types == nil {
+		return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.types names no event; leave it out to mean all")
 	}
 	return types, nil
 }
@@ -91,7 +108,7 @@ func (d *Desk) tell(ctx context.Context, call *mcp.Call, reply mcp.Reply) error 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.Draining, cancel)() //nolint:contextcheck // it is that of the gate
-	s := &stream{id: "events " + rand.Text(), caller: call.Caller.ID, types: types, end: cancel}
+	s := &stream{id: "events " + rand.Text(), caller: call.Caller.ID, types: types, end: cancel, line: call.Line != ""}
 	d.Hub.Open(s.id, d.Group(call))
 	defer func() { d.Unwatch(context.WithoutCancel(ctx), d.Hub.Drop(s.id)) }()
 	uris, err := d.streams.join(listenerOf(call), s)
@@ -102,7 +119,8 @@ func (d *Desk) tell(ctx context.Context, call *mcp.Call, reply mcp.Reply) error 
 	for _, uri := range uris {
 		d.follow(ctx, call, s, uri)
 	}
-	speaker := &speaker{Reply: reply, desk: d, call: call, stream: s, tools: d.snapshot(ctx, call, s)}
+	mine := *call
+	speaker := &speaker{Reply: reply, desk: d, call: &mine, stream: s, tools: d.snapshot(ctx, call, s)}
 	if err := reply.Notify(ctx, subscribed(types)); err != nil {
 		return err
 	}
@@ -136,13 +154,15 @@ func (d *Desk) watch(ctx context.Context, call *mcp.Call) error {
 	if _, ok := d.Catalog(ctx, call).Lookup(mcp.Resource, call.Name); !ok {
 		return mcp.Absent(mcp.Resource, call.Name, call.Revision)
 	}
-	open, err := d.streams.note(call)
+	open, isNew, err := d.streams.note(call)
 	if err != nil {
 		return err
 	}
 	for _, s := range open {
 		if err := d.Watch(ctx, d.inStream(call, s, call.Name)); err != nil {
-			d.streams.forget(listenerOf(call), call.Name)
+			if isNew {
+				d.streams.forget(listenerOf(call), call.Name)
+			}
 			return err
 		}
 	}
@@ -219,7 +239,8 @@ func (s *streams) join(name string, joining *stream) ([]string, error) {
 	if len(l.streams) >= maxStreams {
 		return nil, mcp.Errorf(mcp.CodeInternal, mcp.RateLimited, "%d streams of events are open already; close some", maxStreams)
 	}
-	l.streams[joining] = true
+	l.begun++
+	l.streams[joining], joining.turn = true, l.begun
 	return slices.Sorted(maps.Keys(l.uris)), nil
 }
 
@@ -235,22 +256,39 @@ func (s *streams) leave(name string, leaving *stream) {
 
 // note keeps that who calls is subscribed to a resource, and in which root, and returns
 // the streams of the listener.
-func (s *streams) note(call *mcp.Call) ([]*stream, error) {
+func (s *streams) note(call *mcp.Call) (open []*stream, isNew bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.listener(listenerOf(call))
 	l.caller = call.Caller.ID
+	if call.Line != "" && len(l.streams)+len(l.uris) == 0 {
+		s.wait(listenerOf(call))
+	}
 	in := l.uris[call.Name]
 	if in == nil {
 		if err := notice.Bound(len(l.uris), call.Name); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		in = map[string]bool{}
+		in, isNew = map[string]bool{}, true
 		l.uris[call.Name] = in
 	}
 	root, _ := wire.Unquote(wire.Get(call.Context, "rootId"))
 	in[root] = true
-	return slices.Collect(maps.Keys(l.streams)), nil
+	return slices.Collect(maps.Keys(l.streams)), isNew, nil
+}
+
+// wait notes that a line has no stream yet, and forgets the one that has waited for its own
+// for the longest time, if too many do. The lock is held.
+func (s *streams) wait(name string) {
+	s.waiting = append(s.waiting, name)
+	if len(s.waiting) <= maxWaiting {
+		return
+	}
+	oldest := s.waiting[0]
+	s.waiting = slices.Delete(s.waiting, 0, 1)
+	if l := s.listeners[oldest]; l != nil && len(l.streams) == 0 {
+		delete(s.listeners, oldest)
+	}
 }
 
 // leaveRoot takes a root out of what the listeners of a caller have subscribed to. What was
@@ -326,9 +364,24 @@ func (s *streams) of(caller, event string) []string {
 	return ids
 }
 
-// told reports whether a stream is told of an event.
-func (s *streams) told(open *stream, event string) bool {
+// wants reports whether a stream is to tell of an event.
+func (s *streams) wants(open *stream, event string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return open.wants(event)
+}
+
+// told reports whether a stream of a listener is told of an event. On a line, where all
+// that is told comes the same way, the oldest of the streams that want it tells it.
+func (s *streams) told(name string, open *stream, event string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.listeners[name]; open.line && l != nil {
+		for other := range l.streams {
+			if other.turn < open.turn && other.wants(event) {
+				return false
+			}
+		}
+	}
 	return open.wants(event)
 }

@@ -71,7 +71,7 @@ func (d *Desk) resources(ctx context.Context, call *mcp.Call) ([]byte, error) {
 	dst = append(dst, ']')
 	if w.after == "" {
 		dst = append(dst, `,"named":[`...)
-		for e := range c.Seen(mcp.Template, view) {
+		for e := range c.Parametric(view) {
 			if w.wants(e.Name, e.Raw) {
 				dst = dialect.AppendNamed(separated(dst), e.Name, e.Raw)
 			}

@@ -15,19 +15,28 @@ import (
 // A speaker puts notices into the words of the dialect, for one stream.
 type speaker struct {
 	mcp.Reply
-	desk   *Desk
+	desk *Desk
+	// call is what asked for the stream; its caller is who that is by now.
 	call   *mcp.Call
 	stream *stream
 	// tools is what the client was told of last.
 	tools map[string][sha256.Size]byte
 }
 
-// Notify sends what the stream is told of.
+// Notify sends what the stream is told of. A stream whose key is good no more ends.
 func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
+	caller := s.desk.Again(s.call.Caller)
+	if caller == nil {
+		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unauthenticated, "the key of the stream is not known any more")
+	}
+	s.call.Caller = caller
 	event := m
 	switch method := string(m.MethodName()); method {
 	case mcp.NoticeUpdated:
-		event = s.updated(ctx, m)
+		if uri, _ := wire.Unquote(m.Bytes(m.Member("uri"))); !caller.View.Sees(mcp.Resource, uri) {
+			return nil
+		}
+		event = updated(m)
 	case mcp.NoticeTools:
 		event = s.changed(ctx)
 	case mcp.EventSecurityAlert:
@@ -39,7 +48,7 @@ func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
 			return nil // of what has no event
 		}
 	}
-	if event == nil || !s.desk.streams.told(s.stream, string(event.MethodName())) {
+	if event == nil || !s.desk.streams.told(listenerOf(s.call), s.stream, string(event.MethodName())) {
 		return nil
 	}
 	return s.Reply.Notify(ctx, event)
@@ -57,18 +66,13 @@ func (s *speaker) sees(ctx context.Context, m *wire.Message) bool {
 }
 
 // updated tells that a resource has changed, and in which state it is now as far as its
-// server says.
-func (s *speaker) updated(ctx context.Context, m *wire.Message) *wire.Message {
+// server says: of one that is gone it says nothing, and what is listed is the state before.
+func updated(m *wire.Message) *wire.Message {
 	uri, _ := wire.Unquote(m.Bytes(m.Member("uri")))
 	raw := wire.AppendQuote([]byte(`{"jsonrpc":"2.0","method":"`+mcp.EventResourceUpdated+`","params":{"uri":`), uri)
 	meta := []byte(nil)
 	if span := m.MetaSpan(); span.Ok() {
 		meta = m.Bytes(span)
-	}
-	if wire.Get(meta, mcp.MetaETag) == nil {
-		if e, ok := s.desk.Catalog(ctx, s.call).Lookup(mcp.Resource, uri); ok {
-			meta = wire.Get(e.Raw, "_meta")
-		}
 	}
 	for _, state := range []struct{ name, key string }{{"etag", mcp.MetaETag}, {"revision", mcp.MetaRevisionNumber}} {
 		if value := wire.Get(meta, state.key); value != nil {
@@ -80,7 +84,7 @@ func (s *speaker) updated(ctx context.Context, m *wire.Message) *wire.Message {
 
 // snapshot is what the client sees of the tools now; nil for a stream that is not told.
 func (d *Desk) snapshot(ctx context.Context, call *mcp.Call, s *stream) map[string][sha256.Size]byte {
-	if !d.streams.told(s, mcp.EventToolsChanged) {
+	if !d.streams.wants(s, mcp.EventToolsChanged) {
 		return nil
 	}
 	seen := map[string][sha256.Size]byte{}

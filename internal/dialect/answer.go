@@ -83,10 +83,7 @@ func output(a *answer) []byte {
 			return text
 		}
 	}
-	if content == nil {
-		return []byte("null")
-	}
-	return content
+	return orNull(content)
 }
 
 // onlyText returns the text of a text block, as a JSON string; nil for another block.
@@ -133,14 +130,14 @@ func appendContent(dst []byte, a *answer) []byte {
 	return append(dst, '}')
 }
 
-// appendDocument appends the members of one document. Of a named resource that answers
+// appendDocument appends the members of one document, each with a comma behind it. Of a named resource that answers
 // with an object they are the object's.
 func appendDocument(dst, element []byte, named bool) []byte {
 	text := wire.Get(element, "text")
 	if named && string(wire.Get(wire.Get(element, "_meta"), mcp.MetaObject)) == "true" {
 		object, _ := wire.Unquote(text)
-		if raw := bytes.TrimSpace([]byte(object)); scanner.Value(raw) == nil && len(raw) > 2 && raw[0] == '{' {
-			return append(dst, raw[1:len(raw)-1]...)
+		if raw := bytes.TrimSpace([]byte(object)); scanner.Value(raw) == nil && raw[0] == '{' {
+			return appendOwn(dst, raw)
 		}
 	}
 	if uri := wire.Get(element, "uri"); uri != nil && !named {
@@ -150,14 +147,34 @@ func appendDocument(dst, element []byte, named bool) []byte {
 		dst = append(append(append(dst, `"mimeType":`...), kind...), ',')
 	}
 	if text != nil {
-		return append(append(dst, `"content":`...), text...)
+		return append(append(append(dst, `"content":`...), text...), ',')
 	}
-	return append(append(dst, `"blob":`...), wire.Get(element, "blob")...)
+	return append(append(append(dst, `"blob":`...), orNull(wire.Get(element, "blob"))...), ',')
+}
+
+// orNull stands in for what a server should have said.
+func orNull(value []byte) []byte {
+	if value == nil {
+		return []byte("null")
+	}
+	return value
+}
+
+// appendOwn appends the members of a handler's object. What is said of its state beside
+// them is not the object's.
+func appendOwn(dst, object []byte) []byte {
+	for key, value := range wire.Members(object) {
+		if !wire.KeyEqual(key, "etag") && !wire.KeyEqual(key, "revision") {
+			dst = append(append(append(append(dst, '"'), key...), `":`...), value...)
+			dst = append(dst, ',')
+		}
+	}
+	return dst
 }
 
 // appendState appends in which state a document is.
 func appendState(dst, element []byte) []byte {
-	dst = wire.AppendQuote(append(dst, `,"etag":`...), etagOf(element))
+	dst = wire.AppendQuote(append(dst, `"etag":`...), etagOf(element))
 	if revision := wire.Get(wire.Get(element, "_meta"), mcp.MetaRevisionNumber); revision != nil {
 		dst = appendMember(dst, "revision", revision)
 	}
@@ -189,8 +206,8 @@ func appendMessages(dst []byte, a *answer) []byte {
 		if text := onlyText(content); text != nil {
 			content = text
 		}
-		dst = append(append(dst, `{"role":`...), wire.Get(message, "role")...)
-		dst = append(appendMember(dst, "content", content), '}')
+		dst = append(append(dst, `{"role":`...), orNull(wire.Get(message, "role"))...)
+		dst = append(appendMember(dst, "content", orNull(content)), '}')
 	}
 	dst = append(dst, ']')
 	sampling := a.meta(mcp.MetaSampling)

@@ -74,8 +74,11 @@ const routing = "mcp.routing"
 // Speaks reports whether a message is in the dialect, by its method: those of the
 // standard have no dot. What carries the modern era's envelope is of that era.
 func Speaks(m *wire.Message) bool {
-	return (m.Kind == wire.Request || m.Kind == wire.Notification) &&
-		bytes.IndexByte(m.MethodName(), '.') > 0 && !m.Meta(mcp.MetaRevision).Ok()
+	if m.Kind != wire.Request && m.Kind != wire.Notification || m.Meta(mcp.MetaRevision).Ok() {
+		return false
+	}
+	name := m.MethodName()
+	return bytes.IndexByte(name, '.') > 0 || string(name) == strings.TrimPrefix(routing, prefix)
 }
 
 // Canonical returns the canonical form of a method's name: with its prefix, and the

@@ -44,6 +44,8 @@ func TestSpeaks(t *testing.T) {
 		request("mcp.tool.list", "{}"):                                         true,
 		request("sampling.update", "{}"):                                       true,
 		request("tools/list", "{}"):                                            false,
+		request("routing", "{}"):                                               true,
+		request("ping", "{}"):                                                  false,
 		`{"jsonrpc":"2.0","method":"mcp.tool.invoke"}`:                         true,
 		`{"jsonrpc":"2.0","id":1,"result":{"method":"mcp.tool.list"}}`:         false,
 		request("mcp.admin.servers", `{"_meta":{"`+mcp.MetaRevision+`":"x"}}`): false,
@@ -100,6 +102,10 @@ func TestTakeRefuses(t *testing.T) {
 			t.Errorf("%s %s: %v, want %s", tt.method, tt.params, err, tt.want)
 		}
 	}
+	call := &mcp.Call{Request: scanned(t, request("mcp.tool.invoke", `{"toolId":"a","a/b~c":1}`))}
+	if err := dialect.Take(call, time.Now()); err == nil || string(err.Data) != `{"pointers":["/a~1b~0c"]}` {
+		t.Errorf("the error does not point at the member: %+v", err)
+	}
 }
 
 // TestOutput tells what of a tool's result is its output.
@@ -130,6 +136,32 @@ func TestOutput(t *testing.T) {
 	}
 }
 
+// TestContent tells what of a resource is its content, also where its server says less than it should.
+func TestContent(t *testing.T) {
+	const object = `"_meta":{"io.github.sumun-mcp/object":true,"io.github.sumun-mcp/etag":"e","io.github.sumun-mcp/revision":2}`
+	for _, tt := range []struct{ params, contents, want string }{
+		{`{"uri":"a:b"}`, `[{"uri":"a:b","text":"x",` + object + `}]`, `{"uri":"a:b","content":"x","etag":"e","revision":2}`},
+		{`{"uri":"a:b"}`, `[{"uri":"a:b","blob":"eA==",` + object + `}]`, `{"uri":"a:b","blob":"eA==","etag":"e","revision":2}`},
+		{`{"uri":"a:b"}`, `[{"uri":"a:b",` + object + `}]`, `{"uri":"a:b","blob":null,"etag":"e","revision":2}`},
+		{`{"resourceId":"r"}`, `[{"uri":"a:b","text":"{\"n\":1.0, \"m\":[]}",` + object + `}]`, `{"n":1.0,"m":[],"etag":"e","revision":2}`},
+		{`{"resourceId":"r"}`, `[{"uri":"a:b","text":"{}",` + object + `}]`, `{"etag":"e","revision":2}`},
+		{`{"resourceId":"r"}`, `[{"uri":"a:b","text":"{ }",` + object + `}]`, `{"etag":"e","revision":2}`},
+		{`{"resourceId":"r"}`, `[{"uri":"a:b","text":"{\"etag\":\"mine\",\"n\":1}",` + object + `}]`, `{"n":1,"etag":"e","revision":2}`},
+		{`{"resourceId":"r"}`, `[{"uri":"a:b","text":"",` + object + `}]`, `{"content":"","etag":"e","revision":2}`},
+		{`{"resourceId":"r"}`, `[{"uri":"a:b","text":"{\"a\":",` + object + `}]`, `{"content":"{\"a\":","etag":"e","revision":2}`},
+		{`{"resourceId":"r"}`, `[]`, `null`},
+	} {
+		call := &mcp.Call{Request: scanned(t, request("mcp.resource.read", tt.params))}
+		if err := dialect.Take(call, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		got := string(dialect.AppendAnswer(nil, []byte("7"), call, mcp.Own([]byte(`{"contents":`+tt.contents+`}`)), time.Now()))
+		if want := `{"jsonrpc":"2.0","id":7,"result":` + tt.want + `}`; got != want {
+			t.Errorf("%s %s\n%s\nwant %s", tt.params, tt.contents, got, want)
+		}
+	}
+}
+
 // TestReasons tells errors in the dialect's words.
 func TestReasons(t *testing.T) {
 	for _, tt := range []struct {
@@ -141,6 +173,10 @@ func TestReasons(t *testing.T) {
 		{"tools/call", &mcp.Error{Code: -5, Message: "x", Reason: mcp.Upstream, Data: []byte(`{"reason":"own","a":1}`)}, `{"code":-5,"message":"x","data":{"reason":"upstream","a":1}}`},
 		{"tools/call", &mcp.Error{Code: -5, Message: "x", Reason: mcp.Upstream, Data: []byte(`[1]`)}, `{"code":-5,"message":"x","data":{"reason":"upstream","detail":[1]}}`},
 		{"resources/read", &mcp.Error{Code: mcp.CodeInvalidParams, Reason: mcp.Upstream}, `{"code":-32602,"message":"","data":{"reason":"not-found"}}`},
+		{"resources/read", &mcp.Error{Code: mcp.CodeInvalidParams, Reason: mcp.Upstream, Data: []byte(`{"reason":"invalid-arguments"}`)}, `{"code":-32602,"message":"","data":{"reason":"invalid-arguments"}}`},
+		{"resources/read", &mcp.Error{Code: mcp.CodeInternal, Reason: mcp.Upstream, Data: []byte(`{"reason":"timeout"}`)}, `{"code":-32603,"message":"","data":{"reason":"timeout"}}`},
+		{"resources/read", &mcp.Error{Code: mcp.CodeInternal, Reason: mcp.Upstream, Data: []byte(`{"reason":"unauthenticated"}`)}, `{"code":-32603,"message":"","data":{"reason":"upstream"}}`},
+		{"resources/read", &mcp.Error{Code: mcp.CodeInternal, Reason: mcp.Internal, Data: []byte(`{"reason":"timeout"}`)}, `{"code":-32603,"message":"","data":{"reason":"internal"}}`},
 		{"prompts/get", &mcp.Error{Code: mcp.CodeInvalidParams, Reason: mcp.Upstream}, `{"code":-32602,"message":"","data":{"reason":"invalid-arguments"}}`},
 		{"tools/call", mcp.Errorf(mcp.CodeInternal, mcp.Stolen, "s"), `{"code":-32603,"message":"s","data":{"reason":"invalid-arguments"}}`},
 	} {
@@ -161,7 +197,7 @@ func FuzzDialect(f *testing.F) {
 		`{"jsonrpc":"2.0","method":"mcp.event.subscribe","params":{"types":["toolsChanged"]}}`,
 		request("mcp.routing", `{"policy":{"a":1},"ifRevision":3}`), request(".", "{}"), request("a.b", `{"_meta":{"x":1}}`),
 	} {
-		f.Add(seed, `{"content":[{"type":"text","text":"t"}],"_meta":{"io.github.sumun-mcp/sampling":{"topP":1}},"contents":[{"uri":"u","text":"{\"a\":1}"}],"messages":[{"role":"user","content":{"type":"text","text":"x"}}]}`)
+		f.Add(seed, `{"content":[{"type":"text","text":"t"}],"_meta":{"io.github.sumun-mcp/sampling":{"topP":1}},"contents":[{"uri":"u","text":"{\"a\":1}","_meta":{"io.github.sumun-mcp/object":true}},{}],"messages":[{"role":"user","content":{"type":"text","text":"x"}}]}`)
 	}
 	scanner := wire.NewScanner(mcp.Vocabulary(), 512)
 	f.Fuzz(func(t *testing.T, raw, result string) {

@@ -30,8 +30,11 @@ func AppendFailure(dst, id []byte, call *mcp.Call, e *mcp.Error) []byte {
 }
 
 // reasonOf returns the reason as the dialect has it, which tells fewer apart. Of a server
-// only the code is known.
+// that does not say one only the code is known.
 func reasonOf(call *mcp.Call, e *mcp.Error) mcp.Reason {
+	if said := saidReason(e); said != "" {
+		return said
+	}
 	invalid := e.Reason == mcp.Upstream && e.Code == mcp.CodeInvalidParams
 	switch {
 	case invalid && call.Method == mcp.MethodRead, e.Reason == mcp.Upstream && e.Code == mcp.CodeResourceNotFound:
@@ -53,6 +56,27 @@ func reasonOf(call *mcp.Call, e *mcp.Error) mcp.Reason {
 		return mcp.Upstream
 	}
 	return mcp.Internal
+}
+
+// ErrArray refuses to open a stream of events in an array of messages, which is answered
+// when the last of them has ended.
+func ErrArray() *mcp.Error {
+	return mcp.Errorf(mcp.CodeInvalidRequest, mcp.InvalidArguments, "a stream of events must not be asked for in an array; send the message by itself")
+}
+
+// saidReason returns the reason that a server gives in the data of its error, as our own
+// do. It cannot speak for the gateway: who may come in is not told by servers.
+func saidReason(e *mcp.Error) mcp.Reason {
+	if e.Reason != mcp.Upstream || len(e.Data) == 0 || e.Data[0] != '{' {
+		return ""
+	}
+	word, _ := wire.Unquote(wire.Get(e.Data, "reason"))
+	switch r := mcp.Reason(word); r {
+	case mcp.NotFound, mcp.InvalidArguments, mcp.Conflict, mcp.Timeout, mcp.Upstream:
+		return r
+	default:
+		return ""
+	}
 }
 
 // Status is the HTTP status of an error.

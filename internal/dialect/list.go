@@ -17,7 +17,7 @@ func AppendTool(dst []byte, name string, raw []byte, pin Pin) []byte {
 	dst = copyMembers(dst, raw, "title", "description")
 	schema := wire.Get(raw, "inputSchema")
 	dst = copyMembers(dst, raw, "inputSchema", "outputSchema")
-	dst = appendMember(dst, "schema", schema)
+	dst = appendMember(dst, "schema", orNull(schema))
 	dst = wire.AppendQuote(append(dst, `,"checksum":`...), pin.Checksum)
 	if pin.Digest != "" {
 		dst = wire.AppendQuote(append(dst, `,"digest":`...), pin.Digest)
@@ -44,7 +44,7 @@ func AppendResource(dst []byte, uri string, raw []byte) []byte {
 // AppendNamed appends one named resource of mcp.resource.list: a template that is read
 // by its name and the values of its parameters.
 func AppendNamed(dst []byte, template string, raw []byte) []byte {
-	dst = append(append(dst, `{"resourceId":`...), wire.Get(raw, "name")...)
+	dst = append(append(dst, `{"resourceId":`...), orNull(wire.Get(raw, "name"))...)
 	dst = wire.AppendQuote(append(dst, `,"uriTemplate":`...), template)
 	dst = copyMembers(dst, raw, "title", "description")
 	if kind := Type(template, raw); kind != "" {

@@ -14,18 +14,28 @@ type params struct {
 	err  *mcp.Error
 }
 
-func (p *params) fail(format string, args ...any) {
-	if p.err == nil {
-		p.err = mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, format, args...)
+// fail refuses the parameters because of that member; an empty name means all of them. The
+// error points at it (RFC 6901).
+func (p *params) fail(member, format string, args ...any) {
+	if p.err != nil {
+		return
 	}
+	at := ""
+	if member != "" {
+		at = "/" + pointers.Replace(member)
+	}
+	p.err = mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, format, args...)
+	p.err.Data = append(wire.AppendQuote([]byte(`{"pointers":[`), at), "]}"...)
 }
+
+var pointers = strings.NewReplacer("~", "~0", "/", "~1")
 
 // check refuses members that the method does not have.
 func (p *params) check(known []string) {
 	for raw := range wire.Members(p.call.Params()) {
 		name, _ := wire.Unquote(slices.Concat([]byte{'"'}, raw, []byte{'"'}))
 		if name != "context" && name != "_meta" && !slices.Contains(known, name) {
-			p.fail("params.%s is not known; %s takes %s", name, p.call.Dialect, strings.Join(append(known, "context"), ", "))
+			p.fail(name, "params.%s is not known; %s takes %s", name, p.call.Dialect, strings.Join(append(known, "context"), ", "))
 		}
 	}
 }
@@ -38,7 +48,7 @@ func (p *params) text(name string) string {
 	}
 	s, ok := wire.Unquote(raw)
 	if !ok || s == "" {
-		p.fail("params.%s must be a string that is not empty", name)
+		p.fail(name, "params.%s must be a string that is not empty", name)
 	}
 	return s
 }
@@ -46,7 +56,7 @@ func (p *params) text(name string) string {
 // needed is text for a member that must be there.
 func (p *params) needed(name string) string {
 	if p.call.Member(name) == nil {
-		p.fail("params.%s is missing", name)
+		p.fail(name, "params.%s is missing", name)
 	}
 	return p.text(name)
 }
@@ -55,7 +65,7 @@ func (p *params) needed(name string) string {
 func (p *params) object(name string) []byte {
 	raw := p.call.Member(name)
 	if raw != nil && raw[0] != '{' {
-		p.fail("params.%s must be an object", name)
+		p.fail(name, "params.%s must be an object", name)
 	}
 	return raw
 }
@@ -124,11 +134,11 @@ func invoke(p *params) rewritten {
 func read(p *params) rewritten {
 	uri, id := p.text("uri"), p.text("resourceId")
 	if (uri == "") == (id == "") {
-		p.fail("params must have either uri or resourceId")
+		p.fail("", "params must have either uri or resourceId")
 	}
 	values := p.object("params")
 	if values != nil && id == "" {
-		p.fail("params.params goes with resourceId only")
+		p.fail("params", "params.params goes with resourceId only")
 	}
 	r := rewritten{method: mcp.MethodRead, name: uri, asked: id}
 	r.params = wire.AppendQuote([]byte(`"uri":`), uri)

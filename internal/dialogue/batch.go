@@ -13,13 +13,11 @@ type Element struct {
 }
 
 // Split reads an array of messages (JSON-RPC 2.0, section 6) of a client of that
-// revision. The error is about the array; what is wrong with one message is its own
-// fault alone. The elements stand in data.
-func Split(data []byte, r *mcp.Revision) ([]Element, *mcp.Error) {
-	if r == nil || !r.Batch {
-		return nil, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unsupported,
-			"arrays of messages are taken from clients of revision %s only; send each message by itself", batching())
-	}
+// revision. Messages that stand alone are of no revision, and are taken from any client.
+// The error is about the array; what is wrong with one message is its own fault alone.
+// The elements stand in data.
+func Split(data []byte, r *mcp.Revision, alone func(*wire.Message) bool) ([]Element, *mcp.Error) {
+	all, some := r != nil && r.Batch, false
 	messages, err := scanner.Batch(data, wire.MostBatch)
 	if err != nil {
 		return nil, refusal(err)
@@ -27,11 +25,25 @@ func Split(data []byte, r *mcp.Revision) ([]Element, *mcp.Error) {
 	elements, seen := make([]Element, len(messages)), map[string]bool{}
 	for i := range elements {
 		e := &elements[i]
-		if e.Refused = Scan(messages[i], &e.Message); e.Refused == nil {
-			e.Refused = e.check(seen)
+		if e.Refused = Scan(messages[i], &e.Message); e.Refused != nil {
+			continue
 		}
+		if !all && !alone(&e.Message) {
+			e.Refused = errNoArray()
+			continue
+		}
+		e.Refused, some = e.check(seen), true
+	}
+	if !all && !some {
+		return nil, errNoArray()
 	}
 	return elements, nil
+}
+
+// errNoArray refuses messages of a revision that has no arrays of them.
+func errNoArray() *mcp.Error {
+	return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unsupported,
+		"arrays of messages are taken from clients of revision %s only; send each message by itself", batching())
 }
 
 // check refuses what cannot be done beside others.

@@ -1,12 +1,17 @@
 package dialogue_test
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
 )
+
+func nobody(*wire.Message) bool { return false }
 
 // TestSplit reads arrays of messages: what is wrong with an array is told of the array, what is wrong with a message of
 // that alone.
@@ -29,7 +34,7 @@ func TestSplit(t *testing.T) {
 		{`[{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}},` + ping + `]`, "", []string{"initialize must not", ""}},
 		{`[{"jsonrpc":"2.0","id":2,"method":"ping","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"x"}}}]`, "", []string{"a protocol version of its own"}},
 	} {
-		elements, fault := dialogue.Split([]byte(c.data), mcp.Unnamed())
+		elements, fault := dialogue.Split([]byte(c.data), mcp.Unnamed(), nobody)
 		if (fault != nil) != (c.fault != "") || fault != nil && !strings.Contains(fault.Message, c.fault) {
 			t.Errorf("%.80s: %v, want %q", c.data, fault, c.fault)
 		}
@@ -44,8 +49,27 @@ func TestSplit(t *testing.T) {
 		}
 	}
 	for _, r := range append(mcp.Revisions(), nil) {
-		if _, fault := dialogue.Split([]byte(`[`+ping+`]`), r); (fault == nil) != (r != nil && r.Batch) {
+		if _, fault := dialogue.Split([]byte(`[`+ping+`]`), r, nobody); (fault == nil) != (r != nil && r.Batch) {
 			t.Errorf("%+v: %v", r, fault)
+		}
+	}
+}
+
+// TestSplitAlone reads arrays of clients that have none, in which some messages are of no revision.
+func TestSplitAlone(t *testing.T) {
+	alone := func(m *wire.Message) bool { return bytes.HasPrefix(m.MethodName(), []byte("own.")) }
+	const own, ping = `{"jsonrpc":"2.0","id":1,"method":"own.x"}`, `{"jsonrpc":"2.0","id":2,"method":"ping"}`
+	for _, r := range []*mcp.Revision{nil, mcp.Latest(), mcp.LatestLegacy()} {
+		elements, fault := dialogue.Split([]byte(`[`+own+`,`+ping+`,`+own+`,1]`), r, alone)
+		if fault != nil {
+			t.Fatal(fault)
+		}
+		var refused []bool
+		for _, e := range elements {
+			refused = append(refused, e.Refused != nil)
+		}
+		if want := []bool{false, true, true, true}; !slices.Equal(refused, want) {
+			t.Errorf("refused are %v, want %v", refused, want)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func TestTimeout(t *testing.T) {
 		timeout time.Duration
 		want    string
 	}{
-		{"never", 100 * time.Millisecond, "was silent for 100ms"},
+		{"never", 100 * time.Millisecond, "was silent for 100ms and was cancelled; the call may have had effects"},
 		{"slow", 1500 * time.Millisecond, ""},
 		{"never", 0, "took longer than 3s"},
 	} {
@@ -53,7 +53,8 @@ func TestDeath(t *testing.T) {
 	p, e := newPool(t, stdio("srv"), stdio("other"))
 	c := toolCall(t, legacy, "die")
 	err := p.Do(t.Context(), to(c), c, &reply{})
-	if got := mcp.AsError(err); got == nil || got.Reason != mcp.Upstream || !strings.Contains(got.Message, "exit status 7") {
+	if got := mcp.AsError(err); got == nil || got.Reason != mcp.Upstream || !strings.Contains(got.Message, "exit status 7") ||
+		string(got.Data) != `{"mayHaveRun":true}` {
 		t.Errorf("error = %v", err)
 	}
 	if got := do(t, p, toolCall(t, legacy, "echo")); !strings.Contains(got, "echo") {

@@ -32,13 +32,14 @@ func (p *Pool) Do(ctx context.Context, d mcp.Destination, call *mcp.Call, reply 
 	return f.warned(err)
 }
 
-// warned adds to the error of a tool call that was lost on its way that it may have been done all the same.
+// warned adds to the error of a tool call of which nobody knows what became of it that it may have been done all the same.
 func (f *flow) warned(err error) error {
-	e, ok := errors.AsType[*transport.LostError](err)
-	if !ok || !e.Sent || f.dest.Repeatable || f.call.Method != mcp.MethodToolsCall {
+	e := mcp.AsError(err)
+	lost, ok := errors.AsType[*transport.LostError](err)
+	if ok && !lost.Sent || !ok && (e == nil || e.Reason != mcp.Timeout) || f.dest.Repeatable || f.call.Method != mcp.MethodToolsCall {
 		return err
 	}
-	return mcp.Errorf(e.Err.Code, e.Err.Reason, "%s; the call may have had effects", e.Err.Message)
+	return mcp.Doubtful(e)
 }
 
 // A flow is one call on its way out, and the Sink for what the server says meanwhile.

@@ -19,6 +19,7 @@ var (
 	// ErrTooLong says that more than MaxBytes stand in a file, or would.
 	ErrTooLong = fmt.Errorf("a file of more than %d MiB is neither read as a whole nor written", MaxBytes>>20)
 	errDeep    = fmt.Errorf("the path has more than %d directories; use fewer", maxDepth)
+	errPlace   = errors.New("the file cannot be made there: a part of the path is a file, leads out of the directory, or is too long; give another path")
 	// errDisk says that the system failed; the file is as it was.
 	errDisk = errors.New("writing the file failed and nothing was changed; look at the disk of the gateway and its permissions")
 )
@@ -65,8 +66,10 @@ func (at Place) current() ([]byte, fs.FileMode, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, newFile, nil
+	case err != nil && !errors.Is(err, fs.ErrPermission):
+		return nil, 0, errPlace
 	case err != nil:
-		return nil, 0, plainError(err)
+		return nil, 0, ErrForbidden
 	case info.Mode().Type() == fs.ModeSymlink:
 		return nil, 0, ErrLink
 	case !info.Mode().IsRegular():

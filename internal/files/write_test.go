@@ -92,6 +92,19 @@ func TestReplaceRefused(t *testing.T) {
 }
 
 // TestReplaceStaysInRoot writes to whatever might lead out of the directory, or is no file.
+// TestReplaceNowhere says of a path that cannot be that it cannot be, not that nothing is there.
+func TestReplaceNowhere(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "a.md", "x")
+	all := open(t, dir, true)
+	for _, path := range []string{"a.md/b", "a.md/b/c", strings.Repeat("n", 300), strings.Repeat("n", 300) + "/a"} {
+		if err := all.Replace(place(t, all, path), []byte("new"), allow); !errors.Is(err, errPlace) {
+			t.Errorf("%.20s: %v", path, err)
+		}
+	}
+	onlyKnown(t, dir, "a.md")
+}
+
 func TestReplaceStaysInRoot(t *testing.T) {
 	outer := t.TempDir()
 	dir := filepath.Join(outer, "root")

@@ -1,18 +1,12 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"slices"
-
-	"github.com/yosida95/uritemplate/v3"
 
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/desk"
 	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/mcp"
-	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // newDesk makes the room that answers what the dialect asks the gate itself.
@@ -20,6 +14,7 @@ func (g *Gateway) newDesk() *desk.Desk {
 	return desk.New(desk.Options{
 		Catalog: g.settle,
 		Group:   func(call *mcp.Call) int { return int(g.shelf(call).to) },
+		Again:   func(c *mcp.Caller) *mcp.Caller { return g.setup.Load().access.Again(c) },
 		Hub:     g.hub,
 		Watch: func(ctx context.Context, call *mcp.Call) error {
 			resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name)
@@ -56,9 +51,12 @@ func (g *Gateway) namedResources(next mcp.Handler) mcp.Handler {
 		if !ok {
 			return mcp.Absent(mcp.Resource, call.Asked, call.Revision)
 		}
-		uri, err := expand(template.Name, call.Meta(mcp.MetaVariables))
+		uri, err := dialect.URI(template.Name, call.Meta(mcp.MetaVariables))
 		if err != nil {
 			return err
+		}
+		if e, ok := g.lookup(ctx, call, mcp.Resource, uri); ok && e.Dest.Server != template.Dest.Server && !call.Caller.View.Sees(mcp.Resource, uri) {
+			return mcp.Absent(mcp.Resource, call.Asked, call.Revision) // it is another server's, of whose resources the name says nothing
 		}
 		if err := dialect.Expand(call, uri); err != nil {
 			return err
@@ -74,57 +72,4 @@ func (g *Gateway) named(ctx context.Context, call *mcp.Call) (*catalog.Entry, bo
 		return template, true
 	}
 	return g.settle(ctx, call).Named(call.Asked, call.Caller.View)
-}
-
-// expand returns the URI that a template (RFC 6570) gives with those values, a JSON
-// object or nil.
-func expand(template string, values []byte) (string, error) {
-	t, err := uritemplate.New(template)
-	if err != nil {
-		return "", fmt.Errorf("reading the template %q: %w", template, err)
-	}
-	known := t.Varnames()
-	given := uritemplate.Values{}
-	for key, value := range wire.Members(values) {
-		name, _ := wire.Unquote(append(append([]byte{'"'}, key...), '"'))
-		if !slices.Contains(known, name) {
-			return "", mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.params.%s is not known; there are %q", name, known)
-		}
-		if bytes.Contains(value, []byte(`\u0000`)) { // the library leaves it out
-			return "", mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.params.%s has a zero byte, which no URI has", name)
-		}
-		given.Set(name, valueOf(value))
-	}
-	uri, err := t.Expand(given)
-	if err != nil {
-		return "", mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "the parameters make no URI: %v", err)
-	}
-	return uri, nil
-}
-
-// valueOf is a JSON value as a template takes it: an array is a list, and what is no
-// string is its JSON text.
-func valueOf(raw []byte) uritemplate.Value {
-	if raw[0] != '[' {
-		return uritemplate.String(plain(raw))
-	}
-	var list []string
-	for element := range wire.Elements(raw) {
-		list = append(list, plain(element))
-	}
-	return uritemplate.List(list...)
-}
-
-// plain is the text of a JSON value, each byte as a character: the library percent-encodes
-// the numbers of characters, where RFC 6570 section 3.2.1 wants the bytes of UTF-8.
-func plain(raw []byte) string {
-	s, ok := wire.Unquote(raw)
-	if !ok {
-		s = string(raw)
-	}
-	chars := make([]rune, len(s))
-	for i := range len(s) {
-		chars[i] = rune(s[i])
-	}
-	return string(chars)
 }

@@ -3,9 +3,9 @@ package gateway_test
 import (
 	"cmp"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 )
@@ -19,7 +19,7 @@ func dialectEvents(t *testing.T, g *gate, key, params string) *incoming {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "text/event-stream, application/json")
+	req.Header.Set("Accept", "text/event-stream")
 	req.Header.Set("Authorization", "Bearer "+cmp.Or(key, g.localKey(t)))
 	in := g.do(t, req, func() {})
 	in.must(t, `"id":"e","result":{"types":[`)
@@ -98,7 +98,6 @@ func TestDialectResourceEvents(t *testing.T) {
 	}
 	in := dialectEvents(t, g, "", `{"types":["resourceUpdated"]}`)
 	defer in.end()
-	time.Sleep(50 * time.Millisecond) // the line's own stream has begun by then
 	changed := ask(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.write","params":{"uri":"cache://notes/a","content":"2","ifMatch":"*"}}`)
 	if !strings.Contains(changed, `"result":{"etag"`) {
 		t.Fatal(changed)
@@ -107,5 +106,79 @@ func TestDialectResourceEvents(t *testing.T) {
 	in.must(t, want)
 	if _, event, err := line.Read(t.Context()); err != nil || !strings.Contains(string(event), want) {
 		t.Errorf("the line is told %s, %v", event, err)
+	}
+}
+
+// TestDialectLineEvents has a line tell of an event once, however often it was asked to, and right after it was asked.
+func TestDialectLineEvents(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		g := openWith(t, speaking(t))
+		p := g.pipe(t)
+		const subscribe, write = `{"jsonrpc":"2.0","id":1,"method":"mcp.resource.subscribe","params":{"uri":"cache://notes/a"}}`,
+			`{"jsonrpc":"2.0","id":2,"method":"mcp.resource.write","params":{"uri":"cache://notes/a","content":"1"}}`
+		p.exchange(t, subscribe)
+		p.send(t, write)
+		first, second := p.next(t), p.next(t)
+		if both := first + second; !strings.Contains(both, `"method":"mcp.event.resourceUpdated"`) {
+			t.Fatalf("the line is told %s", both)
+		}
+		for _, params := range []string{`{}`, `{"types":["resourceUpdated","resourceUpdated"]}`} {
+			if got := p.exchange(t, `{"jsonrpc":"2.0","id":3,"method":"mcp.event.subscribe","params":`+params+`}`); !strings.Contains(got, `"result":{"types":["mcp.event.resourceUpdated"`) {
+				t.Fatal(got)
+			}
+		}
+		p.send(t, `{"jsonrpc":"2.0","id":2,"method":"mcp.resource.write","params":{"uri":"cache://notes/a","content":"2","ifMatch":"*"}}`)
+		first, second = p.next(t), p.next(t)
+		if both := first + second; strings.Count(both, `"method":"mcp.event.resourceUpdated"`) != 1 || !strings.Contains(both, `"id":2,"result"`) {
+			t.Fatalf("the line is told %s", both)
+		}
+		if got := p.exchange(t, `{"jsonrpc":"2.0","id":4,"method":"mcp.event.subscribe","params":{"types":[]}}`); !strings.Contains(got, `"reason":"invalid-arguments"`) {
+			t.Fatal(got)
+		}
+	}
+}
+
+// TestDialectEventsOfKeys takes scopes from a key while it listens, and then the key itself: nothing more is told of what it may not
+// see, and then nothing at all.
+func TestDialectEventsOfKeys(t *testing.T) {
+	t.Parallel()
+	cfg := speaking(t)
+	cfg.APIKey, cfg.Scopes = "a-key-that-sees-only-some", map[string][]string{"read:notes": {"cache://notes/*"}}
+	g := openWith(t, cfg)
+	ask := overHTTP(t, g)
+	written := 0
+	write := func(name, condition string) {
+		t.Helper()
+		written++
+		got := ask(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.write","params":{"uri":"cache://notes/` + name + `","content":"` + strconv.Itoa(written) + `"` + condition + `}}`)
+		if !strings.Contains(got, `"result"`) {
+			t.Fatal(got)
+		}
+	}
+	in := dialectEvents(t, g, cfg.APIKey, `{}`)
+	for _, name := range []string{"a", "b"} {
+		if got := overHTTPWith(t, g, cfg.APIKey)(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.subscribe","params":{"uri":"cache://notes/` + name + `"}}`); !strings.Contains(got, `"result":{}`) {
+			t.Fatal(got)
+		}
+		write(name, "")
+		in.must(t, `"params":{"uri":"cache://notes/`+name+`"`)
+	}
+	narrowed := *cfg
+	narrowed.Scopes = map[string][]string{"read:notes": {"cache://notes/b"}}
+	if err := g.Reload(&narrowed); err != nil {
+		t.Fatal(err)
+	}
+	write("a", `,"ifMatch":"*"`)
+	write("b", `,"ifMatch":"*"`)
+	in.must(t, `"params":{"uri":"cache://notes/b"`)
+	other := narrowed
+	other.APIKey = "another-key-of-the-same-name"
+	if err := g.Reload(&other); err != nil {
+		t.Fatal(err)
+	}
+	write("b", `,"ifMatch":"*"`)
+	if left := in.message(); left != "" {
+		t.Errorf("a key that is not known any more is told %s", left)
 	}
 }

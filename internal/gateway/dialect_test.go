@@ -146,13 +146,18 @@ func (g *gate) localKey(t *testing.T) string {
 // overHTTP answers by a POST that knows nothing of the standard.
 func overHTTP(t *testing.T, g *gate) func(string) string {
 	t.Helper()
+	return overHTTPWith(t, g, g.localKey(t))
+}
+
+func overHTTPWith(t *testing.T, g *gate, key string) func(string) string {
+	t.Helper()
 	return func(request string) string {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url, strings.NewReader(request))
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Authorization", "Bearer "+g.localKey(t))
+		req.Header.Set("Authorization", "Bearer "+key)
 		res, err := g.web.Do(req)
 		if err != nil {
 			t.Fatal(err)

@@ -2,8 +2,10 @@ package ingress
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 
+	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -25,12 +27,17 @@ func (d *HTTP) batch(x *exchange, header string) {
 	if s != nil {
 		defer s.Release()
 	}
-	elements, refused := dialogue.Split(x.body, x.call.Revision)
+	elements, refused := dialogue.Split(x.body, x.call.Revision, dialect.Speaks)
 	if refused != nil {
 		x.refuse(http.StatusBadRequest, refused)
 		return
 	}
-	p := &legacyPost{x: x, session: s, array: true}
+	whole := x.takesAll()
+	if !whole && slices.ContainsFunc(elements, ofStandard) {
+		x.refuse(http.StatusNotAcceptable, errAccept)
+		return
+	}
+	p := &legacyPost{x: x, session: s, array: true, whole: !whole}
 	d.vigil.begin(&p.watch, p)
 	var running sync.WaitGroup
 	turns := make(chan struct{}, batchWidth)
@@ -48,6 +55,9 @@ func (d *HTTP) batch(x *exchange, header string) {
 	p.close()
 }
 
+// ofStandard reports whether a message is not in the dialect.
+func ofStandard(e dialogue.Element) bool { return e.Refused == nil && !dialect.Speaks(&e.Message) }
+
 // element does what one message of an array asks for, unless it is a request that is
 // still to be answered: then it returns the reply.
 func (d *HTTP) element(p *legacyPost, e *dialogue.Element) *legacyReply {
@@ -57,7 +67,7 @@ func (d *HTTP) element(p *legacyPost, e *dialogue.Element) *legacyReply {
 	switch {
 	case e.Refused != nil:
 		r.refuse(e.Refused)
-	case e.Kind == wire.Request:
+	case e.Kind == wire.Request, dialect.Speaks(&e.Message):
 		return r
 	case p.session == nil:
 		r.note(needsSession(call.Method))
@@ -71,6 +81,10 @@ func (d *HTTP) element(p *legacyPost, e *dialogue.Element) *legacyReply {
 
 // answerElement answers one request of an array.
 func (d *HTTP) answerElement(r *legacyReply) {
+	if dialect.Speaks(r.call.Request) {
+		d.dialectElement(r)
+		return
+	}
 	if r.session == nil {
 		if err := needsSession(r.call.Method); err != nil {
 			r.refuse(err)

@@ -111,3 +111,52 @@ func (r *dialectReply) finish(ctx context.Context, err error) {
 	r.x.out = dialect.AppendFailure(r.x.out[:0], r.x.id(), &r.x.call, e)
 	r.x.write(dialect.Status(e), r.x.out)
 }
+
+// dialectElement answers one message of the dialect that came in an array.
+func (d *HTTP) dialectElement(r *legacyReply) {
+	call := r.call
+	call.Header, call.Session, call.Capabilities, call.ClientInfo = r.x.r.Header, nil, nil, nil
+	call.Refused = dialect.Take(call, time.Now())
+	if call.Refused == nil && call.Method == mcp.MethodSubscribeEvents {
+		call.Refused = dialect.ErrArray()
+	}
+	ctx := r.x.r.Context()
+	err := d.Handler.Handle(ctx, call, &dialectElement{r})
+	if err == nil {
+		return
+	}
+	if call.Request.Kind == wire.Notification {
+		d.Log.DebugContext(ctx, "notification not handled", slog.String("method", call.Dialect), slog.Any("error", err))
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.done {
+		r.done = true
+		r.give(dialect.AppendFailure(nil, r.id(), call, translate.Failure(call, err)))
+	}
+}
+
+// A dialectElement is the answer to such a message.
+type dialectElement struct{ *legacyReply }
+
+// Notify does nothing: what a server says in mid-call has no place in an array.
+func (*dialectElement) Notify(context.Context, *wire.Message) error { return nil }
+
+// Ask refuses: nobody can be asked in the dialect.
+func (*dialectElement) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
+	return nil, mcp.ErrUnsupported
+}
+
+// Done takes the result into the array.
+func (r *dialectElement) Done(_ context.Context, result *mcp.Result) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done {
+		return dialogue.ErrGone
+	}
+	if r.done = true; r.call.Request.Kind == wire.Request {
+		r.give(dialect.AppendAnswer(nil, r.id(), r.call, result, time.Now()))
+	}
+	return nil
+}

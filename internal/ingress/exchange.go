@@ -67,18 +67,14 @@ func (x *exchange) end() {
 // read reads the body and scans the message, unless it is an array of messages. On
 // failure it returns the HTTP status of the refusal.
 func (x *exchange) read() (int, *mcp.Error) {
-	accept := x.r.Header["Accept"]
-	whole := accepts(accept, "application/json") && accepts(accept, "text/event-stream")
-	if !whole && len(accept) > 0 && !accepts(accept, "application/json") {
+	accept, whole := x.r.Header["Accept"], x.takesAll()
+	if len(accept) > 0 && !accepts(accept, "application/json") && !accepts(accept, "text/event-stream") {
 		return http.StatusNotAcceptable, errAccept
 	}
 	if status, err := x.readBody(); err != nil {
 		return status, err
 	}
 	if wire.IsBatch(x.body) {
-		if !whole {
-			return http.StatusNotAcceptable, errAccept
-		}
 		return 0, nil
 	}
 	if err := dialogue.Scan(x.body, &x.message); err != nil {
@@ -90,6 +86,12 @@ func (x *exchange) read() (int, *mcp.Error) {
 	x.call.Request = &x.message
 	x.call.Method = mcp.MethodName(x.message.MethodName())
 	return 0, nil
+}
+
+// takesAll reports whether the client takes whatever the standard may answer.
+func (x *exchange) takesAll() bool {
+	accept := x.r.Header["Accept"]
+	return accepts(accept, "application/json") && accepts(accept, "text/event-stream")
 }
 
 // errAccept refuses clients that cannot take what the standard may answer. Those of the

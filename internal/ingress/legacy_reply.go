@@ -22,6 +22,9 @@ type legacyPost struct {
 	session *session.Session // nil for a client without one
 	// array says that several messages came, and that as many answers may go.
 	array bool
+	// whole says that the answer is one document whatever happens, since the client takes
+	// no stream.
+	whole bool
 
 	mu     sync.Mutex
 	stream *session.Stream // nil while the answer can still be one document
@@ -82,7 +85,7 @@ func priming() []byte { return []byte{} }
 func (p *legacyPost) alive() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.over {
+	if !p.over && !p.whole {
 		p.open()
 		_ = p.sink.comment() // a client that left need not know
 	}

@@ -151,6 +151,8 @@ type Caller struct {
 	Admin bool
 	// Scopes are the scopes of the caller's key.
 	Scopes []string
+	// Key is the hash of the key that the caller has shown; zero for one without a key.
+	Key [32]byte
 }
 
 // A Kind is a kind of thing that has a name.

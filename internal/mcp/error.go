@@ -83,6 +83,16 @@ func Errorf(code int, reason Reason, format string, args ...any) *Error {
 	return &Error{Code: code, Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
+// MayHaveRun is the member of an error's data that says whether the call may have had
+// effects although it failed, so that a program does not make it again.
+const MayHaveRun = "mayHaveRun"
+
+// Doubtful returns an Error of ours about a call of which nobody knows whether it was
+// done: the server was sent it and did not answer.
+func Doubtful(e *Error) *Error {
+	return &Error{Code: e.Code, Reason: e.Reason, Message: e.Message + "; the call may have had effects", Data: []byte(`{"` + MayHaveRun + `":true}`)}
+}
+
 // AsError returns err's *Error, or nil where it has none and the wire must not see it.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {

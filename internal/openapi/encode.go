@@ -66,13 +66,29 @@ func wanders(path string) bool {
 				return true
 			}
 		}
-		decoded, err := url.PathUnescape(path)
-		if err != nil || decoded == path {
+		decoded := unescape(path)
+		if decoded == path {
 			return false
 		}
 		path = decoded
 	}
 	return true // nobody encodes so often with good intent
+}
+
+// unescape decodes what is percent-encoded, and leaves a % that begins nothing as it is: somebody on the way may do the same.
+func unescape(path string) string {
+	var out strings.Builder
+	for path != "" {
+		n := min(len(path), 3)
+		if decoded, err := url.PathUnescape(path[:n]); path[0] == '%' && err == nil {
+			out.WriteString(decoded)
+			path = path[n:]
+			continue
+		}
+		out.WriteByte(path[0])
+		path = path[1:]
+	}
+	return out.String()
 }
 
 // templated returns the field of that name whose value is a template. Where that is nothing but a placeholder, a list is as many fields.

@@ -192,7 +192,7 @@ func (in *inputs) body(v any) error {
 	}
 	arg := in.add("body", "content", described, required)
 	in.endpoint.body = func(args declared.Arguments) ([]byte, string, error) {
-		value, ok := args.Value(arg)
+		value, ok := args[arg] // a null, too, can be a body
 		if !ok {
 			return nil, "", nil
 		}

@@ -451,3 +451,41 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
+
+// TestWanders tells steps in paths apart from names, whatever somebody on the way decodes.
+func TestWanders(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/g/a/b": false, "/g/a..b/...": false, "/g/%2Fa": false, "/g/%zz/a": false, "/g/100%25": false,
+		"/g/../b": true, "/g/.": true, "/g/%2e%2E/b": true, "/g/%252e%252e/b": true, "/g/..;a=b/c": true, `/g/a\..\b`: true, "/g/%5C..%5Cb": true,
+		"/g/%25zz/%252e%252e/b": true, "/g/%25/%252e%252e": true, "/g/%25%25%25/%2525252e%2525252e/b": true,
+	} {
+		if got := wanders(path); got != want {
+			t.Errorf("wanders(%q) = %t", path, got)
+		}
+	}
+}
+
+// TestNullable lets null through where a document of 3.0 says so, with or without a type.
+func TestNullable(t *testing.T) {
+	for from, want := range map[string]string{
+		`{"type":"string","nullable":true}`:                                 `{"type":["string","null"]}`,
+		`{"type":"string","nullable":false}`:                                `{"type":"string"}`,
+		`{"type":"string","enum":["a"],"nullable":true}`:                    `{"enum":["a",null],"type":["string","null"]}`,
+		`{"enum":["a"],"nullable":true}`:                                    `{"enum":["a",null]}`,
+		`{"nullable":true}`:                                                 `{}`,
+		`{"allOf":[{"type":"object"}],"nullable":true,"description":"d"}`:   `{"anyOf":[{"allOf":[{"type":"object"}]},{"type":"null"}],"description":"d"}`,
+		`{"oneOf":[{"type":"object"},{"type":"array"}],"nullable":true}`:    `{"anyOf":[{"oneOf":[{"type":"object"},{"type":"array"}]},{"type":"null"}]}`,
+		`{"oneOf":[{"type":"object"},{"type":"array"}],"nullable":false}`:   `{"oneOf":[{"type":"object"},{"type":"array"}]}`,
+		`{"type":"number","minimum":0,"exclusiveMinimum":true,"title":"t"}`: `{"exclusiveMinimum":0,"title":"t","type":"number"}`,
+	} {
+		var schema any
+		if err := json.Unmarshal([]byte(from), &schema); err != nil {
+			t.Fatal(err)
+		}
+		c := (&spec{old: true}).converter(true)
+		got, err := json.Marshal(c.schema(schema))
+		if err != nil || string(got) != want {
+			t.Errorf("%s became %s, want %s (%v)", from, got, want, err)
+		}
+	}
+}

@@ -96,7 +96,7 @@ func (c *converter) schema(v any) any {
 	}
 	c.hide(from, out)
 	if c.spec.old {
-		modernize(from, out)
+		return modernize(from, out)
 	}
 	return out
 }
@@ -160,7 +160,7 @@ func usable(pattern any) bool {
 }
 
 // modernize turns what OpenAPI 3.0 has its own way into JSON Schema.
-func modernize(from, out map[string]any) {
+func modernize(from, out map[string]any) map[string]any {
 	for limit, exclusive := range map[string]string{"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"} {
 		strict, isBool := from[exclusive].(bool)
 		if !isBool {
@@ -172,10 +172,30 @@ func modernize(from, out map[string]any) {
 			delete(out, limit)
 		}
 	}
-	if kind, ok := out["type"].(string); ok && flag(from["nullable"], false) {
+	if flag(from["nullable"], false) {
+		return orNull(out)
+	}
+	return out
+}
+
+// orNull lets a schema have null too. Where it says so of a reference (which in 3.0 stands in an allOf) or of alternatives, null is one
+// more of them: 3.0 wants a type beside nullable, but most documents are written without.
+func orNull(out map[string]any) map[string]any {
+	if kind, ok := out["type"].(string); ok {
 		out["type"] = []any{kind, "null"}
-		if enum, ok := out["enum"].([]any); ok && !slices.Contains(enum, nil) {
-			out["enum"] = append(slices.Clone(enum), nil)
+	}
+	if enum, ok := out["enum"].([]any); ok && !slices.Contains(enum, nil) {
+		out["enum"] = append(slices.Clone(enum), nil)
+	}
+	if !slices.ContainsFunc(manySchemas, func(key string) bool { return out[key] != nil }) {
+		return out
+	}
+	wide := map[string]any{"anyOf": []any{out, map[string]any{"type": "null"}}}
+	for _, key := range []string{"title", "description", "default", "deprecated"} {
+		if value, ok := out[key]; ok {
+			wide[key] = value
+			delete(out, key)
 		}
 	}
+	return wide
 }

@@ -76,9 +76,10 @@ func (l *Language) defined(line string) (name, kind string) {
 	return "", ""
 }
 
-// start returns the first line of the comment, the attributes and the decorators above a definition.
+// start returns the first line of the comment, the attributes and the decorators above a definition, as far as people write them.
 func (l *Language) start(lines []string, at int) int {
-	for at > 0 {
+	const longest = 500
+	for first := max(0, at-longest); at > first; {
 		above := strings.TrimSpace(lines[at-1])
 		if !slices.ContainsFunc([]string{"//", "/*", "*", "#[", "@", "# "}, func(p string) bool { return strings.HasPrefix(above, p) }) {
 			break

@@ -145,6 +145,7 @@ func (o Options) Open(c, before *config.Config, running Servers) (Servers, error
 		if err != nil {
 			return nil, errors.Join(err, opened.Close())
 		}
+		s.Server().AddReceivingMiddleware(TellAbsent)
 		own[offer.name], opened[offer.name] = s, s
 	}
 	return own, nil

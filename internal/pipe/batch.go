@@ -3,6 +3,7 @@ package pipe
 import (
 	"sync"
 
+	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
@@ -26,7 +27,7 @@ func (p *pipe) takeBatch(data []byte) {
 	if p.session != nil {
 		revision = p.session.Revision
 	}
-	elements, refused := dialogue.Split(data, revision)
+	elements, refused := dialogue.Split(data, revision, dialect.Speaks)
 	if refused != nil {
 		p.refuse(nil, refused, nil)
 		return

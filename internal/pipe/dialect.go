@@ -2,6 +2,7 @@ package pipe
 
 import (
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,10 +43,14 @@ func (p *pipe) hear(watch *mcp.Call) {
 	}
 	ctx, streams := p.notices.Context(), p.hears
 	streams.Add(1)
+	heard := make(chan struct{})
+	begun := sync.OnceFunc(func() { close(heard) })
+	p.heard = heard
 	p.listening.Go(func() {
 		defer streams.Add(-1)
+		defer begun()
 		// Nobody asked for the stream itself: it has no answer.
-		if err := p.Handler.Handle(ctx, call, &reply{pipe: p, call: call, unasked: true}); err != nil && ctx.Err() == nil {
+		if err := p.Handler.Handle(ctx, call, &reply{pipe: p, call: call, unasked: begun}); err != nil && ctx.Err() == nil {
 			p.Log.DebugContext(ctx, "listening ended", slog.Any("error", err))
 		}
 	})
@@ -73,7 +78,8 @@ func (r *reply) tell(notice *wire.Message) {
 		r.pipe.write(func(dst []byte) []byte { return append(dst, notice.Raw...) })
 		return
 	}
-	if r.unasked {
+	if r.unasked != nil {
+		r.unasked()
 		return
 	}
 	r.answered = true

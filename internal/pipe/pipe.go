@@ -77,6 +77,9 @@ type pipe struct {
 	// messages reads and sets hears, and counts up.
 	name  string
 	hears *atomic.Int32
+	// heard is closed once the last stream that hear opened has begun; nil before there is
+	// one.
+	heard chan struct{}
 	// session is the legacy session; nil before initialize. Only who takes messages
 	// sets it, and listens, which says that listen was called.
 	session *session.Session
@@ -270,6 +273,8 @@ func (p *pipe) initialize(call *mcp.Call) *mcp.Error {
 func (p *pipe) start(call *mcp.Call, b *batch) {
 	if err := p.prepare(call); err != nil {
 		call.Refused = err
+	} else if b != nil && call.Method == mcp.MethodSubscribeEvents {
+		call.Refused = dialect.ErrArray()
 	}
 	ctx, done, err := p.calls.Begin(call.Request.Bytes(call.Request.ID))
 	if err != nil {
@@ -279,9 +284,16 @@ func (p *pipe) start(call *mcp.Call, b *batch) {
 	}
 	r := &reply{pipe: p, session: p.session, call: call, batch: b, id: call.Request.Bytes(call.Request.ID)}
 	b.begin()
+	heard := p.heard
 	answer := func() {
 		defer b.end()
 		defer done()
+		if call.Method == mcp.MethodWatch && heard != nil { // from its answer on, the client is told
+			select {
+			case <-heard:
+			case <-ctx.Done():
+			}
+		}
 		if ctx.Err() != nil { // cancelled while it waited
 			call.Refused = cmp.Or(call.Refused, mcp.AsError(context.Cause(ctx)), errTooLate)
 		}

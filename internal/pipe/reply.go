@@ -22,9 +22,10 @@ type reply struct {
 	id      []byte // the client's
 	batch   *batch // nil for a request that came by itself
 	done    atomic.Bool
-	// Of a stream of events: unasked says that no request asked for it, and answered that
-	// the one that did has its answer.
-	unasked, answered bool
+	// Of a stream of events: unasked is what is done once it has begun, of one that no
+	// request asked for, and answered says that the request which did has its answer.
+	unasked  func()
+	answered bool
 }
 
 // Notify sends a notification.
@@ -58,7 +59,7 @@ func (r *reply) Done(_ context.Context, result *mcp.Result) error {
 	if r.done.Swap(true) {
 		return dialogue.ErrGone
 	}
-	if r.unasked || r.answered {
+	if r.unasked != nil || r.answered {
 		return nil
 	}
 	r.pipe.calls.Answering(r.id)

@@ -110,7 +110,7 @@ func (s *cacheSource) write(_ context.Context, name string, c *change) (string, 
 // wrote lists an entry that is new or has a new value, and tells of those that had to go for it.
 func (s *cacheSource) wrote(w *written) {
 	if e := s.Get(w.name); e != nil && e.ETag == w.etag { // else somebody was here in between
-		s.all.shelf.put(&mcp.Resource{
+		s.all.shelf.Put(&mcp.Resource{
 			URI: e.Key, Name: s.name + "/" + strings.TrimPrefix(e.Key, s.prefix()), MIMEType: e.Type, Size: int64(len(e.Content)),
 			Meta: metaOf(kindCache, w.etag, w.revision),
 		}, true)

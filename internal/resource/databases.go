@@ -94,7 +94,7 @@ func (s *databaseSource) offer() {
 		for _, name := range d.Names() {
 			uri, params := databasePrefix+d.name+"/"+name, d.Query(name).Params
 			if len(params) == 0 {
-				s.all.shelf.put(&mcp.Resource{URI: uri, Name: d.name + "." + name, MIMEType: "application/json", Meta: metaOf(kindDatabase, "", 0)}, true)
+				s.all.shelf.Put(&mcp.Resource{URI: uri, Name: d.name + "." + name, MIMEType: "application/json", Meta: metaOf(kindDatabase, "", 0)}, true)
 				continue
 			}
 			s.all.server.AddResourceTemplate(&mcp.ResourceTemplate{

@@ -20,6 +20,9 @@ const (
 	writeName    = "file.write"
 )
 
+// errNoPath is the error of a file that was asked for by name, but without the one parameter that there is.
+const errNoPath = refusal("the path is missing; give it, such as notes/today.md, and nothing else")
+
 // scanHashBytes is how much is read of the files of one change to know their states. The others are known once somebody reads them.
 const scanHashBytes = 32 << 20
 
@@ -100,10 +103,10 @@ func (s *fileSource) resolve(uri string) (string, bool) {
 
 // locate finds the place of a URI, and whether it is asked for by name.
 func (s *fileSource) locate(uri string) (at files.Place, named bool, err error) {
-	if query, ok := strings.CutPrefix(uri, namedFile); ok {
+	if before, query, _ := strings.Cut(uri, "?"); before+"?" == namedFile {
 		values, err := url.ParseQuery(query)
 		if err != nil || len(values) != 1 || len(values["path"]) != 1 {
-			return at, true, errNotFound
+			return at, true, errNoPath
 		}
 		at, err = s.Locate(values.Get("path"))
 		return at, true, err
@@ -113,6 +116,15 @@ func (s *fileSource) locate(uri string) (at files.Place, named bool, err error) 
 		return at, false, errNotFound
 	}
 	return at, false, nil
+}
+
+// explain says what is wrong with a path that a file was asked for by.
+func (s *fileSource) explain(uri string) error {
+	_, named, err := s.locate(uri)
+	if !named || err == nil || errors.Is(err, files.ErrNoFile) {
+		return nil
+	}
+	return refusal(err.Error())
 }
 
 func (s *fileSource) read(_ context.Context, uri, _ string) (*state, error) {
@@ -193,7 +205,7 @@ func (s *fileSource) wrote(w *written) {
 		return
 	}
 	entry := files.Entry{Place: at, Stamp: files.Stamp{Size: w.size}}
-	s.all.shelf.put(s.resource(entry, w.etag, w.revision), true)
+	s.all.shelf.Put(s.resource(entry, w.etag, w.revision), true)
 }
 
 // tells reports whether changes of a file are noticed: it must be listed.
@@ -231,7 +243,7 @@ func (s *fileSource) changed(c files.Change) {
 		}
 	}
 	if len(gone) > 0 {
-		s.all.shelf.drop(gone...)
+		s.all.shelf.Drop(gone...)
 	}
 }
 
@@ -239,7 +251,7 @@ func (s *fileSource) changed(c files.Change) {
 func (s *fileSource) list(file files.Entry, budget *int64, changed bool) {
 	uri := file.URI()
 	if file.Size > files.MaxBytes || file.Size > *budget {
-		s.all.shelf.put(s.resource(file, "", 0), false)
+		s.all.shelf.Put(s.resource(file, "", 0), false)
 		if changed {
 			revision, _ := s.all.ledger.See(uri, unknownState(file))
 			s.all.announce(uri, "", revision)
@@ -249,10 +261,10 @@ func (s *fileSource) list(file files.Entry, budget *int64, changed bool) {
 	*budget -= file.Size
 	if got, err := s.all.read(s.all.ctx, uri, ""); err == nil {
 		file.Size = int64(len(got.content))
-		s.all.shelf.put(s.resource(file, got.etag, got.revision), false)
+		s.all.shelf.Put(s.resource(file, got.etag, got.revision), false)
 		return
 	}
-	s.all.shelf.put(s.resource(file, "", 0), false)
+	s.all.shelf.Put(s.resource(file, "", 0), false)
 }
 
 // unknownState stands for the etag of a file that nobody has read.

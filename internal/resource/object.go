@@ -162,7 +162,7 @@ func (s *objectSource) show(uri string, o object) {
 			o.etag, o.size, revision = got.etag, int64(len(got.content)), got.revision
 		}
 	}
-	s.all.shelf.put(s.resource(uri, o, revision), false)
+	s.all.shelf.Put(s.resource(uri, o, revision), false)
 }
 
 func (s *objectSource) resource(uri string, o object, revision int64) *mcp.Resource {
@@ -214,5 +214,5 @@ func (s *objectSource) wrote(w *written) {
 		return
 	}
 	s.listed[w.name] = true
-	s.all.shelf.put(s.resource(w.name, object{key: s.key(w.name), etag: w.etag, size: w.size}, w.revision), true)
+	s.all.shelf.Put(s.resource(w.name, object{key: s.key(w.name), etag: w.etag, size: w.size}, w.revision), true)
 }

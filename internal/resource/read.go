@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/files"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/web"
 )
 
 // A reading is the answer to a read.
@@ -32,11 +34,23 @@ func (r *Resources) find(uri string) (s source, name string, ok bool) {
 	return nil, "", false
 }
 
+// absent is the error for a URI that means no resource.
+func (r *Resources) absent(uri string) error {
+	for _, s := range r.sources {
+		if e, ok := s.(explainer); ok {
+			if err := e.explain(uri); err != nil {
+				return err
+			}
+		}
+	}
+	return errNotFound
+}
+
 // read returns the resource that a URI means; without its content where known is its etag.
 func (r *Resources) read(ctx context.Context, uri, known string) (*reading, error) {
 	s, name, ok := r.find(uri)
 	if !ok {
-		return nil, errNotFound
+		return nil, r.absent(uri)
 	}
 	release := r.ledger.Acquire(name, false)
 	now, err := s.read(ctx, uri, known)
@@ -102,15 +116,27 @@ func contentsOf(uri, mimeType string, content []byte) *sdk.ResourceContents {
 	return out
 }
 
-// wireError is what a standard client is told of an error.
+// wireError is what a standard client is told of an error. The dialect has more words for reasons than the standard has codes, so the
+// reason stands beside.
 func (r *Resources) wireError(ctx context.Context, uri string, err error) error {
 	if errors.Is(err, errNotFound) {
 		return sdk.ResourceNotFoundError(uri)
 	}
-	if words, ok := told(err); ok {
-		return invalidParams(refusal(words))
+	words, ok := told(err)
+	_, failed := errors.AsType[web.Failure](err)
+	switch {
+	case failed:
+		return wireFault(jsonrpc.CodeInternalError, mcp.Upstream, words)
+	case ok:
+		return wireFault(jsonrpc.CodeInvalidParams, mcp.InvalidArguments, words)
+	case errors.Is(err, context.DeadlineExceeded):
+		return wireFault(jsonrpc.CodeInternalError, mcp.Timeout, r.hidden(ctx, uri, err).Error())
 	}
-	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: r.hidden(ctx, uri, err).Error()}
+	return wireFault(jsonrpc.CodeInternalError, mcp.Upstream, r.hidden(ctx, uri, err).Error())
+}
+
+func wireFault(code int64, reason mcp.Reason, words string) error {
+	return &jsonrpc.Error{Code: code, Message: words, Data: fmt.Appendf(nil, `{"reason":%q}`, string(reason))}
 }
 
 // hidden logs an error that the caller is not to see, because it may name hosts, users and paths, and returns what may be told.
@@ -151,7 +177,7 @@ func (r *Resources) gone(name string) {
 		return
 	}
 	revision, changed := r.ledger.See(name, "")
-	r.shelf.drop(name)
+	r.shelf.Drop(name)
 	release()
 	if changed {
 		r.announce(name, "", revision)

@@ -3,7 +3,7 @@
 // server behind it; what a resource's owner allows can also be written.
 //
 // Each sort is a source: it says which URIs are its own, reads them and, where it can, writes them on a condition. Everything else is
-// common (this file, read.go, write.go, shelf.go, follow.go): etags and revisions, lists, subscriptions, and that of writers
+// common (this file, read.go, write.go, follow.go): etags and revisions, subscriptions, and that of writers
 // who start from the same state one comes through and the others are told.
 //
 // Beside the resources stand the tools file.read, file.write and db.query and the prompt file.summarize.
@@ -20,6 +20,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/ledger"
+	"github.com/sumun-mcp/sumun/internal/shelf"
 )
 
 // Options says what Resources offer.
@@ -43,7 +44,7 @@ type Resources struct {
 	updated func(uri, etag string, revision int64)
 	sources []source
 	ledger  *ledger.Ledger
-	shelf   *shelf
+	shelf   *shelf.Shelf
 	follows *followers
 
 	ctx  context.Context // of what goes on between calls; it ends with cancel
@@ -66,13 +67,22 @@ func New(ctx context.Context, o Options) (*Resources, error) {
 		return nil, errors.Join(err, r.Close())
 	}
 	r.server = mcp.NewServer(&mcp.Implementation{Name: "sumun resources", Title: "Sumun", Version: o.Version}, r.options(offers))
-	r.shelf = newShelf(r.server, r.serve)
-	r.wg.Go(func() { r.shelf.run(r.ctx) })
+	r.shelf = shelf.New(r.server, r.serve)
+	r.wg.Go(func() { r.shelf.Run(r.ctx) })
 	for _, offer := range offers {
 		offer()
 	}
 	r.startPolls()
 	return r, nil
+}
+
+// Check returns everything that keeps resources from being offered. Directories and files are opened for that, and nothing is asked of
+// the network.
+func Check(ctx context.Context, all []config.Resource) error {
+	r := &Resources{ledger: ledger.New()}
+	r.ctx, r.stop = context.WithCancel(ctx)
+	_, err := r.open(all)
+	return errors.Join(err, r.release())
 }
 
 // open opens the source of each resource. What it returns adds tools, prompts and lists to the server, once there is one.

@@ -44,6 +44,9 @@ type polled interface{ every() time.Duration }
 // A limited source tells changes of some of its resources only.
 type limited interface{ tells(name string) bool }
 
+// An explainer tells why a URI that looks like one of its own is none; nil where there is nothing to tell.
+type explainer interface{ explain(uri string) error }
+
 // A state is what a resource is at one time.
 type state struct {
 	etag      string

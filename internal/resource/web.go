@@ -53,7 +53,7 @@ func (r *Resources) openPages(of []config.Resource) (func(), error) {
 func (s *webSource) offer() {
 	for _, page := range s.URLs {
 		_, rest, _ := strings.Cut(page, "://")
-		s.all.shelf.put(&mcp.Resource{URI: page, Name: s.name + "/" + rest, Meta: metaOf(kindWeb, "", 0)}, true)
+		s.all.shelf.Put(&mcp.Resource{URI: page, Name: s.name + "/" + rest, Meta: metaOf(kindWeb, "", 0)}, true)
 	}
 	for _, host := range s.Hosts {
 		if below, ok := strings.CutPrefix(host, "*."); ok {

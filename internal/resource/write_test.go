@@ -465,9 +465,15 @@ func TestReadStates(t *testing.T) {
 				t.Errorf("%s with another etag: %+v, %v", uri, other, err)
 			}
 		}
-		for _, uri := range []string{"sumun://file?path=../a.md", "sumun://file?path=", "sumun://file?", "sumun://file?path=a.md&path=b", "sumun://file?p=a.md", "sumun://file?path=no.md", "sumun://file?path=%00"} {
-			if _, err := session.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: uri}); err == nil {
-				t.Errorf("%s was read", uri)
+		for uri, want := range map[string]string{
+			"sumun://file?path=..%2Fa.md": "leaves the offered directory", "sumun://file?path=../a.md": "not found", "sumun://file?path=": "the path is empty", "sumun://file?": "the path is missing",
+			"sumun://file": "the path is missing", "sumun://file?path=a.md&path=b": "not found", "sumun://file?p=a.md": "the path is missing",
+			"sumun://file?path=no.md": "not found", "sumun://file?path=%00": "control character", "sumun://file?path=.env": "hidden",
+			"sumun://file/docs/../a.md": "not found",
+		} {
+			_, err := session.ReadResource(t.Context(), &sdk.ReadResourceParams{URI: uri})
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", uri, err, want)
 			}
 		}
 	}

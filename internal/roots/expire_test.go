@@ -184,6 +184,17 @@ func TestWorkspaceMemory(t *testing.T) {
 	}
 }
 
+// TestWorkspaceWithoutRoom has a caller use its tools also when it has as many roots as may be.
+func TestWorkspaceWithoutRoom(t *testing.T) {
+	settings := testSettings
+	settings.Workspaces, settings.Max = true, 1
+	h, s := open(t, newShelf(), settings), &server{}
+	h.must("ann", mcp.MethodRootCreate, `{}`)
+	call := request(t, "ann", mcp.MethodToolsCall, tool)
+	call.Workspace = "file:///a"
+	h.mustSend(s, call)
+}
+
 // TestWorkspaceTold tells our own tools, prompts and resources the directory that the client works in, and nobody else.
 func TestWorkspaceTold(t *testing.T) {
 	h, s := open(t, newShelf(), testSettings), &server{}

@@ -126,7 +126,7 @@ func (x *Roots) handleCreate(ctx context.Context, call *mcp.Call) (any, error) {
 	now := time.Now()
 	id, record, first := "", Record{Created: now, Used: now, TTL: settings.TTL}, node{}
 	err := members{each: map[string]func([]byte) error{
-		"_meta": ignore, "context": ignore, "rootId": text(&id, mostIDBytes), "name": text(&record.Name, mostNameBytes), "uri": text(&record.URI, mostURIBytes),
+		"_meta": ignore, "context": ignore, "rootId": text(&id, mostIDBytes), "name": text(&record.Name, mostNameBytes), "uri": address(&record.URI),
 		"ttl": lifetime(&record.TTL), "variables": variables(&first.variables),
 		"memory": func(raw []byte) error { return readMemory(raw, settings, &record) },
 		"sampling": func(raw []byte) error {

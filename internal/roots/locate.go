@@ -2,7 +2,6 @@ package roots
 
 import (
 	"context"
-	"net/url"
 	"sync"
 	"time"
 
@@ -72,10 +71,7 @@ func (x *Roots) locate(ctx context.Context, call *mcp.Call, reply mcp.Reply, p p
 
 // told returns the workspace that the transport tells of a call.
 func told(call *mcp.Call) string {
-	if !isText(call.Workspace, mostURIBytes) {
-		return ""
-	}
-	if u, err := url.Parse(call.Workspace); err != nil || !u.IsAbs() {
+	if !isAddress(call.Workspace) {
 		return ""
 	}
 	return call.Workspace

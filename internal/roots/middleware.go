@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"time"
 
@@ -183,9 +184,12 @@ func (v *visit) find(ctx context.Context) error {
 		return err
 	}
 	if v.root == nil && v.spot.uri != "" && v.begetsMemory() {
-		v.root, err = v.x.lazy(v.spot)
+		if v.root, err = v.x.lazy(v.spot); err != nil { // nobody has asked for it: the call goes on without
+			v.root = nil
+			v.x.o.Log.DebugContext(ctx, "a workspace gets no memory", slog.String("caller", v.call.Caller.ID), slog.Any("error", err))
+		}
 	}
-	return err
+	return nil
 }
 
 // inForce finds what is in force for the call.

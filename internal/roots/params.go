@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,6 +111,26 @@ func text(dst *string, most int) func(raw []byte) error {
 	}
 }
 
+// address reads a URI (RFC 3986) with its scheme.
+func address(dst *string) func(raw []byte) error {
+	return func(raw []byte) error {
+		s, ok := wire.Unquote(raw)
+		if !ok || !isAddress(s) {
+			return fmt.Errorf("must be a URI of at most %d bytes, such as file:///home/me/project", mostURIBytes)
+		}
+		*dst = s
+		return nil
+	}
+}
+
+func isAddress(s string) bool {
+	if !isText(s, mostURIBytes) {
+		return false
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.IsAbs()
+}
+
 func isText(s string, most int) bool {
 	return s != "" && len(s) <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
@@ -194,7 +215,7 @@ type place struct {
 func readPlace(raw []byte, at string, lax bool) (place, error) {
 	var p place
 	err := members{lax: lax, each: map[string]func([]byte) error{
-		"rootId": text(&p.id, mostIDBytes), "path": path(&p.path), "uri": text(&p.uri, mostURIBytes),
+		"rootId": text(&p.id, mostIDBytes), "path": path(&p.path), "uri": address(&p.uri),
 		"variables": variables(&p.variables),
 		"sampling": func(raw []byte) error {
 			e, err := readSampling(raw, below(at, "sampling"))

@@ -325,6 +325,8 @@ func TestRefused(t *testing.T) {
 		{mcp.MethodRootCreate, `{"ttl":0}`, "params.ttl must be a duration"},
 		{mcp.MethodRootCreate, `{"ttl":"soon"}`, "params.ttl must be a duration"},
 		{mcp.MethodRootCreate, `{"ttl":"9999999h"}`, "params.ttl must be a duration"},
+		{mcp.MethodRootCreate, `{"uri":"not a uri"}`, "params.uri must be a URI"},
+		{mcp.MethodRootCreate, `{"uri":"/home/me"}`, "params.uri must be a URI"},
 		{mcp.MethodRootCreate, `{"memory":3}`, "params.memory must be true"},
 		{mcp.MethodRootCreate, `{"memory":{"entries":9}}`, "params.memory.entries must be a whole number from 1 to 8"},
 		{mcp.MethodRootCreate, `{"memory":{"size":9}}`, "params.memory.size is not known"},

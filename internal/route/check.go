@@ -17,6 +17,7 @@ type checks struct {
 
 	mu      sync.Mutex
 	end     context.CancelFunc
+	closed  bool // no further ones begin
 	running sync.WaitGroup
 }
 
@@ -26,6 +27,9 @@ func (c *checks) replace(r *Router, p *plan) {
 	c.stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed { // a call that was in flight has changed the policy
+		return
+	}
 	ctx, end := context.WithCancel(c.root)
 	c.end = end
 	for _, s := range p.servers {
@@ -36,6 +40,14 @@ func (c *checks) replace(r *Router, p *plan) {
 			c.running.Go(func() { r.watch(ctx, s, one) })
 		}
 	}
+}
+
+// close is stop for good.
+func (c *checks) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.stop()
 }
 
 // stop ends the checks and waits for them.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,9 +57,7 @@ func (r *Router) set(ctx context.Context, call *mcp.Call) error {
 		return invalid([]Fault{{"/policy", "is missing: it is an object of rules by their patterns"}})
 	}
 	policy, faults := Parse(call.Member("policy"))
-	if len(faults) == 0 {
-		faults = policy.Check(r.plan.Load().knows)
-	}
+	faults = more(faults, policy.Check(r.plan.Load().knows), call.Member("policy"))
 	for i := range faults {
 		faults[i].Pointer = "/policy" + faults[i].Pointer
 	}
@@ -77,6 +77,35 @@ func (r *Router) set(ctx context.Context, call *mcp.Call) error {
 		return conflict(r.revision.Number)
 	}
 	return r.take(ctx, policy, callerOf(call))
+}
+
+// more returns the faults of a policy's form and those of what it says that do not follow from them, each where it stands in the text.
+func more(form, said []Fault, text []byte) []Fault {
+	all := form
+	for _, f := range said {
+		f.Pointer = asWritten(f.Pointer, text)
+		if !slices.ContainsFunc(form, func(o Fault) bool { return strings.HasPrefix(f.Pointer+"/", o.Pointer+"/") }) {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// asWritten returns the pointer to a target as it leads to it in a policy that was written with an object of targets.
+func asWritten(pointer string, text []byte) string {
+	steps := strings.Split(pointer, "/")
+	if len(steps) < 4 || steps[2] != "targets" {
+		return pointer
+	}
+	pattern := strings.ReplaceAll(strings.ReplaceAll(steps[1], "~1", "/"), "~0", "~")
+	var targets map[string]json.RawMessage
+	if json.Unmarshal(wire.Get(wire.Get(text, pattern), "targets"), &targets) != nil {
+		return pointer // it was a list
+	}
+	if i, err := strconv.Atoi(steps[3]); err == nil && i < len(targets) {
+		steps[3] = escape(slices.Sorted(maps.Keys(targets))[i])
+	}
+	return strings.Join(steps, "/")
 }
 
 // take puts a policy that is right in force, and keeps it. The changes are locked.

@@ -101,6 +101,10 @@ func TestRefused(t *testing.T) {
 			mcp.MethodRoutingSet, `{"policy":{"a":{"targets":[{"server":"x"},{"server":"s/4"}]}}}`, `params/policy/a/targets/0/server there is no server "x"`,
 			`{"pointers":["/policy/a/targets/0/server","/policy/a/targets/1/server"]}`,
 		},
+		{ // of all kinds at once, and where the caller wrote them
+			mcp.MethodRoutingSet, `{"policy":{"a":{"targets":{"x":{},"s/1":{"weight":0}},"more":1,"timeout":"x"},"b":{"targets":2}}}`, "params/policy/a/more is not known",
+			`{"pointers":["/policy/a/more","/policy/a/timeout","/policy/b/targets","/policy/a/targets/s~11/weight","/policy/a/targets/x/server"]}`,
+		},
 	}
 	for _, tt := range tests {
 		_, e := ask(t, r, tt.method, tt.params)

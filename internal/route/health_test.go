@@ -3,6 +3,7 @@ package route
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -474,4 +475,26 @@ func TestGone(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
+}
+
+// TestNoChecksAfterClose changes the policy when the router is closed already, as a call that was in flight may: nobody is asked any more.
+func TestNoChecksAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r := New(t.Context(), Options{Log: slog.New(slog.DiscardHandler), Do: w.do, Ping: w.ping, Store: w.store, Unsent: func(error) bool { return false }})
+		if err := r.Update(t.Context(), three(func(h *Health) { h.Interval = time.Second }), parsed(t, `{}`)); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = send(t, r)
+		r.Close()
+		if _, refused := ask(t, r, mcp.MethodRoutingSet, `{"policy":{"s.*":{"retries":1}}}`); refused != nil {
+			t.Fatal(refused)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if len(w.pinged) > 0 {
+			t.Errorf("asked after the end: %v", w.pinged)
+		}
+		r.checks.stop()
+	})
 }

@@ -122,7 +122,7 @@ func New(ctx context.Context, o Options) *Router {
 }
 
 // Close ends the checks and waits for them.
-func (r *Router) Close() { r.checks.stop() }
+func (r *Router) Close() { r.checks.close() }
 
 // Update takes over the servers and the policy of a configuration. What is known of replicas that stay as they were is kept. The
 // policy is in force unless another one was set at run time since it was last changed in the file.

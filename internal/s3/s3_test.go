@@ -60,6 +60,25 @@ func TestStore(t *testing.T) {
 		t.Errorf("a large object: %v", err)
 	}
 
+	// What a caller says that it knows is one etag, and not a list in which the store finds its own.
+	answer = func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("If-None-Match"), `"abc"`) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("ETag", `"abc"`)
+		w.Header().Set("Last-Modified", "Wed, 21 Oct 2026 07:28:00 GMT")
+		fmt.Fprint(w, "x")
+	}
+	for _, known := range []string{`other", "abc`, `", "abc`, `abc", "`} {
+		if o, err := s.Get(t.Context(), "a", known); err == nil && o.ETag != "abc" {
+			t.Errorf("known %s: the object has the etag %s", known, o.ETag)
+		}
+	}
+	if o, err := s.Get(t.Context(), "a", "abc"); err != nil || !o.Unchanged {
+		t.Errorf("the known etag: %v, %v", o, err)
+	}
+
 	// A condition that fails is asked about again, and not without end.
 	asked = nil
 	answer = func(w http.ResponseWriter, r *http.Request) {

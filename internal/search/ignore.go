@@ -3,13 +3,40 @@ package search
 import (
 	"path"
 	"strings"
+	"sync/atomic"
 )
 
 // Bounds of the files that say what is ignored.
 const (
 	maxIgnoreFile  = 1 << 20 // bytes
 	maxIgnoreLines = 10_000
+	// maxRules bounds all of them that one walk reads, by what they cost: they are made by whoever has made the repository.
+	maxRules = 8 << 20
 )
+
+// A budget is what a walk, or a look at one path, may still read.
+type budget struct{ entries, rules atomic.Int64 }
+
+func newBudget() *budget {
+	b := &budget{}
+	b.entries.Store(maxEntries)
+	b.rules.Store(maxRules)
+	return b
+}
+
+// cost is about what the rules of a file take, in bytes of memory, and of time in like measure: much more where they become regular
+// expressions, and most for classes.
+func cost(content string) int64 {
+	const expression, class = 12, 256
+	n := len(content)
+	for line := range strings.Lines(content) {
+		plainSuffix := strings.HasPrefix(line, "*") && !strings.ContainsAny(line[1:], `*?[\/`)
+		if !plainSuffix && !strings.HasPrefix(line, "#") && strings.ContainsAny(line, `*?[\`) {
+			n += expression*len(line) + class*strings.Count(line, "[")
+		}
+	}
+	return int64(n)
+}
 
 // rules are what one .gitignore says (gitignore(5)); those of directories above follow as parents.
 type rules struct {
@@ -55,28 +82,34 @@ func (l *rule) fits(rel, name string, isDir bool) bool {
 }
 
 // below returns the rules that hold in a directory, given those of the directory above. A directory that is a repository begins anew.
-func (t *Tree) below(above *rules, dir string) *rules {
+// It is not ok if there are more than may be read: then it is not known what is ignored.
+func (t *Tree) below(above *rules, dir string, b *budget) (_ *rules, ok bool) {
 	if _, err := t.Root.Lstat(path.Join(dir, ".git")); err == nil {
-		above = t.rulesOf(nil, dir, path.Join(dir, ".git", "info", "exclude"))
+		if above, ok = t.rulesOf(nil, dir, path.Join(dir, ".git", "info", "exclude"), b); !ok {
+			return nil, false
+		}
 	}
-	return t.rulesOf(above, dir, path.Join(dir, ".gitignore"))
+	return t.rulesOf(above, dir, path.Join(dir, ".gitignore"), b)
 }
 
-// rulesOf adds the rules of a file to those above. Git reads none through a link, and so do we.
-func (t *Tree) rulesOf(above *rules, dir, file string) *rules {
+// rulesOf adds the rules of a file to those above, as far as the budget goes. Git reads none through a link, and so do we.
+func (t *Tree) rulesOf(above *rules, dir, file string, b *budget) (_ *rules, ok bool) {
 	info, err := t.Root.Lstat(file)
 	if err != nil || !info.Mode().IsRegular() {
-		return above
+		return above, true
 	}
 	content, _, err := t.read(file, maxIgnoreFile)
 	if err != nil {
-		return above
+		return above, true
+	}
+	if b.rules.Add(-cost(string(content))) < 0 {
+		return nil, false
 	}
 	list := parseIgnore(string(content))
 	if len(list) == 0 {
-		return above
+		return above, true
 	}
-	return &rules{parent: above, dir: dir, list: list}
+	return &rules{parent: above, dir: dir, list: list}, true
 }
 
 // parseIgnore reads the lines of a .gitignore.

@@ -90,7 +90,7 @@ func TestIgnoreLikeGit(t *testing.T) {
 		want := git(t, dir, all, "check-ignore", "--stdin", "-z", "--no-index")
 		got := open(t, dir)
 		for _, name := range all {
-			_, err := got.descend(".", name)
+			_, err := got.descend(".", name, newBudget())
 			if ignored := errors.Is(err, errIgnored); ignored != slices.Contains(want, name) {
 				t.Errorf("seed %d: %q ignored = %v, git says %v; rules:\n%s", seed, name, ignored, !ignored, rulesIn(t, dir))
 			}

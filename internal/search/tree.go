@@ -149,7 +149,7 @@ func (t *Tree) read(p string, limit int64) ([]byte, fs.FileInfo, error) {
 // Text returns a text file whole. base is where rules about what is ignored begin to count; p is a path from the root, at or below it.
 // Files that are not searched are not read either. The error may be shown to a caller.
 func (t *Tree) Text(base, p string) (string, error) {
-	if _, err := t.descend(base, p); err != nil {
+	if _, err := t.descend(base, p, newBudget()); err != nil {
 		return "", err
 	}
 	content, _, err := t.read(p, maxFile)

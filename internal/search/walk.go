@@ -40,12 +40,16 @@ type folder struct {
 	rules *rules // of the directory above
 }
 
-var errIgnored = errors.New("the path is ignored by a .gitignore, and ignored files are not searched; give another")
+var (
+	errIgnored = errors.New("the path is ignored by a .gitignore, and ignored files are not searched; give another")
+	errRules   = errors.New("the .gitignore files above the path are too long to be read, so it is not known whether it is ignored; give another")
+)
 
 // walk returns the regular files at or below a path that are neither hidden nor ignored. Rules above base do not count. No link is
 // followed.
 func (t *Tree) walk(ctx context.Context, base, start string) (found, error) {
-	above, err := t.descend(base, start)
+	b := newBudget()
+	above, err := t.descend(base, start, b)
 	if err != nil {
 		return found{}, err
 	}
@@ -59,8 +63,6 @@ func (t *Tree) walk(ctx context.Context, base, start string) (found, error) {
 		return found{}, errors.New("the path is a link or no file; links are not followed, so give what it leads to")
 	}
 	var out found
-	var budget atomic.Int64
-	budget.Store(maxEntries)
 	// A level at a time: its directories are read side by side.
 	level := []folder{{start, above}}
 	for depth := 0; len(level) > 0; depth++ {
@@ -69,7 +71,7 @@ func (t *Tree) walk(ctx context.Context, base, start string) (found, error) {
 			break
 		}
 		read := make([]content, len(level))
-		parallel(len(level), func(i int) { read[i] = t.content(level[i], &budget) })
+		parallel(len(level), func(i int) { read[i] = t.content(ctx, level[i], b) })
 		level = nil
 		for i := range read {
 			out.files = append(out.files, read[i].files...)
@@ -81,8 +83,11 @@ func (t *Tree) walk(ctx context.Context, base, start string) (found, error) {
 	return out, nil
 }
 
-// Files returns the paths, from base, of all files that are searched at or below it, in their order.
+// Files returns the paths, from base, of all files that are searched at or below it, in their order: those that are found within ten
+// seconds.
 func (t *Tree) Files(ctx context.Context, base string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxSearch)
+	defer cancel()
 	there, err := t.walk(ctx, base, base)
 	r := request{base: base}
 	names := make([]string, len(there.files))
@@ -93,7 +98,7 @@ func (t *Tree) Files(ctx context.Context, base string) ([]string, error) {
 }
 
 // descend returns the rules of the directories from base to the one above start, none of which may be ignored, nor start itself.
-func (t *Tree) descend(base, start string) (*rules, error) {
+func (t *Tree) descend(base, start string, b *budget) (*rules, error) {
 	var above *rules
 	if start == base {
 		return nil, nil //nolint:nilnil // no rules
@@ -104,7 +109,10 @@ func (t *Tree) descend(base, start string) (*rules, error) {
 	}
 	at := base
 	for i, part := range parts {
-		above = t.below(above, at)
+		var known bool
+		if above, known = t.below(above, at, b); !known {
+			return nil, errRules
+		}
 		at = path.Join(at, part)
 		info, err := t.Root.Lstat(at)
 		if err != nil {
@@ -127,19 +135,29 @@ type content struct {
 	cut     bool
 }
 
-// content reads a directory.
-func (t *Tree) content(f folder, budget *atomic.Int64) content {
+// content reads a directory, or what of it can be read before ctx ends.
+func (t *Tree) content(ctx context.Context, f folder, b *budget) content {
+	if ctx.Err() != nil {
+		return content{cut: true}
+	}
 	var out content
-	entries, cut := t.entries(f.path, budget)
+	entries, cut := t.entries(f.path, &b.entries)
 	out.cut = cut
 	if len(entries) == 0 {
 		return out
 	}
 	hold := f.rules
 	if slices.ContainsFunc(entries, saysWhatIsIgnored) {
-		hold = t.below(hold, f.path)
+		var known bool
+		if hold, known = t.below(hold, f.path, b); !known {
+			return content{cut: true}
+		}
 	}
 	for _, e := range entries {
+		if ctx.Err() != nil {
+			out.cut = true
+			return out
+		}
 		p := path.Join(f.path, e.Name())
 		switch {
 		case !e.IsDir() && !e.Type().IsRegular(), CheckPath(e.Name()) != nil, hold.ignored(p, e.IsDir()):

@@ -72,12 +72,15 @@ func changeRoot(ctx context.Context, tx *sql.Tx, c *roots.Change) error {
 	return err
 }
 
+// putRoot stores a root's own data. What it has forgotten stays so: of two records that were made at once the older may
+// come last.
 func putRoot(ctx context.Context, tx *sql.Tx, c *roots.Change) error {
 	r := c.Record
 	_, err := tx.ExecContext(ctx, `INSERT INTO root
 		(caller, id, name, uri, lazy, created, used, ttl, entries, bytes, cleared, closed, expired)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-		ON CONFLICT (caller, id) DO UPDATE SET used = $7, cleared = $11, closed = $12, expired = $13`,
+		ON CONFLICT (caller, id) DO UPDATE SET used = $7, closed = $12, expired = $13,
+			cleared = CASE WHEN root.cleared > excluded.cleared THEN root.cleared ELSE excluded.cleared END`,
 		c.Caller, c.Root, r.Name, r.URI, r.Lazy, millis(r.Created), millis(r.Used), r.TTL.Milliseconds(), r.Entries, r.Bytes,
 		r.Cleared, millis(r.Closed), r.Expired)
 	return err

@@ -231,3 +231,27 @@ func ask(ctx context.Context, x *roots.Roots, method, params string) (string, er
 	err := x.Handle(ctx, call, r)
 	return r.value, err
 }
+
+// TestRootsForgetForGood stores two records of a root of which the older one comes last, as that of a use may behind that of a
+// write: what the memory has forgotten does not come back.
+func TestRootsForgetForGood(t *testing.T) {
+	engines(t, func(t *testing.T, address string) {
+		t.Helper()
+		s := open(t, address)
+		at := time.UnixMilli(1_700_000_000_123)
+		put := func(cleared int64) {
+			changeRoots(t, s, roots.Change{Caller: "ann", Root: "a", Record: &roots.Record{Created: at, Used: at, TTL: time.Hour, Entries: 2, Bytes: 99, Cleared: cleared}})
+		}
+		put(0)
+		put(9)
+		put(5)
+		if all := allRoots(t, s); len(all) != 1 || all[0].Record.Cleared != 9 {
+			t.Errorf("cleared = %+v, want 9", all[0].Record)
+		}
+		changeRoots(t, s, roots.Change{Caller: "ann", Root: "a", Forget: true})
+		put(0)
+		if all := allRoots(t, s); all[0].Record.Cleared != 0 {
+			t.Errorf("a new root has cleared = %d", all[0].Record.Cleared)
+		}
+	})
+}

@@ -135,8 +135,10 @@ func TestQuestions(t *testing.T) {
 		}
 		return []byte(`{"action":"accept"}`), nil
 	}
-	if got, want := call(t, s, "ask", sink), `{"jsonrpc":"2.0","id":"q1","result":{"action":"accept"}}`; got != want {
-		t.Errorf("the server was answered %s, want %s", got, want)
+	for range 300 { // under the same id, as soon as it is answered
+		if got, want := call(t, s, "ask", sink), `{"jsonrpc":"2.0","id":"q1","result":{"action":"accept"}}`; got != want {
+			t.Fatalf("the server was answered %s, want %s", got, want)
+		}
 	}
 	if got := call(t, s, "ask", nil); !strings.Contains(got, `"error":{"code":-32601`) {
 		t.Errorf("the server was answered %s, want an error", got)

@@ -87,9 +87,9 @@ func (s *Session) question(c *exchange, a *Answer) {
 	}
 	wait.Go(func() {
 		defer a.Release()
-		defer s.table.end(id)
 		result, err := sink.Question(ctx, m)
-		if ctx.Err() == nil { // else the server has taken the question back, or its call is over
+		over := ctx.Err() != nil    // the server has taken the question back, or its call is over
+		if s.table.end(id); !over { // from the answer on the server may use the id again
 			s.answer(s.root, m, result, err)
 		}
 	})

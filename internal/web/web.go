@@ -81,6 +81,15 @@ func (r Refusal) Error() string { return string(r) }
 // Told returns the words: what may be told to whoever asked.
 func (r Refusal) Told() string { return string(r) }
 
+// A Failure is what the server of a page has done wrong, in words for the caller.
+type Failure string //nolint:errname // as Refusal
+
+// Error returns the words.
+func (f Failure) Error() string { return string(f) }
+
+// Told returns the words.
+func (f Failure) Told() string { return string(f) }
+
 // Open returns a Site. An error names what cannot be understood.
 func Open(o Options) (*Site, error) {
 	s := &Site{Options: o, validators: map[string]validator{}}
@@ -165,7 +174,7 @@ func (s *Site) Get(ctx context.Context, uri, known string) (*Page, error) {
 	case res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone:
 		return nil, ErrNotFound
 	case res.StatusCode != http.StatusOK:
-		return nil, Refusal(fmt.Sprintf("the page answers %d %s; try again later", res.StatusCode, http.StatusText(res.StatusCode)))
+		return nil, Failure(fmt.Sprintf("the page answers %d %s; try again later", res.StatusCode, http.StatusText(res.StatusCode)))
 	}
 	return s.page(uri, res)
 }
@@ -177,7 +186,7 @@ func (s *Site) page(uri string, res *http.Response) (*Page, error) {
 	case errors.Is(err, dial.ErrTooLarge):
 		return nil, Refusal(fmt.Sprintf("the page has more than %d bytes, which is the most that is handed out here", s.MaxBytes))
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, Refusal("the page ended before its end; try again")
+		return nil, Failure("the page ended before its end; try again")
 	case err != nil:
 		return nil, err
 	}

@@ -213,5 +213,5 @@ func (in *question) set(name, value string) (err error) {
 }
 
 func invalidParams(err error) error {
-	return &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: err.Error()}
+	return &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: err.Error(), Data: []byte(`{"reason":"invalid-arguments"}`)}
 }

@@ -1,4 +1,6 @@
-package resource
+// Package shelf keeps the list of resources of a server of the official SDK: what comes and goes is listed at once, other states after a
+// while, so that a file that is written all the time does not make clients do nothing but list.
+package shelf
 
 import (
 	"context"
@@ -14,8 +16,8 @@ import (
 // clients would do nothing but list.
 const listCalm = 5 * time.Second
 
-// A shelf keeps the server's list of resources. What comes and goes is listed at once, other states after a while.
-type shelf struct {
+// A Shelf keeps a server's list of resources. Its methods may be called concurrently.
+type Shelf struct {
 	server *mcp.Server
 	serve  mcp.ResourceHandler
 
@@ -25,12 +27,13 @@ type shelf struct {
 	calm   time.Time                // when states were listed last
 }
 
-func newShelf(server *mcp.Server, serve mcp.ResourceHandler) *shelf {
-	return &shelf{server: server, serve: serve, listed: map[string]*mcp.Resource{}, stale: map[string]*mcp.Resource{}}
+// New returns the list of a server, with no resources in it. Those that are put are read by serve.
+func New(server *mcp.Server, serve mcp.ResourceHandler) *Shelf {
+	return &Shelf{server: server, serve: serve, listed: map[string]*mcp.Resource{}, stale: map[string]*mcp.Resource{}}
 }
 
-// put lists a resource, or its new state; now says that the change is one of our own, which is listed at once.
-func (s *shelf) put(resource *mcp.Resource, now bool) {
+// Put lists a resource, or its new state; now says that the change is one of our own, which is listed at once.
+func (s *Shelf) Put(resource *mcp.Resource, now bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.listed[resource.URI]
@@ -47,8 +50,8 @@ func (s *shelf) put(resource *mcp.Resource, now bool) {
 	s.server.AddResource(resource, s.serve)
 }
 
-// drop takes resources out of the list.
-func (s *shelf) drop(uris ...string) {
+// Drop takes resources out of the list.
+func (s *Shelf) Drop(uris ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, uri := range uris {
@@ -60,7 +63,7 @@ func (s *shelf) drop(uris ...string) {
 }
 
 // settle lists new states, if the list was calm for long enough.
-func (s *shelf) settle() {
+func (s *Shelf) settle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.stale) == 0 || time.Since(s.calm) < listCalm {
@@ -74,8 +77,8 @@ func (s *shelf) settle() {
 	s.calm = time.Now()
 }
 
-// run settles the list from time to time until ctx ends.
-func (s *shelf) run(ctx context.Context) {
+// Run settles the list from time to time until ctx ends.
+func (s *Shelf) Run(ctx context.Context) {
 	tick := time.NewTicker(listCalm / 5)
 	defer tick.Stop()
 	for {
