@@ -139,19 +139,3 @@ func (l *loader) checkTLS() {
 		}
 	}
 }
-
-// checkStore wants a store that is built.
-func (l *loader) checkStore() {
-	store := l.config.Store
-	scheme, name, _ := strings.Cut(store, ":")
-	switch {
-	case scheme == "postgres" || scheme == "postgresql":
-		l.Wrong("store", scheme+" is not built yet in this version", "write sqlite:PATH")
-	case scheme != "sqlite":
-		l.Wrong("store", "wants sqlite:PATH", document.Suggest(scheme, []string{"sqlite"}))
-	case name == "":
-		l.Wrong("store", "names no file", "write sqlite:PATH, such as sqlite:.sumun/sumun.db")
-	case strings.HasSuffix(name, "/:memory:"):
-		l.Wrong("store", "a store in memory would forget its keys", "write sqlite:PATH, such as sqlite:.sumun/sumun.db")
-	}
-}

@@ -6,8 +6,6 @@ package config
 
 import (
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/document"
 )
@@ -27,7 +25,7 @@ type Config struct {
 	APIKey string `yaml:"apiKey" secret:"all" form:"key"`
 	// TLS encrypts what clients send. Listening beyond loopback needs it.
 	TLS TLS `yaml:"tls"`
-	// Store is where state is kept, as sqlite:PATH.
+	// Store is where state is kept, as sqlite:PATH, or for several gateways as postgres://USER:PASSWORD@HOST/NAME.
 	Store string `yaml:"store" secret:"expanded"`
 	// Scopes names what a key may use: each scope lists names and patterns (with *) of tools, resources and prompts.
 	// Without it a key may use everything; when it is there and empty, nothing.
@@ -149,8 +147,6 @@ const ResumeStore = "store"
 const (
 	defaultHost = "127.0.0.1"
 	defaultPort = "8080"
-	stateDir    = ".sumun"
-	sqlite      = "sqlite:"
 )
 
 // Default returns the configuration of a gateway without a file: loopback only, state in .sumun under the working directory, the
@@ -161,7 +157,7 @@ func Default() *Config {
 		dir = "."
 	}
 	c := defaults(dir)
-	c.Store = sqlite + filepath.Join(dir, stateDir, "sumun.db")
+	c.Store = stateFile(c)
 	return c
 }
 
@@ -191,7 +187,3 @@ func (c *Config) NamingOf(key string) string {
 	}
 	return c.Naming
 }
-
-// StoreFile returns the path of the SQLite database that Store names. The directory it lies in holds everything else that the gateway
-// keeps, such as the key named local.
-func (c *Config) StoreFile() string { return strings.TrimPrefix(c.Store, sqlite) }

@@ -116,11 +116,7 @@ func (l *loader) finish() {
 			*p = document.Absolute(c.Dir, *p)
 		}
 	}
-	if name, ok := strings.CutPrefix(c.Store, sqlite); ok && name != "" {
-		c.Store = sqlite + document.Absolute(c.Dir, name)
-	} else if !l.Written("store") {
-		c.Store = sqlite + filepath.Join(project(c), stateDir, "sumun.db")
-	}
+	l.finishStore()
 	for i := range c.Servers {
 		l.finishServer(&c.Servers[i], i)
 	}

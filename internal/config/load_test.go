@@ -300,8 +300,8 @@ func TestFind(t *testing.T) {
 		if c.Path != name {
 			t.Errorf("Path = %q, want %q", c.Path, name)
 		}
-		if want := filepath.Join(dir, ".sumun", "sumun.db"); c.StoreFile() != want {
-			t.Errorf("StoreFile = %q, want %q", c.StoreFile(), want)
+		if want := filepath.Join(dir, ".sumun"); c.StateDir() != want || c.Store != "sqlite:"+filepath.Join(want, "sumun.db") {
+			t.Errorf("StateDir = %q, Store = %q, want %q", c.StateDir(), c.Store, want)
 		}
 	}
 }

@@ -43,7 +43,7 @@ var rules = map[string]document.Schema{
 	"Config":        {"not": document.Schema{"required": []string{"listen"}}.With(document.HasAny("port", "host"))},
 	"Config.APIKey": {"minLength": 1},
 	"Config.Listen": {"pattern": listenPattern},
-	"Config.Store":  {"pattern": `^sqlite:.+$`},
+	"Config.Store":  {"pattern": `^(sqlite:.+|postgres(ql)?://.+)$`},
 	"TLS":           {"if": encrypts, "then": document.Schema{"required": []string{"certFile", "keyFile"}, "properties": document.Schema{"terminated": document.OrVariable(document.Schema{"const": false})}}},
 	"Workspace":     {"if": clones, "then": document.Schema{"required": []string{"root"}}},
 	"Resource":      resourceRule(),

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sumun-mcp/sumun/internal/pgtest"
 )
 
 // orders are what both engines hold in tests.
@@ -51,7 +53,7 @@ func open(t *testing.T, o Options) *Database {
 func engines(t *testing.T, test func(t *testing.T, dsn string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+sqliteFile(t, "")) })
-	t.Run("postgres", func(t *testing.T) { test(t, postgres(t, orders)) })
+	t.Run("postgres", func(t *testing.T) { test(t, pgtest.Database(t, orders)) })
 }
 
 // ask runs a query that a caller wrote and returns its rows as text.

@@ -28,8 +28,8 @@ type Telling struct {
 }
 
 // Explain writes v, a pointer to the struct that d was read into, as a document that makes the same struct, with a comment behind each
-// value that tells where it comes from, and lists all the values in the same order. Secrets, and what was expanded where the tag secret
-// says so, are masked.
+// value that tells where it comes from, and lists all the values in the same order. Secrets, and what was expanded and passwords in
+// URLs where the tag secret says so, are masked.
 func (d *Document) Explain(v any, how Telling) (yaml string, values []Value) {
 	e := &explainer{Document: d, Telling: how}
 	e.fields(reflect.ValueOf(v).Elem(), "", 0)
@@ -118,7 +118,9 @@ func (e *explainer) scalar(v reflect.Value, path string, a attribute) string {
 	case a.secret == "all" && !v.IsZero():
 		x = mask
 	case a.secret == "expanded" && n != nil && n.expanded():
-		x = n.shown
+		x = withoutPasswords(n.shown, masked)
+	case a.secret == "expanded" && v.Kind() == reflect.String:
+		x = withoutPasswords(v.String(), masked)
 	}
 	if free, ok := x.(json.RawMessage); ok { // JSON is YAML
 		e.values = append(e.values, Value{Path: path, Value: free, From: e.from(path)})
@@ -135,6 +137,14 @@ func (e *explainer) scalar(v reflect.Value, path string, a attribute) string {
 		return quoted(s)
 	}
 	return fmt.Sprint(x)
+}
+
+// masked stands for a text that is not shown.
+func masked(text string) string {
+	if text == "" {
+		return ""
+	}
+	return mask
 }
 
 // Short returns d without units that are zero: 10m rather than 10m0s.

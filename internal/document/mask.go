@@ -13,6 +13,25 @@ var secretKey = regexp.MustCompile(`(?i)api[-_]?key|token|secret|passw|authoriza
 // secretLine matches such a key and its value in the text of a line, for a file that could not be parsed.
 var secretLine = regexp.MustCompile(`(?i)((?:api[-_]?key|token|secret|passw|authorization|cookie)[\w-]*["']?\s*:\s*)(\S.*)$`)
 
+// passwords match what stands before a password in a URL, and the password: of its user, in addresses of databases also with characters
+// that would have to be escaped, and in a parameter.
+var passwords = []*regexp.Regexp{
+	regexp.MustCompile(`(?i)(postgre[a-z]*://[^\s:@"']*:)([^\s"']*)@`),
+	regexp.MustCompile(`(://[^\s/?#:@"']*:)([^\s/?#@"']*)@`),
+	regexp.MustCompile(`(?i)([?&](?:ssl)?password=)([^\s"'&#]*)`),
+}
+
+// withoutPasswords has the passwords of URLs in s replaced.
+func withoutPasswords(s string, by func(password string) string) string {
+	for _, re := range passwords {
+		s = re.ReplaceAllStringFunc(s, func(found string) string {
+			m := re.FindStringSubmatch(found)
+			return m[1] + by(m[2]) + found[len(m[1])+len(m[2]):]
+		})
+	}
+	return s
+}
+
 // hide masks, in the source lines of faults, the secrets that stand literally in the file. Variables stay: ${TOKEN} tells nothing.
 // The masked text is as long as the secret, so that the caret stays where it belongs. keys are those below which all is secret.
 func (fs Faults) hide(root *node, keys []string) {
@@ -28,6 +47,7 @@ func (fs Faults) hide(root *node, keys []string) {
 		for _, n := range secrets[f.Line] {
 			f.Source = n.hideIn(f.Source)
 		}
+		f.Source = withoutPasswords(f.Source, starred)
 		if root == nil {
 			f.Source = secretLine.ReplaceAllStringFunc(f.Source, func(s string) string {
 				m := secretLine.FindStringSubmatch(s)

@@ -98,9 +98,9 @@ func testLog(t *testing.T) *slog.Logger {
 // records ends the gate and returns the audit records that it leaves.
 func (g *gate) records(t *testing.T) []string {
 	t.Helper()
-	file := g.Config().StoreFile()
+	address := g.Config().Store
 	g.stop()
-	s, err := store.Open(t.Context(), file)
+	s, err := store.Open(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return fmt.Errorf("opening the metrics: %w", err)
 	}
 	if !g.parts.Bridge {
-		if g.store, err = store.Open(ctx, cfg.StoreFile()); err != nil {
+		if g.store, err = store.Open(ctx, cfg.Store); err != nil {
 			return err
 		}
 		g.audit = audit.New(ctx, audit.Options{Sink: g.store, Payloads: audit.Payloads(cfg.Audit.Payloads), Log: g.log})
@@ -261,9 +261,9 @@ func scopesOf(cfg *config.Config) []string {
 	return names
 }
 
-// LocalKeyFile is where the key named local lies: beside the store.
+// LocalKeyFile is where the key named local lies.
 func LocalKeyFile(cfg *config.Config) string {
-	return filepath.Join(filepath.Dir(cfg.StoreFile()), local.KeyName)
+	return filepath.Join(cfg.StateDir(), local.KeyName)
 }
 
 // sessionEnded drops what was kept for a client that is gone.

@@ -30,7 +30,7 @@ const (
 
 // A Place is where a gateway keeps its state.
 type Place struct {
-	// Dir is the directory of its store.
+	// Dir is the directory of what belongs to this machine alone.
 	Dir string
 	// CertFile is the certificate that it shows, or empty. It is trusted, since it may be self-signed.
 	CertFile string
@@ -38,7 +38,7 @@ type Place struct {
 
 // Of returns the place of the gateway with this configuration.
 func Of(cfg *config.Config) Place {
-	p := Place{Dir: filepath.Dir(cfg.StoreFile())}
+	p := Place{Dir: cfg.StateDir()}
 	if cfg.TLS.Enabled {
 		p.CertFile = cfg.TLS.CertFile
 	}
@@ -50,7 +50,7 @@ func Of(cfg *config.Config) Place {
 // variables that are not set here: a gateway that runs is found all the same.
 func Here(path string, env func(string) (string, bool)) Place {
 	cfg, err := config.Load(path, env)
-	if cfg == nil || (err != nil && cfg.StoreFile() == "") {
+	if cfg == nil || (err != nil && cfg.Store == "") {
 		return Place{Dir: filepath.Join(filepath.Dir(path), ".sumun")}
 	}
 	return Of(cfg)

@@ -6,63 +6,99 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 
 	"github.com/sumun-mcp/sumun/internal/audit"
 )
 
-// Statements that write so many records: where many wait, a statement for each
-// would cost more than what it writes.
-const (
-	insert1  = `INSERT INTO audit_record (seq, body, salt, arguments, result) VALUES (?, ?, ?, ?, ?)`
-	and1     = `, (?, ?, ?, ?, ?)`
-	and7     = and1 + and1 + and1 + and1 + and1 + and1 + and1
-	insert8  = insert1 + and7
-	insert32 = insert8 + and7 + and7 + and7 + and1 + and1 + and1
-)
-
-// An insert writes so many audit records at once.
+// An insert writes so many audit records at once: where many wait, a statement for
+// each would cost more than what it writes.
 type insert struct {
 	rows int
 	stmt *sql.Stmt
 }
 
+// columns is how many columns an audit record has.
+const columns = 5
+
+// insertText is a statement that writes so many records. Its parameters are numbered only where they have to be: SQLite
+// looks up the name of each.
+func insertText(rows int, numbered bool) string {
+	text := []byte(`INSERT INTO audit_record (seq, body, salt, arguments, result) VALUES `)
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			text = append(text, '(')
+		case i%columns == 0:
+			text = append(text, "), ("...)
+		default:
+			text = append(text, ", "...)
+		}
+		if numbered {
+			text = strconv.AppendInt(append(text, '$'), int64(i+1), 10)
+		} else {
+			text = append(text, '?')
+		}
+	}
+	return string(append(text, ')'))
+}
+
 // prepareInserts prepares what AppendRecords writes with.
 func (s *Store) prepareInserts(ctx context.Context) error {
-	for _, in := range [...]struct {
-		rows  int
-		query string
-	}{{32, insert32}, {8, insert8}, {1, insert1}} {
-		stmt, err := s.db.PrepareContext(ctx, in.query)
+	for _, rows := range s.engine.batches {
+		stmt, err := s.db.PrepareContext(ctx, insertText(rows, s.engine.numbered))
 		if err != nil {
 			return fmt.Errorf("preparing audit records: %w", err)
 		}
-		s.inserts = append(s.inserts, insert{in.rows, stmt})
+		s.inserts = append(s.inserts, insert{rows, stmt})
 	}
 	return nil
 }
 
-// AppendRecords numbers and stores audit records, all or none. The transaction
-// holds the database for writing from its start, so that no number is given twice;
-// it is rolled back when ctx ends before it does. What is stored survives a crash
-// of the process, not surely a power failure (synchronous=NORMAL).
+// AppendRecords numbers and stores audit records, all or none. No other transaction
+// numbers records meanwhile, so that no number is given twice and none is left out; it
+// is rolled back when ctx ends before it does. Rows whose commit was not answered can be
+// given again, like any others: they are stored once. In SQLite, what is stored survives
+// a crash of the process, not surely a power failure (synchronous=NORMAL).
 func (s *Store) AppendRecords(ctx context.Context, rows []audit.Row) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		// Beginning is what waits for others. The statements need no watch of their own
-		// on ctx, which would cost each a goroutine: its end is the transaction's.
-		ctx := context.WithoutCancel(ctx)
+	var stored []*doubt
+	var open *doubt
+	err := s.alone(ctx, auditWriter, func(tx *sql.Tx) error {
+		// Beginning is what waits for others. What follows is watched as the engine needs it.
+		ctx := s.engine.statements(ctx)
+		rest, already, err := s.settle(ctx, tx, rows)
+		if err != nil {
+			return err
+		}
 		var last int64
 		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit_record`).Scan(&last); err != nil {
 			return fmt.Errorf("reading the newest audit record: %w", err)
 		}
-		for _, in := range s.inserts {
-			n := len(rows) - len(rows)%in.rows
-			if err := in.write(ctx, tx, last, rows[:n]); err != nil {
-				return err
-			}
-			last, rows = last+int64(n), rows[n:]
+		if err := s.insertRecords(ctx, tx, last, rest); err != nil {
+			return err
 		}
+		stored, open = already, newDoubt(last+1, rest)
 		return nil
 	})
+	switch {
+	case err == nil:
+		s.doubts.drop(stored...)
+	case open != nil: // everything was done but the commit
+		s.doubts.add(open)
+	}
+	return err
+}
+
+// insertRecords writes the rows with the numbers after last.
+func (s *Store) insertRecords(ctx context.Context, tx *sql.Tx, last int64, rows []audit.Row) error {
+	for _, in := range s.inserts {
+		n := len(rows) - len(rows)%in.rows
+		if err := in.write(ctx, tx, last, rows[:n]); err != nil {
+			return err
+		}
+		last, rows = last+int64(n), rows[n:]
+	}
+	return nil
 }
 
 // write writes the rows, which are a multiple of those that it writes at once,
@@ -73,7 +109,7 @@ func (in insert) write(ctx context.Context, tx *sql.Tx, last int64, rows []audit
 	}
 	stmt := tx.StmtContext(ctx, in.stmt)
 	defer func() { _ = stmt.Close() }() // the transaction's share in it; the statement stays
-	args := make([]any, 0, 5*in.rows)
+	args := make([]any, 0, columns*in.rows)
 	for some := range slices.Chunk(rows, in.rows) {
 		args = args[:0]
 		for i := range some {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/pins"
@@ -34,11 +35,18 @@ func (s *Store) Pins(ctx context.Context) ([]pins.Pin, error) {
 	return all, nil
 }
 
+// PostgreSQL has no text with a zero byte, which a server can put into the name of a tool with \u0000: so that one tool
+// does not keep the pins of others from being stored, it is written in another way.
+var (
+	written = strings.NewReplacer("\x00", "\x1a0", "\x1a", "\x1a1")
+	meant   = strings.NewReplacer("\x1a0", "\x00", "\x1a1", "\x1a")
+)
+
 func scanPin(row interface{ Scan(into ...any) error }) (pins.Pin, error) {
 	var pin pins.Pin
 	var seen int64
 	err := row.Scan(&pin.Server, &pin.Tool, &pin.Checksum, &pin.Digest, &pin.Version, &seen)
-	pin.FirstSeen = time.Unix(seen, 0)
+	pin.Tool, pin.FirstSeen = meant.Replace(pin.Tool), time.Unix(seen, 0)
 	return pin, err
 }
 
@@ -73,14 +81,15 @@ func addPin(ctx context.Context, tx *sql.Tx, pin *pins.Pin) (*pins.Pin, error) {
 			version = excluded.version, first_seen = excluded.first_seen`
 	}
 	done, err := tx.ExecContext(ctx, query,
-		pin.Server, pin.Tool, pin.Checksum, pin.Digest, string(pin.Definition), pin.Version, pin.FirstSeen.Unix())
+		pin.Server, written.Replace(pin.Tool), pin.Checksum, pin.Digest, string(pin.Definition), pin.Version, pin.FirstSeen.Unix())
 	if err != nil {
 		return nil, err
 	}
 	if n, err := done.RowsAffected(); err != nil || n > 0 {
 		return nil, err
 	}
-	there, err := scanPin(tx.QueryRowContext(ctx, `SELECT `+pinColumns+` FROM tool_pin WHERE server = $1 AND tool = $2`, pin.Server, pin.Tool))
+	there, err := scanPin(tx.QueryRowContext(ctx, `SELECT `+pinColumns+` FROM tool_pin WHERE server = $1 AND tool = $2`,
+		pin.Server, written.Replace(pin.Tool)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("the pin of %s is neither stored nor there", pin.Tool)
 	}

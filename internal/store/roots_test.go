@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,39 +44,41 @@ func changeRoots(t *testing.T, s *store.Store, changes ...roots.Change) {
 
 // TestRoots stores, changes and removes roots, and what belongs to them.
 func TestRoots(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "sumun.db")
-	s := open(t, path)
-	at := time.UnixMilli(1_700_000_000_123)
-	record := roots.Record{Name: "n", URI: "file:///u", Created: at, Used: at, TTL: time.Hour, Entries: 2, Bytes: 99}
-	change := func(root string, c roots.Change) roots.Change {
-		c.Caller, c.Root = "ann", root
-		return c
-	}
-	node := change("a", roots.Change{Node: &roots.Node{Path: "p/q", Sampling: []byte(`{"topK":1}`), Variables: []byte{}}})
-	entry := func(n int64) roots.Change {
-		return change("a", roots.Change{Entry: &roots.Entry{Seq: n, Data: []byte(`{"n":1}`)}})
-	}
-	changeRoots(t, s, change("a", roots.Change{Record: &record}), change("b", roots.Change{Record: &record}), node, entry(1), entry(2))
-	used := record
-	used.Used, used.Cleared = at.Add(time.Minute), 1
-	changeRoots(t, s, change("a", roots.Change{Record: &used}), entry(3), change("a", roots.Change{Trim: 1}))
-	want := []roots.Change{change("a", roots.Change{Record: &used}), change("b", roots.Change{Record: &record}), node, entry(2), entry(3)}
-	if diff := cmp.Diff(want, allRoots(t, s)); diff != "" {
-		t.Fatal(diff)
-	}
+	engines(t, func(t *testing.T, at string) {
+		t.Helper()
+		s := open(t, at)
+		made := time.UnixMilli(1_700_000_000_123)
+		record := roots.Record{Name: "n", URI: "file:///u", Created: made, Used: made, TTL: time.Hour, Entries: 2, Bytes: 99}
+		change := func(root string, c roots.Change) roots.Change {
+			c.Caller, c.Root = "ann", root
+			return c
+		}
+		node := change("a", roots.Change{Node: &roots.Node{Path: "p/q", Sampling: []byte(`{"topK":1}`), Variables: []byte{}}})
+		entry := func(n int64) roots.Change {
+			return change("a", roots.Change{Entry: &roots.Entry{Seq: n, Data: []byte(`{"n":1}`)}})
+		}
+		changeRoots(t, s, change("a", roots.Change{Record: &record}), change("b", roots.Change{Record: &record}), node, entry(1), entry(2))
+		used := record
+		used.Used, used.Cleared = made.Add(time.Minute), 1
+		changeRoots(t, s, change("a", roots.Change{Record: &used}), entry(3), change("a", roots.Change{Trim: 1}))
+		want := []roots.Change{change("a", roots.Change{Record: &used}), change("b", roots.Change{Record: &record}), node, entry(2), entry(3)}
+		if diff := cmp.Diff(want, allRoots(t, s)); diff != "" {
+			t.Fatal(diff)
+		}
 
-	closed := used
-	closed.Closed, closed.Expired = at.Add(time.Hour), true
-	changeRoots(t, s, change("a", roots.Change{Empty: true, Record: &closed}), node, entry(4), change("b", roots.Change{Forget: true}), change("b", node))
-	if diff := cmp.Diff([]roots.Change{change("a", roots.Change{Record: &closed})}, allRoots(t, s)); diff != "" {
-		t.Fatal(diff)
-	}
-	changeRoots(t, s, change("a", roots.Change{Forget: true}), change("a", roots.Change{Record: &record}), node)
-	node.Node = &roots.Node{Path: "p/q"}
-	changeRoots(t, s, node)
-	if diff := cmp.Diff([]roots.Change{change("a", roots.Change{Record: &record})}, allRoots(t, s)); diff != "" {
-		t.Fatal(diff)
-	}
+		closed := used
+		closed.Closed, closed.Expired = made.Add(time.Hour), true
+		changeRoots(t, s, change("a", roots.Change{Empty: true, Record: &closed}), node, entry(4), change("b", roots.Change{Forget: true}), change("b", node))
+		if diff := cmp.Diff([]roots.Change{change("a", roots.Change{Record: &closed})}, allRoots(t, s)); diff != "" {
+			t.Fatal(diff)
+		}
+		changeRoots(t, s, change("a", roots.Change{Forget: true}), change("a", roots.Change{Record: &record}), node)
+		node.Node = &roots.Node{Path: "p/q"}
+		changeRoots(t, s, node)
+		if diff := cmp.Diff([]roots.Change{change("a", roots.Change{Record: &record})}, allRoots(t, s)); diff != "" {
+			t.Fatal(diff)
+		}
+	})
 }
 
 // killed is the variable that makes TestRootsKilled the process that is killed.
@@ -86,24 +87,26 @@ const killed = "SUMUN_TEST_ROOTS_KILLED"
 // TestRootsKilled kills a process that makes, changes and closes roots with many writers at once. Whatever it has
 // answered holds afterwards.
 func TestRootsKilled(t *testing.T) {
-	if path := os.Getenv(killed); path != "" {
-		answerUntilKilled(t, path)
+	if at := os.Getenv(killed); at != "" {
+		answerUntilKilled(t, at)
 		return
 	}
 	for round := range 3 {
-		path := filepath.Join(t.TempDir(), "sumun.db")
-		said := runAndKill(t, path, 200+300*round)
-		s := open(t, path)
-		x, err := roots.New(t.Context(), roots.Options{Store: s, Log: slog.New(slog.DiscardHandler), Settings: killSettings})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for id, last := range said {
-			checkKept(t, x, id, last)
-		}
-		if err := x.Close(); err != nil {
-			t.Fatal(err)
-		}
+		engines(t, func(t *testing.T, at string) {
+			t.Helper()
+			said := runAndKill(t, at, 200+300*round)
+			s := open(t, at)
+			x, err := roots.New(t.Context(), roots.Options{Store: s, Log: slog.New(slog.DiscardHandler), Settings: killSettings})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for id, last := range said {
+				checkKept(t, x, id, last)
+			}
+			if err := x.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 
@@ -125,10 +128,10 @@ func checkKept(t *testing.T, x *roots.Roots, id, last string) {
 }
 
 // runAndKill starts the process, kills it when it has said so many lines, and returns the last that it said of each root.
-func runAndKill(t *testing.T, path string, lines int) map[string]string {
+func runAndKill(t *testing.T, at string, lines int) map[string]string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRootsKilled$")
-	cmd.Env = append(os.Environ(), killed+"="+path)
+	cmd.Env = append(os.Environ(), killed+"="+at)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -159,9 +162,9 @@ func runAndKill(t *testing.T, path string, lines int) map[string]string {
 }
 
 // answerUntilKilled says what was answered, a line each, after it was.
-func answerUntilKilled(t *testing.T, path string) {
+func answerUntilKilled(t *testing.T, at string) {
 	t.Helper()
-	s := open(t, path)
+	s := open(t, at)
 	x, err := roots.New(t.Context(), roots.Options{Store: s, Log: slog.New(slog.DiscardHandler), Settings: killSettings})
 	if err != nil {
 		t.Fatal(err)
@@ -232,20 +235,23 @@ func ask(ctx context.Context, x *roots.Roots, method, params string) (string, er
 // TestRootsForgetForGood stores two records of a root of which the older one comes last, as that of a use may behind that of a
 // write: what the memory has forgotten does not come back.
 func TestRootsForgetForGood(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "sumun.db"))
-	at := time.UnixMilli(1_700_000_000_123)
-	put := func(cleared int64) {
-		changeRoots(t, s, roots.Change{Caller: "ann", Root: "a", Record: &roots.Record{Created: at, Used: at, TTL: time.Hour, Entries: 2, Bytes: 99, Cleared: cleared}})
-	}
-	put(0)
-	put(9)
-	put(5)
-	if all := allRoots(t, s); len(all) != 1 || all[0].Record.Cleared != 9 {
-		t.Errorf("cleared = %+v, want 9", all[0].Record)
-	}
-	changeRoots(t, s, roots.Change{Caller: "ann", Root: "a", Forget: true})
-	put(0)
-	if all := allRoots(t, s); all[0].Record.Cleared != 0 {
-		t.Errorf("a new root has cleared = %d", all[0].Record.Cleared)
-	}
+	engines(t, func(t *testing.T, address string) {
+		t.Helper()
+		s := open(t, address)
+		at := time.UnixMilli(1_700_000_000_123)
+		put := func(cleared int64) {
+			changeRoots(t, s, roots.Change{Caller: "ann", Root: "a", Record: &roots.Record{Created: at, Used: at, TTL: time.Hour, Entries: 2, Bytes: 99, Cleared: cleared}})
+		}
+		put(0)
+		put(9)
+		put(5)
+		if all := allRoots(t, s); len(all) != 1 || all[0].Record.Cleared != 9 {
+			t.Errorf("cleared = %+v, want 9", all[0].Record)
+		}
+		changeRoots(t, s, roots.Change{Caller: "ann", Root: "a", Forget: true})
+		put(0)
+		if all := allRoots(t, s); all[0].Record.Cleared != 0 {
+			t.Errorf("a new root has cleared = %d", all[0].Record.Cleared)
+		}
+	})
 }

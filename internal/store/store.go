@@ -1,109 +1,55 @@
-// Package store keeps the gate's state in a database. It implements the
-// interfaces that the rooms below declare.
+// Package store keeps the gate's state in a database: SQLite, or PostgreSQL for several
+// instances. It implements the interfaces that the rooms below declare. One SQL text
+// serves both engines; what differs between them stands in engine.go, sqlite.go and
+// postgres.go.
 package store
 
 import (
 	"context"
 	"database/sql"
-	"embed"
+	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
-	"time"
-
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver named sqlite
+	"strings"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // A Store is the gate's database. Its methods may be called concurrently.
 type Store struct {
-	// db has one connection: SQLite has one writer at a time, and a second one
-	// would only wait in another place.
-	db *sql.DB
+	db     *sql.DB
+	engine *engine
+	// turns are taken by what writes, so that what waits for its turn holds no connection.
+	turns [writers]chan struct{}
 	// inserts write audit records, those that write the most first.
 	inserts []insert
+	// doubts are about audit records that may be stored.
+	doubts doubts
 }
 
-// pragmas set up a connection: a write-ahead log, so that a crash of the process
-// leaves what was committed, and readers do not wait. Another's lock is waited for
-// 1.5 seconds, within the time that the audit gives a try.
-var pragmas = []string{"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(1500)", "foreign_keys(1)"}
-
-// migrating is how long bringing the tables up to date is tried again.
-const migrating = 3 * time.Second
-
-// Open opens the SQLite database at path, makes it and its directory where there
-// is none, and brings its tables up to date.
-func Open(ctx context.Context, path string) (*Store, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("making the directory of the store: %w", err)
+// Open opens the database at an address, sqlite:PATH or postgres://…, and brings its
+// tables up to date. A SQLite file and its directory are made where there are none; an
+// address of neither kind is the path of one. Errors say what to do, and never name
+// a password.
+func Open(ctx context.Context, address string) (*Store, error) {
+	open := openSQLite
+	if isPostgres(address) {
+		open = openPostgres
 	}
-	if err := claim(path); err != nil {
-		return nil, err
-	}
-	query := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
+	e, err := open(strings.TrimPrefix(address, "sqlite:"))
 	if err != nil {
-		return nil, fmt.Errorf("opening the store %s: %w", path, err)
+		return nil, fmt.Errorf("opening the store: %w", err)
 	}
-	db.SetMaxOpenConns(1)
-	s := &Store{db: db}
+	s := &Store{db: e.db, engine: e}
+	for i := range s.turns {
+		s.turns[i] = make(chan struct{}, 1)
+	}
 	err = s.migrate(ctx)
 	if err == nil {
 		err = s.prepareInserts(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", e.name, e.explain(err)), s.Close())
 	}
 	return s, nil
-}
-
-// claim makes the file, where there is none, one that only its owner can read.
-// SQLite gives its other files the same mode.
-func claim(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the file that the configuration names
-	if err == nil {
-		err = f.Close()
-	}
-	if err != nil {
-		return fmt.Errorf("making the store: %w", err)
-	}
-	return nil
-}
-
-func (s *Store) migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, s.db, files)
-	if err != nil {
-		return err
-	}
-	// Of instances that start at once, one makes a table, and the others fail at it
-	// and find it at a later try.
-	again := time.NewTicker(migrating / 100)
-	defer again.Stop()
-	over := time.Now().Add(migrating)
-	for {
-		_, err := provider.Up(ctx)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil || time.Now().After(over) {
-			return fmt.Errorf("bringing its tables up to date: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-again.C:
-		}
-	}
 }
 
 // Close closes the database.
@@ -118,15 +64,43 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// A writer is one of those that write one at a time, among all instances.
+type writer int32
+
+const (
+	// anyWriter is whoever has no name of its own.
+	anyWriter writer = iota
+	// auditWriter numbers the audit records.
+	auditWriter
+	writers
+)
+
 // inTx does something in one transaction: all of it, or nothing. When ctx ends
 // before it is committed, nothing is done.
 func (s *Store) inTx(ctx context.Context, do func(tx *sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+	return s.alone(ctx, anyWriter, do)
+}
+
+// alone does something in one transaction, as inTx does, while no other transaction of
+// that writer is under way, at any instance.
+func (s *Store) alone(ctx context.Context, w writer, do func(tx *sql.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.engine.patience)
+	defer cancel()
+	select {
+	case s.turns[w] <- struct{}{}:
+		defer func() { <-s.turns[w] }()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for those who write before: %w", ctx.Err())
+	}
+	tx, err := s.db.BeginTx(ctx, s.engine.tx)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
-	if err = do(tx); err != nil {
-		if back := tx.Rollback(); !errors.Is(back, sql.ErrTxDone) {
+	if err = s.engine.lock(ctx, tx, w); err == nil {
+		err = do(tx)
+	}
+	if err != nil {
+		if back := tx.Rollback(); !isOver(back) {
 			err = errors.Join(err, back)
 		}
 	} else if err = tx.Commit(); err != nil {
@@ -136,4 +110,10 @@ func (s *Store) inTx(ctx context.Context, do func(tx *sql.Tx) error) error {
 		return fmt.Errorf("a transaction did not end in time: %w", ctx.Err())
 	}
 	return err
+}
+
+// isOver reports whether an error of rolling back says that there is nothing to roll
+// back any more: the end of the context has done so, or the connection is gone.
+func isOver(err error) bool {
+	return err == nil || errors.Is(err, sql.ErrTxDone) || errors.Is(err, driver.ErrBadConn)
 }

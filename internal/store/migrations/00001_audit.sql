@@ -1,9 +1,9 @@
 -- +goose Up
 -- body is a record and is never changed; the other columns can be erased.
 CREATE TABLE audit_record (
-	seq       INTEGER PRIMARY KEY,
+	seq       BIGINT PRIMARY KEY,
 	body      TEXT NOT NULL,
-	salt      BLOB,
+	salt      BYTEA,
 	arguments TEXT,
 	result    TEXT
 );

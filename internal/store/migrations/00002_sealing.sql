@@ -3,7 +3,7 @@
 -- all open. starts is in seconds of Unix time.
 CREATE TABLE sealing_key (
 	id     BIGINT PRIMARY KEY,
-	key    BLOB NOT NULL,
+	key    BYTEA NOT NULL,
 	starts BIGINT NOT NULL
 );
 

@@ -16,7 +16,7 @@ CREATE TABLE stream_event (
 	session TEXT NOT NULL,
 	number  BIGINT NOT NULL,
 	seq     BIGINT NOT NULL,
-	data    BLOB NOT NULL,
+	data    BYTEA NOT NULL,
 	PRIMARY KEY (session, number, seq),
 	FOREIGN KEY (session, number) REFERENCES stream (session, number) ON DELETE CASCADE
 );
