@@ -7,14 +7,17 @@ import (
 	"iter"
 	"slices"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/auditlog"
 )
 
 // Statements that write so many records: where many wait, a statement for each
 // would cost more than what it writes.
 const (
-	insert1  = `INSERT INTO audit_record (seq, body, salt, arguments, result) VALUES (?, ?, ?, ?, ?)`
-	and1     = `, (?, ?, ?, ?, ?)`
+	insert1  = `INSERT INTO audit_record (seq, body, salt, arguments, result, leaf) VALUES (?, ?, ?, ?, ?, ?)`
+	and1     = `, (?, ?, ?, ?, ?, ?)`
 	and7     = and1 + and1 + and1 + and1 + and1 + and1 + and1
 	insert8  = insert1 + and7
 	insert32 = insert8 + and7 + and7 + and7 + and1 + and1 + and1
@@ -41,25 +44,24 @@ func (s *Store) prepareInserts(ctx context.Context) error {
 	return nil
 }
 
-// AppendRecords numbers and stores audit records, all or none. The transaction
-// holds the database for writing from its start, so that no number is given twice;
-// it is rolled back when ctx ends before it does. What is stored survives a crash
-// of the process, not surely a power failure (synchronous=NORMAL).
+// AppendRecords numbers and stores audit records, all or none, and appends them to
+// the tree over them. The transaction holds the database for writing from its start, so
+// that no number is given twice; it is rolled back when ctx ends before it does. What
+// is stored survives a crash of the process; a power failure too where the store is
+// durable (see [Store.SyncRecords]).
 func (s *Store) AppendRecords(ctx context.Context, rows []audit.Row) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		// Beginning is what waits for others. The statements need no watch of their own
-		// on ctx, which would cost each a goroutine: its end is the transaction's.
-		ctx := context.WithoutCancel(ctx)
-		var last int64
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit_record`).Scan(&last); err != nil {
-			return fmt.Errorf("reading the newest audit record: %w", err)
+	return s.inLog(ctx, s.synced.Load(), func(ctx context.Context, tx *sql.Tx, tree *auditlog.Tree) error {
+		last := tree.Size()
+		leaves := hashes(rows)
+		if err := appendLeaves(ctx, tx, tree, leaves); err != nil {
+			return err
 		}
 		for _, in := range s.inserts {
 			n := len(rows) - len(rows)%in.rows
-			if err := in.write(ctx, tx, last, rows[:n]); err != nil {
+			if err := in.write(ctx, tx, last, rows[:n], leaves[:n]); err != nil {
 				return err
 			}
-			last, rows = last+int64(n), rows[n:]
+			last, rows, leaves = last+int64(n), rows[n:], leaves[n:]
 		}
 		return nil
 	})
@@ -67,20 +69,21 @@ func (s *Store) AppendRecords(ctx context.Context, rows []audit.Row) error {
 
 // write writes the rows, which are a multiple of those that it writes at once,
 // with the numbers after last.
-func (in insert) write(ctx context.Context, tx *sql.Tx, last int64, rows []audit.Row) error {
+func (in insert) write(ctx context.Context, tx *sql.Tx, last int64, rows []audit.Row, leaves []tlog.Hash) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	stmt := tx.StmtContext(ctx, in.stmt)
 	defer func() { _ = stmt.Close() }() // the transaction's share in it; the statement stays
-	args := make([]any, 0, 5*in.rows)
+	args := make([]any, 0, 6*in.rows)
 	for some := range slices.Chunk(rows, in.rows) {
 		args = args[:0]
 		for i := range some {
 			r := &some[i]
 			last++
-			args = append(args, last, string(r.Body), r.Salt, text(r.Arguments), text(r.Result))
+			args = append(args, last, string(r.Body), r.Salt, text(r.Arguments), text(r.Result), leaves[i][:])
 		}
+		leaves = leaves[len(some):]
 		if _, err := stmt.ExecContext(ctx, args...); err != nil {
 			return fmt.Errorf("writing the audit records up to %d: %w", last, err)
 		}

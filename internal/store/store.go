@@ -12,10 +12,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver named sqlite
+
+	"github.com/sumun-mcp/sumun/internal/auditlog"
 )
 
 //go:embed migrations/*.sql
@@ -28,6 +31,11 @@ type Store struct {
 	db *sql.DB
 	// inserts write audit records, those that write the most first.
 	inserts []insert
+	// tree is that over the audit records, as far as this instance knows; nil while it
+	// is being appended to. Another instance may have appended since.
+	tree atomic.Pointer[auditlog.Tree]
+	// synced says that audit records are stored for good, power failures included.
+	synced atomic.Bool
 }
 
 // pragmas set up a connection: a write-ahead log, so that a crash of the process
@@ -57,6 +65,9 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	err = s.migrate(ctx)
 	if err == nil {
 		err = s.prepareInserts(ctx)
+	}
+	if err == nil {
+		err = s.growTree(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), s.Close())
@@ -120,8 +131,16 @@ func (s *Store) Close() error {
 
 // inTx does something in one transaction: all of it, or nothing. When ctx ends
 // before it is committed, nothing is done.
-func (s *Store) inTx(ctx context.Context, do func(tx *sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+func (s *Store) inTx(ctx context.Context, do func(tx *sql.Tx) error) error { return inTx(ctx, s.db, do) }
+
+// A beginner begins transactions: the database, or one connection.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
+// inTx is [Store.inTx] with what begins the transaction.
+func inTx(ctx context.Context, db beginner, do func(tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
