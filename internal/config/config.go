@@ -129,6 +129,12 @@ type Audit struct {
 	Durability string `yaml:"durability" enum:"batch sync"`
 }
 
+// Seal returns a without what can be changed while the gateway runs: how the record is sealed and stored.
+func (a Audit) Seal() Audit {
+	a.Payloads = ""
+	return a
+}
+
 // Log is how the gateway tells people what it does.
 type Log struct {
 	// Level is the least important level that is written.

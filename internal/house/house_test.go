@@ -47,7 +47,7 @@ var floors = [][]string{
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 		"internal/dialect", "internal/pins", "internal/command", "internal/workspace", "internal/promptfile",
 	},
-	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/desk", "internal/own", "client"},
+	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/desk", "internal/own", "internal/record", "client"},
 	{"internal/gateway", "internal/scan", "internal/console"},
 	{"server"},
 	{"cmd/sumun"},

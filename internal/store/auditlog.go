@@ -180,7 +180,9 @@ func (s *Store) Checkpoints(ctx context.Context) ([][]byte, error) {
 }
 
 // LastRecord returns the highest number of an audit record, 0 if there is none.
-func (s *Store) LastRecord(ctx context.Context) (int64, error) { return logReader{s.db}.LastRecord(ctx) }
+func (s *Store) LastRecord(ctx context.Context) (int64, error) {
+	return logReader{s.db}.LastRecord(ctx)
+}
 
 // Leaves returns the hashes of the bodies of the records first+1 to first+n.
 func (s *Store) Leaves(ctx context.Context, first int64, n int) ([]tlog.Hash, error) {

@@ -131,7 +131,9 @@ func (s *Store) Close() error {
 
 // inTx does something in one transaction: all of it, or nothing. When ctx ends
 // before it is committed, nothing is done.
-func (s *Store) inTx(ctx context.Context, do func(tx *sql.Tx) error) error { return inTx(ctx, s.db, do) }
+func (s *Store) inTx(ctx context.Context, do func(tx *sql.Tx) error) error {
+	return inTx(ctx, s.db, do)
+}
 
 // A beginner begins transactions: the database, or one connection.
 type beginner interface {
