@@ -110,3 +110,12 @@ func (v *auditVerb) printRecord(e *record.Entry) error {
 	_, err := fmt.Fprintln(v.stdout, e.Line())
 	return err
 }
+
+// openError is the failure to open a gateway.
+func openError(err error) error {
+	e := &exitError{code: exitUsage, msg: "opening the gateway", err: err}
+	if record.Lost(err) {
+		e.code = exitIntegrity
+	}
+	return e
+}

@@ -1,6 +1,7 @@
 package auditlog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -85,11 +86,27 @@ func (s *Sealer) Resume(ctx context.Context) (unsealed int64, err error) {
 			return 0, fmt.Errorf("%s: %w", s.File, err)
 		}
 	}
+	if err := s.compareBodies(ctx, sealed&^(blockSize-1)); err != nil {
+		return 0, err
+	}
 	last, err := s.Store.LastRecord(ctx)
 	if err != nil {
 		return 0, err
 	}
 	return last - sealed, s.Seal(ctx)
+}
+
+// compareBodies compares the newest records with their hashes.
+func (s *Sealer) compareBodies(ctx context.Context, after int64) error {
+	for r, err := range s.Store.SealedRecords(ctx, after) {
+		if err != nil {
+			return err
+		}
+		if leaf := tlog.RecordHash(r.Body); len(r.Leaf) > 0 && !bytes.Equal(leaf[:], r.Leaf) {
+			return fmt.Errorf("%w: the body of record %d is not the one that was written", ErrAltered, r.Seq)
+		}
+	}
+	return nil
 }
 
 // compare compares the log with a checkpoint and returns the size of that.

@@ -30,6 +30,7 @@ type Request struct {
 	format    string
 	from, to  string
 	lines     int
+	limit     int
 	follow    bool
 }
 
@@ -47,7 +48,7 @@ func (r *Request) Flags(verb string, to *pflag.FlagSet) {
 		to.BoolVarP(&r.follow, "follow", "f", false, "go on with new ones until interrupted")
 	case "search", "export":
 		to.StringVar(&r.from, "from", "", "only calls from this `TIME` on")
-		to.IntVarP(&r.lines, "limit", "n", 0, "print so many at most (0: all)")
+		to.IntVarP(&r.limit, "limit", "n", 0, "print so many at most (0: all)")
 	case "verify":
 		to.StringArrayVar(&r.since, "since", nil, "the log must go on from the checkpoint in this `FILE`, kept from earlier; may be repeated")
 		to.StringVar(&r.export, "export", "", "verify this `FILE` instead, which `sumun audit export --format proofs` wrote")
@@ -63,7 +64,7 @@ func (r *Request) query(now time.Time) (Query, error) {
 	if err != nil {
 		return q, err
 	}
-	q.Limit = r.lines
+	q.Limit = r.limit
 	if q.From, err = ParseTime(r.from, now); err != nil {
 		return q, err
 	}

@@ -175,7 +175,8 @@ func (e *Entry) Line() string {
 	if us, err := time.ParseDuration(e.Text("durationUs") + "us"); err == nil {
 		took = "  " + us.String()
 	}
-	line := fmt.Sprintf("%d  %s  %s  %s  %s%s", e.Seq, e.Time().UTC().Format("2006-01-02T15:04:05.000Z"), cmp.Or(e.Text("caller"), "-"), cmp.Or(what, "-"), said, took)	return strings.Map(func(r rune) rune {
+	line := fmt.Sprintf("%d  %s  %s  %s  %s%s", e.Seq, e.Time().UTC().Format("2006-01-02T15:04:05.000Z"), cmp.Or(e.Text("caller"), "-"), cmp.Or(what, "-"), said, took)
+	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return unicode.ReplacementChar
 		}

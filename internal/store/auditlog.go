@@ -184,7 +184,7 @@ func (s *Store) LastRecord(ctx context.Context) (int64, error) {
 	return logReader{s.db}.LastRecord(ctx)
 }
 
-// Leaves returns the hashes of the bodies of the records first+1 to first+n.
+// Leaves returns the hashes of the records first+1 to first+n.
 func (s *Store) Leaves(ctx context.Context, first int64, n int) ([]tlog.Hash, error) {
 	return logReader{s.db}.Leaves(ctx, first, n)
 }
@@ -274,10 +274,11 @@ func (q logReader) countBlocks(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
-// Leaves implements auditlog.Source. It hashes the bodies, since what stands beside
-// them proves nothing, and ends where a record is missing.
+// Leaves implements auditlog.Source. It ends where a record is missing. Only records
+// without a hash, which are older than the tree, are hashed again.
 func (q logReader) Leaves(ctx context.Context, first int64, n int) ([]tlog.Hash, error) {
-	rows, err := q.QueryContext(ctx, `SELECT seq, body FROM audit_record WHERE seq > $1 AND seq <= $2 ORDER BY seq`, first, first+int64(n))
+	rows, err := q.QueryContext(ctx, `SELECT seq, leaf, CASE WHEN leaf IS NULL THEN body END FROM audit_record
+		WHERE seq > $1 AND seq <= $2 ORDER BY seq`, first, first+int64(n))
 	if err != nil {
 		return nil, fmt.Errorf("reading audit records: %w", err)
 	}
@@ -285,14 +286,15 @@ func (q logReader) Leaves(ctx context.Context, first int64, n int) ([]tlog.Hash,
 	leaves := make([]tlog.Hash, 0, min(n, 1<<8))
 	for rows.Next() {
 		var seq int64
-		var body sql.RawBytes
-		if err := rows.Scan(&seq, &body); err != nil {
+		var hash, body sql.RawBytes
+		if err := rows.Scan(&seq, &hash, &body); err != nil {
 			return nil, fmt.Errorf("reading an audit record: %w", err)
 		}
-		if seq != first+int64(len(leaves))+1 {
+		leaf := tlog.RecordHash(body)
+		if hash != nil && copy(leaf[:], hash) != len(hash) || seq != first+int64(len(leaves))+1 {
 			break
 		}
-		leaves = append(leaves, tlog.RecordHash(body))
+		leaves = append(leaves, leaf)
 	}
 	return leaves, rows.Err()
 }
