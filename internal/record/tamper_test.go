@@ -62,6 +62,17 @@ func newLog(t testing.TB, records int, seals ...int) *log {
 	return l
 }
 
+// copy returns a log of the same files in another directory.
+func (l *log) copy(t testing.TB) *log {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "state"), os.DirFS(l.dir)); err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, "state")
+	return &log{&config.Config{Store: "sqlite:" + filepath.Join(dir, "sumun.db"), Audit: l.cfg.Audit}, dir}
+}
+
 // row is a record with payloads.
 func row(i int) audit.Row {
 	r := audit.Row{Salt: fmt.Appendf(nil, "salt %011d", i), Arguments: fmt.Appendf(nil, `{"n":%d}`, i), Result: []byte(`{"ok":true}`)}
@@ -113,6 +124,11 @@ func (l *log) verify(t testing.TB, since ...string) *auditlog.Report {
 	t.Helper()
 	s := l.open(t)
 	defer s.Close()
+	return l.verifyIn(t, s, since...)
+}
+
+func (l *log) verifyIn(t testing.TB, s *store.Store, since ...string) *auditlog.Report {
+	t.Helper()
 	book, err := record.Read(l.cfg, s, "")
 	if err != nil {
 		t.Fatal(err)
@@ -209,9 +225,10 @@ func TestTampering(t *testing.T) {
 			}
 		}, 0, 0, "not a checkpoint"},
 	}
+	written := newLog(t, records, 250, 500)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l := newLog(t, records, 250, 500)
+			l := written.copy(t)
 			if report := l.verify(t); len(report.Faults) > 0 || report.Records != records || report.Sealed != records || !report.Signed || report.Checkpoints != 5 {
 				t.Fatalf("as it was written: %+v", report)
 			}
@@ -242,7 +259,8 @@ func TestAnyByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for range 60 {
+	s := l.open(t)
+	for range 200 {
 		seq, column := 1+random.IntN(records), []string{"body", "body", "arguments", "result", "salt"}[random.IntN(5)]
 		var was []byte
 		if err := db.QueryRow(`SELECT CAST(`+column+` AS BLOB) FROM audit_record WHERE seq = $1`, seq).Scan(&was); err != nil {
@@ -257,7 +275,7 @@ func TestAnyByte(t *testing.T) {
 			}
 		}
 		set(now)
-		report := l.verify(t)
+		report := l.verifyIn(t, s)
 		if len(report.Faults) == 0 || report.Faults[0].First != int64(seq) || report.Faults[0].Last != int64(seq) {
 			t.Fatalf("byte %d of the %s of record %d: %+v", at, column, seq, report.Faults)
 		}
