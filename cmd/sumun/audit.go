@@ -64,6 +64,9 @@ func (v *auditVerb) read(ctx context.Context, do func(ctx context.Context) error
 	if err == nil {
 		err = do(ctx)
 	}
+	if _, bad := errors.AsType[*record.RequestError](err); bad {
+		return &exitError{code: exitUsage, err: err, hint: "sumun audit --help"}
+	}
 	if record.Lost(err) {
 		return &exitError{code: exitIntegrity, err: err, target: cfg.StoreFile(), hint: "sumun audit verify"}
 	}

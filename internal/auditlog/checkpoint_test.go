@@ -17,7 +17,7 @@ import (
 
 func newKey(t testing.TB) *Key {
 	t.Helper()
-	key, err := OpenKey(filepath.Join(t.TempDir(), KeyFile))
+	key, err := OpenKey(filepath.Join(t.TempDir(), "audit.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestCheckpoint(t *testing.T) {
 
 // TestKey makes one key, however many ask for it at once, which only its owner can read.
 func TestKey(t *testing.T) {
-	path := filepath.Join(t.TempDir(), KeyFile)
+	path := filepath.Join(t.TempDir(), "audit.key")
 	var asking sync.WaitGroup
 	keys := make([]*Key, 8)
 	for i := range keys {

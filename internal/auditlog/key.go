@@ -14,14 +14,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// Names of files beside the store.
-const (
-	// KeyFile has the key that signs checkpoints.
-	KeyFile = "audit.key"
-	// CheckpointFile has the newest checkpoint.
-	CheckpointFile = "audit.checkpoint"
-)
-
 // A Key signs checkpoints (Ed25519) and verifies them.
 type Key struct {
 	note.Signer

@@ -89,7 +89,7 @@ func (b *Book) writer(ctx context.Context, out io.Writer, f Format) (func(e *Ent
 			return lines.Encode(exported{Seq: e.Seq, Body: string(e.Body), Proof: proof})
 		}, lines.Encode(exported{Checkpoint: string(prover.Signed)})
 	}
-	return nil, fmt.Errorf("%q is no format; there are %s, %s and %s", f, NDJSON, Proofs, CEF)
+	return nil, badRequest("%q is no format; there are %s, %s and %s", f, NDJSON, Proofs, CEF)
 }
 
 // Exported returns a record as an object for JSON; a body that is none stands as text in it.

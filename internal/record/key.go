@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"fmt"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -12,7 +11,7 @@ func (b *Book) trust(public []byte) error {
 	text := string(bytes.TrimSpace(public))
 	v, err := note.NewVerifier(text)
 	if err != nil {
-		return fmt.Errorf("%q is no public key of an audit log (sumun-audit/…+…+…): %w", text, err)
+		return badRequest("%q is no public key of an audit log (sumun-audit/…+…+…): %v", text, err)
 	}
 	b.Public, b.verifier = text, v
 	return nil

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -26,14 +27,25 @@ type Store interface {
 	SyncRecords(yes bool)
 }
 
+// KeyFile returns the file of the key that signs checkpoints: SUMUN.audit.key beside
+// the store SUMUN.db.
+func KeyFile(cfg *config.Config) string { return beside(cfg, ".audit.key") }
+
+// CheckpointFile returns the file of the newest checkpoint.
+func CheckpointFile(cfg *config.Config) string { return beside(cfg, ".audit.checkpoint") }
+
+func beside(cfg *config.Config, suffix string) string {
+	store := cfg.StoreFile()
+	return strings.TrimSuffix(store, filepath.Ext(store)) + suffix
+}
+
 // Open begins to record what a gateway does. It compares what is stored with the
 // newest checkpoints first, and fails with auditlog.ErrAltered where they differ: a
 // record that goes on as if nothing had happened would vouch for what was altered.
 func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger) (*audit.Log, error) {
-	dir := filepath.Dir(cfg.StoreFile())
-	sealer := &auditlog.Sealer{Store: store, File: filepath.Join(dir, auditlog.CheckpointFile)}
+	sealer := &auditlog.Sealer{Store: store, File: CheckpointFile(cfg)}
 	if cfg.Audit.Sign {
-		key, err := auditlog.OpenKey(filepath.Join(dir, auditlog.KeyFile))
+		key, err := auditlog.OpenKey(KeyFile(cfg))
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +53,7 @@ func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger
 	}
 	unsealed, err := sealer.Resume(ctx)
 	if errors.Is(err, auditlog.ErrAltered) {
-		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. To begin another log, move %s away", err, dir)
+		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. To begin another log, move %s away, and what lies beside it under its name", err, cfg.StoreFile())
 	}
 	if err != nil {
 		return nil, err
@@ -63,11 +75,19 @@ func Lost(err error) bool {
 	return errors.Is(err, auditlog.ErrAltered) || errors.Is(err, auditlog.ErrCheckpoint)
 }
 
+// A RequestError says what is wrong with a request.
+type RequestError struct{ msg string }
+
+// Error returns what is wrong, and how to write it.
+func (e *RequestError) Error() string { return e.msg }
+
+func badRequest(format string, args ...any) error { return &RequestError{fmt.Sprintf(format, args...)} }
+
 // A Book is a stored record that is read, whether or not a gateway writes to it.
 type Book struct {
 	auditlog.Reader
-	// Dir is where the store lies.
-	Dir string
+	// newest is where the newest checkpoint lies.
+	newest string
 	// Public is the key that checkpoints are verified with, as text; empty where the log is not signed.
 	Public string
 	// Own says that the key is the one beside the store, so that the newest checkpoint lies there too.
@@ -78,7 +98,7 @@ type Book struct {
 // Read returns the book of a configuration's record. The key is public, or the file of
 // that name holds it, or, if public is empty, it is the one beside the store.
 func Read(cfg *config.Config, store auditlog.Reader, public string) (*Book, error) {
-	b := &Book{Reader: store, Dir: filepath.Dir(cfg.StoreFile())}
+	b := &Book{Reader: store, newest: CheckpointFile(cfg)}
 	if public != "" {
 		text, err := os.ReadFile(public) //nolint:gosec // the file that the user names
 		if err != nil {
@@ -86,12 +106,12 @@ func Read(cfg *config.Config, store auditlog.Reader, public string) (*Book, erro
 		}
 		return b, b.trust(text)
 	}
-	key, err := auditlog.ReadKey(filepath.Join(b.Dir, auditlog.KeyFile))
+	key, err := auditlog.ReadKey(KeyFile(cfg))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !cfg.Audit.Sign:
 		return b, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: the key that signs it is not at %s", auditlog.ErrAltered, filepath.Join(b.Dir, auditlog.KeyFile))
+		return nil, fmt.Errorf("%w: the key that signs it is not at %s", auditlog.ErrAltered, KeyFile(cfg))
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", auditlog.ErrAltered, err)
 	case !cfg.Audit.Sign: // signatures of earlier checkpoints are not asked for any more, their roots are
@@ -112,17 +132,16 @@ func (b *Book) Verify(ctx context.Context, files ...string) (*auditlog.Report, e
 		}
 		e.Kept[name] = data
 	}
-	beside := filepath.Join(b.Dir, auditlog.CheckpointFile)
-	data, err := os.ReadFile(beside) //nolint:gosec // the file beside the store
+	data, err := os.ReadFile(b.newest)
 	switch {
 	case err == nil:
-		e.Kept[beside] = data
+		e.Kept[b.newest] = data
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("reading a checkpoint: %w", err)
 	}
 	report, readErr := auditlog.Verify(ctx, b.Reader, e)
 	if readErr == nil && err != nil && b.Own {
-		report.Faults = append(report.Faults, auditlog.Fault{What: "the newest checkpoint is missing at " + beside})
+		report.Faults = append(report.Faults, auditlog.Fault{What: "the newest checkpoint is missing at " + b.newest})
 	}
 	return report, readErr
 }

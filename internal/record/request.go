@@ -2,7 +2,6 @@ package record
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -201,15 +200,12 @@ type Eraser interface {
 	ErasePayloads(ctx context.Context, seq int64) (int64, error)
 }
 
-// errNoTime says that a request does not say up to when.
-var errNoTime = errors.New("say with --to up to when, as in --to 2160h for all that is older than 90 days")
-
 // Erase erases what is kept beside the records of calls before the time of r. That it
 // was done is on record itself.
 func (b *Book) Erase(ctx context.Context, from Eraser, r Request, now time.Time) (int64, error) {
 	to, err := ParseTime(r.to, now)
 	if err == nil && to.IsZero() {
-		err = errNoTime
+		err = badRequest("say with --to up to when, as in --to 2160h for all that is older than 90 days")
 	}
 	if err != nil {
 		return 0, err

@@ -32,10 +32,10 @@ func ParseQuery(conditions []string) (Query, error) {
 	for _, c := range conditions {
 		member, pattern, ok := strings.Cut(c, "=")
 		if !ok || member == "" {
-			return q, fmt.Errorf("%q is no condition; write it as outcome=refused, or name=calc.*", c)
+			return q, badRequest("%q is no condition; write it as outcome=refused, or name=calc.*", c)
 		}
 		if _, twice := q.Want[member]; twice {
-			return q, fmt.Errorf("%q is asked for twice", member)
+			return q, badRequest("%q is asked for twice", member)
 		}
 		q.Want[member] = pattern
 	}
@@ -55,7 +55,7 @@ func ParseTime(s string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no time; write it as %s, as a date, or as 2h for two hours ago", s, now.UTC().Format(time.RFC3339))
+	return time.Time{}, badRequest("%q is no time; write it as %s, as a date, or as 2h for two hours ago", s, now.UTC().Format(time.RFC3339))
 }
 
 // An Entry is a record that was read.

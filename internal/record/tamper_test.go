@@ -98,11 +98,11 @@ func (l *log) open(t testing.TB) *store.Store {
 
 func (l *log) sealer(t testing.TB, s *store.Store) *auditlog.Sealer {
 	t.Helper()
-	key, err := auditlog.OpenKey(filepath.Join(l.dir, auditlog.KeyFile))
+	key, err := auditlog.OpenKey(record.KeyFile(l.cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &auditlog.Sealer{Store: s, Key: key, File: filepath.Join(l.dir, auditlog.CheckpointFile)}
+	return &auditlog.Sealer{Store: s, Key: key, File: record.CheckpointFile(l.cfg)}
 }
 
 // exec changes the database behind everyone's back.
@@ -211,12 +211,12 @@ func TestTampering(t *testing.T) {
 			l.exec(t, fmt.Sprintf(`INSERT INTO audit_checkpoint (size, note) VALUES (701, '%s')`, c))
 		}, 0, 0, "not signed"},
 		{"the checkpoint beside the store is removed", func(t *testing.T, l *log) {
-			if err := os.Remove(filepath.Join(l.dir, auditlog.CheckpointFile)); err != nil {
+			if err := os.Remove(record.CheckpointFile(l.cfg)); err != nil {
 				t.Fatal(err)
 			}
 		}, 0, 0, "missing at"},
 		{"another key lies beside the store", func(t *testing.T, l *log) {
-			path := filepath.Join(l.dir, auditlog.KeyFile)
+			path := record.KeyFile(l.cfg)
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
@@ -294,7 +294,7 @@ func TestRolledBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	beside := filepath.Join(l.dir, auditlog.CheckpointFile)
+	beside := record.CheckpointFile(l.cfg)
 	was, err := os.ReadFile(beside)
 	if err != nil {
 		t.Fatal(err)
