@@ -3,6 +3,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func KeyFile(cfg *config.Config) string { return beside(cfg, ".audit.key") }
 func CheckpointFile(cfg *config.Config) string { return beside(cfg, ".audit.checkpoint") }
 
 func beside(cfg *config.Config, suffix string) string {
-	store := cfg.StoreFile()
+	store := cmp.Or(cfg.StoreFile(), filepath.Join(cfg.StateDir(), "sumun.db"))
 	return strings.TrimSuffix(store, filepath.Ext(store)) + suffix
 }
 
@@ -44,6 +45,9 @@ func beside(cfg *config.Config, suffix string) string {
 // record that goes on as if nothing had happened would vouch for what was altered.
 func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger) (*audit.Log, error) {
 	sealer := &auditlog.Sealer{Store: store, File: CheckpointFile(cfg)}
+	if err := os.MkdirAll(cfg.StateDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of the state: %w", err)
+	}
 	if cfg.Audit.Sign {
 		key, err := auditlog.OpenKey(KeyFile(cfg))
 		if err != nil {
@@ -53,7 +57,7 @@ func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger
 	}
 	unsealed, err := sealer.Resume(ctx)
 	if errors.Is(err, auditlog.ErrAltered) {
-		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. To begin another log, move %s away, and what lies beside it under its name", err, cfg.StoreFile())
+		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. instances with one store need one %s. To begin another log, name another store, and move away what lies beside it under its name", err, KeyFile(cfg))
 	}
 	if err != nil {
 		return nil, err
