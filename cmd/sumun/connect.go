@@ -98,7 +98,7 @@ func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.P
 	parts.Log, parts.Version, parts.Reaper = a.logger(cfg, nil, a.stderr), version, a.reaper()
 	g, err := gateway.Open(ctx, cfg, parts)
 	if err != nil {
-		return &exitError{code: exitUsage, msg: "opening the gateway", err: err}
+		return openError(err)
 	}
 	key := ""
 	if !parts.Bridge { // there the gateway behind asks for it

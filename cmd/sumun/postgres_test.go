@@ -16,13 +16,21 @@ import (
 )
 
 // startShared starts a gateway whose state is in a database.
-func startShared(t *testing.T, database string) *victim {
+func startShared(t *testing.T, database string, state map[string][]byte) *victim {
 	t.Helper()
 	v := &victim{dir: t.TempDir(), notes: t.TempDir(), ended: make(chan error, 1)}
 	config := "listen: 127.0.0.1:0\nanonymous: true\nstore: " + database + "\nservers:\n  p:\n    command: peer\n    args: [" + v.notes + "]\n" +
 		"    env: {GORACE: atexit_sleep_ms=0}\n    tools: {timeout: 0s}\n"
 	if err := os.WriteFile(filepath.Join(v.dir, "mcp.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	for name, content := range state { // what instances with one store share
+		if err := os.MkdirAll(filepath.Join(v.dir, ".sumun"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(v.dir, ".sumun", name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	v.start(t)
 	return v
@@ -96,7 +104,12 @@ func TestShared(t *testing.T) {
 		pgtest.Exec(t, server.DSN, text)
 	}
 	database := strings.NewReplacer("test@", "gate:"+password+"@", "/postgres?", "/gate?").Replace(server.DSN)
-	one, two := startShared(t, database), startShared(t, database)
+	one := startShared(t, database, nil)
+	key, err := os.ReadFile(filepath.Join(one.dir, ".sumun", "sumun.audit.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := startShared(t, database, map[string][]byte{"sumun.audit.key": key})
 	all := &load{}
 	all.on(one)
 	all.on(two)

@@ -57,6 +57,7 @@ func (a *app) sections() []section {
 			a.promptCommand(),
 			a.rpcCommand(),
 			a.serverCommand(),
+			a.auditCommand(),
 			a.doctorCommand(),
 		}},
 		{"Set up", []*cobra.Command{

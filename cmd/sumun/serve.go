@@ -74,7 +74,7 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	}
 	g, err := gateway.Open(ctx, cfg, parts)
 	if err != nil {
-		return &exitError{code: exitUsage, msg: "opening the gateway", err: err}
+		return openError(err)
 	}
 	endpoint := local.Endpoint(cfg, listener.Addr().String())
 	forget, err := local.Of(cfg).Announce(endpoint)

@@ -76,6 +76,13 @@ type Options struct {
 	Sink Sink
 	// Payloads is what is kept of arguments and results.
 	Payloads Payloads
+	// Sealer seals what is stored; nil leaves that to others. Checkpoint is how long a
+	// record may wait for it.
+	Sealer     Sealer
+	Checkpoint time.Duration
+	// Durable lets each call's answer wait until its record is stored. The sink says
+	// what that survives.
+	Durable bool
 	// Log takes what goes wrong.
 	Log *slog.Logger
 }
@@ -90,6 +97,7 @@ type Log struct {
 	payloads atomic.Pointer[Payloads]
 	// failing says that records cannot be stored now.
 	failing atomic.Bool
+	durable bool
 	inbox   *inbox
 	pool    sync.Pool
 	done    chan struct{}
@@ -98,10 +106,10 @@ type Log struct {
 
 // New returns a log. Close ends it.
 func New(ctx context.Context, o Options) *Log {
-	l := &Log{sink: o.Sink, log: o.Log, inbox: newInbox(), done: make(chan struct{})}
+	l := &Log{sink: o.Sink, log: o.Log, durable: o.Durable, inbox: newInbox(), done: make(chan struct{})}
 	l.pool.New = func() any { return new(entry) }
 	l.Keep(o.Payloads)
-	w := &writer{Log: l, floods: floods{}}
+	w := &writer{Log: l, floods: floods{}, seal: newSealing(o.Sealer, o.Checkpoint)}
 	go w.run(context.WithoutCancel(ctx))
 	return l
 }
@@ -119,13 +127,23 @@ func (l *Log) Middleware(next mcp.Handler) mcp.Handler {
 		e := l.pool.Get().(*entry) //nolint:errcheck // the pool holds nothing else
 		e.begin(call, *l.payloads.Load())
 		e.reply.Reply = reply
+		if l.durable && call.Refused == nil { // what is refused does nothing that could be without a record
+			return l.handleDurably(ctx, e, call, next)
+		}
 		err := next.Handle(ctx, call, &e.reply)
 		e.finish(call, err)
-		if !l.inbox.put(e) {
-			l.log.ErrorContext(ctx, "a call is not on record: the gateway is closing", slog.String("call", call.ID))
-		}
+		l.put(ctx, e, call)
 		return err
 	})
+}
+
+// put hands an entry to the writer, and reports whether it was still taken.
+func (l *Log) put(ctx context.Context, e *entry, call *mcp.Call) bool {
+	if l.inbox.put(e) {
+		return true
+	}
+	l.log.ErrorContext(ctx, "a call is not on record: the gateway is closing", slog.String("call", call.ID))
+	return false
 }
 
 // Close stores what is left and ends the log. Where that cannot be stored within

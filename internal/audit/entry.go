@@ -28,6 +28,8 @@ type entry struct {
 	// refusal is whose refusal it is; nil for every other call.
 	refusal *source
 	reply   recordingReply
+	// durable is of a call that waits until its record is stored; nil for others.
+	durable *waiting
 }
 
 // A recordingReply notes the result that passes it.
@@ -50,6 +52,11 @@ func (r *recordingReply) Done(ctx context.Context, result *mcp.Result) error {
 	}
 	if e.payloads == Full {
 		e.result = append(e.result[:0], result.Value...)
+	}
+	if e.durable != nil {
+		if err := e.durable.stored(ctx, nil); err != nil {
+			return err
+		}
 	}
 	return r.Reply.Done(ctx, result)
 }

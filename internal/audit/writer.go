@@ -23,6 +23,7 @@ type writer struct {
 	taken []*entry
 	// floods counts refusals.
 	floods floods
+	seal   sealing
 }
 
 // run stores records until the log is closed and everything is stored.
@@ -35,6 +36,8 @@ func (w *writer) run(ctx context.Context) {
 		case <-w.inbox.some:
 			w.gather()
 			w.take()
+		case <-w.seal.due.C:
+			w.sealAll(ctx)
 		case now := <-tick.C:
 			w.settle(now.Add(-2 * delay)) // a refusal may be on its way for so long
 		}
@@ -48,6 +51,9 @@ func (w *writer) run(ctx context.Context) {
 
 // gather waits for others to be stored with the first.
 func (w *writer) gather() {
+	if w.durable { // calls wait; others come while these are stored
+		return
+	}
 	enough := time.NewTimer(delay)
 	defer enough.Stop()
 	select {
@@ -84,7 +90,7 @@ func (w *writer) add(e *entry) {
 			w.addCount(before)
 		}
 		if counted {
-			w.free(e)
+			w.release(e)
 			return
 		}
 	}
@@ -101,18 +107,27 @@ func (w *writer) settle(at time.Time) { w.floods.end(at, w.addCount) }
 // freeAll frees what the rows have needed.
 func (w *writer) freeAll() {
 	for _, e := range w.held {
-		w.free(e)
+		w.release(e)
 	}
 	clear(w.held)
 	clear(w.rows)
 	w.rows, w.held, w.stored = w.rows[:0], w.held[:0], 0
 }
 
+// release ends the writer's part in an entry: it is free, or the call's that waits for it.
+func (w *writer) release(e *entry) {
+	if e.durable != nil {
+		close(e.durable.done)
+		return
+	}
+	w.free(e)
+}
+
 // free keeps an entry for another record, unless it has grown large.
-func (w *writer) free(e *entry) {
+func (l *Log) free(e *entry) {
 	const kept = 16 << 10
 	if cap(e.arguments) <= kept && cap(e.result) <= kept && cap(e.body) <= kept {
-		w.pool.Put(e)
+		l.pool.Put(e)
 	}
 }
 
@@ -154,6 +169,9 @@ func (w *writer) storeAll(ctx context.Context) error {
 			return err
 		}
 		w.stored += len(rows)
+		if w.seal.add(len(rows)) {
+			w.sealAll(ctx)
+		}
 	}
 	w.freeAll()
 	return nil
@@ -203,6 +221,7 @@ func (w *writer) finish(ctx context.Context) {
 		err = w.storeAll(ctx)
 	}
 	if err == nil {
+		w.sealAll(ctx)
 		return
 	}
 	lost := len(w.rows) - w.stored

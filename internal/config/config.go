@@ -6,6 +6,7 @@ package config
 
 import (
 	"os"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/document"
 )
@@ -120,8 +121,19 @@ type Key struct {
 type Audit struct {
 	// Payloads is what is kept of arguments and results: hash keeps salted digests, full keeps both as they were, none keeps neither.
 	Payloads string `yaml:"payloads" enum:"hash full none"`
+	// Sign signs the checkpoints of the record with a key that the gateway makes for it, and keeps beside the store.
+	Sign bool `yaml:"sign"`
+	// Checkpoint is how long a record may wait until it is sealed by a checkpoint.
+	Checkpoint time.Duration `yaml:"checkpoint" min:"10000000" max:"3600000000000"`
+	// Durability says what an answer waits for: batch for nothing, since records are stored in batches a moment later; sync until its record
+	// is stored so that not even a power failure takes it.
+	Durability string `yaml:"durability" enum:"batch sync"`
+}
 
-	_ struct{} `later:"sign checkpoint durability"`
+// Seal returns a without what can be changed while the gateway runs: how the record is sealed and stored.
+func (a Audit) Seal() Audit {
+	a.Payloads = ""
+	return a
 }
 
 // Log is how the gateway tells people what it does.
@@ -166,7 +178,7 @@ func defaults(dir string) *Config {
 	return &Config{
 		Listen:    defaultHost + ":" + defaultPort,
 		Roots:     defaultRoots(),
-		Audit:     Audit{Payloads: "hash"},
+		Audit:     Audit{Payloads: "hash", Sign: true, Checkpoint: time.Second, Durability: "batch"},
 		Workspace: defaultWorkspace(),
 		Log:       Log{Level: "info", Format: "text"},
 		Limits:    Limits{BodyBytes: 4 << 20},

@@ -24,6 +24,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
+	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/store"
@@ -89,7 +90,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		if g.store, err = store.Open(ctx, cfg.Store); err != nil {
 			return err
 		}
-		g.audit = audit.New(ctx, audit.Options{Sink: g.store, Payloads: audit.Payloads(cfg.Audit.Payloads), Log: g.log})
+		if g.audit, err = record.Open(ctx, cfg, g.store, g.log); err != nil {
+			return err
+		}
 	}
 	g.hub = notice.NewHub(g.log)
 	g.pins = g.openPins(ctx)
@@ -165,8 +168,9 @@ func serverInfo(version string) []byte {
 // that stay as they were go on; on an error everything stays as it was.
 func (g *Gateway) Reload(cfg *config.Config) error {
 	now := g.Config()
-	if cfg.Listen != now.Listen || cfg.Store != now.Store || cfg.TLS != now.TLS || cfg.Log.Format != now.Log.Format || cfg.Resume != now.Resume {
-		return errors.New("listen, store, resume, tls and log.format cannot be changed while the gateway runs; restart it")
+	if cfg.Listen != now.Listen || cfg.Store != now.Store || cfg.TLS != now.TLS || cfg.Log.Format != now.Log.Format || cfg.Resume != now.Resume ||
+		cfg.Audit.Seal() != now.Audit.Seal() {
+		return errors.New("listen, store, resume, tls, log.format, audit.sign, audit.checkpoint and audit.durability cannot be changed while the gateway runs; restart it")
 	}
 	if err := g.apply(cfg); err != nil {
 		return err

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strconv"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/auditlog"
 )
 
 // An insert writes so many audit records at once: where many wait, a statement for
@@ -19,12 +22,12 @@ type insert struct {
 }
 
 // columns is how many columns an audit record has.
-const columns = 5
+const columns = 6
 
 // insertText is a statement that writes so many records. Its parameters are numbered only where they have to be: SQLite
 // looks up the name of each.
 func insertText(rows int, numbered bool) string {
-	text := []byte(`INSERT INTO audit_record (seq, body, salt, arguments, result) VALUES `)
+	text := []byte(`INSERT INTO audit_record (seq, body, salt, arguments, result, leaf) VALUES `)
 	for i := range rows * columns {
 		switch {
 		case i == 0:
@@ -55,26 +58,26 @@ func (s *Store) prepareInserts(ctx context.Context) error {
 	return nil
 }
 
-// AppendRecords numbers and stores audit records, all or none. No other transaction
-// numbers records meanwhile, so that no number is given twice and none is left out; it
-// is rolled back when ctx ends before it does. Rows whose commit was not answered can be
-// given again, like any others: they are stored once. In SQLite, what is stored survives
-// a crash of the process, not surely a power failure (synchronous=NORMAL).
+// AppendRecords numbers and stores audit records, all or none, and appends them to
+// the tree over them. No other transaction numbers records meanwhile, so that no number
+// is given twice and none is left out; it is rolled back when ctx ends before it does.
+// Rows whose commit was not answered can be given again, like any others: they are
+// stored once. What is stored survives a crash of the process; a power failure too
+// where the store is durable (see [Store.SyncRecords]).
 func (s *Store) AppendRecords(ctx context.Context, rows []audit.Row) error {
 	var stored []*doubt
 	var open *doubt
-	err := s.alone(ctx, auditWriter, func(tx *sql.Tx) error {
-		// Beginning is what waits for others. What follows is watched as the engine needs it.
-		ctx := s.engine.statements(ctx)
+	err := s.inLog(ctx, s.synced.Load(), func(ctx context.Context, tx *sql.Tx, tree *auditlog.Tree) error {
 		rest, already, err := s.settle(ctx, tx, rows)
 		if err != nil {
 			return err
 		}
-		var last int64
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit_record`).Scan(&last); err != nil {
-			return fmt.Errorf("reading the newest audit record: %w", err)
+		last := tree.Size()
+		leaves := hashes(rest)
+		if err := appendLeaves(ctx, tx, tree, leaves); err != nil {
+			return err
 		}
-		if err := s.insertRecords(ctx, tx, last, rest); err != nil {
+		if err := s.insertRecords(ctx, tx, last, rest, leaves); err != nil {
 			return err
 		}
 		stored, open = already, newDoubt(last+1, rest)
@@ -90,20 +93,20 @@ func (s *Store) AppendRecords(ctx context.Context, rows []audit.Row) error {
 }
 
 // insertRecords writes the rows with the numbers after last.
-func (s *Store) insertRecords(ctx context.Context, tx *sql.Tx, last int64, rows []audit.Row) error {
+func (s *Store) insertRecords(ctx context.Context, tx *sql.Tx, last int64, rows []audit.Row, leaves []tlog.Hash) error {
 	for _, in := range s.inserts {
 		n := len(rows) - len(rows)%in.rows
-		if err := in.write(ctx, tx, last, rows[:n]); err != nil {
+		if err := in.write(ctx, tx, last, rows[:n], leaves[:n]); err != nil {
 			return err
 		}
-		last, rows = last+int64(n), rows[n:]
+		last, rows, leaves = last+int64(n), rows[n:], leaves[n:]
 	}
 	return nil
 }
 
 // write writes the rows, which are a multiple of those that it writes at once,
 // with the numbers after last.
-func (in insert) write(ctx context.Context, tx *sql.Tx, last int64, rows []audit.Row) error {
+func (in insert) write(ctx context.Context, tx *sql.Tx, last int64, rows []audit.Row, leaves []tlog.Hash) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -115,8 +118,9 @@ func (in insert) write(ctx context.Context, tx *sql.Tx, last int64, rows []audit
 		for i := range some {
 			r := &some[i]
 			last++
-			args = append(args, last, string(r.Body), r.Salt, text(r.Arguments), text(r.Result))
+			args = append(args, last, string(r.Body), r.Salt, text(r.Arguments), text(r.Result), leaves[i][:])
 		}
+		leaves = leaves[len(some):]
 		if _, err := stmt.ExecContext(ctx, args...); err != nil {
 			return fmt.Errorf("writing the audit records up to %d: %w", last, err)
 		}

@@ -33,6 +33,8 @@ type engine struct {
 	explain func(err error) error
 	// numbered says that a statement cannot have parameters without a number.
 	numbered bool
+	// durable says that the end of a transaction waits for the disk anyway.
+	durable bool
 	// batches are how many audit records one statement writes, the most first.
 	batches []int
 }

@@ -74,7 +74,7 @@ func openPostgres(address string) (*engine, error) {
 		tx: &sql.TxOptions{Isolation: sql.LevelReadCommitted}, lock: lockWriter, patience: transactionTime,
 		// What waits for the server must not outlast its transaction.
 		statements: func(ctx context.Context) context.Context { return ctx },
-		passing:    isPassing, explain: a.explain, numbered: true, batches: []int{256, 32, 8, 1},
+		passing:    isPassing, explain: a.explain, numbered: true, durable: true, batches: []int{256, 32, 8, 1},
 	}, nil
 }
 

@@ -11,6 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
+
+	"github.com/sumun-mcp/sumun/internal/auditlog"
 )
 
 // A Store is the gate's database. Its methods may be called concurrently.
@@ -23,6 +26,11 @@ type Store struct {
 	inserts []insert
 	// doubts are about audit records that may be stored.
 	doubts doubts
+	// tree is that over the audit records, as far as this instance knows; nil while it
+	// is being appended to. Another instance may have appended since.
+	tree atomic.Pointer[auditlog.Tree]
+	// synced says that audit records are stored for good, power failures included.
+	synced atomic.Bool
 }
 
 // Open opens the database at an address, sqlite:PATH or postgres://…, and brings its
@@ -45,6 +53,9 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	err = s.migrate(ctx)
 	if err == nil {
 		err = s.prepareInserts(ctx)
+	}
+	if err == nil {
+		err = s.growTree(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", e.name, e.explain(err)), s.Close())
@@ -81,18 +92,38 @@ func (s *Store) inTx(ctx context.Context, do func(tx *sql.Tx) error) error {
 	return s.alone(ctx, anyWriter, do)
 }
 
+// A beginner begins transactions: the database, or one connection.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
 // alone does something in one transaction, as inTx does, while no other transaction of
 // that writer is under way, at any instance.
 func (s *Store) alone(ctx context.Context, w writer, do func(tx *sql.Tx) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.engine.patience)
-	defer cancel()
+	ctx, done, err := s.turn(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.inTurn(ctx, w, s.db, do)
+}
+
+// turn waits for the turn of a writer, which done ends. The context is that of the
+// transaction. Who has no turn may have no connection either: whoever has it may need one.
+func (s *Store) turn(ctx context.Context, w writer) (in context.Context, done func(), err error) {
+	in, cancel := context.WithTimeout(ctx, s.engine.patience)
 	select {
 	case s.turns[w] <- struct{}{}:
-		defer func() { <-s.turns[w] }()
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for those who write before: %w", ctx.Err())
+		return in, func() { <-s.turns[w]; cancel() }, nil
+	case <-in.Done():
+		cancel()
+		return nil, nil, fmt.Errorf("waiting for those who write before: %w", in.Err())
 	}
-	tx, err := s.db.BeginTx(ctx, s.engine.tx)
+}
+
+// inTurn does something in one transaction of the writer whose turn it is.
+func (s *Store) inTurn(ctx context.Context, w writer, db beginner, do func(tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, s.engine.tx)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}

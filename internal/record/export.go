@@ -1,0 +1,173 @@
+package record
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/sumun-mcp/sumun/internal/auditlog"
+)
+
+// A Format is how records are written for other programs.
+type Format string
+
+// The formats of an export.
+const (
+	// NDJSON is one JSON object a line.
+	NDJSON Format = "ndjson"
+	// Proofs is NDJSON with a proof for each record: the first line has the checkpoint
+	// that the proofs lead to, and records that it does not cover are left out.
+	Proofs Format = "proofs"
+	// CEF is the Common Event Format of ArcSight, as many collectors of events read it.
+	CEF Format = "cef"
+)
+
+// An exported is a line of an export.
+type exported struct {
+	Seq    int64           `json:"seq,omitempty"`
+	Record json.RawMessage `json:"record,omitempty"`
+	// Checkpoint stands alone, in the first line.
+	Checkpoint string `json:"checkpoint,omitempty"`
+	// Body is the record byte for byte, since the proof is of its bytes.
+	Body  string      `json:"body,omitempty"`
+	Proof []tlog.Hash `json:"proof,omitempty"`
+}
+
+// Export writes the records that q means to w. With proofs, ErrAltered says that one
+// could not be proved.
+func (b *Book) Export(ctx context.Context, w io.Writer, q Query, f Format) error {
+	out := bufio.NewWriter(w)
+	write, err := b.writer(ctx, out, f)
+	if err != nil {
+		return err
+	}
+	for e, err := range b.Entries(ctx, q) {
+		if err == nil {
+			err = write(&e)
+		}
+		if err != nil {
+			return errors.Join(err, out.Flush())
+		}
+	}
+	return out.Flush()
+}
+
+// writer returns what writes one record.
+func (b *Book) writer(ctx context.Context, out io.Writer, f Format) (func(e *Entry) error, error) {
+	lines := json.NewEncoder(out)
+	lines.SetEscapeHTML(false)
+	switch f {
+	case NDJSON:
+		return func(e *Entry) error { return lines.Encode(e.Exported()) }, nil
+	case CEF:
+		return func(e *Entry) error {
+			_, err := io.WriteString(out, e.CEF()+"\n")
+			return err
+		}, nil
+	case Proofs:
+		prover, err := auditlog.NewProver(ctx, b, b.verifier)
+		if err != nil {
+			return nil, err
+		}
+		return func(e *Entry) error {
+			if e.Seq > prover.Checkpoint.Size {
+				return nil
+			}
+			proof, err := prover.Prove(e.Record)
+			if err != nil {
+				return err
+			}
+			return lines.Encode(exported{Seq: e.Seq, Body: string(e.Body), Proof: proof})
+		}, lines.Encode(exported{Checkpoint: string(prover.Signed)})
+	}
+	return nil, badRequest("%q is no format; there are %s, %s and %s", f, NDJSON, Proofs, CEF)
+}
+
+// Exported returns a record as an object for JSON; a body that is none stands as text in it.
+func (e *Entry) Exported() any {
+	if e.Members == nil {
+		return exported{Seq: e.Seq, Body: string(e.Body)}
+	}
+	return exported{Seq: e.Seq, Record: e.Body}
+}
+
+// CheckExport verifies an export with proofs, for which nothing but the public key is
+// needed, and returns how many records it proves and of which log. ErrAltered says that
+// one of them is not what was sealed.
+func CheckExport(r io.Reader, v note.Verifier) (records int64, of auditlog.Checkpoint, err error) {
+	lines := json.NewDecoder(r)
+	var first exported
+	if err := lines.Decode(&first); err != nil || first.Checkpoint == "" {
+		return 0, of, fmt.Errorf("%w: the export does not begin with a checkpoint", auditlog.ErrAltered)
+	}
+	if of, err = auditlog.Open([]byte(first.Checkpoint), v); err != nil {
+		return 0, of, fmt.Errorf("%w: %w", auditlog.ErrAltered, err)
+	}
+	for {
+		var line exported
+		switch err := lines.Decode(&line); {
+		case errors.Is(err, io.EOF):
+			return records, of, nil
+		case err != nil:
+			return records, of, fmt.Errorf("%w: after %d records: %w", auditlog.ErrAltered, records, err)
+		}
+		if err := of.Check(line.Seq, []byte(line.Body), line.Proof); err != nil {
+			return records, of, err
+		}
+		records++
+	}
+}
+
+// severities are those of CEF, 0 to 10, by the outcome.
+var severities = map[string]string{"ok": "1", "tool-error": "3", "error": "4", "refused": "6"}
+
+var (
+	inHeader    = strings.NewReplacer(`\`, `\\`, `|`, `\|`, "\n", " ", "\r", " ")
+	inExtension = strings.NewReplacer(`\`, `\\`, `=`, `\=`, "\n", `\n`, "\r", `\r`)
+)
+
+// CEF returns a record as one line of the Common Event Format.
+func (e *Entry) CEF() string {
+	what := e.Text("method")
+	if what == "" {
+		what = "message"
+	}
+	severity := severities[e.Text("outcome")]
+	if severity == "" {
+		severity = "5"
+	}
+	var b strings.Builder
+	b.WriteString("CEF:0|Sumun|Sumun|1|" + inHeader.Replace(what) + "|" + inHeader.Replace(strings.TrimSpace(what+" "+e.Text("name"))) + "|" + severity + "|")
+	b.WriteString("rt=" + strconv.FormatInt(e.Time().UnixMilli(), 10) + " cn1Label=seq cn1=" + strconv.FormatInt(e.Seq, 10))
+	add := func(key, value string) {
+		if value != "" {
+			b.WriteString(" " + key + "=" + inExtension.Replace(value))
+		}
+	}
+	host, port, err := net.SplitHostPort(e.Text("remote"))
+	if err != nil {
+		host = e.Text("remote")
+	}
+	add("externalId", e.Text("id"))
+	add("suser", e.Text("caller"))
+	add("src", host)
+	add("spt", port)
+	add("app", e.Text("transport"))
+	add("requestClientApplication", e.Text("client"))
+	add("dhost", e.Text("server"))
+	add("request", e.Text("name"))
+	add("outcome", e.Text("outcome"))
+	add("reason", e.Text("reason"))
+	add("msg", e.Text("error"))
+	add("cnt", e.Text("count"))
+	return b.String()
+}

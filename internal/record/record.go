@@ -1,0 +1,151 @@
+// Package record puts the audit record of a gateway together from its parts (the
+// records, the tree that seals them, the store) and reads it for people and programs.
+package record
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/auditlog"
+	"github.com/sumun-mcp/sumun/internal/config"
+)
+
+// A Store keeps records and what seals them; internal/store has one.
+type Store interface {
+	audit.Sink
+	auditlog.Store
+	// SyncRecords makes AppendRecords return only once a power failure cannot take what was stored.
+	SyncRecords(yes bool)
+}
+
+// KeyFile returns the file of the key that signs checkpoints: SUMUN.audit.key beside
+// the store SUMUN.db.
+func KeyFile(cfg *config.Config) string { return beside(cfg, ".audit.key") }
+
+// CheckpointFile returns the file of the newest checkpoint.
+func CheckpointFile(cfg *config.Config) string { return beside(cfg, ".audit.checkpoint") }
+
+func beside(cfg *config.Config, suffix string) string {
+	store := cmp.Or(cfg.StoreFile(), filepath.Join(cfg.StateDir(), "sumun.db"))
+	return strings.TrimSuffix(store, filepath.Ext(store)) + suffix
+}
+
+// Open begins to record what a gateway does. It compares what is stored with the
+// newest checkpoints first, and fails with auditlog.ErrAltered where they differ: a
+// record that goes on as if nothing had happened would vouch for what was altered.
+func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger) (*audit.Log, error) {
+	sealer := &auditlog.Sealer{Store: store, File: CheckpointFile(cfg)}
+	if err := os.MkdirAll(cfg.StateDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of the state: %w", err)
+	}
+	if cfg.Audit.Sign {
+		key, err := auditlog.OpenKey(KeyFile(cfg))
+		if err != nil {
+			return nil, err
+		}
+		sealer.Key = key
+	}
+	unsealed, err := sealer.Resume(ctx)
+	if errors.Is(err, auditlog.ErrAltered) {
+		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. instances with one store need one %s. To begin another log, name another store, and move away what lies beside it under its name", err, KeyFile(cfg))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if unsealed > 0 {
+		log.WarnContext(ctx, "audit records were not sealed when the gateway ended; they are now", slog.Int64("records", unsealed))
+	}
+	durable := cfg.Audit.Durability == "sync"
+	store.SyncRecords(durable)
+	return audit.New(ctx, audit.Options{
+		Sink: store, Sealer: sealer, Checkpoint: cfg.Audit.Checkpoint, Durable: durable,
+		Payloads: audit.Payloads(cfg.Audit.Payloads), Log: log,
+	}), nil
+}
+
+// Lost reports whether an error of reading says that the record was altered: that a
+// proof does not hold, or that the store is no database any more.
+func Lost(err error) bool {
+	return errors.Is(err, auditlog.ErrAltered) || errors.Is(err, auditlog.ErrCheckpoint)
+}
+
+// A RequestError says what is wrong with a request.
+type RequestError struct{ msg string }
+
+// Error returns what is wrong, and how to write it.
+func (e *RequestError) Error() string { return e.msg }
+
+func badRequest(format string, args ...any) error { return &RequestError{fmt.Sprintf(format, args...)} }
+
+// A Book is a stored record that is read, whether or not a gateway writes to it.
+type Book struct {
+	auditlog.Reader
+	// newest is where the newest checkpoint lies.
+	newest string
+	// Public is the key that checkpoints are verified with, as text; empty where the log is not signed.
+	Public string
+	// Own says that the key is the one beside the store, so that the newest checkpoint lies there too.
+	Own      bool
+	verifier note.Verifier
+}
+
+// Read returns the book of a configuration's record. The key is public, or the file of
+// that name holds it, or, if public is empty, it is the one beside the store.
+func Read(cfg *config.Config, store auditlog.Reader, public string) (*Book, error) {
+	b := &Book{Reader: store, newest: CheckpointFile(cfg)}
+	if public != "" {
+		text, err := os.ReadFile(public) //nolint:gosec // the file that the user names
+		if err != nil {
+			text = []byte(public)
+		}
+		return b, b.trust(text)
+	}
+	key, err := auditlog.ReadKey(KeyFile(cfg))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !cfg.Audit.Sign:
+		return b, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: the key that signs it is not at %s", auditlog.ErrAltered, KeyFile(cfg))
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", auditlog.ErrAltered, err)
+	case !cfg.Audit.Sign: // signatures of earlier checkpoints are not asked for any more, their roots are
+		return b, nil
+	}
+	b.Own = true
+	return b, b.trust([]byte(key.Public))
+}
+
+// Verify verifies the record against the checkpoints in the store, the one beside it,
+// and further ones in files.
+func (b *Book) Verify(ctx context.Context, files ...string) (*auditlog.Report, error) {
+	e := auditlog.Evidence{Verifier: b.verifier, Kept: map[string][]byte{}}
+	for _, name := range files {
+		data, err := os.ReadFile(name) //nolint:gosec // the file that the user names
+		if err != nil {
+			return nil, fmt.Errorf("reading a checkpoint: %w", err)
+		}
+		e.Kept[name] = data
+	}
+	data, err := os.ReadFile(b.newest)
+	switch {
+	case err == nil:
+		e.Kept[b.newest] = data
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("reading a checkpoint: %w", err)
+	}
+	report, readErr := auditlog.Verify(ctx, b.Reader, e)
+	if readErr == nil && err != nil && b.Own {
+		report.Faults = append(report.Faults, auditlog.Fault{What: "the newest checkpoint is missing at " + b.newest})
+	}
+	return report, readErr
+}

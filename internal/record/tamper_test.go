@@ -1,0 +1,422 @@
+package record_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/auditlog"
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/record"
+	"github.com/sumun-mcp/sumun/internal/store"
+)
+
+// A log is one that was written by a gateway which has ended.
+type log struct {
+	cfg *config.Config
+	dir string
+}
+
+// newLog writes so many records, half of them with payloads, and seals some of the
+// states on the way.
+func newLog(t testing.TB, records int, seals ...int) *log {
+	t.Helper()
+	dir := t.TempDir()
+	l := &log{&config.Config{Store: "sqlite:" + filepath.Join(dir, "sumun.db"), Audit: config.Audit{Sign: true}}, dir}
+	s := l.open(t)
+	sealer := l.sealer(t, s)
+	if _, err := sealer.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for _, n := range append(seals, records) {
+		var rows []audit.Row
+		for ; at < n; at++ {
+			rows = append(rows, row(at+1))
+		}
+		if err := s.AppendRecords(t.Context(), rows); err != nil {
+			t.Fatal(err)
+		}
+		if err := sealer.Seal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// copy returns a log of the same files in another directory.
+func (l *log) copy(t testing.TB) *log {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "state"), os.DirFS(l.dir)); err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, "state")
+	return &log{&config.Config{Store: "sqlite:" + filepath.Join(dir, "sumun.db"), Audit: l.cfg.Audit}, dir}
+}
+
+// row is a record with payloads.
+func row(i int) audit.Row {
+	r := audit.Row{Salt: fmt.Appendf(nil, "salt %011d", i), Arguments: fmt.Appendf(nil, `{"n":%d}`, i), Result: []byte(`{"ok":true}`)}
+	digest := func(b []byte) string {
+		sum := sha256.Sum256(b)
+		sum = sha256.Sum256(slices.Concat(r.Salt, sum[:]))
+		return "sha256:" + hex.EncodeToString(sum[:])
+	}
+	r.Body = fmt.Appendf(nil, `{"v":1,"time":%q,"id":"i-%d","caller":"local","method":"tools/call","name":"calc.evaluate","arguments":%q,"result":%q,"outcome":"ok","durationUs":%d}`,
+		time.Unix(int64(i), 0).UTC().Format(time.RFC3339Nano), i, digest(r.Arguments), digest(r.Result), i)
+	return r
+}
+
+func (l *log) open(t testing.TB) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), l.cfg.StoreFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func (l *log) sealer(t testing.TB, s *store.Store) *auditlog.Sealer {
+	t.Helper()
+	key, err := auditlog.OpenKey(record.KeyFile(l.cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &auditlog.Sealer{Store: s, Key: key, File: record.CheckpointFile(l.cfg)}
+}
+
+// exec changes the database behind everyone's back.
+func (l *log) exec(t testing.TB, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", l.cfg.StoreFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func (l *log) verify(t testing.TB, since ...string) *auditlog.Report {
+	t.Helper()
+	s := l.open(t)
+	defer s.Close()
+	return l.verifyIn(t, s, since...)
+}
+
+func (l *log) verifyIn(t testing.TB, s *store.Store, since ...string) *auditlog.Report {
+	t.Helper()
+	book, err := record.Read(l.cfg, s, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := book.Verify(t.Context(), since...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// rewrite gives the log the hashes that it would have if what it holds now had been
+// written, as someone would who knows how it is made but has no key.
+func (l *log) rewrite(t testing.TB) {
+	t.Helper()
+	l.exec(t, `UPDATE audit_record SET leaf = NULL`, `DELETE FROM audit_block`)
+	l.open(t).Close()
+}
+
+func TestTampering(t *testing.T) {
+	const records = 700 // two full blocks, and some
+	shift := []string{
+		`UPDATE audit_record SET seq = -seq - 1 WHERE seq >= 300`, `UPDATE audit_record SET seq = -seq WHERE seq < 0`,
+	}
+	tests := []struct {
+		name        string
+		tamper      func(t *testing.T, l *log)
+		first, last int64 // of the first fault
+		what        string
+	}{
+		{"a body is changed", sqls(`UPDATE audit_record SET body = replace(body, 'ok', 'no') WHERE seq = 300`), 300, 300, "body"},
+		{"a body at the end is changed", sqls(`UPDATE audit_record SET body = replace(body, 'ok', 'no') WHERE seq = 700`), 700, 700, "body"},
+		{"a body and its hash are changed", func(t *testing.T, l *log) {
+			leaf := tlog.RecordHash([]byte(`{}`))
+			l.exec(t, fmt.Sprintf(`UPDATE audit_record SET body = '{}', leaf = x'%x' WHERE seq = 300`, leaf[:]))
+		}, 251, 500, "not those of"},
+		{"everything above is made to fit", func(t *testing.T, l *log) {
+			l.exec(t, `UPDATE audit_record SET body = '{}' WHERE seq = 300`)
+			l.rewrite(t)
+		}, 251, 500, "not those of"},
+		{"a record is removed", sqls(`DELETE FROM audit_record WHERE seq = 300`), 300, 300, "missing"},
+		{"several are removed", sqls(`DELETE FROM audit_record WHERE seq BETWEEN 2 AND 300`), 2, 300, "missing"},
+		{"one is removed and those behind move up", func(t *testing.T, l *log) {
+			l.exec(t, `DELETE FROM audit_record WHERE seq = 300`, `UPDATE audit_record SET seq = -seq + 1 WHERE seq > 300`, `UPDATE audit_record SET seq = -seq WHERE seq < 0`)
+			l.rewrite(t)
+		}, 251, 500, "not those of"},
+		{"one is inserted", func(t *testing.T, l *log) {
+			l.exec(t, append(shift, `INSERT INTO audit_record (seq, body) VALUES (300, '{}')`)...)
+		}, 251, 500, "not those of"},
+		{"one is inserted and the rest made to fit", func(t *testing.T, l *log) {
+			l.exec(t, append(shift, `INSERT INTO audit_record (seq, body) VALUES (300, '{}')`)...)
+			l.rewrite(t)
+		}, 251, 500, "not those of"},
+		{"one is put before the first", sqls(`INSERT INTO audit_record (seq, body) VALUES (-5, '{}')`), -5, -5, "before the first"},
+		{"two change places", sqls(`UPDATE audit_record SET seq = -1 WHERE seq = 300`, `UPDATE audit_record SET seq = 300 WHERE seq = 400`, `UPDATE audit_record SET seq = 400 WHERE seq = -1`), 251, 500, "not those of"},
+		{"two change their bodies", sqls(`UPDATE audit_record SET body = (SELECT o.body FROM audit_record o WHERE o.seq = 700 - audit_record.seq) WHERE seq IN (300, 400)`), 300, 300, "body"},
+		{"the end is cut off", sqls(`DELETE FROM audit_record WHERE seq > 600`), 601, 700, "missing"},
+		{"the end is cut off with its checkpoints", sqls(`DELETE FROM audit_record WHERE seq > 500`, `DELETE FROM audit_checkpoint WHERE size > 500`), 501, 700, "missing"},
+		{"everything is removed", sqls(`DELETE FROM audit_record`, `DELETE FROM audit_checkpoint`, `DELETE FROM audit_block`), 1, 700, "missing"},
+		{"a block's hash is changed", sqls(`UPDATE audit_block SET hash = zeroblob(32) WHERE number = 1`), 257, 512, "hash over them"},
+		{"a block's hash is removed", sqls(`DELETE FROM audit_block WHERE number = 0`), 1, 256, "missing"},
+		{"arguments beside a record are changed", sqls(`UPDATE audit_record SET arguments = '{"n":0}' WHERE seq = 44`), 44, 44, "arguments"},
+		{"a result beside a record is changed", sqls(`UPDATE audit_record SET result = result || ' ' WHERE seq = 44`), 44, 44, "result"},
+		{"a salt beside payloads is changed", sqls(`UPDATE audit_record SET salt = x'00' WHERE seq = 44`), 44, 44, "arguments"},
+		{"a checkpoint is changed", sqls(`UPDATE audit_checkpoint SET note = replace(note, 'time 2', 'time 3') WHERE size = 500`), 0, 0, "not a checkpoint"},
+		{"a checkpoint is forged with another key", func(t *testing.T, l *log) {
+			other, err := auditlog.OpenKey(filepath.Join(t.TempDir(), "key"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := auditlog.Checkpoint{Origin: other.Name(), Size: 700, Root: tlog.Hash{1}, Time: time.Now()}
+			forged, err := note.Sign(&note.Note{Text: c.String()}, other.Signer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.exec(t, fmt.Sprintf(`UPDATE audit_checkpoint SET note = CAST(x'%x' AS TEXT) WHERE size = 700`, forged))
+		}, 0, 0, "not a checkpoint"},
+		{"a checkpoint loses its signature", func(t *testing.T, l *log) {
+			c := auditlog.Checkpoint{Origin: "sumun-audit/unsigned", Size: 701, Time: time.Now()}
+			l.exec(t, fmt.Sprintf(`INSERT INTO audit_checkpoint (size, note) VALUES (701, '%s')`, c))
+		}, 0, 0, "not signed"},
+		{"the checkpoint beside the store is removed", func(t *testing.T, l *log) {
+			if err := os.Remove(record.CheckpointFile(l.cfg)); err != nil {
+				t.Fatal(err)
+			}
+		}, 0, 0, "missing at"},
+		{"another key lies beside the store", func(t *testing.T, l *log) {
+			path := record.KeyFile(l.cfg)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := auditlog.OpenKey(path); err != nil {
+				t.Fatal(err)
+			}
+		}, 0, 0, "not a checkpoint"},
+	}
+	written := newLog(t, records, 250, 500)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := written.copy(t)
+			if report := l.verify(t); len(report.Faults) > 0 || report.Records != records || report.Sealed != records || !report.Signed || report.Checkpoints != 5 {
+				t.Fatalf("as it was written: %+v", report)
+			}
+			tt.tamper(t, l)
+			report := l.verify(t)
+			if len(report.Faults) == 0 {
+				t.Fatalf("nothing was found: %+v", report)
+			}
+			if f := report.Faults[0]; f.First != tt.first || f.Last != tt.last || !strings.Contains(f.What, tt.what) {
+				t.Errorf("found %+v, want %d to %d: %s", report.Faults, tt.first, tt.last, tt.what)
+			}
+		})
+	}
+}
+
+func sqls(statements ...string) func(t *testing.T, l *log) {
+	return func(t *testing.T, l *log) { l.exec(t, statements...) }
+}
+
+// TestAnyByte changes single bytes of bodies and payloads anywhere; each is found, and
+// named where it is.
+func TestAnyByte(t *testing.T) {
+	const records = 600
+	l := newLog(t, records, 100, 300)
+	random := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
+	db, err := sql.Open("sqlite", l.cfg.StoreFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s := l.open(t)
+	for range 200 {
+		seq, column := 1+random.IntN(records), []string{"body", "body", "arguments", "result", "salt"}[random.IntN(5)]
+		var was []byte
+		if err := db.QueryRow(`SELECT CAST(`+column+` AS BLOB) FROM audit_record WHERE seq = $1`, seq).Scan(&was); err != nil {
+			t.Fatal(err)
+		}
+		now := bytes.Clone(was)
+		at := random.IntN(len(now))
+		now[at] ^= byte(1 << random.IntN(7))
+		set := func(b []byte) {
+			if _, err := db.Exec(`UPDATE audit_record SET `+column+` = $1 WHERE seq = $2`, b, seq); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(now)
+		report := l.verifyIn(t, s)
+		if len(report.Faults) == 0 || report.Faults[0].First != int64(seq) || report.Faults[0].Last != int64(seq) {
+			t.Fatalf("byte %d of the %s of record %d: %+v", at, column, seq, report.Faults)
+		}
+		set(was)
+	}
+	if report := l.verify(t); len(report.Faults) > 0 {
+		t.Errorf("put back: %+v", report.Faults)
+	}
+}
+
+// TestRolledBack finds a database that was set back, by the checkpoint beside it or by
+// one that was kept elsewhere, and does not go on with it.
+func TestRolledBack(t *testing.T) {
+	l := newLog(t, 300, 100)
+	old, err := os.ReadFile(l.cfg.StoreFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside := record.CheckpointFile(l.cfg)
+	was, err := os.ReadFile(beside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := l.open(t)
+	if err := s.AppendRecords(t.Context(), []audit.Row{row(301), row(302)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.sealer(t, s).Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kept := filepath.Join(t.TempDir(), "kept")
+	newest, err := os.ReadFile(beside)
+	if err == nil {
+		err = os.WriteFile(kept, newest, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report := l.verify(t, kept); len(report.Faults) > 0 {
+		t.Fatalf("before: %+v", report.Faults)
+	}
+	s.Close()
+	_ = os.Remove(l.cfg.StoreFile() + "-wal")
+	_ = os.Remove(l.cfg.StoreFile() + "-shm")
+	if err := os.WriteFile(l.cfg.StoreFile(), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f := l.verify(t).Faults; len(f) != 1 || f[0].First != 301 || f[0].Last != 302 {
+		t.Errorf("by the checkpoint beside it: %+v", f)
+	}
+	again := l.open(t)
+	defer again.Close()
+	if _, err := record.Open(t.Context(), l.cfg, again, slog.New(slog.DiscardHandler)); !record.Lost(err) {
+		t.Errorf("a gateway goes on with it: %v", err)
+	}
+	if err := os.WriteFile(beside, was, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f := l.verify(t).Faults; len(f) != 0 {
+		t.Errorf("all that lies here was set back, but it says %+v", f)
+	}
+	if f := l.verify(t, kept).Faults; len(f) != 1 || f[0].First != 301 || f[0].Last != 302 || !strings.Contains(f[0].What, kept) {
+		t.Errorf("by the checkpoint that was kept: %+v", f)
+	}
+}
+
+// TestErase erases payloads; the log verifies as before, and says that it was done.
+func TestErase(t *testing.T) {
+	l := newLog(t, 300, 100)
+	s := l.open(t)
+	book, err := record.Read(l.cfg, s, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var to record.Request
+	if _, err := book.Erase(t.Context(), s, to, time.Now()); err == nil {
+		t.Error("erased without a time")
+	}
+	to = record.EraseRequest("1970-01-01T00:02:00Z")
+	if n, err := book.Erase(t.Context(), s, to, time.Now()); err != nil || n != 119 {
+		t.Errorf("erased beside %d records, %v; want 119", n, err)
+	}
+	if report := l.verify(t); len(report.Faults) > 0 || report.Records != 301 {
+		t.Errorf("afterwards %+v", report)
+	}
+	for r, err := range s.SealedRecords(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept := len(r.Salt)+len(r.Arguments)+len(r.Result) > 0; kept != (r.Seq > 119 && r.Seq < 301) {
+			t.Errorf("record %d: payloads kept is %v", r.Seq, kept)
+		}
+	}
+}
+
+// TestOldRecords builds the tree over records that were stored before there was one.
+func TestOldRecords(t *testing.T) {
+	l := newLog(t, 40_000)
+	l.exec(t, `UPDATE audit_record SET leaf = NULL`, `DELETE FROM audit_block`)
+	want := l.verify(t)
+	s := l.open(t)
+	if err := s.AppendRecords(t.Context(), []audit.Row{row(40_001)}); err != nil {
+		t.Fatal(err)
+	}
+	if len(want.Faults) > 0 || want.Records != 40_000 {
+		t.Errorf("built anew: %+v", want)
+	}
+	if now := l.verify(t); len(now.Faults) > 0 || now.Records != 40_001 {
+		t.Errorf("gone on with: %+v", now)
+	}
+}
+
+// TestShared lets instances append and seal at once; the log is one.
+func TestShared(t *testing.T) {
+	l := newLog(t, 1)
+	ended := make(chan error)
+	for i := range 3 {
+		s := l.open(t)
+		sealer := l.sealer(t, s)
+		go func() {
+			ended <- func() error {
+				for n := range 40 {
+					if err := s.AppendRecords(context.WithoutCancel(t.Context()), slices.Repeat([]audit.Row{row(i)}, 1+n%13)); err != nil {
+						return err
+					}
+					if n%5 == i {
+						if err := sealer.Seal(context.WithoutCancel(t.Context())); err != nil {
+							return err
+						}
+					}
+				}
+				return sealer.Seal(context.WithoutCancel(t.Context()))
+			}()
+		}()
+	}
+	for range 3 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if report := l.verify(t); len(report.Faults) > 0 || report.Sealed != report.Records || report.Checkpoints < 10 {
+		t.Errorf("%+v", report)
+	}
+}

@@ -1,0 +1,323 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/auditlog"
+)
+
+// SyncRecords makes AppendRecords return only once a power failure cannot take what
+// was stored, or no longer.
+func (s *Store) SyncRecords(yes bool) { s.synced.Store(yes) }
+
+// inLog does something in one transaction that holds the database for writing, with
+// the tree over the audit records as they are then. Where it is synced, its end waits
+// for the disk.
+func (s *Store) inLog(ctx context.Context, synced bool, do func(ctx context.Context, tx *sql.Tx, tree *auditlog.Tree) error) error {
+	var tree *auditlog.Tree
+	err := s.inSyncedTx(ctx, synced, func(tx *sql.Tx) (err error) {
+		// Beginning is what waits for others. What follows is watched as the engine needs it.
+		ctx := s.engine.statements(ctx)
+		// What was made of the tree is thrown away unless the transaction is committed.
+		if tree, err = treeOf(ctx, tx, s.tree.Swap(nil)); err != nil {
+			return err
+		}
+		return do(ctx, tx, tree)
+	})
+	if err == nil {
+		s.tree.Store(tree)
+	}
+	return err
+}
+
+// inSyncedTx is inTx where it is not synced; else it waits for the disk at the end.
+func (s *Store) inSyncedTx(ctx context.Context, synced bool, do func(tx *sql.Tx) error) (err error) {
+	if !synced || s.engine.durable {
+		return s.alone(ctx, auditWriter, do)
+	}
+	ctx, done, err := s.turn(ctx, auditWriter)
+	if err != nil {
+		return err
+	}
+	defer done()
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if _, err := conn.ExecContext(ctx, `PRAGMA synchronous=FULL`); err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	err = s.inTurn(ctx, auditWriter, conn, do)
+	_, back := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous=NORMAL`)
+	return errors.Join(err, back)
+}
+
+// treeOf returns the tree over the audit records: the one that is known, unless
+// another instance has appended to it.
+func treeOf(ctx context.Context, tx *sql.Tx, known *auditlog.Tree) (*auditlog.Tree, error) {
+	last, err := logReader{tx}.LastRecord(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil && known.Size() == last {
+		return known, nil
+	}
+	tree, err := auditlog.Load(ctx, logReader{tx}, last)
+	if err != nil {
+		return nil, fmt.Errorf("reading the tree over the audit records: %w", err)
+	}
+	return tree, nil
+}
+
+// hashes returns the leaves of rows.
+func hashes(rows []audit.Row) []tlog.Hash {
+	leaves := make([]tlog.Hash, len(rows))
+	for i := range rows {
+		leaves[i] = tlog.RecordHash(rows[i].Body)
+	}
+	return leaves
+}
+
+// appendLeaves appends to the tree and stores what that completes of it.
+func appendLeaves(ctx context.Context, tx *sql.Tx, tree *auditlog.Tree, leaves []tlog.Hash) error {
+	for _, leaf := range leaves {
+		for _, b := range tree.Append(leaf) {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO audit_block (level, number, hash) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+				b.Level, b.Number, b.Hash[:]); err != nil {
+				return fmt.Errorf("writing the tree over the audit records: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// growTree builds the tree over records that were stored before there was one.
+func (s *Store) growTree(ctx context.Context) error {
+	for {
+		last, err := s.LastRecord(ctx)
+		if err != nil {
+			return err
+		}
+		blocks, err := logReader{s.db}.countBlocks(ctx)
+		if err != nil {
+			return err
+		}
+		if blocks >= last>>8 {
+			return nil
+		}
+		grown, err := s.growSome(ctx)
+		if err != nil {
+			return fmt.Errorf("building the tree over the audit records: %w", err)
+		}
+		if !grown {
+			return nil // records are missing, as whoever verifies the log will see
+		}
+	}
+}
+
+// growSome builds the tree over some more records, and reports whether it did.
+func (s *Store) growSome(ctx context.Context) (grown bool, err error) {
+	const portion = 64 << 8
+	err = s.alone(ctx, auditWriter, func(tx *sql.Tx) error {
+		blocks, err := logReader{tx}.countBlocks(ctx)
+		if err != nil {
+			return err
+		}
+		tree, err := auditlog.Load(ctx, logReader{tx}, blocks<<8)
+		if err != nil {
+			return err
+		}
+		leaves, err := logReader{tx}.Leaves(ctx, tree.Size(), portion)
+		if err != nil {
+			return err
+		}
+		grown = len(leaves) >= 1<<8
+		return appendLeaves(ctx, tx, tree, leaves)
+	})
+	return grown, err
+}
+
+// Seal stores a checkpoint of the audit log as it is. It implements auditlog.Store.
+func (s *Store) Seal(ctx context.Context, checkpoint func(size int64, root tlog.Hash) ([]byte, error)) ([]byte, error) {
+	var sealed []byte
+	err := s.inLog(ctx, true, func(ctx context.Context, tx *sql.Tx, tree *auditlog.Tree) error {
+		err := tx.QueryRowContext(ctx, `SELECT note FROM audit_checkpoint WHERE size = $1`, tree.Size()).Scan(&sealed)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if sealed, err = checkpoint(tree.Size(), tree.Root()); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO audit_checkpoint (size, note) VALUES ($1, $2)`, tree.Size(), string(sealed))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("storing a checkpoint: %w", err)
+	}
+	return sealed, nil
+}
+
+// Checkpoints returns all checkpoints, the smallest log first.
+func (s *Store) Checkpoints(ctx context.Context) ([][]byte, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT note FROM audit_checkpoint ORDER BY size`)
+	if err != nil {
+		return nil, fmt.Errorf("reading the checkpoints: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // reading only
+	var all [][]byte
+	for rows.Next() {
+		var sealed []byte
+		if err := rows.Scan(&sealed); err != nil {
+			return nil, fmt.Errorf("reading a checkpoint: %w", err)
+		}
+		all = append(all, sealed)
+	}
+	return all, rows.Err()
+}
+
+// LastRecord returns the highest number of an audit record, 0 if there is none.
+func (s *Store) LastRecord(ctx context.Context) (int64, error) {
+	return logReader{s.db}.LastRecord(ctx)
+}
+
+// Leaves returns the hashes of the records first+1 to first+n.
+func (s *Store) Leaves(ctx context.Context, first int64, n int) ([]tlog.Hash, error) {
+	return logReader{s.db}.Leaves(ctx, first, n)
+}
+
+// Blocks returns stored blocks of the tree.
+func (s *Store) Blocks(ctx context.Context, level int, first int64, n int) ([]auditlog.Block, error) {
+	return logReader{s.db}.Blocks(ctx, level, first, n)
+}
+
+// SealedRecords yields the audit records above seq in their order, read in pages so
+// that neither this nor another instance waits to write meanwhile.
+func (s *Store) SealedRecords(ctx context.Context, seq int64) iter.Seq2[auditlog.Record, error] {
+	return func(yield func(auditlog.Record, error) bool) {
+		for more := true; more; {
+			var page []auditlog.Record
+			var err error
+			page, more, err = s.recordPage(ctx, seq)
+			for _, r := range page {
+				seq = r.Seq
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(auditlog.Record{}, err)
+				return
+			}
+		}
+	}
+}
+
+// recordPage returns some records above seq, and whether there may be more.
+func (s *Store) recordPage(ctx context.Context, seq int64) (page []auditlog.Record, more bool, err error) {
+	const records, size = 2048, 8 << 20
+	rows, err := s.db.QueryContext(ctx, `SELECT seq, body, leaf, salt, arguments, result FROM audit_record WHERE seq > $1 ORDER BY seq LIMIT $2`, seq, records)
+	if err != nil {
+		return nil, false, fmt.Errorf("reading audit records: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // reading only
+	for kept := 0; kept < size && rows.Next(); {
+		var r auditlog.Record
+		if err := rows.Scan(&r.Seq, &r.Body, &r.Leaf, &r.Salt, &r.Arguments, &r.Result); err != nil {
+			return page, false, fmt.Errorf("reading the audit record after %d: %w", seq, err)
+		}
+		kept += len(r.Body) + len(r.Arguments) + len(r.Result)
+		page, seq = append(page, r), r.Seq
+	}
+	if err := rows.Err(); err != nil {
+		return page, false, fmt.Errorf("reading audit records after %d: %w", seq, err)
+	}
+	return page, len(page) > 0, nil
+}
+
+// ErasePayloads erases what stands beside the bodies of the records up to seq, and
+// returns of how many. The tree stays as it was.
+func (s *Store) ErasePayloads(ctx context.Context, seq int64) (int64, error) {
+	erased, err := s.db.ExecContext(ctx, `UPDATE audit_record SET salt = NULL, arguments = NULL, result = NULL
+		WHERE seq <= $1 AND (salt IS NOT NULL OR arguments IS NOT NULL OR result IS NOT NULL)`, seq)
+	if err != nil {
+		return 0, fmt.Errorf("erasing payloads of audit records: %w", err)
+	}
+	return erased.RowsAffected()
+}
+
+// A querier asks the database, inside a transaction or outside.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// A logReader reads the audit log.
+type logReader struct{ querier }
+
+// LastRecord returns the highest number of a record.
+func (q logReader) LastRecord(ctx context.Context) (last int64, err error) {
+	if err = q.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit_record`).Scan(&last); err != nil {
+		return 0, fmt.Errorf("reading the newest audit record: %w", err)
+	}
+	return last, nil
+}
+
+// countBlocks returns how many blocks of leaves there are.
+func (q logReader) countBlocks(ctx context.Context) (n int64, err error) {
+	if err = q.QueryRowContext(ctx, `SELECT COALESCE(MAX(number) + 1, 0) FROM audit_block WHERE level = 1`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("reading the tree over the audit records: %w", err)
+	}
+	return n, nil
+}
+
+// Leaves implements auditlog.Source. It ends where a record is missing. Only records
+// without a hash, which are older than the tree, are hashed again.
+func (q logReader) Leaves(ctx context.Context, first int64, n int) ([]tlog.Hash, error) {
+	rows, err := q.QueryContext(ctx, `SELECT seq, leaf, CASE WHEN leaf IS NULL THEN body END FROM audit_record
+		WHERE seq > $1 AND seq <= $2 ORDER BY seq`, first, first+int64(n))
+	if err != nil {
+		return nil, fmt.Errorf("reading audit records: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // reading only
+	leaves := make([]tlog.Hash, 0, min(n, 1<<8))
+	for rows.Next() {
+		var seq int64
+		var hash, body sql.RawBytes
+		if err := rows.Scan(&seq, &hash, &body); err != nil {
+			return nil, fmt.Errorf("reading an audit record: %w", err)
+		}
+		leaf := tlog.RecordHash(body)
+		if hash != nil && copy(leaf[:], hash) != len(hash) || seq != first+int64(len(leaves))+1 {
+			break
+		}
+		leaves = append(leaves, leaf)
+	}
+	return leaves, rows.Err()
+}
+
+// Blocks implements auditlog.Source.
+func (q logReader) Blocks(ctx context.Context, level int, first int64, n int) ([]auditlog.Block, error) {
+	rows, err := q.QueryContext(ctx, `SELECT number, hash FROM audit_block WHERE level = $1 AND number >= $2 ORDER BY number LIMIT $3`, level, first, n)
+	if err != nil {
+		return nil, fmt.Errorf("reading the tree over the audit records: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // reading only
+	var blocks []auditlog.Block
+	for rows.Next() {
+		b, hash := auditlog.Block{Level: level}, []byte(nil)
+		if err := rows.Scan(&b.Number, &hash); err != nil {
+			return nil, fmt.Errorf("reading the tree over the audit records: %w", err)
+		}
+		copy(b.Hash[:], hash)
+		blocks = append(blocks, b)
+	}
+	return blocks, rows.Err()
+}
