@@ -260,7 +260,7 @@ func TestAnyByte(t *testing.T) {
 	}
 	defer db.Close()
 	s := l.open(t)
-	for range 200 {
+	for range 80 {
 		seq, column := 1+random.IntN(records), []string{"body", "body", "arguments", "result", "salt"}[random.IntN(5)]
 		var was []byte
 		if err := db.QueryRow(`SELECT CAST(`+column+` AS BLOB) FROM audit_record WHERE seq = $1`, seq).Scan(&was); err != nil {
@@ -350,13 +350,11 @@ func TestErase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var to record.Request
-	if _, err := book.Erase(t.Context(), s, to, time.Now()); err == nil {
+	if err := book.Erase(t.Context(), ""); err == nil {
 		t.Error("erased without a time")
 	}
-	to = record.EraseRequest("1970-01-01T00:02:00Z")
-	if n, err := book.Erase(t.Context(), s, to, time.Now()); err != nil || n != 119 {
-		t.Errorf("erased beside %d records, %v; want 119", n, err)
+	if err := book.Erase(t.Context(), "1970-01-01T00:02:00Z"); err != nil {
+		t.Error(err)
 	}
 	if report := l.verify(t); len(report.Faults) > 0 || report.Records != 301 {
 		t.Errorf("afterwards %+v", report)
