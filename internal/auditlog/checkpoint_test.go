@@ -15,20 +15,20 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-func newKey(t testing.TB) *Key {
-	t.Helper()
-	key, err := OpenKey(filepath.Join(t.TempDir(), "audit.key"))
+func newKey(tb testing.TB) *Key {
+	tb.Helper()
+	key, err := OpenKey(filepath.Join(tb.TempDir(), "audit.key"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return key
 }
 
-func sign(t testing.TB, c Checkpoint, key *Key) []byte {
-	t.Helper()
+func sign(tb testing.TB, c Checkpoint, key *Key) []byte {
+	tb.Helper()
 	signed, err := note.Sign(&note.Note{Text: c.String()}, key.Signer)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return signed
 }

@@ -58,7 +58,7 @@ func BenchmarkVerify(b *testing.B) {
 	const records = 20_000
 	l := newLog(b, records, 5_000, 10_000)
 	for b.Loop() {
-		if report := l.verify(b); len(report.Faults) > 0 {
+		if report := l.verify(); len(report.Faults) > 0 {
 			b.Fatal(report.Faults)
 		}
 	}

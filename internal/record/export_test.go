@@ -1,4 +1,11 @@
 package record
 
-// EraseRequest asks for payloads before a time.
-func EraseRequest(to string) Request { return Request{to: to} }
+import (
+	"context"
+	"time"
+)
+
+// Erase erases payloads before a time.
+func (b *Book) Erase(ctx context.Context, to string) error {
+	return b.erase(ctx, Request{to: to}, time.Now())
+}

@@ -116,12 +116,12 @@ func TestKill(t *testing.T) {
 			answers[id] = true
 		}
 	}
-	l := &log{settings(dir), dir}
-	s := l.open(t)
-	if _, err := l.sealer(t, s).Resume(t.Context()); err != nil {
+	l := &log{settings(dir), dir, t}
+	s := l.open()
+	if _, err := l.sealer(s).Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	report := l.verify(t)
+	report := l.verify()
 	if len(report.Faults) > 0 || report.Sealed != report.Records {
 		t.Errorf("%+v", report)
 	}

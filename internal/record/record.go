@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -26,6 +27,8 @@ type Store interface {
 	auditlog.Store
 	// SyncRecords makes AppendRecords return only once a power failure cannot take what was stored.
 	SyncRecords(yes bool)
+	// ErasePayloads erases what stands beside the bodies of the records up to seq, and returns of how many.
+	ErasePayloads(ctx context.Context, seq int64) (int64, error)
 }
 
 // KeyFile returns the file of the key that signs checkpoints: SUMUN.audit.key beside
@@ -57,7 +60,7 @@ func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger
 	}
 	unsealed, err := sealer.Resume(ctx)
 	if errors.Is(err, auditlog.ErrAltered) {
-		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. instances with one store need one %s. To begin another log, name another store, and move away what lies beside it under its name", err, KeyFile(cfg))
+		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. Instances with one store need one %s. To begin another log, name another store, and move away what lies beside it under its name", err, KeyFile(cfg))
 	}
 	if err != nil {
 		return nil, err
@@ -68,7 +71,7 @@ func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger
 	durable := cfg.Audit.Durability == "sync"
 	store.SyncRecords(durable)
 	return audit.New(ctx, audit.Options{
-		Sink: store, Sealer: sealer, Checkpoint: cfg.Audit.Checkpoint, Durable: durable,
+		Sink: store, Sealer: sealer, Checkpoint: cmp.Or(cfg.Audit.Checkpoint, time.Second), Durable: durable,
 		Payloads: audit.Payloads(cfg.Audit.Payloads), Log: log,
 	}), nil
 }
@@ -89,7 +92,7 @@ func badRequest(format string, args ...any) error { return &RequestError{fmt.Spr
 
 // A Book is a stored record that is read, whether or not a gateway writes to it.
 type Book struct {
-	auditlog.Reader
+	Store
 	// newest is where the newest checkpoint lies.
 	newest string
 	// Public is the key that checkpoints are verified with, as text; empty where the log is not signed.
@@ -101,8 +104,8 @@ type Book struct {
 
 // Read returns the book of a configuration's record. The key is public, or the file of
 // that name holds it, or, if public is empty, it is the one beside the store.
-func Read(cfg *config.Config, store auditlog.Reader, public string) (*Book, error) {
-	b := &Book{Reader: store, newest: CheckpointFile(cfg)}
+func Read(cfg *config.Config, store Store, public string) (*Book, error) {
+	b := &Book{Store: store, newest: CheckpointFile(cfg)}
 	if public != "" {
 		text, err := os.ReadFile(public) //nolint:gosec // the file that the user names
 		if err != nil {
@@ -143,7 +146,7 @@ func (b *Book) Verify(ctx context.Context, files ...string) (*auditlog.Report, e
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("reading a checkpoint: %w", err)
 	}
-	report, readErr := auditlog.Verify(ctx, b.Reader, e)
+	report, readErr := auditlog.Verify(ctx, b, e)
 	if readErr == nil && err != nil && b.Own {
 		report.Faults = append(report.Faults, auditlog.Fault{What: "the newest checkpoint is missing at " + b.newest})
 	}

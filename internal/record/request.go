@@ -20,21 +20,23 @@ const follow = 250 * time.Millisecond
 
 // A Request is what a person asks of a record, as flags say it.
 type Request struct {
-	// Conditions are MEMBER=PATTERN each.
-	Conditions []string
 	// PublicKey is the key to verify with, or its file; empty for the one beside the store.
 	PublicKey string
-	since     []string
-	export    string
-	format    string
-	from, to  string
-	lines     int
-	limit     int
-	follow    bool
+
+	verb       string
+	conditions []string // MEMBER=PATTERN each
+	from, to   string   // times
+	lines      int      // of tail
+	limit      int      // of search and export
+	follow     bool
+	since      []string // files of checkpoints
+	export     string   // the file to be verified
+	format     string   // of an export
 }
 
-// Flags adds the flags of a verb to a set.
-func (r *Request) Flags(verb string, to *pflag.FlagSet) {
+// flags adds the flags of the request's verb to a set.
+func (r *Request) flags(to *pflag.FlagSet) {
+	verb := r.verb
 	if verb == "verify" || verb == "export" {
 		to.StringVar(&r.PublicKey, "public-key", "", "verify with this `KEY`, or the one in the file of that name (default: the key beside the store)")
 	}
@@ -59,7 +61,7 @@ func (r *Request) Flags(verb string, to *pflag.FlagSet) {
 
 // query returns which records are meant.
 func (r *Request) query(now time.Time) (Query, error) {
-	q, err := ParseQuery(r.Conditions)
+	q, err := ParseQuery(r.conditions)
 	if err != nil {
 		return q, err
 	}
@@ -71,8 +73,8 @@ func (r *Request) query(now time.Time) (Query, error) {
 	return q, err
 }
 
-// Search hands the records that are asked for to yield.
-func (b *Book) Search(ctx context.Context, r Request, yield func(*Entry) error) error {
+// search hands the records that are asked for to yield.
+func (b *Book) search(ctx context.Context, r Request, yield func(*Entry) error) error {
 	q, err := r.query(time.Now())
 	if err != nil {
 		return err
@@ -92,9 +94,9 @@ func (b *Book) each(ctx context.Context, q Query, yield func(*Entry) error) erro
 	return nil
 }
 
-// Tail hands the newest records to yield, and, where the request says so, those that
+// tail hands the newest records to yield, and, where the request says so, those that
 // come until ctx ends.
-func (b *Book) Tail(ctx context.Context, r Request, yield func(*Entry) error) error {
+func (b *Book) tail(ctx context.Context, r Request, yield func(*Entry) error) error {
 	last, err := b.LastRecord(ctx)
 	if err != nil {
 		return err
@@ -118,8 +120,8 @@ func (b *Book) Tail(ctx context.Context, r Request, yield func(*Entry) error) er
 	}
 }
 
-// ExportTo writes the records that are asked for to w.
-func (b *Book) ExportTo(ctx context.Context, w io.Writer, r Request) error {
+// export writes the records that are asked for to w.
+func (b *Book) export(ctx context.Context, w io.Writer, r Request) error {
 	q, err := r.query(time.Now())
 	if err != nil {
 		return err
@@ -136,8 +138,8 @@ type Found struct {
 	Export string `json:"export,omitempty"`
 }
 
-// Judge verifies the record, or an export of it.
-func (b *Book) Judge(ctx context.Context, r Request) (*Found, error) {
+// judge verifies the record, or an export of it.
+func (b *Book) judge(ctx context.Context, r Request) (*Found, error) {
 	if r.export == "" {
 		report, err := b.Verify(ctx, r.since...)
 		return &Found{Report: report, Key: b.Public}, err
@@ -193,38 +195,31 @@ func where(f auditlog.Fault) string {
 	}
 }
 
-// An Eraser keeps records, and can erase what stands beside them.
-type Eraser interface {
-	audit.Sink
-	// ErasePayloads erases what stands beside the bodies of the records up to seq, and returns of how many.
-	ErasePayloads(ctx context.Context, seq int64) (int64, error)
-}
-
-// Erase erases what is kept beside the records of calls before the time of r. That it
+// erase erases what is kept beside the records of calls before the time of r. That it
 // was done is on record itself.
-func (b *Book) Erase(ctx context.Context, from Eraser, r Request, now time.Time) (int64, error) {
+func (b *Book) erase(ctx context.Context, r Request, now time.Time) error {
 	to, err := ParseTime(r.to, now)
 	if err == nil && to.IsZero() {
 		err = badRequest("say with --to up to when, as in --to 2160h for all that is older than 90 days")
 	}
 	if err != nil {
-		return 0, err
+		return err
 	}
 	last := int64(0)
 	for e, err := range b.Entries(ctx, Query{}) {
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if at := e.Time(); !at.IsZero() && !at.Before(to) {
 			break
 		}
 		last = e.Seq
 	}
-	erased, err := from.ErasePayloads(ctx, last)
+	erased, err := b.ErasePayloads(ctx, last)
 	if err != nil || erased == 0 {
-		return erased, err
+		return err
 	}
 	body := fmt.Sprintf(`{"v":1,"time":%q,"transport":"cli","method":"audit.erase","outcome":"ok","count":%d,"until":%q}`,
 		now.UTC().Format(time.RFC3339Nano), erased, to.UTC().Format(time.RFC3339Nano))
-	return erased, from.AppendRecords(ctx, []audit.Row{{Body: []byte(body)}})
+	return b.AppendRecords(ctx, []audit.Row{{Body: []byte(body)}})
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"golang.org/x/mod/sumdb/tlog"
+	"modernc.org/sqlite"
 
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/auditlog"
@@ -320,4 +321,12 @@ func (q logReader) Blocks(ctx context.Context, level int, first int64, n int) ([
 		blocks = append(blocks, b)
 	}
 	return blocks, rows.Err()
+}
+
+// Corrupt reports whether an error of the store is that its file is no database, or
+// not a whole one.
+func Corrupt(err error) bool {
+	const corrupt, noDatabase = 11, 26 // https://sqlite.org/rescode.html
+	told, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (told.Code()&0xff == corrupt || told.Code()&0xff == noDatabase)
 }
