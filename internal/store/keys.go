@@ -133,19 +133,22 @@ func addSecret(ctx context.Context, tx *sql.Tx, owner string, one keyring.Secret
 // time, unless they end before. A time that is not zero becomes the end of the key. The key as it is then is returned; the error is
 // keyring.ErrUnknown or keyring.ErrOver if there is nothing to rotate.
 func (s *Store) RotateKey(ctx context.Context, ref string, until, expires time.Time, mint func(id string) [32]byte) (keyring.Key, error) {
-	return s.changeKey(ctx, "rotating the key", ref, func(tx *sql.Tx, id string, revision int64) error {
-		_, err := tx.ExecContext(ctx, `UPDATE key_secret SET ends = $2 WHERE owner = $1 AND (ends = 0 OR ends > $2)`, id, millis(until))
+	return s.changeKey(ctx, "rotating the key", ref, func(tx *sql.Tx, k *keyring.Key, revision int64) error {
+		if expires.IsZero() && k.Over(time.Now()) {
+			return keyring.ErrOver
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE key_secret SET ends = $2 WHERE owner = $1 AND (ends = 0 OR ends > $2)`, k.ID, millis(until))
 		if err != nil {
 			return err
 		}
-		if _, err = tx.ExecContext(ctx, `DELETE FROM key_secret WHERE owner = $1 AND ends <= $2`, id, millis(time.Now())); err != nil {
+		if _, err = tx.ExecContext(ctx, `DELETE FROM key_secret WHERE owner = $1 AND ends <= $2`, k.ID, millis(time.Now())); err != nil {
 			return err
 		}
-		if err = addSecret(ctx, tx, id, keyring.Secret{Hash: mint(id)}); err != nil {
+		if err = addSecret(ctx, tx, k.ID, keyring.Secret{Hash: mint(k.ID)}); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE access_key SET revision = $2, expires = CASE WHEN $3 = 0 THEN expires ELSE $3 END WHERE id = $1`,
-			id, revision, millis(expires))
+		_, err = tx.ExecContext(ctx, `UPDATE access_key SET revision = $2, expires = CASE WHEN CAST($3 AS BIGINT) = 0 THEN expires ELSE CAST($3 AS BIGINT) END WHERE id = $1`,
+			k.ID, revision, millis(expires))
 		return err
 	})
 }
@@ -153,17 +156,17 @@ func (s *Store) RotateKey(ctx context.Context, ref string, until, expires time.T
 // RevokeKey ends the key of that name or id, for good, and returns it; the error is keyring.ErrUnknown or keyring.ErrOver if there is
 // nothing to end. A key that has expired is over already, but can be revoked all the same.
 func (s *Store) RevokeKey(ctx context.Context, ref string) (keyring.Key, error) {
-	return s.changeKey(ctx, "revoking the key", ref, func(tx *sql.Tx, id string, revision int64) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM key_secret WHERE owner = $1`, id); err != nil {
+	return s.changeKey(ctx, "revoking the key", ref, func(tx *sql.Tx, k *keyring.Key, revision int64) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM key_secret WHERE owner = $1`, k.ID); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE access_key SET revoked = $2, revision = $3 WHERE id = $1`, id, millis(time.Now()), revision)
+		_, err := tx.ExecContext(ctx, `UPDATE access_key SET revoked = $2, revision = $3 WHERE id = $1`, k.ID, millis(time.Now()), revision)
 		return err
 	})
 }
 
 // changeKey changes the key of that name or id, and returns it as it is then.
-func (s *Store) changeKey(ctx context.Context, what, ref string, change func(tx *sql.Tx, id string, revision int64) error) (keyring.Key, error) {
+func (s *Store) changeKey(ctx context.Context, what, ref string, change func(tx *sql.Tx, k *keyring.Key, revision int64) error) (keyring.Key, error) {
 	var after keyring.Key
 	err := s.changeKeys(ctx, what, func(tx *sql.Tx, revision int64) error {
 		// A name goes before an id, so that nobody is misled who knows names only.
@@ -176,7 +179,7 @@ func (s *Store) changeKey(ctx context.Context, what, ref string, change func(tx 
 		case !found[0].Revoked.IsZero():
 			return keyring.ErrOver
 		}
-		if err := change(tx, found[0].ID, revision); err != nil {
+		if err := change(tx, &found[0], revision); err != nil {
 			return err
 		}
 		found, err = s.keys(ctx, tx, `WHERE k.id = $1`, found[0].ID)
