@@ -45,6 +45,9 @@ func (s *shelf) KeyChanges(ctx context.Context, since int64) (Changes, error) {
 	if s.away != nil {
 		return Changes{}, s.away
 	}
+	if since == s.revision {
+		return Changes{Revision: since}, nil
+	}
 	c := Changes{Revision: s.revision, All: since == 0 || since > s.revision}
 	for id, k := range s.keys {
 		if s.at[id] > since || c.All {
