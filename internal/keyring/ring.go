@@ -138,14 +138,21 @@ func Open(ctx context.Context, o Options) (*Ring, error) {
 	return r, nil
 }
 
-// Close writes what is left of the uses, and ends.
+// Close writes what is left of the uses, and ends. Of no Ring there is nothing to close.
 func (r *Ring) Close() {
-	r.stop()
-	r.running.Wait()
+	if r != nil {
+		r.stop()
+		r.running.Wait()
+	}
 }
 
-// SetGrace says how long those who hold a key that is known are let in while the store does not answer: zero does not let them.
-func (r *Ring) SetGrace(d time.Duration) { r.grace.Store(int64(min(d, MaxGrace))) }
+// SetGrace says how long those who hold a key that is known are let in while the store does not answer: zero does not let them. Where
+// there is no Ring, it says nothing.
+func (r *Ring) SetGrace(d time.Duration) {
+	if r != nil {
+		r.grace.Store(int64(min(d, MaxGrace)))
+	}
+}
 
 // Find returns who holds a secret, whose hash is given too, by what the Resolver says of its key; nil if nobody does. An error says
 // that it cannot be told, since the store does not answer.

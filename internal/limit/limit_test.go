@@ -288,7 +288,7 @@ func TestFromConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := FromConfig(cfg)
+	s := FromConfig(cfg, nil)
 	if want := (Rule{Rate: 10, Burst: 20, Concurrent: 3, Bytes: 1024}); s.Key != want {
 		t.Errorf("key = %+v, want %+v", s.Key, want)
 	}

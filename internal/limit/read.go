@@ -1,12 +1,14 @@
 package limit
 
-import "github.com/sumun-mcp/sumun/internal/config"
+import (
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
 
-// FromConfig returns the settings that a configuration says.
-func FromConfig(cfg *config.Config) Settings {
+// FromConfig returns the settings that a configuration says; serverOf is Settings.ServerOf.
+func FromConfig(cfg *config.Config, serverOf func(call *mcp.Call) string) Settings {
 	l := &cfg.Limits
-	s := Settings{Key: read(l.ForKeys()), Keys: rules(l.Keys), Tools: rules(l.Tools), Servers: rules(l.Servers)}
-	return s
+	return Settings{Key: read(l.ForKeys()), Keys: rules(l.Keys), Tools: rules(l.Tools), Servers: rules(l.Servers), ServerOf: serverOf}
 }
 
 func rules(list []config.Limit) map[string]Rule {
