@@ -55,27 +55,25 @@ func (a *Access) viewOf(scopes []string) *mcp.View {
 
 // While is a Middleware that ends what goes on without end, such as a stream of notices, once its caller's key is revoked or has
 // expired. Calls that end by themselves may end: they were allowed when they began.
-func While(lasts func(call *mcp.Call) bool) mcp.Middleware {
-	return func(next mcp.Handler) mcp.Handler {
-		return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-			if call.Caller == nil || call.Caller.Over == nil || !lasts(call) {
-				return next.Handle(ctx, call, reply)
+func While(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if lasts := call.Method == mcp.MethodListen || call.Method == mcp.MethodSubscribeEvents; !lasts || call.Caller.Over == nil {
+			return next.Handle(ctx, call, reply)
+		}
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil) // after a panic too
+		over := call.Caller.Over
+		var watching sync.WaitGroup
+		watching.Go(func() {
+			select {
+			case <-over:
+				cancel(refused("the key is revoked or has expired"))
+			case <-ctx.Done():
 			}
-			ctx, cancel := context.WithCancelCause(ctx)
-			defer cancel(nil) // after a panic too
-			over := call.Caller.Over
-			var watching sync.WaitGroup
-			watching.Go(func() {
-				select {
-				case <-over:
-					cancel(refused("the key is revoked or has expired"))
-				case <-ctx.Done():
-				}
-			})
-			err := next.Handle(ctx, call, reply)
-			cancel(nil)
-			watching.Wait()
-			return err
 		})
-	}
+		err := next.Handle(ctx, call, reply)
+		cancel(nil)
+		watching.Wait()
+		return err
+	})
 }
