@@ -37,7 +37,7 @@ func (a *app) openKeys(ctx context.Context) (*locksmith.Locksmith, func() error,
 
 // keyError gives what went wrong its exit code.
 func keyError(err error) error {
-	bad, isBad := errors.AsType[*locksmith.BadOrder](err)
+	bad, isBad := errors.AsType[*locksmith.OrderError](err)
 	switch {
 	case isBad:
 		return &exitError{code: exitUsage, err: err, hint: bad.Hint}

@@ -35,7 +35,7 @@ func (a *Access) Expand(scopes, roles []string) []string {
 func (a *Access) viewOf(scopes []string) *mcp.View {
 	id := strings.Join(scopes, " ") // no scope has a space in it
 	if v, ok := a.views.Load(id); ok {
-		return v.(*mcp.View) //nolint:forcetypeassert // nothing else is put there
+		return v.(*mcp.View) //nolint:errcheck,forcetypeassert // nothing else is put there
 	}
 	var all grants
 	everything := slices.Contains(scopes, keyring.Everything)
@@ -50,7 +50,7 @@ func (a *Access) viewOf(scopes []string) *mcp.View {
 		}
 	}
 	v, _ := a.views.LoadOrStore(id, view)
-	return v.(*mcp.View) //nolint:forcetypeassert // nothing else is put there
+	return v.(*mcp.View) //nolint:errcheck,forcetypeassert // nothing else is put there
 }
 
 // While is a Middleware that ends what goes on without end, such as a stream of notices, once its caller's key is revoked or has

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -189,7 +191,7 @@ func TestWhile(t *testing.T) {
 
 func BenchmarkStored(b *testing.B) {
 	for _, n := range []int{10, 100_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			s := &shelf{revision: 1, keys: map[string]keyring.Key{}}
 			var key string
 			for i := range n {
@@ -209,4 +211,29 @@ func BenchmarkStored(b *testing.B) {
 			}
 		})
 	}
+}
+
+// FuzzDenial writes what is denied in other ways: it stays denied.
+func FuzzDenial(f *testing.F) {
+	f.Add("file:///docs/secret/a b.txt", uint8(12), uint8(1))
+	f.Add("https://example.com/secret/%41", uint8(30), uint8(2))
+	f.Fuzz(func(t *testing.T, uri string, at, times uint8) {
+		d := newDenial(patterns{uri})
+		if !d.denies(mcp.Resource, uri) {
+			t.Fatalf("%q is not denied", uri)
+		}
+		if int(at) >= len(uri) || uri[at] == '%' {
+			return
+		}
+		other := uri[:at] + fmt.Sprintf("%%%02X", uri[at]) + uri[at+1:]
+		for range times % 3 {
+			other = strings.ReplaceAll(other, "%", "%25")
+		}
+		if strings.ContainsAny(uri, "%?#\\") || !strings.HasPrefix(uri, "file:///") { // these mean something in URIs
+			return
+		}
+		if !d.denies(mcp.Resource, other) {
+			t.Errorf("%q is denied, %q is not", uri, other)
+		}
+	})
 }

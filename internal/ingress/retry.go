@@ -17,5 +17,5 @@ func retryAfter(e *mcp.Error) string {
 	if !ok {
 		return ""
 	}
-	return strconv.FormatInt((int64(ms)+999)/1000, 10)
+	return strconv.FormatInt((ms+999)/1000, 10)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -103,13 +104,13 @@ func (n *names) Holder(k *Key) mcp.Caller {
 	return mcp.Caller{ID: k.Name, Scopes: k.Scopes}
 }
 
-func open(t testing.TB, s Store) *Ring {
-	t.Helper()
-	r, err := Open(t.Context(), Options{Store: s, Log: slog.New(slog.DiscardHandler)})
+func open(tb testing.TB, s Store) *Ring {
+	tb.Helper()
+	r, err := Open(tb.Context(), Options{Store: s, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(r.Close)
+	tb.Cleanup(r.Close)
 	return r
 }
 
@@ -487,7 +488,7 @@ func FuzzSecret(f *testing.F) {
 
 func BenchmarkFind(b *testing.B) {
 	for _, n := range []int{10, 100_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			s, by := newShelf(), &names{}
 			var secrets []string
 			for i := range n {

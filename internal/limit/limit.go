@@ -96,7 +96,7 @@ func stays(call *mcp.Call) bool {
 // what it shares with others.
 func (l *Limiter) enter(p *plan, call *mcp.Call) (*ticket, error) {
 	now := time.Now()
-	t := tickets.Get().(*ticket) //nolint:forcetypeassert // nothing else is in the pool
+	t := tickets.Get().(*ticket) //nolint:errcheck,forcetypeassert // nothing else is in the pool
 	if own := p.keys[call.Caller.ID]; own != nil {
 		t.add(own.bucket, &own.rule)
 	} else if !p.Key.free() {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -109,7 +110,7 @@ func TestToolsAndServers(t *testing.T) {
 			Key:      Rule{Rate: 1, Burst: 2},
 			Tools:    map[string]Rule{"pay.*": {Rate: 0.5, Burst: 1}},
 			Servers:  map[string]Rule{"crm": {Rate: 1, Burst: 3}},
-			ServerOf: func(call *mcp.Call) string { return "crm" },
+			ServerOf: func(*mcp.Call) string { return "crm" },
 		})
 		h := l.Middleware(fine)
 		if try(t, h, callOf("a", "pay.now")) != 0 {
@@ -185,7 +186,7 @@ func TestConcurrent(t *testing.T) {
 func TestBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Settings{Key: Rule{Bytes: 1000}})
-		h := l.Middleware(mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		h := l.Middleware(mcp.HandlerFunc(func(ctx context.Context, _ *mcp.Call, reply mcp.Reply) error {
 			return reply.Done(ctx, &mcp.Result{Value: make([]byte, 2500)})
 		}))
 		call := callOf("a", "x")
@@ -272,7 +273,7 @@ func TestRaceOfMany(t *testing.T) {
 				if h.Handle(t.Context(), callOf("a", "x"), silence{}) == nil {
 					in.Add(1)
 				}
-				_ = h.Handle(t.Context(), callOf(fmt.Sprint(i), "x"), silence{})
+				_ = h.Handle(t.Context(), callOf(strconv.Itoa(i), "x"), silence{})
 			}
 		})
 		all.Go(func() { l.Set(Settings{Key: Rule{Rate: 0.001, Burst: 100, Concurrent: 1000, Bytes: 1e9}}) })

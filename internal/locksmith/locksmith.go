@@ -48,11 +48,11 @@ type Order struct {
 	Expires string
 }
 
-// A BadOrder says what of an order cannot be done. It is the fault of who gave it.
-type BadOrder struct{ Reason, Hint string }
+// An OrderError says what of an order cannot be done. It is the fault of who gave it.
+type OrderError struct{ Reason, Hint string }
 
 // Error returns the reason.
-func (e *BadOrder) Error() string { return e.Reason }
+func (e *OrderError) Error() string { return e.Reason }
 
 // Create makes a key. What it is given must stand in the configuration.
 func (l *Locksmith) Create(ctx context.Context, o Order) (Issued, error) {
@@ -78,20 +78,20 @@ func (l *Locksmith) Create(ctx context.Context, o Order) (Issued, error) {
 
 func (l *Locksmith) check(o Order) error {
 	if err := keyring.CheckName(o.Name); err != nil {
-		return &BadOrder{Reason: err.Error()}
+		return &OrderError{Reason: err.Error()}
 	}
 	if len(o.Scopes) == 0 && len(o.Roles) == 0 {
-		return &BadOrder{"a key needs a scope or a role", "--scope NAME for each scope; --scope '*' for all that there is"}
+		return &OrderError{"a key needs a scope or a role", "--scope NAME for each scope; --scope '*' for all that there is"}
 	}
 	for _, scope := range o.Scopes {
 		if err := l.Config.CheckScope(scope); err != nil {
 			hint := document.Suggest(scope, l.Config.ScopeNames())
-			return &BadOrder{err.Error() + " of the configuration", cmp.Or(hint, "write it there with the names that it grants, or give --scope '*' for all that there is")}
+			return &OrderError{err.Error() + " of the configuration", cmp.Or(hint, "write it there with the names that it grants, or give --scope '*' for all that there is")}
 		}
 	}
 	for _, role := range o.Roles {
 		if _, ok := l.Config.Roles[role]; !ok {
-			return &BadOrder{"the role " + strconv.Quote(role) + " is not among roles of the configuration", "write it there with its scopes"}
+			return &OrderError{"the role " + strconv.Quote(role) + " is not among roles of the configuration", "write it there with its scopes"}
 		}
 	}
 	return nil
@@ -105,7 +105,7 @@ func (l *Locksmith) Rotate(ctx context.Context, ref string, overlap time.Duratio
 		return Issued{}, err
 	}
 	if overlap < 0 || overlap > 90*24*time.Hour {
-		return Issued{}, &BadOrder{Reason: "an overlap is between nothing and 90 days"}
+		return Issued{}, &OrderError{Reason: "an overlap is between nothing and 90 days"}
 	}
 	var secret string
 	k, err := l.Store.RotateKey(ctx, ref, now.Add(overlap), end, func(id string) [32]byte {
@@ -209,11 +209,11 @@ func parseExpiry(s string, now time.Time) (time.Time, error) {
 	}
 	switch {
 	case err != nil:
-		return time.Time{}, &BadOrder{fmt.Sprintf("%q is no time at which a key ends", s), "write 90d, 12h, a date or a time (RFC 3339)"}
+		return time.Time{}, &OrderError{fmt.Sprintf("%q is no time at which a key ends", s), "write 90d, 12h, a date or a time (RFC 3339)"}
 	case !end.After(now):
-		return time.Time{}, &BadOrder{fmt.Sprintf("a key that ends at %s is over already", s), "write a time to come"}
+		return time.Time{}, &OrderError{fmt.Sprintf("a key that ends at %s is over already", s), "write a time to come"}
 	case end.After(now.Add(longest)):
-		return time.Time{}, &BadOrder{fmt.Sprintf("%s is more than a hundred years away", s), "leave --expires out for a key that does not end"}
+		return time.Time{}, &OrderError{s + " is more than a hundred years away", "leave --expires out for a key that does not end"}
 	}
 	return end.Truncate(time.Millisecond), nil
 }

@@ -79,7 +79,7 @@ func TestBadOrders(t *testing.T) {
 			continue
 		}
 		_, err := l.Create(context.WithoutCancel(t.Context()), o)
-		if _, ok := errors.AsType[*BadOrder](err); !ok || !strings.Contains(err.Error(), want) {
+		if _, ok := errors.AsType[*OrderError](err); !ok || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)
 		}
 	}
