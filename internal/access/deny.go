@@ -37,6 +37,16 @@ func (d *denial) denies(kind mcp.Kind, name string) bool {
 	return d.uris.match(uri)
 }
 
+// allBut returns the view that hides nothing else. It is none that is Whole: lists need not ask that one.
+func allBut(deny patterns) *mcp.View {
+	return &mcp.View{
+		ID:    "all but " + identify(deny),
+		Allow: func(mcp.Kind, string) bool { return true },
+		Write: func(string) bool { return true },
+		Deny:  newDenial(deny).denies,
+	}
+}
+
 // plain returns one form for the URIs that a server might take for the same.
 func plain(uri string) string {
 	for range 3 {

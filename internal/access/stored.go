@@ -38,15 +38,14 @@ func (a *Access) viewOf(scopes []string) *mcp.View {
 		return v.(*mcp.View) //nolint:errcheck,forcetypeassert // nothing else is put there
 	}
 	var all grants
-	everything := slices.Contains(scopes, keyring.Everything)
 	for _, scope := range scopes {
 		all.add(scope, a.scopes[scope])
 	}
 	view := all.view()
-	if everything {
+	if slices.Contains(scopes, keyring.Everything) {
 		view = whole()
 		if deny := all.deny.sorted(); len(deny) > 0 {
-			view.ID, view.Deny = identify(deny), newDenial(deny).denies
+			view = allBut(deny)
 		}
 	}
 	v, _ := a.views.LoadOrStore(id, view)

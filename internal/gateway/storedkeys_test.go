@@ -94,6 +94,16 @@ func TestRolesThatDeny(t *testing.T) {
 	t.Parallel()
 	g, s := openKeyed(t, func(c *config.Config) { c.Scopes["deny:beep"] = []string{"echo"} })
 	c := g.modernClient("{}")
+	id := keyring.NewID()
+	c.key = keyring.Mint(id)
+	k := keyring.Key{ID: id, Name: "most", Scopes: []string{"*", "deny:beep"}, Secrets: []keyring.Secret{{Hash: keyring.Hash(c.key)}}}
+	if err := s.AddKey(t.Context(), &k); err != nil {
+		t.Fatal(err)
+	}
+	if list := c.ask(t, "tools/list", "{}"); strings.Contains(list, `"echo"`) || !strings.Contains(list, `"name"`) {
+		t.Errorf("what is denied to who may do all else is listed: %s", list)
+	}
+	c = g.modernClient("{}")
 	c.key = addKey(t, s, "ci", "quiet")
 	if list := c.ask(t, "tools/list", "{}"); strings.Contains(list, `"echo"`) {
 		t.Errorf("what is denied is listed: %s", list)
