@@ -63,6 +63,7 @@ func (a *app) sections() []section {
 		{"Set up", []*cobra.Command{
 			a.initCommand(),
 			a.configCommand(),
+			a.keyCommand(),
 			a.clientCommand(),
 		}},
 		{"About", []*cobra.Command{

@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -36,6 +38,12 @@ type Options struct {
 	// Scopes holds what each scope grants: names of tools, prompts and resources,
 	// and patterns of them with *.
 	Scopes map[string][]string
+	// Roles bundle scopes. Keys in the store are given them by name.
+	Roles map[string][]string
+	// Ring holds the keys that are kept in the store; nil where there is none.
+	Ring *keyring.Ring
+	// Naming returns the form of names that the holder of the key of that name in the store is shown; nil leaves it open.
+	Naming func(key string) mcp.Naming
 	// Anonymous lets in who presents no key, and lets them do everything.
 	Anonymous bool
 }
@@ -48,6 +56,10 @@ type Access struct {
 	keys   map[[32]byte]*holder
 	nobody *mcp.Caller // who presents no key; nil if that is refused
 	scopes map[string][]string
+	roles  map[string][]string
+	ring   *keyring.Ring
+	naming func(key string) mcp.Naming
+	views  sync.Map // of keys in the store: *mcp.View by what they were given
 }
 
 // A holder is the caller that a key belongs to.
@@ -59,7 +71,7 @@ type holder struct {
 // New returns an Access. It refuses two keys with one hash or one name, and keys
 // with scopes that do not exist.
 func New(o Options) (*Access, error) {
-	a := &Access{keys: make(map[[32]byte]*holder, len(o.Keys)), scopes: maps.Clone(o.Scopes)}
+	a := &Access{keys: make(map[[32]byte]*holder, len(o.Keys)), scopes: maps.Clone(o.Scopes), roles: maps.Clone(o.Roles), ring: o.Ring, naming: o.Naming}
 	if o.Anonymous {
 		a.nobody = &mcp.Caller{ID: anonymous, View: whole()}
 	}
@@ -99,7 +111,7 @@ func (a *Access) view(key Key) (*mcp.View, error) {
 }
 
 // The longest key that is looked at, in bytes.
-const maxKey = 512
+const maxKey = keyring.MaxSecret
 
 // Authenticate returns who makes the request, by its Authorization header alone: a
 // key in a URL would stand in logs. It reads nothing of the body. A wrong key is
@@ -130,11 +142,15 @@ func (a *Access) Bearer(key string) (*mcp.Caller, *mcp.Error) {
 		return nil, refused("the key is not known; check it, or ask the gateway's owner for one")
 	}
 	hash := HashKey(key)
-	h, ok := a.keys[hash]
-	if !ok || subtle.ConstantTimeCompare(h.hash[:], hash[:]) != 1 {
-		return nil, refused("the key is not known; check it, or ask the gateway's owner for one")
+	if h, ok := a.keys[hash]; ok && subtle.ConstantTimeCompare(h.hash[:], hash[:]) == 1 {
+		return &h.caller, nil
 	}
-	return &h.caller, nil
+	if a.ring != nil {
+		if caller, err := a.ring.Find(key, &hash, a); caller != nil || err != nil {
+			return caller, err
+		}
+	}
+	return nil, refused("the key is not known; check it, or ask the gateway's owner for one")
 }
 
 // Again returns who a caller is that was let in by an earlier configuration; nil if it would
@@ -187,6 +203,9 @@ func authorize(call *mcp.Call) error {
 	if call.Refused != nil {
 		return call.Refused
 	}
+	if call.Caller.Expired() {
+		return refused("the key is not known; check it, or ask the gateway's owner for one")
+	}
 	view := call.Caller.View
 	method, _ := mcp.MethodByName(call.Method)
 	if method.Scope != "" && !Holds(call.Caller, method.Scope) {
@@ -213,6 +232,9 @@ func authorize(call *mcp.Call) error {
 func sees(view *mcp.View, method *mcp.Method, call *mcp.Call) bool {
 	if method.Writes {
 		return view.Writes(call.Name)
+	}
+	if view.Denies(method.Kind, call.Name) {
+		return false
 	}
 	named := call.Dialect == mcp.MethodReadResource && call.Asked != ""
 	return view.Sees(method.Kind, call.Name) || named && view.Sees(mcp.Resource, call.Asked)

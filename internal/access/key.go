@@ -2,57 +2,26 @@ package access
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
-	"math/big"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/keyring"
 )
 
-// A key is the prefix, 32 random bytes and a checksum of what stands before it,
-// the two in digits and letters, so that a program that looks for lost secrets
-// knows one when it sees it and a mistyped one is told from a wrong one.
-const (
-	keyPrefix = "sumun_"
-	keyDigits = 43 // of 32 bytes in base 62
-	sumDigits = 6  // of a CRC-32 in base 62
-)
+// HashKey returns the SHA-256 of a key.
+func HashKey(key string) [32]byte { return keyring.Hash(key) }
 
-// HashKey returns the SHA-256 of a key. A key has 256 random bits, so that a slow
-// hash would only slow us down.
-func HashKey(key string) [32]byte {
-	var buf [maxKey]byte // keeps a key of usual length off the heap
-	return sha256.Sum256(append(buf[:0], key...))
-}
+// NewKey returns a new random key that is not kept in the store.
+func NewKey() string { return keyring.Mint("") }
 
-// NewKey returns a new random key.
-func NewKey() string {
-	var secret [32]byte
-	rand.Read(secret[:]) // it never fails
-	key := keyPrefix + base62(new(big.Int).SetBytes(secret[:]), keyDigits)
-	return key + checksum(key)
-}
-
-// IsKey reports whether key is one that NewKey may have made: its form and its checksum are right.
-func IsKey(key string) bool {
-	body := len(keyPrefix) + keyDigits
-	return len(key) == body+sumDigits && strings.HasPrefix(key, keyPrefix) && checksum(key[:body]) == key[body:]
-}
-
-func checksum(s string) string {
-	return base62(big.NewInt(int64(crc32.ChecksumIEEE([]byte(s)))), sumDigits)
-}
-
-func base62(n *big.Int, digits int) string {
-	text := n.Text(62)
-	return strings.Repeat("0", digits-len(text)) + text
-}
+// IsKey reports whether key is one that may have been made here: its form and its checksum are right.
+func IsKey(key string) bool { return keyring.IsSecret(key) }
 
 // LocalKey reads the key in the file at path; without the file it makes a key
 // and the file, and says so. Nobody but the owner may read the file (0600, in a

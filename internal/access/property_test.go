@@ -98,7 +98,7 @@ func scopes(t *testing.T, random *rand.Rand, names []string) (view *mcp.View, li
 	t.Helper()
 	granted := map[string][]string{}
 	var held []string
-	for i, verb := range []string{"read", "list", "write", "invoke", ""} {
+	for i, verb := range []string{"read", "list", "write", "invoke", "", "deny"} {
 		if random.IntN(2) == 0 {
 			continue
 		}

@@ -14,11 +14,18 @@ import (
 // verb is what stands before its first colon. It matters for resources only: read
 // reads and lists them, list lists them, write writes them, and any other grants
 // none. Tools and prompts are granted whatever the verb.
-type grants struct{ names, read, list, write patterns }
+//
+// The verb deny takes away what it lists, of every kind, whatever other scopes grant.
+type grants struct{ names, read, list, write, deny patterns }
 
 func (g *grants) add(scope string, list []string) {
+	verb, _, _ := strings.Cut(scope, ":")
+	if verb == denyVerb {
+		g.deny = append(g.deny, list...)
+		return
+	}
 	g.names = append(g.names, list...)
-	switch verb, _, _ := strings.Cut(scope, ":"); verb {
+	switch verb {
 	case "read":
 		g.read = append(g.read, list...)
 		g.list = append(g.list, list...)
@@ -32,8 +39,8 @@ func (g *grants) add(scope string, list []string) {
 // view returns the view of the grants. Equal grants give views with equal IDs, in whatever order they were written.
 func (g *grants) view() *mcp.View {
 	names, read, list, write := g.names.sorted(), g.read.sorted(), g.list.sorted(), g.write.sorted()
-	return &mcp.View{
-		ID: identify(names, read, list, write),
+	v := &mcp.View{
+		ID: identify(names, read, list, write, g.deny.sorted()),
 		Allow: func(kind mcp.Kind, name string) bool {
 			return granted(kind, name, names, read)
 		},
@@ -42,6 +49,10 @@ func (g *grants) view() *mcp.View {
 		},
 		Write: write.matchURI,
 	}
+	if len(g.deny) > 0 {
+		v.Deny = newDenial(g.deny.sorted()).denies
+	}
+	return v
 }
 
 // whole returns the view that hides nothing.

@@ -23,6 +23,8 @@ func (l *loader) check() {
 	l.checkStore()
 	l.checkPublic()
 	l.checkKeys()
+	l.checkRoles()
+	l.checkLimits()
 	l.checkServers()
 	l.checkRouting()
 	l.checkResources()

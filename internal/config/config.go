@@ -31,6 +31,11 @@ type Config struct {
 	// Scopes names what a key may use: each scope lists names and patterns (with *) of tools, resources and prompts.
 	// Without it a key may use everything; when it is there and empty, nothing.
 	Scopes map[string][]string `yaml:"scopes" form:"word stars" key:"scope"`
+	// Roles bundle scopes under a name, for keys and tokens to be given together.
+	Roles map[string][]string `yaml:"roles" form:"word" key:"name"`
+	// KeyGrace is how long those who show a key from the store that is known are let in while the store cannot be asked whether it still
+	// holds. 0s refuses them once it was silent for a second.
+	KeyGrace time.Duration `yaml:"keyGrace" min:"0" max:"900000000000"`
 	// Servers are the MCP servers behind this gateway, in the order of the file: on a collision of resource URIs the first keeps its own.
 	Servers []Server `yaml:"servers,mcpServers" key:"name"`
 	// Resources are what the gateway itself offers to read.
@@ -53,7 +58,7 @@ type Config struct {
 	Audit Audit `yaml:"audit"`
 	// Log is for people who run the gateway. It goes to standard error.
 	Log Log `yaml:"log"`
-	// Limits bound what one client may send.
+	// Limits bound what clients may send, and how often.
 	Limits Limits `yaml:"limits"`
 	// Origins are the browser origins that may call the gateway, as scheme://host:port. Callers that are not browsers send none.
 	Origins []string `yaml:"origins" form:"origin"`
@@ -142,14 +147,6 @@ type Log struct {
 	Level string `yaml:"level" enum:"debug info warn error"`
 	// Format is the form of a line.
 	Format string `yaml:"format" enum:"text json"`
-}
-
-// Limits bound what one client may send.
-type Limits struct {
-	// BodyBytes is how large one request may be, as a number of bytes or with a unit: 4MiB.
-	BodyBytes document.Size `yaml:"bodyBytes" min:"1024" max:"1073741824"`
-
-	_ struct{} `later:"perKey burst"`
 }
 
 // ResumeStore is the value of Resume that keeps the rest of answers beyond the life of the gateway.

@@ -23,6 +23,9 @@ var forms = map[string]document.Form{
 	"word":  {Pattern: regexp.MustCompile(`^[^\s\x00-\x1f\x7f]+$`), Message: "is empty or has a space, which no name has", Hint: "write one name or pattern for each element of the list"},
 	"stars": {Pattern: regexp.MustCompile(`^[^?\[\]{}]*$|://`), Message: "has a character that no name has", Hint: "only * stands for others; write an element for each pattern"},
 
+	"rate": {Pattern: regexp.MustCompile(ratePattern), Message: "is not a rate", Hint: "write a number for each s, m or h, such as 50/s"},
+	"flow": {Pattern: regexp.MustCompile(flowPattern), Message: "is not a number of bytes for each second, minute or hour", Hint: "write it like 10MiB/s"},
+
 	"key":     {Pattern: regexp.MustCompile(`^[!-~]*$`), Message: "has a character that an Authorization header cannot carry", Hint: "use letters, digits and punctuation, without spaces"},
 	"header":  {Pattern: regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), Message: "cannot be the name of a header"},                                  // RFC 9110 section 5.6.2
 	"line":    {Pattern: regexp.MustCompile(`^[^\x00-\x08\x0a-\x1f\x7f]*$`), Message: "has a line break or another character that a header cannot carry"}, // RFC 9110 section 5.5

@@ -57,3 +57,18 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRates reads rates and flows: what their forms take is a number that bounds something, or an error.
+func FuzzRates(f *testing.F) {
+	for _, s := range []string{"", "50/s", "0.5/m", "0/h", "10MiB/s", "1/d", "999999999GiB/s", "/s", "1e9/s", "NaN/s"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for name, parse := range map[string]func(string) (float64, error){"rate": ParseRate, "flow": ParseFlow} {
+			n, err := parse(s)
+			if err == nil && s != "" && !(n > 0 && n < 1e300) {
+				t.Errorf("%s %q is %v", name, s, n)
+			}
+		}
+	})
+}

@@ -23,6 +23,8 @@ var (
 	routingSource string
 	//go:embed roots.go
 	rootsSource string
+	//go:embed limits.go
+	limitsSource string
 )
 
 // Schema returns the JSON Schema (draft 2020-12) of mcp.yaml, made from Config. It knows what can be said of the file alone: not whether
@@ -30,7 +32,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource},
 		Rules:   rules,
 	})
 }

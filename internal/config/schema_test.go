@@ -38,6 +38,8 @@ var beyondSchema = map[string]string{
 	"key-unset":                         "depends on the environment",
 	"keys-absent":                       "compares keys with apiKey",
 	"limits-large":                      "a text has no largest value",
+	"limits":                            "compares limits with servers",
+	"roles":                             "compares roles with scopes",
 	"listen-large-port":                 "a text has no largest value",
 	"listen-open":                       "compares listen with tls",
 	"listen-open-empty":                 "compares listen with tls",

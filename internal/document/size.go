@@ -44,6 +44,9 @@ func parseSize(s string) (Size, error) {
 	return Size(n * factor), nil
 }
 
+// ParseSize reads a number of bytes with or without a unit, as documents have them.
+func ParseSize(s string) (Size, error) { return parseSize(s) }
+
 // String returns s with the largest unit that leaves a whole number.
 func (s Size) String() string {
 	for _, u := range units {

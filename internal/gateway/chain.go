@@ -17,8 +17,19 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		g.namedResources,     // what has a name and parameters is a URI
 		g.openTasks,          // a task is the tool that it runs
 		a.Middleware,         // who may do this?
+		access.While,         // and for as long as the key holds
+		g.limits.Middleware,  // how much of it?
 		g.inRoots,            // what is in force where the call is made; an answer from memory goes no further
 	)
+}
+
+// serverOf returns the server that has what a call addresses.
+func (g *Gateway) serverOf(call *mcp.Call) string {
+	method, _ := mcp.MethodByName(call.Method)
+	if entry, ok := g.shelf(call).catalog.Load().Lookup(method.Kind, call.Name); ok && method.NameMember != "" {
+		return entry.Dest.Server
+	}
+	return ""
 }
 
 // record is the audit, unless the gate behind this one keeps it.

@@ -19,6 +19,8 @@ import (
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/guard"
+	"github.com/sumun-mcp/sumun/internal/keyring"
+	"github.com/sumun-mcp/sumun/internal/limit"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
@@ -58,6 +60,9 @@ type Gateway struct {
 	schemas guard.Cache
 	pool    *egress.Pool
 	router  *route.Router
+	// ring holds the keys of the store, nil without one; limits bounds what callers do.
+	ring   *keyring.Ring
+	limits *limit.Limiter
 	// watches asks servers for the updates that the hub hands out.
 	watches  watches
 	watching sync.WaitGroup

@@ -19,9 +19,10 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/keyring"
+	"github.com/sumun-mcp/sumun/internal/limit"
 	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/local"
-	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/record"
@@ -93,7 +94,11 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		if g.audit, err = record.Open(ctx, cfg, g.store, g.log); err != nil {
 			return err
 		}
+		if g.ring, err = keyring.Open(ctx, keyring.Options{Store: g.store, Log: g.log}); err != nil {
+			return err
+		}
 	}
+	g.limits = limit.New(limit.Settings{})
 	g.hub = notice.NewHub(g.log)
 	g.pins = g.openPins(ctx)
 	if err := g.openParking(ctx); err != nil {
@@ -201,6 +206,8 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	changed := route.ByServer(g.pool.Update(route.Expand(cfg), inProcess))
 	g.setup.Store(next)
 	g.retire(old.ownServers().Without(next.own))
+	g.limits.Set(limit.FromConfig(cfg, g.serverOf))
+	g.ring.SetGrace(cfg.KeyGrace)
 	if g.audit != nil {
 		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
 	}
@@ -234,35 +241,9 @@ func (g *Gateway) openAccess(cfg *config.Config, s *setup) error {
 			return err
 		}
 	}
-	keys := []access.Key{{Name: "local", Hash: access.HashKey(key), Admin: true, Naming: mcp.Naming(cfg.NamingOf("local"))}}
-	if cfg.APIKey != "" {
-		keys = append(keys, access.Key{
-			Name: "apiKey", Hash: access.HashKey(cfg.APIKey), Scopes: scopesOf(cfg), Naming: mcp.Naming(cfg.NamingOf("apiKey")),
-		})
-	}
-	a, err := access.New(access.Options{Keys: keys, Scopes: cfg.Scopes, Anonymous: cfg.Anonymous})
-	if err != nil {
-		return err
-	}
-	user, refused := a.Bearer(key)
-	if refused != nil {
-		return refused
-	}
-	s.access, s.local = a, user
-	return nil
-}
-
-// scopesOf returns the scopes of the configuration's own key: all that are
-// written, or nil, which means everything, where none are.
-func scopesOf(cfg *config.Config) []string {
-	if cfg.Scopes == nil {
-		return nil
-	}
-	names := make([]string, 0, len(cfg.Scopes))
-	for name := range cfg.Scopes {
-		names = append(names, name)
-	}
-	return names
+	var err error
+	s.access, s.local, err = access.FromConfig(cfg, key, g.ring)
+	return err
 }
 
 // LocalKeyFile is where the key named local lies.
@@ -330,6 +311,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.sealer != nil {
 		g.sealer.Close()
 	}
+	g.ring.Close()
 	if g.store != nil {
 		errs = append(errs, g.store.Close())
 	}

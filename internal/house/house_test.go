@@ -38,7 +38,7 @@ var floors = [][]string{
 	{
 		"internal/doortest", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
-		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/shelf", "internal/declared", "internal/sampling", "internal/memory", "internal/auditlog",
+		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/shelf", "internal/declared", "internal/sampling", "internal/memory", "internal/auditlog", "internal/keyring",
 	},
 	{
 		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/guard",
@@ -48,7 +48,7 @@ var floors = [][]string{
 		"internal/dialect", "internal/pins", "internal/command", "internal/workspace", "internal/promptfile",
 	},
 	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/desk", "internal/own", "internal/record", "client"},
-	{"internal/gateway", "internal/scan", "internal/console"},
+	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith"},
 	{"server"},
 	{"cmd/sumun"},
 	{"bench/load"},

@@ -202,6 +202,9 @@ func (x *exchange) id() []byte {
 }
 
 func (x *exchange) writeError(status int, e *mcp.Error) {
+	if after := retryAfter(e); after != "" {
+		x.w.Header().Set("Retry-After", after)
+	}
 	x.out = translate.AppendFailure(x.out[:0], x.id(), e)
 	x.write(status, x.out)
 }

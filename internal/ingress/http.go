@@ -83,7 +83,7 @@ func (d *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	caller, err := d.Authenticate(r)
 	if err != nil {
-		x.refuse(http.StatusUnauthorized, err)
+		x.refuse(modernStatus(err), err) // 503 while nobody can tell
 		return
 	}
 	x.call.Caller = caller

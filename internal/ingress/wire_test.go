@@ -162,6 +162,9 @@ func authenticate(r *http.Request) (*mcp.Caller, *mcp.Error) {
 	case "Bearer other":
 		return &mcp.Caller{ID: "other", View: &mcp.View{ID: "all", Whole: true}}, nil
 	}
+	if r.Header.Get("Authorization") == "Bearer unsure" {
+		return nil, &mcp.Error{Code: mcp.CodeInternal, Reason: mcp.Unavailable, Message: "who knows", Data: []byte(`{"retryAfterMs":1001}`)}
+	}
 	return nil, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unauthenticated, "no key")
 }
 
@@ -179,5 +182,15 @@ func TestRevisionsAreServed(t *testing.T) {
 		if !slices.Contains([]int{200}, answer.StatusCode) || !bytes.Contains(body, []byte(r.Name)) {
 			t.Errorf("%s: %d %s", r.Name, answer.StatusCode, body)
 		}
+	}
+}
+
+// TestNobodyKnows tells a client whose key cannot be judged that it is not its fault, and when to come again.
+func TestNobodyKnows(t *testing.T) {
+	server := newServer(t)
+	answer := send(t, server.Listener.Addr().String(), "POST /mcp\nAuthorization: Bearer unsure\n\n{}")
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "2" || answer.Header.Get("WWW-Authenticate") != "" {
+		t.Errorf("%d, %v", answer.StatusCode, answer.Header)
 	}
 }

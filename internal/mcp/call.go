@@ -153,6 +153,18 @@ type Caller struct {
 	Scopes []string
 	// Key is the hash of the key that the caller has shown; zero for one without a key.
 	Key [32]byte
+	// Over is closed when what the caller has shown is good for nothing any more; nil if that never happens.
+	Over <-chan struct{}
+}
+
+// Expired reports whether what the caller has shown is good for nothing any more.
+func (c *Caller) Expired() bool {
+	select {
+	case <-c.Over: // never, if it is nil
+		return true
+	default:
+		return false
+	}
 }
 
 // A Kind is a kind of thing that has a name.
@@ -175,6 +187,8 @@ type View struct {
 	Whole bool
 	// Allow decides on one name. It is pure and safe for concurrent use; nil allows nothing.
 	Allow func(kind Kind, name string) bool
+	// Deny decides what is withheld although Allow, List and Write say otherwise; nil withholds nothing.
+	Deny func(kind Kind, name string) bool
 	// Write decides which resources may be written; nil allows none.
 	Write func(uri string) bool
 	// List decides which names stand in lists, where that is not what Allow
@@ -184,18 +198,23 @@ type View struct {
 
 // Sees reports whether the thing of that kind and name may be called, got or read.
 func (v *View) Sees(kind Kind, name string) bool {
-	return v != nil && (v.Whole || v.Allow != nil && v.Allow(kind, name))
+	return v != nil && !v.Denies(kind, name) && (v.Whole || v.Allow != nil && v.Allow(kind, name))
+}
+
+// Denies reports whether the thing of that kind and name is withheld, whatever else is said of it.
+func (v *View) Denies(kind Kind, name string) bool {
+	return v != nil && v.Deny != nil && v.Deny(kind, name)
 }
 
 // Writes reports whether the resource may be written.
 func (v *View) Writes(uri string) bool {
-	return v != nil && (v.Whole || v.Write != nil && v.Write(uri))
+	return v != nil && !v.Denies(Resource, uri) && (v.Whole || v.Write != nil && v.Write(uri))
 }
 
 // Lists reports whether lists show the thing of that kind and name.
 func (v *View) Lists(kind Kind, name string) bool {
 	if v != nil && !v.Whole && v.List != nil {
-		return v.List(kind, name)
+		return !v.Denies(kind, name) && v.List(kind, name)
 	}
 	return v.Sees(kind, name)
 }

@@ -41,7 +41,7 @@ func (l *Lines) Events(w http.ResponseWriter, r *http.Request, caller *mcp.Calle
 		return err
 	}
 	defer l.leave(caller)
-	ctx, cancel := l.context(r)
+	ctx, cancel := l.context(r, caller)
 	defer cancel()
 	s := &stream{caller: caller, speaker: caller}
 	s.pipe = newPipe(ctx, l.Options, line{

@@ -128,12 +128,23 @@ func (l *Lines) leave(caller *mcp.Caller) {
 }
 
 // context returns the context of a line: it ends with the server's, with the house,
-// or when the returned function is called.
-func (l *Lines) context(r *http.Request) (context.Context, context.CancelFunc) {
+// with the caller's key, or when the returned function is called.
+func (l *Lines) context(r *http.Request, caller *mcp.Caller) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(r.Context())
 	stop := context.AfterFunc(l.ctx, cancel)
+	var watching sync.WaitGroup
+	if over := caller.Over; over != nil {
+		watching.Go(func() {
+			select {
+			case <-over:
+				cancel()
+			case <-ctx.Done():
+			}
+		})
+	}
 	return ctx, func() {
 		stop()
 		cancel()
+		watching.Wait()
 	}
 }

@@ -39,7 +39,7 @@ func (l *Lines) Socket(w http.ResponseWriter, r *http.Request, caller *mcp.Calle
 	}
 	defer l.leave(caller)
 	s := &socket{}
-	ctx, cancel := l.context(r)
+	ctx, cancel := l.context(r, caller)
 	defer cancel()
 	s.over, s.cancel = ctx, cancel
 	s.pipe = newPipe(ctx, l.Options, line{

@@ -1,0 +1,78 @@
+package access
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sumun-mcp/sumun/internal/keyring"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// Holder returns who holds a key of the store, by this configuration. It implements keyring.Resolver. A scope or a role that is not
+// there any more grants nothing.
+func (a *Access) Holder(k *keyring.Key) mcp.Caller {
+	scopes := a.Expand(k.Scopes, k.Roles)
+	c := mcp.Caller{ID: k.Name, View: a.viewOf(scopes), Scopes: scopes}
+	if a.naming != nil {
+		c.Naming = a.naming(k.Name)
+	}
+	return c
+}
+
+// Expand returns the scopes that scopes and roles are together, in order and each once.
+func (a *Access) Expand(scopes, roles []string) []string {
+	all := slices.Clone(scopes)
+	for _, role := range roles {
+		all = append(all, a.roles[role]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// viewOf returns what the scopes grant together. Keys that were given the same share a view.
+func (a *Access) viewOf(scopes []string) *mcp.View {
+	id := strings.Join(scopes, " ") // no scope has a space in it
+	if v, ok := a.views.Load(id); ok {
+		return v.(*mcp.View) //nolint:errcheck,forcetypeassert // nothing else is put there
+	}
+	var all grants
+	for _, scope := range scopes {
+		all.add(scope, a.scopes[scope])
+	}
+	view := all.view()
+	if slices.Contains(scopes, keyring.Everything) {
+		view = whole()
+		if deny := all.deny.sorted(); len(deny) > 0 {
+			view = allBut(deny)
+		}
+	}
+	v, _ := a.views.LoadOrStore(id, view)
+	return v.(*mcp.View) //nolint:errcheck,forcetypeassert // nothing else is put there
+}
+
+// While is a Middleware that ends what goes on without end, such as a stream of notices, once its caller's key is revoked or has
+// expired. Calls that end by themselves may end: they were allowed when they began.
+func While(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if lasts := call.Method == mcp.MethodListen || call.Method == mcp.MethodSubscribeEvents; !lasts || call.Caller.Over == nil {
+			return next.Handle(ctx, call, reply)
+		}
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil) // after a panic too
+		over := call.Caller.Over
+		var watching sync.WaitGroup
+		watching.Go(func() {
+			select {
+			case <-over:
+				cancel(refused("the key is revoked or has expired"))
+			case <-ctx.Done():
+			}
+		})
+		err := next.Handle(ctx, call, reply)
+		cancel(nil)
+		watching.Wait()
+		return err
+	})
+}

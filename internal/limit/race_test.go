@@ -1,0 +1,6 @@
+//go:build race
+
+package limit
+
+// race says that the race detector is on, which has pools forget.
+const race = true
