@@ -7,8 +7,6 @@ package config
 import (
 	"os"
 	"time"
-
-	"github.com/sumun-mcp/sumun/internal/document"
 )
 
 // A Config is one mcp.yaml with defaults filled in and variables expanded. Nobody changes it after Load: a new file is a new Config.
