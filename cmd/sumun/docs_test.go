@@ -31,6 +31,16 @@ func pages(t *testing.T) map[string]string {
 	return all
 }
 
+// secrets is an environment in which nothing is set but secrets.
+func secrets(name string) (string, bool) {
+	for _, end := range []string{"_PASSWORD", "_TOKEN", "_SECRET"} {
+		if strings.HasSuffix(name, end) {
+			return "0123456789abcdef", true
+		}
+	}
+	return "", false
+}
+
 // TestDocsConfigurations loads every configuration that stands in the pages.
 func TestDocsConfigurations(t *testing.T) {
 	dir := t.TempDir()
@@ -50,7 +60,7 @@ func TestDocsConfigurations(t *testing.T) {
 			if err := os.WriteFile(file, []byte(m[1]), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := config.Load(file, func(string) (string, bool) { return "", false }); err != nil {
+			if _, err := config.Load(file, secrets); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			loaded++
