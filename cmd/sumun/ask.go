@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -47,18 +48,18 @@ func (a *app) askError(ctx context.Context, r transport.Request, err error) erro
 		return ctx.Err()
 	}
 	told := mcp.AsError(err)
-	e := &exitError{code: exitUnreachable, msg: r.Method, target: r.Name, err: err, hint: "is the gateway running? `sumun doctor` looks for faults"}
+	e := &exit.Error{Code: exit.Unreachable, Msg: r.Method, Target: r.Name, Err: err, Hint: "is the gateway running? `sumun doctor` looks for faults"}
 	if told == nil {
 		return e
 	}
-	e.msg, e.err = strings.TrimPrefix(told.Message, "sumun: "), nil
+	e.Msg, e.Err = strings.TrimPrefix(told.Message, "sumun: "), nil
 	switch {
 	case isDenied(told):
-		e.code, e.hint = exitDenied, "show another key with --key or SUMUN_KEY"
+		e.Code, e.Hint = exit.Denied, "show another key with --key or SUMUN_KEY"
 	case told.Code == mcp.CodeInvalidParams || told.Code == mcp.CodeMethodNotFound || told.Code == mcp.CodeResourceNotFound:
-		e.code, e.hint = exitFailed, hintFor(r.Method)
+		e.Code, e.Hint = exit.Failed, hintFor(r.Method)
 	default:
-		e.code, e.hint = exitFailed, "`sumun server list` shows how the servers are"
+		e.Code, e.Hint = exit.Failed, "`sumun server list` shows how the servers are"
 	}
 	return e
 }
@@ -86,7 +87,7 @@ func (l *listener) Notice(m *wire.Message) {
 		text = m.Bytes(m.Member("data"))
 	}
 	if s, ok := wire.Unquote(text); ok {
-		l.app.note("  %s", terminal.Harmless(s))
+		l.app.Note("  %s", terminal.Harmless(s))
 	}
 }
 
@@ -102,6 +103,6 @@ func (a *app) printRaw(raw []byte) error {
 		return fmt.Errorf("printing the answer: %w", err)
 	}
 	out.WriteByte('\n')
-	_, err := a.stdout.Write(out.Bytes())
+	_, err := a.Data.Write(out.Bytes())
 	return err
 }

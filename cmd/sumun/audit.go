@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/store"
 )
@@ -26,13 +27,13 @@ func (a *app) audit(ctx context.Context, r record.Request) error {
 	}
 	file := cfg.StoreFile()
 	if _, err := os.Stat(file); file != "" && errors.Is(err, fs.ErrNotExist) {
-		return &exitError{code: exitFailed, msg: "there is no record at " + file, target: file, hint: "`sumun serve` begins one; --config or --dir names another place"}
+		return &exit.Error{Code: exit.Failed, Msg: "there is no record at " + file, Target: file, Hint: "`sumun serve` begins one; --config or --dir names another place"}
 	}
 	kept, err := store.Open(ctx, cfg.Store)
 	if err == nil {
 		var book *record.Book
 		if book, err = record.Read(cfg, kept, r.PublicKey); err == nil {
-			err = book.Do(ctx, r, record.Printer{Out: a.stdout, JSON: a.json})
+			err = book.Do(ctx, r, record.Printer{Out: a.Data, JSON: a.JSON})
 		}
 		err = errors.Join(err, kept.Close())
 	}
@@ -44,18 +45,18 @@ func auditError(err error, file string) error {
 	_, bad := errors.AsType[*record.RequestError](err)
 	switch {
 	case bad:
-		return &exitError{code: exitUsage, err: err, hint: "sumun audit --help"}
+		return &exit.Error{Code: exit.Usage, Err: err, Hint: "sumun audit --help"}
 	case record.Lost(err) || store.Corrupt(err):
-		return &exitError{code: exitIntegrity, err: err, target: file, hint: "sumun audit verify", shown: record.Shown(err)}
+		return &exit.Error{Code: exit.Integrity, Err: err, Target: file, Hint: "sumun audit verify", Shown: record.Shown(err)}
 	}
 	return err
 }
 
 // openError is the failure to open a gateway.
 func openError(err error) error {
-	e := &exitError{code: exitUsage, msg: "opening the gateway", err: err}
+	e := &exit.Error{Code: exit.Usage, Msg: "opening the gateway", Err: err}
 	if record.Lost(err) || store.Corrupt(err) {
-		e.code = exitIntegrity
+		e.Code = exit.Integrity
 	}
 	return e
 }

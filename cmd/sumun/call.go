@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -68,7 +69,7 @@ func (a *app) call(ctx context.Context, name string, pairs []string, object stri
 		return err
 	}
 	if failed {
-		return &exitError{code: exitFailed, shown: !a.json, msg: "the tool says that it failed", target: name}
+		return &exit.Error{Code: exit.Failed, Shown: !a.JSON, Msg: "the tool says that it failed", Target: name}
 	}
 	return nil
 }
@@ -94,11 +95,11 @@ func checkObject(object string, pairs []string) error {
 		return nil
 	}
 	if len(pairs) > 0 {
-		return &exitError{code: exitUsage, msg: "arguments come as key=value or with --args, not both"}
+		return &exit.Error{Code: exit.Usage, Msg: "arguments come as key=value or with --args, not both"}
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(object), &fields); err != nil || fields == nil {
-		return &exitError{code: exitUsage, msg: "--args is not a JSON object", err: err, hint: `write it as --args '{"key":"value"}'`}
+		return &exit.Error{Code: exit.Usage, Msg: "--args is not a JSON object", Err: err, Hint: `write it as --args '{"key":"value"}'`}
 	}
 	return nil
 }
@@ -109,7 +110,7 @@ func keyValues(pairs []string) (map[string]string, error) {
 	for _, pair := range pairs {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
-			return nil, &exitError{code: exitUsage, msg: fmt.Sprintf("%q is not key=value", pair), target: pair, hint: "write each argument as key=value, in quotes where the shell needs them"}
+			return nil, &exit.Error{Code: exit.Usage, Msg: fmt.Sprintf("%q is not key=value", pair), Target: pair, Hint: "write each argument as key=value, in quotes where the shell needs them"}
 		}
 		values[key] = value
 	}
@@ -118,12 +119,12 @@ func keyValues(pairs []string) (map[string]string, error) {
 
 // printResult prints a tool's answer: its text, or all of it with --json.
 func (a *app) printResult(result []byte, failed bool) error {
-	if a.json {
+	if a.JSON {
 		return a.printRaw(result)
 	}
-	out := a.stdout
+	out := a.Data
 	if failed {
-		out = a.stderr
+		out = a.People
 	}
 	blocks := terminal.Elements(result, "content")
 	if len(blocks) == 0 && wire.Get(result, "structuredContent") != nil {

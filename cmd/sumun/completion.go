@@ -7,10 +7,10 @@ import (
 // completionCommand is `sumun completion`: a script that teaches a shell the verbs and flags.
 func (a *app) completionCommand() *cobra.Command {
 	shells := map[string]func(*cobra.Command) error{
-		"bash":       func(root *cobra.Command) error { return root.GenBashCompletionV2(a.stdout, true) },
-		"zsh":        func(root *cobra.Command) error { return root.GenZshCompletion(a.stdout) },
-		"fish":       func(root *cobra.Command) error { return root.GenFishCompletion(a.stdout, true) },
-		"powershell": func(root *cobra.Command) error { return root.GenPowerShellCompletionWithDesc(a.stdout) },
+		"bash":       func(root *cobra.Command) error { return root.GenBashCompletionV2(a.Data, true) },
+		"zsh":        func(root *cobra.Command) error { return root.GenZshCompletion(a.Data) },
+		"fish":       func(root *cobra.Command) error { return root.GenFishCompletion(a.Data, true) },
+		"powershell": func(root *cobra.Command) error { return root.GenPowerShellCompletionWithDesc(a.Data) },
 	}
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/own"
 )
 
@@ -36,11 +37,11 @@ line and column, and what to try. Nothing is printed when nothing is wrong.`,
 			if err != nil {
 				return configError(err)
 			}
-			if a.json {
-				return a.writeJSON(checked{File: cfg.Path, Servers: len(cfg.Servers), Warnings: cfg.Warnings})
+			if a.JSON {
+				return a.WriteJSON(checked{File: cfg.Path, Servers: len(cfg.Servers), Warnings: cfg.Warnings})
 			}
 			for _, warning := range cfg.Warnings {
-				a.note("warning: %s", warning)
+				a.Note("warning: %s", warning)
 			}
 			return nil
 		},
@@ -68,10 +69,10 @@ Keys, headers and environment variables of servers are masked.`,
 			if err != nil {
 				return configError(err)
 			}
-			if a.json {
-				return a.writeJSON(explanation)
+			if a.JSON {
+				return a.WriteJSON(explanation)
 			}
-			_, err = fmt.Fprint(a.stdout, explanation.YAML())
+			_, err = fmt.Fprint(a.Data, explanation.YAML())
 			return err
 		},
 	}
@@ -87,7 +88,7 @@ func (a *app) configSchemaCommand() *cobra.Command {
   # yaml-language-server: $schema=mcp.schema.json`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := a.stdout.Write(config.Schema())
+			_, err := a.Data.Write(config.Schema())
 			return err
 		},
 	}
@@ -103,16 +104,16 @@ func (a *app) lookupEnv(name string) (string, bool) {
 func configError(err error) error {
 	faults, ok := errors.AsType[config.Faults](err)
 	if !ok || len(faults) == 0 {
-		return &exitError{code: exitUsage, msg: "reading the configuration", err: err}
+		return &exit.Error{Code: exit.Usage, Msg: "reading the configuration", Err: err}
 	}
-	e := &exitError{code: exitUsage, target: faults[0].File, faults: faults}
+	e := &exit.Error{Code: exit.Usage, Target: faults[0].File, Faults: faults}
 	where := "the configuration"
-	if e.target != "" {
-		where = e.target
+	if e.Target != "" {
+		where = e.Target
 	}
-	e.msg = fmt.Sprintf("%d faults in %s", len(faults), where)
+	e.Msg = fmt.Sprintf("%d faults in %s", len(faults), where)
 	if len(faults) == 1 {
-		e.msg = "1 fault in " + where
+		e.Msg = "1 fault in " + where
 	}
 	return e
 }

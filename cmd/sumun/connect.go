@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/gateway"
 	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/local"
@@ -95,7 +96,7 @@ func behind(to *local.Gateway, server *config.Server) (*line.Post, error) {
 
 // servePipe serves standard input and output with a gateway in this process.
 func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.Parts) error {
-	parts.Log, parts.Version, parts.Reaper = a.logger(cfg, nil, a.stderr), version, a.reaper()
+	parts.Log, parts.Version, parts.Reaper = a.logger(cfg, nil, a.People), version, a.reaper()
 	g, err := gateway.Open(ctx, cfg, parts)
 	if err != nil {
 		return openError(err)
@@ -104,15 +105,15 @@ func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.P
 	if !parts.Bridge { // there the gateway behind asks for it
 		key = a.getenv("SUMUN_KEY")
 	}
-	pipe := gateway.Pipe{In: a.stdin, Out: a.stdout}
+	pipe := gateway.Pipe{In: a.stdin, Out: a.Data}
 	if !parts.Bridge {
 		pipe.Workspace = a.workspace()
 	}
 	err = g.ServePipe(ctx, key, pipe)
 	if told := mcp.AsError(err); told != nil {
-		err = &exitError{
-			code: exitDenied, msg: "the key in SUMUN_KEY is not one of this gateway", err: err,
-			hint: "without SUMUN_KEY the key local is used",
+		err = &exit.Error{
+			Code: exit.Denied, Msg: "the key in SUMUN_KEY is not one of this gateway", Err: err,
+			Hint: "without SUMUN_KEY the key local is used",
 		}
 	}
 	return errors.Join(err, closeGateway(ctx, g))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/doctor"
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
@@ -38,24 +39,24 @@ func (a *app) doctor(ctx context.Context) error {
 		return err
 	}
 	if !healthy {
-		return &exitError{code: exitFailed, shown: true, msg: "doctor found faults"}
+		return &exit.Error{Code: exit.Failed, Shown: true, Msg: "doctor found faults"}
 	}
 	return nil
 }
 
 func (a *app) printRemark(r doctor.Remark) error {
-	if a.json {
-		return a.writeJSONLine(r)
+	if a.JSON {
+		return a.WriteJSONLine(r)
 	}
 	mark := "ok    "
 	if !r.OK {
 		mark = "FAULT "
 	}
-	if _, err := fmt.Fprintf(a.stdout, "%s%s: %s\n", mark, r.Check, terminal.Harmless(r.Found)); err != nil {
+	if _, err := fmt.Fprintf(a.Data, "%s%s: %s\n", mark, r.Check, terminal.Harmless(r.Found)); err != nil {
 		return err
 	}
 	if r.Remedy != "" {
-		_, err := fmt.Fprintf(a.stdout, "      try: %s\n", r.Remedy)
+		_, err := fmt.Fprintf(a.Data, "      try: %s\n", r.Remedy)
 		return err
 	}
 	return nil

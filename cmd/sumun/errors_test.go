@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/exit"
 )
 
 func TestFailure(t *testing.T) {
@@ -22,19 +23,19 @@ func TestFailure(t *testing.T) {
 		err     error
 		want    int
 	}{
-		{"its own code", t.Context(), true, fmt.Errorf("calling: %w", &exitError{code: exitDenied, msg: "no key"}), exitDenied},
-		{"before the verb began", t.Context(), false, errors.New("accepts 1 arg"), exitUsage},
-		{"anything else", t.Context(), true, errors.New("disk full"), exitUnexpected},
-		{"interrupted", interrupted, true, fmt.Errorf("reading: %w", context.Canceled), exitInterrupted},
-		{"interrupted, with a code of its own", interrupted, true, &exitError{code: exitUnreachable, err: context.Canceled}, exitInterrupted},
-		{"failed while interrupted", interrupted, true, &exitError{code: exitFailed, msg: "tool error"}, exitFailed},
-		{"cancelled by itself", t.Context(), true, context.Canceled, exitUnexpected},
+		{"its own code", t.Context(), true, fmt.Errorf("calling: %w", &exit.Error{Code: exit.Denied, Msg: "no key"}), exit.Denied},
+		{"before the verb began", t.Context(), false, errors.New("accepts 1 arg"), exit.Usage},
+		{"anything else", t.Context(), true, errors.New("disk full"), exit.Unexpected},
+		{"interrupted", interrupted, true, fmt.Errorf("reading: %w", context.Canceled), exit.Interrupted},
+		{"interrupted, with a code of its own", interrupted, true, &exit.Error{Code: exit.Unreachable, Err: context.Canceled}, exit.Interrupted},
+		{"failed while interrupted", interrupted, true, &exit.Error{Code: exit.Failed, Msg: "tool error"}, exit.Failed},
+		{"cancelled by itself", t.Context(), true, context.Canceled, exit.Unexpected},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a := &app{started: tt.started}
-			if got := a.failure(tt.ctx, &cobra.Command{Use: "sumun"}, tt.err); got.code != tt.want {
-				t.Errorf("code %d, want %d: %v", got.code, tt.want, got)
+			if got := a.failure(tt.ctx, &cobra.Command{Use: "sumun"}, tt.err); got.Code != tt.want {
+				t.Errorf("code %d, want %d: %v", got.Code, tt.want, got)
 			}
 		})
 	}
@@ -43,7 +44,7 @@ func TestFailure(t *testing.T) {
 func TestRun(t *testing.T) {
 	var stdout, stderr strings.Builder
 	code := run([]string{"version", "--json"}, strings.NewReader(""), &stdout, &stderr, func(string) string { return "" })
-	if code != exitOK || !strings.Contains(stdout.String(), version) || stderr.Len() > 0 {
+	if code != exit.OK || !strings.Contains(stdout.String(), version) || stderr.Len() > 0 {
 		t.Errorf("code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/terminal"
@@ -23,12 +24,12 @@ func (a *app) findGateway(ctx context.Context) (*local.Gateway, error) {
 	if named == "" {
 		g, err := here.Find(ctx, key)
 		if err != nil && ctx.Err() == nil {
-			err = &exitError{code: exitUnreachable, err: err, hint: certificateHint}
+			err = &exit.Error{Code: exit.Unreachable, Err: err, Hint: certificateHint}
 		}
 		return g, err
 	}
 	if u, err := url.Parse(named); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, &exitError{code: exitUsage, msg: fmt.Sprintf("%q is no URL of a gateway", named), target: named, hint: "write it as http://127.0.0.1:8080/mcp"}
+		return nil, &exit.Error{Code: exit.Usage, Msg: fmt.Sprintf("%q is no URL of a gateway", named), Target: named, Hint: "write it as http://127.0.0.1:8080/mcp"}
 	}
 	return here.At(named, key), nil
 }
@@ -42,9 +43,9 @@ func (a *app) dial(ctx context.Context) (*transport.Session, error) {
 		return nil, err
 	}
 	if to == nil {
-		return nil, &exitError{
-			code: exitUnreachable, msg: "no gateway runs here",
-			hint: "start one with `sumun serve`, or name one with --url",
+		return nil, &exit.Error{
+			Code: exit.Unreachable, Msg: "no gateway runs here",
+			Hint: "start one with `sumun serve`, or name one with --url",
 		}
 	}
 	return a.open(ctx, to)
@@ -76,14 +77,14 @@ func isDenied(told *mcp.Error) bool {
 
 // dialError tells what to try when the gateway could not be asked.
 func dialError(to *local.Gateway, err error) error {
-	e := &exitError{code: exitUnreachable, msg: "asking the gateway", target: to.URL, err: err}
+	e := &exit.Error{Code: exit.Unreachable, Msg: "asking the gateway", Target: to.URL, Err: err}
 	switch {
 	case isDenied(mcp.AsError(err)):
-		e.code, e.hint = exitDenied, "show a key with --key or SUMUN_KEY; the key local lies in .sumun/local.key of the gateway's directory"
+		e.Code, e.Hint = exit.Denied, "show a key with --key or SUMUN_KEY; the key local lies in .sumun/local.key of the gateway's directory"
 	case strings.Contains(err.Error(), "x509: "):
-		e.hint = certificateHint
+		e.Hint = certificateHint
 	default:
-		e.hint = "is it running? `sumun serve` starts one"
+		e.Hint = "is it running? `sumun serve` starts one"
 	}
 	return e
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/scaffold"
 )
 
@@ -43,7 +44,7 @@ Files that are there already are never overwritten, unless --force is given.`,
 			}
 			if !dryRun {
 				if err := scaffold.Write(dir, files); err != nil {
-					return &exitError{code: exitUnexpected, msg: "making the project", err: err, target: dir}
+					return &exit.Error{Code: exit.Unexpected, Msg: "making the project", Err: err, Target: dir}
 				}
 			}
 			return a.tellInit(dir, files, dryRun)
@@ -59,13 +60,13 @@ func initConflicts(dir string, files []scaffold.File, force bool) error {
 	there, err := scaffold.Existing(dir, files)
 	switch {
 	case err != nil:
-		return &exitError{code: exitUsage, err: err, target: dir}
+		return &exit.Error{Code: exit.Usage, Err: err, Target: dir}
 	case len(there) == 0 || force:
 		return nil
 	}
-	return &exitError{
-		code: exitUsage, msg: fmt.Sprintf("%s has %s already", dir, strings.Join(there, ", ")), target: dir,
-		hint: "sumun init in another directory, or --force to overwrite",
+	return &exit.Error{
+		Code: exit.Usage, Msg: fmt.Sprintf("%s has %s already", dir, strings.Join(there, ", ")), Target: dir,
+		Hint: "sumun init in another directory, or --force to overwrite",
 	}
 }
 
@@ -76,17 +77,17 @@ func (a *app) tellInit(dir string, files []scaffold.File, dryRun bool) error {
 		result.Files = append(result.Files, f.Name)
 	}
 	switch {
-	case a.json:
-		return a.writeJSON(result)
+	case a.JSON:
+		return a.WriteJSON(result)
 	case dryRun:
-		_, err := fmt.Fprintln(a.stdout, strings.Join(result.Files, "\n"))
+		_, err := fmt.Fprintln(a.Data, strings.Join(result.Files, "\n"))
 		return err
 	}
-	a.note("made %s", dir)
+	a.Note("made %s", dir)
 	for _, name := range result.Files {
-		a.note("  %s", name)
+		a.Note("  %s", name)
 	}
-	a.note(`next
+	a.Note(`next
   cd %s
   npm install && npm run build
   export MCP_API_KEY=$(openssl rand -hex 32)

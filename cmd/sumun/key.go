@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/locksmith"
 	"github.com/sumun-mcp/sumun/internal/store"
@@ -14,7 +15,7 @@ import (
 
 // keyCommand is the verb key. Its verbs stand in package locksmith.
 func (a *app) keyCommand() *cobra.Command {
-	desk := &locksmith.Desk{Open: a.openKeys, Data: a.stdout, JSON: func() bool { return a.json }, WriteJSON: a.writeJSON, Note: a.note}
+	desk := &locksmith.Desk{Voice: &a.Voice, Open: a.openKeys}
 	verbs := desk.Verbs()
 	for _, v := range verbs {
 		body := v.RunE
@@ -24,15 +25,24 @@ func (a *app) keyCommand() *cobra.Command {
 }
 
 func (a *app) openKeys(ctx context.Context) (*locksmith.Locksmith, func() error, error) {
+	cfg, kept, err := a.openStore(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &locksmith.Locksmith{Store: kept, Config: cfg}, kept.Close, nil
+}
+
+// openStore reads the configuration and opens its store, which the caller closes: for verbs that need no gateway that runs.
+func (a *app) openStore(ctx context.Context) (*config.Config, *store.Store, error) {
 	cfg, err := config.Load(a.config, a.lookupEnv)
 	if err != nil {
 		return nil, nil, configError(err)
 	}
-	s, err := store.Open(ctx, cfg.Store)
+	kept, err := store.Open(ctx, cfg.Store)
 	if err != nil {
-		return nil, nil, &exitError{code: exitUnreachable, err: err, target: cfg.Store}
+		return nil, nil, &exit.Error{Code: exit.Unreachable, Err: err, Target: cfg.Store}
 	}
-	return &locksmith.Locksmith{Store: s, Config: cfg}, s.Close, nil
+	return cfg, kept, nil
 }
 
 // keyError gives what went wrong its exit code.
@@ -40,11 +50,11 @@ func keyError(err error) error {
 	bad, isBad := errors.AsType[*locksmith.OrderError](err)
 	switch {
 	case isBad:
-		return &exitError{code: exitUsage, err: err, hint: bad.Hint}
+		return &exit.Error{Code: exit.Usage, Err: err, Hint: bad.Hint}
 	case errors.Is(err, keyring.ErrTaken):
-		return &exitError{code: exitUsage, err: err, hint: "another name, or `sumun key rotate` for a new secret of that key"}
+		return &exit.Error{Code: exit.Usage, Err: err, Hint: "another name, or `sumun key rotate` for a new secret of that key"}
 	case errors.Is(err, keyring.ErrUnknown), errors.Is(err, keyring.ErrOver):
-		return &exitError{code: exitFailed, err: err, hint: "`sumun key list --all` shows what there is"}
+		return &exit.Error{Code: exit.Failed, Err: err, Hint: "`sumun key list --all` shows what there is"}
 	}
 	return err
 }

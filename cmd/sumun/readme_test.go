@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/store"
 )
 
@@ -177,7 +178,7 @@ func (r *reader) end() {
 	if err := r.gateway.Process.Signal(syscall.SIGTERM); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := r.gateway.Wait(); err != nil && r.gateway.ProcessState.ExitCode() != exitInterrupted {
+	if err := r.gateway.Wait(); err != nil && r.gateway.ProcessState.ExitCode() != exit.Interrupted {
 		r.t.Errorf("the gateway ended with %v and said\n%s", err, r.log.String())
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -13,15 +12,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
 // app is one run of the program: its streams, its environment and the flags that every verb knows.
 // A verb reads and writes through it alone, so that a test can be its terminal.
 type app struct {
+	terminal.Voice // stdout and stderr, --json and --quiet
+
 	stdin  io.Reader
-	stdout io.Writer // data, for the next program
-	stderr io.Writer // everything meant for people
 	getenv func(string) string
 
 	dir    string // --dir: the directory to run in, or "" for this one
@@ -29,8 +30,6 @@ type app struct {
 	config string // --config: the mcp.yaml to use, or "" to look for one
 	url    string // --url: the gateway that client verbs ask, or "" to look for one
 	key    string // --key: the key shown to it, or "" to look for one
-	json   bool   // --json: data as JSON on stdout, a failure as one JSON line on stderr
-	quiet  bool   // --quiet: nothing on stderr but failures
 
 	// started is set once a verb's own code runs. A failure before that is one of usage.
 	started bool
@@ -83,14 +82,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
+	a := &app{Voice: terminal.Voice{Data: stdout, People: stderr}, stdin: stdin, getenv: getenv}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		return exitOK
+		return exit.OK
 	}
-	a.json = a.json || asksForJSON(args)
+	a.JSON = a.JSON || asksForJSON(args)
 	return a.report(a.failure(ctx, cmd, err))
 }
 
@@ -127,8 +126,8 @@ func (a *app) rootCommand() *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	})
 	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
-	root.SetErr(a.stderr)
+	root.SetOut(a.Data)
+	root.SetErr(a.People)
 	root.SetFlagErrorFunc(flagError)
 
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.enter() }
@@ -138,8 +137,8 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.StringVar(&a.config, "config", "", "use this `FILE` instead of ./mcp.yaml or ./config/mcp.yaml")
 	flags.StringVar(&a.url, "url", "", "ask the gateway at this `URL` (default: $SUMUN_URL, or the one of ./.sumun)")
 	flags.StringVar(&a.key, "key", "", "show it this `KEY` (default: $SUMUN_KEY, or the one of ./.sumun)")
-	flags.BoolVar(&a.json, "json", false, "print data as JSON, and a failure as one line of JSON")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing on stderr but failures")
+	flags.BoolVar(&a.JSON, "json", false, "print data as JSON, and a failure as one line of JSON")
+	flags.BoolVarP(&a.Quiet, "quiet", "q", false, "print nothing on stderr but failures")
 
 	for i, s := range a.sections() {
 		id := strconv.Itoa(i)
@@ -162,7 +161,7 @@ func (a *app) enter() error {
 	}
 	a.began, _ = os.Getwd() // where that cannot be told, nothing is made of it
 	if err := os.Chdir(a.dir); err != nil {
-		return &exitError{code: exitUsage, msg: "entering the directory of --dir", err: err, target: a.dir}
+		return &exit.Error{Code: exit.Usage, Msg: "entering the directory of --dir", Err: err, Target: a.dir}
 	}
 	return nil
 }
@@ -176,11 +175,11 @@ func (a *app) group(cmd *cobra.Command, verbs ...*cobra.Command) *cobra.Command 
 		if len(args) > 0 {
 			return unknownVerb(c, args[0])
 		}
-		if a.json {
+		if a.JSON {
 			return usageError(c, c.CommandPath()+" needs a verb")
 		}
-		fmt.Fprint(a.stderr, c.UsageString())
-		return &exitError{code: exitUsage, shown: true, msg: "no verb"}
+		fmt.Fprint(a.People, c.UsageString())
+		return &exit.Error{Code: exit.Usage, Shown: true, Msg: "no verb"}
 	}
 	return cmd
 }
@@ -195,27 +194,5 @@ func (a *app) watchStart(cmd *cobra.Command) {
 			a.started = true
 			return body(c, args)
 		}
-	}
-}
-
-// writeJSON prints v as one indented JSON document.
-func (a *app) writeJSON(v any) error {
-	e := json.NewEncoder(a.stdout)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
-
-// writeJSONLine prints v as one line of JSON, for verbs that print a stream.
-func (a *app) writeJSONLine(v any) error {
-	e := json.NewEncoder(a.stdout)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
-
-// note tells the person at the terminal something that is not data.
-func (a *app) note(format string, args ...any) {
-	if !a.quiet {
-		fmt.Fprintf(a.stderr, format+"\n", args...)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/dialect"
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -46,9 +47,9 @@ mcp.event.subscribe one event a line is printed until the verb is interrupted.`,
 
 func (a *app) rpc(ctx context.Context, method, params string) error {
 	if !strings.Contains(method, ".") && method != "routing" {
-		return &exitError{
-			code: exitUsage, msg: method + " is no method of the mcp.* dialect",
-			hint: "`sumun rpc mcp.server.info` lists those that are; for tools/list and its like there are `sumun tool list` and so on",
+		return &exit.Error{
+			Code: exit.Usage, Msg: method + " is no method of the mcp.* dialect",
+			Hint: "`sumun rpc mcp.server.info` lists those that are; for tools/list and its like there are `sumun tool list` and so on",
 		}
 	}
 	if params == "-" {
@@ -60,7 +61,7 @@ func (a *app) rpc(ctx context.Context, method, params string) error {
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(params), &object); err != nil || object == nil {
-		return &exitError{code: exitUsage, msg: "the parameters are not a JSON object", err: err, hint: `write them as '{"key":"value"}'`}
+		return &exit.Error{Code: exit.Usage, Msg: "the parameters are not a JSON object", Err: err, Hint: `write them as '{"key":"value"}'`}
 	}
 	answer, err := a.post(ctx, method, params)
 	if err != nil {
@@ -78,8 +79,8 @@ func (a *app) rpc(ctx context.Context, method, params string) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		_, err := a.stdout.Write(append(result, '\n'))
+	if a.JSON {
+		_, err := a.Data.Write(append(result, '\n'))
 		return err
 	}
 	return a.printRaw(result)
@@ -92,7 +93,7 @@ func (a *app) post(ctx context.Context, method, params string) (*http.Response, 
 		return nil, err
 	}
 	if to == nil {
-		return nil, &exitError{code: exitUnreachable, msg: "no gateway runs here", hint: "start one with `sumun serve`, or name one with --url"}
+		return nil, &exit.Error{Code: exit.Unreachable, Msg: "no gateway runs here", Hint: "start one with `sumun serve`, or name one with --url"}
 	}
 	body := wire.AppendQuote([]byte(`{"jsonrpc":"2.0","id":1,"method":`), method)
 	body = append(append(append(body, `,"params":`...), params...), '}')
@@ -125,14 +126,14 @@ func (a *app) printEvents(ctx context.Context, method string, stream io.Reader) 
 		case ctx.Err() != nil || errors.Is(err, io.EOF):
 			return nil //nolint:nilerr // the user, or the gateway, has ended it
 		case err != nil:
-			return &exitError{code: exitUnreachable, msg: "the stream of events broke", err: err}
+			return &exit.Error{Code: exit.Unreachable, Msg: "the stream of events broke", Err: err}
 		case first:
 			if _, err := resultOf(method, event.Data); err != nil {
 				return err
 			}
 			continue
 		}
-		if _, err := a.stdout.Write([]byte(terminal.Harmless(string(event.Data)) + "\n")); err != nil {
+		if _, err := a.Data.Write([]byte(terminal.Harmless(string(event.Data)) + "\n")); err != nil {
 			return err
 		}
 	}
@@ -148,17 +149,17 @@ func resultOf(method string, body []byte) ([]byte, error) {
 		}
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Result == nil && answer.Error == nil {
-		return nil, &exitError{code: exitUnexpected, msg: "what answers is no gateway", err: err, target: method}
+		return nil, &exit.Error{Code: exit.Unexpected, Msg: "what answers is no gateway", Err: err, Target: method}
 	}
 	if answer.Error == nil {
 		return answer.Result, nil
 	}
-	e := &exitError{code: exitFailed, msg: answer.Error.Message, target: method}
+	e := &exit.Error{Code: exit.Failed, Msg: answer.Error.Message, Target: method}
 	switch answer.Error.Data.Reason {
 	case mcp.Unauthenticated, mcp.Forbidden:
-		e.code, e.hint = exitDenied, "show another key with --key or SUMUN_KEY"
+		e.Code, e.Hint = exit.Denied, "show another key with --key or SUMUN_KEY"
 	case mcp.NotFound, mcp.InvalidArguments:
-		e.hint = "`sumun rpc mcp.server.info` lists the methods, docs/dialect.md tells of each"
+		e.Hint = "`sumun rpc mcp.server.info` lists the methods, docs/dialect.md tells of each"
 	default: // the message says what to do
 	}
 	return nil, e

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/gateway"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/port"
@@ -60,7 +61,7 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	if err != nil {
 		return err
 	}
-	level, logged := new(slog.LevelVar), &terminal.Latch{Out: a.stderr}
+	level, logged := new(slog.LevelVar), &terminal.Latch{Out: a.People}
 	defer logged.Lift()
 	log := a.logger(cfg, level, logged)
 	listener, err := open(ctx, cfg, log)
@@ -69,7 +70,7 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	}
 	defer func() { _ = listener.Close() }() // closed by Serve, unless that was never reached
 	parts := gateway.Parts{Log: log, Version: version, Reaper: a.reaper()}
-	if !a.quiet { // what the command line says outlasts a change of the file
+	if !a.Quiet { // what the command line says outlasts a change of the file
 		parts.Level = level
 	}
 	g, err := gateway.Open(ctx, cfg, parts)
@@ -111,7 +112,7 @@ func (a *app) loadServed(listen string) (*config.Config, error) {
 	}
 	cfg, err = cfg.ListeningOn(listen)
 	if err != nil {
-		return nil, &exitError{code: exitUsage, msg: "--listen", err: err}
+		return nil, &exit.Error{Code: exit.Usage, Msg: "--listen", Err: err}
 	}
 	return cfg, nil
 }
@@ -133,7 +134,7 @@ func (a *app) logger(cfg *config.Config, level *slog.LevelVar, out io.Writer) *s
 	}
 	// The configuration has checked the level.
 	_ = level.UnmarshalText([]byte(cfg.Log.Level))
-	if a.quiet {
+	if a.Quiet {
 		level.Set(max(level.Level(), slog.LevelError))
 	}
 	options := &slog.HandlerOptions{Level: level}
@@ -147,13 +148,13 @@ func (a *app) logger(cfg *config.Config, level *slog.LevelVar, out io.Writer) *s
 func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (net.Listener, error) {
 	socket, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, &exitError{
-			code: exitUsage, msg: cfg.Listen + " is in use by another program", target: cfg.Listen,
-			hint: "stop it, or choose another address: sumun serve --listen 127.0.0.1:0",
+		return nil, &exit.Error{
+			Code: exit.Usage, Msg: cfg.Listen + " is in use by another program", Target: cfg.Listen,
+			Hint: "stop it, or choose another address: sumun serve --listen 127.0.0.1:0",
 		}
 	}
 	if err != nil {
-		return nil, &exitError{code: exitUsage, msg: "cannot listen on " + cfg.Listen, target: cfg.Listen, err: err}
+		return nil, &exit.Error{Code: exit.Usage, Msg: "cannot listen on " + cfg.Listen, Target: cfg.Listen, Err: err}
 	}
 	socket = port.Patient(socket)
 	if !cfg.TLS.Enabled {
@@ -161,9 +162,9 @@ func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (net.Listen
 	}
 	certificate, err := port.LoadCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, log)
 	if err != nil {
-		return nil, errors.Join(&exitError{
-			code: exitUsage, target: cfg.TLS.CertFile, err: err,
-			hint: "tls.certFile and tls.keyFile must be a PEM pair that belongs together",
+		return nil, errors.Join(&exit.Error{
+			Code: exit.Usage, Target: cfg.TLS.CertFile, Err: err,
+			Hint: "tls.certFile and tls.keyFile must be a PEM pair that belongs together",
 		}, socket.Close())
 	}
 	return tls.NewListener(socket, &tls.Config{
@@ -181,7 +182,7 @@ func (a *app) watch(ctx context.Context, g *gateway.Gateway, load func() (*confi
 
 // banner tells, once, where the gateway is, what it offers and what to try next.
 func (a *app) banner(ctx context.Context, g *gateway.Gateway, endpoint string) {
-	if a.quiet {
+	if a.Quiet {
 		return
 	}
 	cfg := g.Config()
@@ -189,20 +190,20 @@ func (a *app) banner(ctx context.Context, g *gateway.Gateway, endpoint string) {
 	if cfg.Anonymous {
 		key = "NO KEY IS ASKED (anonymous: true)"
 	}
-	fmt.Fprintf(a.stderr, "sumun %s   %s   %s\n", version, endpoint, key)
+	fmt.Fprintf(a.People, "sumun %s   %s   %s\n", version, endpoint, key)
 	for _, warning := range cfg.Warnings {
-		fmt.Fprintf(a.stderr, "  warning: %s\n", warning)
+		fmt.Fprintf(a.People, "  warning: %s\n", warning)
 	}
 	offer := g.Settled(ctx)
 	if ctx.Err() != nil {
 		return
 	}
-	fmt.Fprintf(a.stderr, "  %s, %s, %s from %s %s\n", terminal.Count(offer.Tools, "tool"), terminal.Count(offer.Resources, "resource"),
+	fmt.Fprintf(a.People, "  %s, %s, %s from %s %s\n", terminal.Count(offer.Tools, "tool"), terminal.Count(offer.Resources, "resource"),
 		terminal.Count(offer.Prompts, "prompt"), terminal.Count(len(offer.Servers), "server"), "("+strings.Join(offer.Servers, ", ")+")")
 	for _, warning := range offer.Warnings {
-		fmt.Fprintf(a.stderr, "  warning: %s\n", warning)
+		fmt.Fprintf(a.People, "  warning: %s\n", warning)
 	}
-	tour(a.stderr, cfg)
+	tour(a.People, cfg)
 }
 
 // tour is the next thing to try.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -37,10 +38,10 @@ func (a *app) listServers(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
+	if a.JSON {
 		return a.printRaw(wire.Get(result, "servers"))
 	}
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(a.Data, 0, 0, 2, ' ', 0)
 	for _, s := range terminal.Elements(result, "servers") {
 		state := terminal.Text(s, "state")
 		if judged := terminal.Text(s, "routing"); judged == "ejected" || judged == "trial" {
@@ -68,5 +69,5 @@ func (a *app) showServer(cmd *cobra.Command, name string) error {
 	if found {
 		return nil
 	}
-	return &exitError{code: exitFailed, msg: "no such server: " + name, target: name, hint: "`sumun server list` shows what there is"}
+	return &exit.Error{Code: exit.Failed, Msg: "no such server: " + name, Target: name, Hint: "`sumun server list` shows what there is"}
 }

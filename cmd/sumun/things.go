@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -77,7 +78,7 @@ func (a *app) list(ctx context.Context, kinds []listed) ([][][]byte, error) {
 }
 
 func (a *app) printList(kinds []listed, all [][][]byte) error {
-	if a.json {
+	if a.JSON {
 		out := []byte("{")
 		for i, kind := range kinds {
 			if i > 0 {
@@ -88,7 +89,7 @@ func (a *app) printList(kinds []listed, all [][][]byte) error {
 		}
 		return a.printRaw(append(out, '}'))
 	}
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(a.Data, 0, 0, 2, ' ', 0)
 	for i, kind := range kinds {
 		for _, e := range all[i] {
 			fmt.Fprintf(table, "%s\t%s\n", terminal.Text(e, kind.key), terminal.Summary(e))
@@ -116,9 +117,9 @@ func (a *app) show(ctx context.Context, kinds []listed, name string) error {
 			}
 		}
 	}
-	return &exitError{
-		code: exitFailed, msg: "no such " + kinds[0].noun + ": " + name, target: name,
-		hint: "`sumun " + kinds[0].noun + " list` shows what there is",
+	return &exit.Error{
+		Code: exit.Failed, Msg: "no such " + kinds[0].noun + ": " + name, Target: name,
+		Hint: "`sumun " + kinds[0].noun + " list` shows what there is",
 	}
 }
 
@@ -131,11 +132,11 @@ func (a *app) getPrompt(ctx context.Context, name string, pairs []string) error 
 	if err != nil {
 		return err
 	}
-	if a.json {
+	if a.JSON {
 		return a.printRaw(result)
 	}
 	for _, message := range terminal.Elements(result, "messages") {
-		fmt.Fprintf(a.stdout, "%s: %s\n", terminal.Text(message, "role"), terminal.Block(wire.Get(message, "content")))
+		fmt.Fprintf(a.Data, "%s: %s\n", terminal.Text(message, "role"), terminal.Block(wire.Get(message, "content")))
 	}
 	return nil
 }
@@ -145,13 +146,13 @@ func (a *app) readResource(ctx context.Context, uri string) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
+	if a.JSON {
 		return a.printRaw(result)
 	}
 	for _, contents := range terminal.Elements(result, "contents") {
 		data, err := terminal.Contents(contents)
 		if err == nil {
-			_, err = a.stdout.Write(data)
+			_, err = a.Data.Write(data)
 		}
 		if err != nil {
 			return err

@@ -28,10 +28,10 @@ func (a *app) versionCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			info := build()
-			if a.json {
-				return a.writeJSON(info)
+			if a.JSON {
+				return a.WriteJSON(info)
 			}
-			_, err := fmt.Fprintf(a.stdout, "sumun %s%s %s %s\n", info.Version, info.commit(), info.Go, info.Platform)
+			_, err := fmt.Fprintf(a.Data, "sumun %s%s %s %s\n", info.Version, info.commit(), info.Go, info.Platform)
 			return err
 		},
 	}

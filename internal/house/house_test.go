@@ -34,7 +34,7 @@ var floors = [][]string{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
 		"internal/prompt/value", "internal/http1", "internal/port", "examples/business/service", "internal/search", "internal/outline", "internal/pgtest",
 	},
-	{"internal/mcp", "internal/config", "internal/line", "internal/prompt/filter"},
+	{"internal/mcp", "internal/config", "internal/line", "internal/prompt/filter", "internal/exit"},
 	{
 		"internal/doortest", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
@@ -48,7 +48,7 @@ var floors = [][]string{
 		"internal/dialect", "internal/pins", "internal/command", "internal/workspace", "internal/promptfile",
 	},
 	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/desk", "internal/own", "internal/record", "client"},
-	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith"},
+	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith", "internal/usher"},
 	{"server"},
 	{"cmd/sumun"},
 	{"bench/load"},

@@ -4,23 +4,20 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
 // A Desk is where the verbs are spoken.
 type Desk struct {
+	*terminal.Voice
+
 	// Open returns a Locksmith for the configuration that the command line names, and what closes its store.
 	Open func(ctx context.Context) (*Locksmith, func() error, error)
-	// Data takes what is for the next program, WriteJSON one document of it where JSON says that it is to be that.
-	Data      io.Writer
-	JSON      func() bool
-	WriteJSON func(v any) error
-	// Note tells people something that is not data.
-	Note func(format string, args ...any)
 }
 
 // Verbs are those of `sumun key`.
@@ -70,7 +67,7 @@ A gateway that runs lets it in at once.`,
 
 // show prints a new key.
 func (d *Desk) show(name string, made Issued) error {
-	if d.JSON() {
+	if d.JSON {
 		return d.WriteJSON(made)
 	}
 	d.Note("the key %s (%s) may use %s; it %s, and is shown only here", name, made.ID, describe(made.Scopes, made.Roles), ending(made.ExpiresAt))
@@ -95,7 +92,7 @@ func (d *Desk) list() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if d.JSON() {
+				if d.JSON {
 					return d.WriteJSON(keys)
 				}
 				return d.table(keys)
@@ -163,7 +160,7 @@ Its name is not given again, so that the record stays clear.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.with(cmd.Context(), func(l *Locksmith) error {
 				k, err := l.Revoke(cmd.Context(), args[0])
-				if err == nil && d.JSON() {
+				if err == nil && d.JSON {
 					return d.WriteJSON(k)
 				}
 				return err

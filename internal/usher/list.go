@@ -1,4 +1,4 @@
-package main
+package usher
 
 import (
 	"fmt"
@@ -11,29 +11,29 @@ import (
 )
 
 // listCommand is `sumun client list`.
-func (c *client) listCommand() *cobra.Command {
+func (v *verb) listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "Show the hosts, their files, and whether the gateway is in them",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			env, err := host.Here(c.getenv)
+			env, err := host.Here(v.Getenv)
 			if err != nil {
 				return err
 			}
-			all := host.Look(env, c.name)
-			if c.json {
-				return c.writeJSON(all)
+			all := host.Look(env, v.name)
+			if v.JSON {
+				return v.WriteJSON(all)
 			}
-			return c.table(all)
+			return v.table(all)
 		},
 	}
 }
 
 // table prints the files for people. Files of a project that are not there say nothing and are left out.
-func (c *client) table(all []host.Listing) error {
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "HOST\tSCOPE\t%s\tOTHER SERVERS\tFILE\n", strings.ToUpper(c.name))
+func (v *verb) table(all []host.Listing) error {
+	w := tabwriter.NewWriter(v.Data, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "HOST\tSCOPE\t%s\tOTHER SERVERS\tFILE\n", strings.ToUpper(v.name))
 	for _, row := range all {
 		if row.Scope == string(host.Project) && !row.Exists && row.Error == "" {
 			continue
