@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,7 +74,11 @@ func (s *Server) make(addr string) (*config.Config, error) {
 		}
 	}
 	if scopes := s.defined(nil); scopes != nil {
-		file["scopes"] = scopes
+		lists := map[string][]string{}
+		for name, scope := range scopes {
+			lists[name] = scope.Names
+		}
+		file["scopes"] = lists
 	}
 	data, err := json.MarshalIndent(file, "", " ")
 	if err != nil {
@@ -98,13 +101,11 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	if !cfg.TLS.Enabled {
 		return socket, nil
 	}
-	certificate, err := port.LoadCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, s.log)
+	secure, err := port.Secure(ctx, socket, port.TLS{CertFile: cfg.TLS.CertFile, KeyFile: cfg.TLS.KeyFile, Log: s.log})
 	if err != nil {
 		return nil, errors.Join(err, socket.Close())
 	}
-	return tls.NewListener(socket, &tls.Config{
-		GetCertificate: certificate.Get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
-	}), nil
+	return secure, nil
 }
 
 // run serves on what open gives until ctx ends.

@@ -43,6 +43,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/gateway"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/own"
@@ -244,7 +245,7 @@ func (s *Server) Handler() http.Handler {
 }
 
 // defined returns the scopes of a configuration together with those that are defined here.
-func (s *Server) defined(scopes map[string][]string) map[string][]string {
+func (s *Server) defined(scopes map[string]config.Scope) map[string]config.Scope {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.scopes) == 0 {
@@ -252,10 +253,12 @@ func (s *Server) defined(scopes map[string][]string) map[string][]string {
 	}
 	all := maps.Clone(scopes)
 	if all == nil {
-		all = map[string][]string{}
+		all = map[string]config.Scope{}
 	}
-	for scope, names := range s.scopes {
-		all[scope] = slices.Concat(all[scope], names)
+	for name, names := range s.scopes {
+		scope := all[name]
+		scope.Names = slices.Concat(scope.Names, names)
+		all[name] = scope
 	}
 	return all
 }

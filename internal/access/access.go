@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
@@ -35,9 +36,8 @@ type Key struct {
 type Options struct {
 	// Keys are those that are let in.
 	Keys []Key
-	// Scopes holds what each scope grants: names of tools, prompts and resources,
-	// and patterns of them with *.
-	Scopes map[string][]string
+	// Scopes holds what each scope grants.
+	Scopes map[string]config.Scope
 	// Roles bundle scopes. Keys in the store are given them by name.
 	Roles map[string][]string
 	// Ring holds the keys that are kept in the store; nil where there is none.
@@ -55,7 +55,7 @@ const anonymous = "anonymous"
 type Access struct {
 	keys   map[[32]byte]*holder
 	nobody *mcp.Caller // who presents no key; nil if that is refused
-	scopes map[string][]string
+	scopes map[string]config.Scope
 	roles  map[string][]string
 	ring   *keyring.Ring
 	naming func(key string) mcp.Naming
@@ -100,12 +100,12 @@ func (a *Access) view(key Key) (*mcp.View, error) {
 	}
 	var all grants
 	for _, scope := range key.Scopes {
-		patterns, ok := a.scopes[scope]
+		s, ok := a.scopes[scope]
 		if !ok {
 			return nil, fmt.Errorf("key %s has the scope %s, which is not among scopes; write it there or take it from the key",
 				key.Name, scope)
 		}
-		all.add(scope, patterns)
+		all.add(scope, s.Names)
 	}
 	return all.view(), nil
 }
@@ -211,6 +211,11 @@ func authorize(call *mcp.Call) error {
 	if method.Scope != "" && !Holds(call.Caller, method.Scope) {
 		return Lacks(call.Method, method.Scope)
 	}
+	if method.NameMember != "" && !sees(view, &method, call) {
+		if steps := view.Steps(method.Kind, call.Name, method.Writes); len(steps) > 0 {
+			return insufficient(steps)
+		}
+	}
 	if method.Writes && !view.Writes(call.Name) && view.Sees(method.Kind, call.Name) {
 		return denied(mcp.Forbidden, "writing this needs a scope write:… that lists it")
 	}
@@ -252,7 +257,7 @@ func Absent(call *mcp.Call) *mcp.Error {
 func (a *Access) Unused(exists func(kind mcp.Kind, pattern string) bool) []string {
 	var unused []string
 	for _, scope := range slices.Sorted(maps.Keys(a.scopes)) {
-		for _, pattern := range a.scopes[scope] {
+		for _, pattern := range a.scopes[scope].Names {
 			if !slices.ContainsFunc(kinds, func(k mcp.Kind) bool { return exists(k, pattern) }) {
 				unused = append(unused, scope+": "+pattern)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -124,6 +125,15 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// named returns scopes that list names and say no more.
+func named(lists map[string][]string) map[string]config.Scope {
+	scopes := map[string]config.Scope{}
+	for name, list := range lists {
+		scopes[name] = config.Scope{Names: list}
+	}
+	return scopes
+}
+
 // viewOf returns the view of a key with all of the scopes.
 func viewOf(t *testing.T, scopes map[string][]string) *mcp.View {
 	t.Helper()
@@ -131,7 +141,7 @@ func viewOf(t *testing.T, scopes map[string][]string) *mcp.View {
 	for name := range scopes {
 		names = append(names, name)
 	}
-	a := mustNew(t, Options{Keys: []Key{{Name: "k", Hash: HashKey("k"), Scopes: names}}, Scopes: scopes})
+	a := mustNew(t, Options{Keys: []Key{{Name: "k", Hash: HashKey("k"), Scopes: names}}, Scopes: named(scopes)})
 	caller, err := a.Bearer("k")
 	if err != nil {
 		t.Fatal(err)
@@ -289,7 +299,7 @@ func TestMiddlewareFailsClosed(t *testing.T) {
 }
 
 func TestUnused(t *testing.T) {
-	a := mustNew(t, Options{Scopes: map[string][]string{"read:b": {"gone", "file.read"}, "invoke:a": {"x:*", "y:*"}}})
+	a := mustNew(t, Options{Scopes: map[string]config.Scope{"read:b": {Names: []string{"gone", "file.read"}}, "invoke:a": {Names: []string{"x:*", "y:*"}}}})
 	got := a.Unused(func(kind mcp.Kind, pattern string) bool {
 		return kind == mcp.Tool && pattern == "file.read" || kind == mcp.Template && pattern == "x:*"
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -96,7 +97,7 @@ func generate(random *rand.Rand, names []string) *catalog.Catalog {
 // scopes returns the view of a key with scopes made by chance, and whether one of them has the verb list.
 func scopes(t *testing.T, random *rand.Rand, names []string) (view *mcp.View, listing bool) {
 	t.Helper()
-	granted := map[string][]string{}
+	granted := map[string]config.Scope{}
 	var held []string
 	for i, verb := range []string{"read", "list", "write", "invoke", "", "deny"} {
 		if random.IntN(2) == 0 {
@@ -105,16 +106,15 @@ func scopes(t *testing.T, random *rand.Rand, names []string) (view *mcp.View, li
 		scope := fmt.Sprint(verb, ":", i)
 		listing = listing || verb == "list"
 		held = append(held, scope)
+		list := []string{}
 		for range random.IntN(5) {
 			pattern := names[random.IntN(len(names))]
 			if cut := random.IntN(len(pattern)); random.IntN(2) == 0 {
 				pattern = pattern[:cut] + "*"
 			}
-			granted[scope] = append(granted[scope], pattern)
+			list = append(list, pattern)
 		}
-		if granted[scope] == nil {
-			granted[scope] = []string{}
-		}
+		granted[scope] = config.Scope{Names: list}
 	}
 	if held == nil {
 		held = []string{}

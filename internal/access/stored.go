@@ -14,7 +14,7 @@ import (
 // there any more grants nothing.
 func (a *Access) Holder(k *keyring.Key) mcp.Caller {
 	scopes := a.Expand(k.Scopes, k.Roles)
-	c := mcp.Caller{ID: k.Name, View: a.viewOf(scopes), Scopes: scopes}
+	c := mcp.Caller{ID: k.Name, View: a.ViewOf(scopes, false), Scopes: scopes}
 	if a.naming != nil {
 		c.Naming = a.naming(k.Name)
 	}
@@ -31,15 +31,19 @@ func (a *Access) Expand(scopes, roles []string) []string {
 	return slices.Compact(all)
 }
 
-// viewOf returns what the scopes grant together. Keys that were given the same share a view.
-func (a *Access) viewOf(scopes []string) *mcp.View {
+// ViewOf returns what the scopes grant together; one that does not exist grants nothing. Callers that were given the same share a view.
+// With stepUp the view also lists what scopes grant that are lacking and marked stepUp, and tells which they are (mcp.View.StepUp).
+func (a *Access) ViewOf(scopes []string, stepUp bool) *mcp.View {
 	id := strings.Join(scopes, " ") // no scope has a space in it
+	if stepUp {
+		id += " and more"
+	}
 	if v, ok := a.views.Load(id); ok {
 		return v.(*mcp.View) //nolint:errcheck,forcetypeassert // nothing else is put there
 	}
 	var all grants
 	for _, scope := range scopes {
-		all.add(scope, a.scopes[scope])
+		all.add(scope, a.scopes[scope].Names)
 	}
 	view := all.view()
 	if slices.Contains(scopes, keyring.Everything) {
@@ -47,6 +51,9 @@ func (a *Access) viewOf(scopes []string) *mcp.View {
 		if deny := all.deny.sorted(); len(deny) > 0 {
 			view = allBut(deny)
 		}
+	}
+	if stepUp {
+		a.offer(view, scopes)
 	}
 	v, _ := a.views.LoadOrStore(id, view)
 	return v.(*mcp.View) //nolint:errcheck,forcetypeassert // nothing else is put there

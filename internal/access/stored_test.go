@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
@@ -73,9 +74,9 @@ func TestStoredKeys(t *testing.T) {
 		ring, s := ringOf(t)
 		a := mustNew(t, Options{
 			Keys: []Key{{Name: "local", Hash: HashKey("x")}}, Ring: ring,
-			Scopes: map[string][]string{
-				"read:docs": {"file.*", "file:///docs/*"}, "write:docs": {"file:///docs/*"}, "invoke:pay": {"pay.*"},
-				"deny:secret": {"file.delete", "file:///docs/secret/*", "pay.refund"},
+			Scopes: map[string]config.Scope{
+				"read:docs": {Names: []string{"file.*", "file:///docs/*"}}, "write:docs": {Names: []string{"file:///docs/*"}}, "invoke:pay": {Names: []string{"pay.*"}},
+				"deny:secret": {Names: []string{"file.delete", "file:///docs/secret/*", "pay.refund"}},
 			},
 			Roles: map[string][]string{"reader": {"read:docs", "deny:secret"}, "clerk": {"invoke:pay"}},
 		})
@@ -132,7 +133,7 @@ func kindOf(name string) mcp.Kind {
 func TestDenyOfNamedResources(t *testing.T) {
 	a := mustNew(t, Options{
 		Keys:   []Key{{Name: "k", Hash: HashKey("k"), Scopes: []string{"read:n", "deny:s"}}},
-		Scopes: map[string][]string{"read:n": {"file.read"}, "deny:s": {"file:///secret/*"}},
+		Scopes: map[string]config.Scope{"read:n": {Names: []string{"file.read"}}, "deny:s": {Names: []string{"file:///secret/*"}}},
 	})
 	caller, _ := a.Bearer("k")
 	for uri, want := range map[string]bool{"file:///docs/a": true, "file:///secret/a": false} {

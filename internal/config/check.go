@@ -23,6 +23,7 @@ func (l *loader) check() {
 	l.checkStore()
 	l.checkPublic()
 	l.checkKeys()
+	l.checkScopes()
 	l.checkRoles()
 	l.checkLimits()
 	l.checkServers()
@@ -117,27 +118,5 @@ func (l *loader) checkKeys() {
 func (l *loader) checkPublic() {
 	if _, err := url.Parse(l.config.PublicURL); err != nil {
 		l.Wrong("publicURL", forms["public"].Message, forms["public"].Hint)
-	}
-}
-
-// checkTLS wants both files of a certificate, readable.
-func (l *loader) checkTLS() {
-	t := l.config.TLS
-	if !l.OK("tls", "tls.enabled", "tls.terminated") {
-		return
-	}
-	if t.Enabled && t.Terminated {
-		l.Wrong("tls.terminated", "says that a proxy ends TLS, but TLS is enabled here too", "keep one of the two")
-	}
-	implied := !l.Written("tls.enabled") && (t.CertFile != "" || t.KeyFile != "")
-	if !t.Enabled && !implied {
-		return
-	}
-	for _, f := range []struct{ path, name string }{{"tls.certFile", t.CertFile}, {"tls.keyFile", t.KeyFile}} {
-		if f.name == "" {
-			l.Missing("tls", strings.TrimPrefix(f.path, "tls."), "TLS needs certFile and keyFile; without TLS, listen on loopback only")
-		} else if err := document.Readable(f.name); err != nil {
-			l.Wrong(f.path, "reading "+f.name+": "+err.Error(), "")
-		}
 	}
 }

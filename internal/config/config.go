@@ -26,9 +26,9 @@ type Config struct {
 	TLS TLS `yaml:"tls"`
 	// Store is where state is kept, as sqlite:PATH, or for several gateways as postgres://USER:PASSWORD@HOST/NAME.
 	Store string `yaml:"store" secret:"expanded"`
-	// Scopes names what a key may use: each scope lists names and patterns (with *) of tools, resources and prompts.
-	// Without it a key may use everything; when it is there and empty, nothing.
-	Scopes map[string][]string `yaml:"scopes" form:"word stars" key:"scope"`
+	// Scopes names what a key may use: each scope lists names and patterns (with *) of tools, resources and prompts, by themselves or with
+	// what else holds of it. Without scopes a key may use everything; when they are there and empty, nothing.
+	Scopes map[string]Scope `yaml:"scopes" key:"scope"`
 	// Roles bundle scopes under a name, for keys and tokens to be given together.
 	Roles map[string][]string `yaml:"roles" form:"word" key:"name"`
 	// KeyGrace is how long those who show a key from the store that is known are let in while the store cannot be asked whether it still
@@ -85,20 +85,6 @@ type Config struct {
 	Warnings []string `yaml:"-"`
 
 	_ struct{} `later:"plugins alerts autoRun"`
-}
-
-// TLS is how clients' connections are encrypted: by the gateway itself, or by a proxy in front of it.
-type TLS struct {
-	// Enabled switches TLS on. It is true without being written when certFile and keyFile are given.
-	Enabled bool `yaml:"enabled"`
-	// CertFile is the certificate chain, in PEM.
-	CertFile string `yaml:"certFile"`
-	// KeyFile is the certificate's private key, in PEM.
-	KeyFile string `yaml:"keyFile"`
-	// Terminated says that a proxy in front ends TLS, so that listening beyond loopback without it is meant.
-	Terminated bool `yaml:"terminated"`
-
-	_ struct{} `later:"clientCAFile"`
 }
 
 // Vouching is how clients and people can tell that a tool has changed.

@@ -113,7 +113,7 @@ func TestSeed(t *testing.T) {
 	want.Path, want.Port = c.Path, 8080
 	want.APIKey = "0123456789abcdef0123456789abcdef"
 	want.TLS = TLS{Enabled: true, CertFile: c.Dir + "/certs/server.crt", KeyFile: c.Dir + "/certs/server.key"}
-	want.Scopes = map[string][]string{"read:file": {"file.read"}, "invoke:weather_api": {"weather.getCurrent"}}
+	want.Scopes = map[string]Scope{"read:file": {Names: []string{"file.read"}}, "invoke:weather_api": {Names: []string{"weather.getCurrent"}}}
 	want.Store = "sqlite:" + c.Dir + "/.sumun/sumun.db"
 	if diff := cmp.Diff(&want, c); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

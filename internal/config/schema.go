@@ -25,6 +25,10 @@ var (
 	rootsSource string
 	//go:embed limits.go
 	limitsSource string
+	//go:embed tls.go
+	tlsSource string
+	//go:embed scopes.go
+	scopesSource string
 )
 
 // Schema returns the JSON Schema (draft 2020-12) of mcp.yaml, made from Config. It knows what can be said of the file alone: not whether
@@ -32,7 +36,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, tlsSource},
 		Rules:   rules,
 	})
 }

@@ -54,6 +54,8 @@ func reasonOf(call *mcp.Call, e *mcp.Error) mcp.Reason {
 		return mcp.Timeout
 	case mcp.Unavailable:
 		return mcp.Upstream
+	case mcp.InsufficientScope:
+		return mcp.Forbidden
 	}
 	return mcp.Internal
 }
@@ -84,7 +86,7 @@ func Status(e *mcp.Error) int {
 	switch e.Reason {
 	case mcp.Unauthenticated:
 		return http.StatusUnauthorized
-	case mcp.Forbidden:
+	case mcp.Forbidden, mcp.InsufficientScope:
 		return http.StatusForbidden
 	case mcp.RateLimited:
 		return http.StatusTooManyRequests

@@ -48,6 +48,18 @@ func attributes(t reflect.Type) (attrs []attribute, later []string) {
 	return attrs, later
 }
 
+// shortForm returns the field of a struct of which the value alone may be written in place of the mapping.
+func shortForm(t reflect.Type) (short attribute, ok bool) {
+	blank, ok := t.FieldByName("_")
+	name := blank.Tag.Get("short")
+	if !ok || name == "" {
+		return attribute{}, false
+	}
+	attrs, _ := attributes(t)
+	i := slices.IndexFunc(attrs, func(a attribute) bool { return a.keys[0] == name })
+	return attrs[i], true
+}
+
 // fault notes what is wrong with the value at path.
 func (d *Document) fault(n *node, path, message, hint string) {
 	d.faults = append(d.faults, d.src.at(n.at, path, message, hint))
@@ -65,7 +77,9 @@ func (d *Document) value(n *node, path string, v reflect.Value, a attribute) {
 		v.Set(reflect.New(v.Type().Elem()))
 		d.value(n, path, v.Elem(), a)
 	case reflect.Struct:
-		if d.want(n, path, object) {
+		if short, ok := shortForm(v.Type()); ok && n.kind != object {
+			d.value(n, path, v.Field(short.index), short)
+		} else if d.want(n, path, object) {
 			d.fields(n, path, v)
 		}
 	case reflect.Map:

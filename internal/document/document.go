@@ -11,7 +11,7 @@
 // The tags of a field: yaml names the key (further names, after commas, are also accepted; - leaves the field out), min and max bound a
 // number, enum lists the values of a text, form and key name what texts and keys look like (Grammar.Forms), secret hides a value from
 // Explain (all of it, or what was expanded in it and passwords in URLs), and later lists the values that are planned but not built. The tag later of a field
-// called _ lists the keys that are. Fields are texts, booleans, int, float64, time.Duration, Size, structs, slices of texts (with the tag
+// called _ lists the keys that are, and its tag short names the key of which the value alone may stand in place of the mapping. Fields are texts, booleans, int, float64, time.Duration, Size, structs, slices of texts (with the tag
 // lone a single text is as good), maps of texts or of slices, slices of structs, which a document writes as a mapping by name (see Entry)
 // or, with the tag list, as a list, json.RawMessage, which is any value at all, and pointers to these, nil for what is not written.
 //

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // TestFaults tells everything that is wrong, with its place, the line and what to try, and no secret.
@@ -20,6 +21,12 @@ func TestFaults(t *testing.T) {
 		{"kind", "open: [1]", "shop.yaml:1:7: open: wants true or false, not a list\n    open: [1]\n          ^"},
 		{"form", `title: "a\nb"`, "shop.yaml:1:8: title: has a line break\n    title: \"a\\nb\"\n           ^\n    write one line"},
 		{"key form", "stands: {A: {}}", "shop.yaml:1:10: stands.A: cannot be a name here\n    stands: {A: {}}\n             ^\n    use small letters"},
+		{
+			"short form", "bins: {a: {things: [1]}, b: [1], c: 1}",
+			"shop.yaml:1:21: bins.a.things[0]: wants a text, not a number\n    bins: {a: {things: [1]}, b: [1], c: 1}\n                        ^\n    put it in quotes: \"1\"\n" +
+				"shop.yaml:1:30: bins.b[0]: wants a text, not a number\n    bins: {a: {things: [1]}, b: [1], c: 1}\n                                 ^\n    put it in quotes: \"1\"\n" +
+				"shop.yaml:1:37: bins.c: wants a list, not a number\n    bins: {a: {things: [1]}, b: [1], c: 1}\n                                        ^",
+		},
 		{"unset", "title: ${UNSET}", "shop.yaml:1:8: title: the environment variable UNSET is not set\n    title: ${UNSET}\n           ^\n    set it, for example: export UNSET=…, or give it a default: ${UNSET:-…}"},
 		{"two", "open: 1\ncount: x", "shop.yaml:1:7: open: wants true or false, not a number\n    open: 1\n          ^\nshop.yaml:2:8: count: wants a number, not a text\n    count: x\n           ^"},
 		{"secret", "stands: {a: {env: {A: hidden}, x: 1}}", "shop.yaml:1:32: stands.a.x: this key is not known\n    stands: {a: {env: {A: ******}, x: 1}}\n                                   ^\n    known here: owner, env, shelves, racks"},
@@ -106,6 +113,34 @@ inner:
 	}
 }
 
+// TestShortForm reads and explains structs that are written as one of their fields, or whole.
+func TestShortForm(t *testing.T) {
+	s, d := read("shop.yaml", "", "bins:\n  a: [x, z]\n  b: {things: [w], lid: true}\n  c:\n")
+	if err := d.Err(); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bin{"a": {Things: []string{"x", "z"}}, "b": {Things: []string{"w"}, Lid: true}, "c": {Things: []string{}}}
+	if diff := cmp.Diff(want, s.Bins, cmpopts.IgnoreFields(bin{}, "_")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	got, _ := d.Explain(&struct {
+		Bins map[string]bin `yaml:"bins"`
+	}{s.Bins}, Telling{})
+	explained := `bins:
+  a:
+    - x  # shop.yaml:2
+    - z  # shop.yaml:2
+  b:
+    things:
+      - w  # shop.yaml:3
+    lid: true  # shop.yaml:3
+  c: []  # shop.yaml:4
+`
+	if diff := cmp.Diff(explained, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 // TestSchema describes every field by its comment.
 func TestSchema(t *testing.T) {
 	var schema struct {
@@ -117,7 +152,7 @@ func TestSchema(t *testing.T) {
 	if err := json.Unmarshal(shops.Schema(shopType, about), &schema); err != nil {
 		t.Fatal(err)
 	}
-	if schema.Title != "A shop" || schema.Properties["title"].Description != "Title is a text." || len(schema.Properties) != 11 {
+	if schema.Title != "A shop" || schema.Properties["title"].Description != "Title is a text." || len(schema.Properties) != 12 {
 		t.Errorf("schema = %+v", schema)
 	}
 }

@@ -60,6 +60,9 @@ func (e *explainer) value(v reflect.Value, key, path string, depth int, a attrib
 	switch kind := v.Kind(); {
 	case kind == reflect.Pointer && !v.IsNil():
 		e.value(v.Elem(), key, path, depth, a)
+	case kind == reflect.Struct && e.inShort(v, path):
+		short, _ := shortForm(v.Type())
+		e.value(v.Field(short.index), key, path, depth, short)
 	case kind == reflect.Struct:
 		e.line(depth, key+":", "")
 		e.fields(v, path, depth+1)
@@ -74,6 +77,13 @@ func (e *explainer) value(v reflect.Value, key, path string, depth int, a attrib
 	default:
 		e.line(depth, key+": "+e.scalar(v, path, a), e.from(path))
 	}
+}
+
+// inShort reports whether the struct v, which stands at path, was written in its short form.
+func (e *explainer) inShort(v reflect.Value, path string) bool {
+	n := e.origin[path]
+	_, ok := shortForm(v.Type())
+	return ok && n != nil && n.kind != object
 }
 
 // elements writes the elements of a map, in the order of its keys, or of a slice.

@@ -28,6 +28,8 @@ type shop struct {
 	Stands []stand `yaml:"stands,booths" key:"name"`
 	// Inner is a struct.
 	Inner inner `yaml:"inner"`
+	// Bins are structs by name that may be written as one of their fields.
+	Bins map[string]bin `yaml:"bins" key:"name"`
 
 	_ struct{} `later:"garden"`
 }
@@ -55,6 +57,16 @@ type shelf struct {
 func (s *shelf) Begin(name string) { *s = shelf{Name: name} }
 
 func (s *stand) Begin(name string) { *s = stand{Name: name, Owner: "owner of " + name} }
+
+// A bin may be written as its things alone.
+type bin struct {
+	// Things are texts.
+	Things []string `yaml:"things" form:"line"`
+	// Lid is a boolean.
+	Lid bool `yaml:"lid"`
+
+	_ struct{} `short:"things"`
+}
 
 // An inner is a struct in a struct.
 type inner struct {

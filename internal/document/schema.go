@@ -103,6 +103,10 @@ func (m *schemaMaker) value(t reflect.Type, name string, a attribute) Schema {
 	case reflect.Pointer:
 		return m.value(t.Elem(), name, a)
 	case reflect.Struct:
+		if short, ok := shortForm(t); ok {
+			f := t.Field(short.index)
+			return Schema{"anyOf": []Schema{m.value(f.Type, t.Name()+"."+f.Name, short), m.ref(t)}}
+		}
 		return m.ref(t)
 	case reflect.Map:
 		return m.mapping(m.value(t.Elem(), "", a), a)

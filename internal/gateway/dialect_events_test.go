@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"github.com/sumun-mcp/sumun/internal/config"
 )
 
 // dialectEvents opens a stream of events over HTTP and reads the answer with which it begins.
@@ -34,7 +36,7 @@ func TestDialectToolEvents(t *testing.T) {
 	const one, two = `{"name":"one","inputSchema":{"type":"object"}}`, `{"name":"two","inputSchema":{"type":"object"}}`
 	p.setList("tools/list", `{"tools":[`+one+`,`+two+`]}`)
 	cfg := configured(t, p.server("up"))
-	cfg.APIKey, cfg.Scopes = "a-key-that-sees-only-some", map[string][]string{"invoke:some": {"two", "three"}}
+	cfg.APIKey, cfg.Scopes = "a-key-that-sees-only-some", map[string]config.Scope{"invoke:some": {Names: []string{"two", "three"}}}
 	g := openWith(t, cfg)
 	whole, some := dialectEvents(t, g, "", `{}`), dialectEvents(t, g, cfg.APIKey, `{}`)
 	if got := overHTTP(t, g)(`{"jsonrpc":"2.0","id":1,"method":"mcp.tools.list"}`); !strings.Contains(got, `"toolId":"one"`) {
@@ -144,7 +146,7 @@ func TestDialectLineEvents(t *testing.T) {
 func TestDialectEventsOfKeys(t *testing.T) {
 	t.Parallel()
 	cfg := speaking(t)
-	cfg.APIKey, cfg.Scopes = "a-key-that-sees-only-some", map[string][]string{"read:notes": {"cache://notes/*"}}
+	cfg.APIKey, cfg.Scopes = "a-key-that-sees-only-some", map[string]config.Scope{"read:notes": {Names: []string{"cache://notes/*"}}}
 	g := openWith(t, cfg)
 	ask := overHTTP(t, g)
 	written := 0
@@ -165,7 +167,7 @@ func TestDialectEventsOfKeys(t *testing.T) {
 		in.must(t, `"params":{"uri":"cache://notes/`+name+`"`)
 	}
 	narrowed := *cfg
-	narrowed.Scopes = map[string][]string{"read:notes": {"cache://notes/b"}}
+	narrowed.Scopes = map[string]config.Scope{"read:notes": {Names: []string{"cache://notes/b"}}}
 	if err := g.Reload(&narrowed); err != nil {
 		t.Fatal(err)
 	}

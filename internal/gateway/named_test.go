@@ -9,6 +9,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/gateway"
 )
 
@@ -28,7 +29,7 @@ func TestNamedElsewhere(t *testing.T) {
 	vault.AddResource(&sdk.Resource{Name: "secret", URI: "note:///secret"}, read)
 	cfg := configured(t)
 	cfg.Anonymous, cfg.APIKey = false, "a-key-for-pages-alone-0123456789abcdef"
-	cfg.Scopes = map[string][]string{"read:pages": {"page"}}
+	cfg.Scopes = map[string]config.Scope{"read:pages": {Names: []string{"page"}}}
 	g := openParts(t, cfg, gateway.Parts{Own: map[string]*sdk.Server{"pages": pages, "vault": vault}})
 	post := func(body string) string {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url, strings.NewReader(body))

@@ -167,7 +167,7 @@ func TestScopesKnowFullNames(t *testing.T) {
 	t.Parallel()
 	g, peers := longNamed(t, func(cfg *config.Config) {
 		cfg.Anonymous, cfg.APIKey = false, "a-key-of-the-configuration"
-		cfg.Scopes = map[string][]string{"some": {"lab.echo", "lab__*"}}
+		cfg.Scopes = map[string]config.Scope{"some": {Names: []string{"lab.echo", "lab__*"}}}
 	})
 	for _, modern := range []bool{false, true} {
 		c := g.as(t, modern, cursor, g.Config().APIKey)

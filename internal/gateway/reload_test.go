@@ -182,7 +182,7 @@ func TestScopes(t *testing.T) {
 	cfg := configured(t, p.server("up"))
 	cfg.Servers[0].Prefix = "up"
 	cfg.Anonymous, cfg.APIKey = false, "a-key-of-the-configuration"
-	cfg.Scopes = map[string][]string{"some": {"up.echo", "up.p*"}, "read:docs": {"test://one"}, "list:docs": {"test://two"}}
+	cfg.Scopes = map[string]config.Scope{"some": {Names: []string{"up.echo", "up.p*"}}, "read:docs": {Names: []string{"test://one"}}, "list:docs": {Names: []string{"test://two"}}}
 	g := openWith(t, cfg)
 	modern := g.modernClient("{}")
 	modern.key = cfg.APIKey

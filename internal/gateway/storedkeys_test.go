@@ -20,7 +20,7 @@ func openKeyed(t *testing.T, change func(*config.Config)) (*gate, *store.Store) 
 	t.Helper()
 	cfg := configured(t, startPeer(t, true).server("peer"))
 	cfg.Anonymous = false
-	cfg.Scopes = map[string][]string{"invoke:peer": {"*"}, "deny:beep": {"*beep*"}}
+	cfg.Scopes = map[string]config.Scope{"invoke:peer": {Names: []string{"*"}}, "deny:beep": {Names: []string{"*beep*"}}}
 	cfg.Roles = map[string][]string{"quiet": {"invoke:peer", "deny:beep"}}
 	if change != nil {
 		change(cfg)
@@ -92,7 +92,7 @@ func TestRevokedKeyEndsWhatIsOpen(t *testing.T) {
 
 func TestRolesThatDeny(t *testing.T) {
 	t.Parallel()
-	g, s := openKeyed(t, func(c *config.Config) { c.Scopes["deny:beep"] = []string{"echo"} })
+	g, s := openKeyed(t, func(c *config.Config) { c.Scopes["deny:beep"] = config.Scope{Names: []string{"echo"}} })
 	c := g.modernClient("{}")
 	id := keyring.NewID()
 	c.key = keyring.Mint(id)

@@ -111,7 +111,7 @@ func modernStatus(e *mcp.Error) int {
 	switch e.Reason {
 	case mcp.Unauthenticated:
 		return http.StatusUnauthorized
-	case mcp.Forbidden:
+	case mcp.Forbidden, mcp.InsufficientScope:
 		return http.StatusForbidden
 	case mcp.RateLimited:
 		return http.StatusTooManyRequests

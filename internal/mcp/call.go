@@ -77,6 +77,22 @@ type Call struct {
 	// Server is the name of the server that the call went to. Route sets it for
 	// the audit record.
 	Server string
+	// Findings are what of the call or of its answer was redacted or refused, for the
+	// record. Who finds something appends to it before the answer is handed on.
+	Findings []Finding
+	// Approval is the id of the decision that let the call go on, for the record.
+	Approval string
+}
+
+// A Finding is something in a message that was redacted or refused. It never holds
+// what was found.
+type Finding struct {
+	// Kind is what it is, such as "card" or "too-long".
+	Kind string
+	// Action is what was done: "redacted", "refused" or "flagged".
+	Action string
+	// Pointer is where it was (RFC 6901), from "/params" or "/result" on.
+	Pointer string
 }
 
 // Params returns the call's parameters, a JSON object, or nil without any.
@@ -194,6 +210,9 @@ type View struct {
 	// List decides which names stand in lists, where that is not what Allow
 	// says: a scope may list a resource without reading it. Nil lists what Allow allows.
 	List func(kind Kind, name string) bool
+	// StepUp returns the scopes that the caller lacks and can ask for, each of which would let it use, or write, the thing of that kind and
+	// name; none where there are none. Lists show such things. Nil has none of anything.
+	StepUp func(kind Kind, name string, write bool) []string
 }
 
 // Sees reports whether the thing of that kind and name may be called, got or read.
@@ -214,7 +233,15 @@ func (v *View) Writes(uri string) bool {
 // Lists reports whether lists show the thing of that kind and name.
 func (v *View) Lists(kind Kind, name string) bool {
 	if v != nil && !v.Whole && v.List != nil {
-		return !v.Denies(kind, name) && v.List(kind, name)
+		return !v.Denies(kind, name) && (v.List(kind, name) || v.StepUp != nil && len(v.StepUp(kind, name, false)) > 0)
 	}
 	return v.Sees(kind, name)
+}
+
+// Steps returns the scopes of which the caller lacks one for using, or writing, the thing of that kind and name, and can ask for.
+func (v *View) Steps(kind Kind, name string, write bool) []string {
+	if v == nil || v.StepUp == nil || v.Denies(kind, name) {
+		return nil
+	}
+	return v.StepUp(kind, name, write)
 }

@@ -47,6 +47,8 @@ const (
 	Unsupported      Reason = "unsupported"
 	Cancelled        Reason = "cancelled"
 	Unavailable      Reason = "unavailable"
+	// InsufficientScope says that the caller can do it once it has asked for more scopes (RFC 6750 section 3.1).
+	InsufficientScope Reason = "insufficient-scope"
 	// Forged, Stolen and Replayed say that a retry brought state that is not ours, not
 	// the caller's, or was used before. Honest clients do none of it.
 	Forged   Reason = "forged-state"
@@ -73,6 +75,8 @@ type Error struct {
 	Revision *Revision
 	// Reason is the house's word for it.
 	Reason Reason
+	// Scopes are those of which any one would do, where the Reason is InsufficientScope.
+	Scopes []string
 }
 
 // Error returns the message.
