@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -160,16 +159,18 @@ func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (net.Listen
 	if !cfg.TLS.Enabled {
 		return socket, nil
 	}
-	certificate, err := port.LoadCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, log)
+	secure, err := port.Secure(ctx, socket, port.TLS{
+		CertFile: cfg.TLS.CertFile, KeyFile: cfg.TLS.KeyFile, ClientCAFile: cfg.TLS.ClientCAFile, CRLFile: cfg.TLS.CRLFile,
+		Optional: cfg.TLS.ClientAuth == "optional", Log: log,
+	})
 	if err != nil {
-		return nil, errors.Join(&exit.Error{
-			Code: exit.Usage, Target: cfg.TLS.CertFile, Err: err,
-			Hint: "tls.certFile and tls.keyFile must be a PEM pair that belongs together",
-		}, socket.Close())
+		e := &exit.Error{Code: exit.Usage, Target: cfg.TLS.CertFile, Err: err}
+		if bad, ok := errors.AsType[*port.FileError](err); ok {
+			e.Target, e.Hint = bad.File, bad.Remedy
+		}
+		return nil, errors.Join(e, socket.Close())
 	}
-	return tls.NewListener(socket, &tls.Config{
-		GetCertificate: certificate.Get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
-	}), nil
+	return secure, nil
 }
 
 // watch takes over changes of the configuration.

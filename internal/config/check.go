@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-
-	"github.com/sumun-mcp/sumun/internal/document"
 )
 
 // shortKey is the length below which an apiKey is remarked on.

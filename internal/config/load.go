@@ -108,14 +108,7 @@ func (l *loader) take(from document.Source, data []byte) error {
 func (l *loader) finish() {
 	c := l.config
 	l.listen()
-	if !l.Written("tls.enabled") {
-		c.TLS.Enabled = c.TLS.CertFile != "" && c.TLS.KeyFile != ""
-	}
-	for _, p := range []*string{&c.TLS.CertFile, &c.TLS.KeyFile} {
-		if *p != "" {
-			*p = document.Absolute(c.Dir, *p)
-		}
-	}
+	l.finishTLS()
 	l.finishStore()
 	for i := range c.Servers {
 		l.finishServer(&c.Servers[i], i)

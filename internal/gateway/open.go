@@ -173,7 +173,7 @@ func serverInfo(version string) []byte {
 // that stay as they were go on; on an error everything stays as it was.
 func (g *Gateway) Reload(cfg *config.Config) error {
 	now := g.Config()
-	if cfg.Listen != now.Listen || cfg.Store != now.Store || cfg.TLS != now.TLS || cfg.Log.Format != now.Log.Format || cfg.Resume != now.Resume ||
+	if cfg.Listen != now.Listen || cfg.Store != now.Store || !cfg.TLS.Listens(&now.TLS) || cfg.Log.Format != now.Log.Format || cfg.Resume != now.Resume ||
 		cfg.Audit.Seal() != now.Audit.Seal() {
 		return errors.New("listen, store, resume, tls, log.format, audit.sign, audit.checkpoint and audit.durability cannot be changed while the gateway runs; restart it")
 	}

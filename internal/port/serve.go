@@ -47,8 +47,8 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	defer cancel(nil)
 	server := &http.Server{
 		Handler: s.Handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
-		BaseContext: func(net.Listener) context.Context { return base },
-		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return base }, ConnContext: withPeer,
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	var serving sync.WaitGroup
 	failed := make(chan error, 1)
