@@ -10,6 +10,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/locksmith"
+	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/store"
 )
 
@@ -29,7 +30,8 @@ func (a *app) openKeys(ctx context.Context) (*locksmith.Locksmith, func() error,
 	if err != nil {
 		return nil, nil, err
 	}
-	return &locksmith.Locksmith{Store: kept, Config: cfg}, kept.Close, nil
+	witness := &record.Witness{Config: cfg, Store: kept}
+	return &locksmith.Locksmith{Store: kept, Config: cfg, Record: witness.Event}, kept.Close, nil
 }
 
 // openStore reads the configuration and opens its store, which the caller closes: for verbs that need no gateway that runs.

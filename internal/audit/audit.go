@@ -70,12 +70,23 @@ const (
 	closeTimeout = 8 * time.Second
 )
 
+// Keeping says what is kept of arguments and results.
+type Keeping struct {
+	Payloads Payloads
+	// Redact returns a payload without what must not be kept of it, such as secrets; the
+	// payload itself where there is nothing of that kind. It is asked before a payload is
+	// kept in full, and the digest on record is of what it returns: with a digest of what
+	// was taken out a short secret could be guessed. Nil takes nothing out. It may be
+	// called concurrently and must not change what it is given.
+	Redact func(payload []byte) []byte
+}
+
 // Options configures a Log.
 type Options struct {
 	// Sink stores the records.
 	Sink Sink
-	// Payloads is what is kept of arguments and results.
-	Payloads Payloads
+	// Keeping is what is kept of arguments and results; see [Log.Keep].
+	Keeping
 	// Sealer seals what is stored; nil leaves that to others. Checkpoint is how long a
 	// record may wait for it.
 	Sealer     Sealer
@@ -92,9 +103,9 @@ type Options struct {
 // what is not on record does not happen. Its
 // methods may be called concurrently.
 type Log struct {
-	sink     Sink
-	log      *slog.Logger
-	payloads atomic.Pointer[Payloads]
+	sink    Sink
+	log     *slog.Logger
+	keeping atomic.Pointer[Keeping]
 	// failing says that records cannot be stored now.
 	failing atomic.Bool
 	durable bool
@@ -108,14 +119,14 @@ type Log struct {
 func New(ctx context.Context, o Options) *Log {
 	l := &Log{sink: o.Sink, log: o.Log, durable: o.Durable, inbox: newInbox(), done: make(chan struct{})}
 	l.pool.New = func() any { return new(entry) }
-	l.Keep(o.Payloads)
+	l.Keep(o.Keeping)
 	w := &writer{Log: l, floods: floods{}, seal: newSealing(o.Sealer, o.Checkpoint)}
 	go w.run(context.WithoutCancel(ctx))
 	return l
 }
 
 // Keep changes what is kept of arguments and results from now on.
-func (l *Log) Keep(p Payloads) { l.payloads.Store(&p) }
+func (l *Log) Keep(k Keeping) { l.keeping.Store(&k) }
 
 // Middleware records what comes of each call. It stands outermost.
 func (l *Log) Middleware(next mcp.Handler) mcp.Handler {
@@ -125,7 +136,7 @@ func (l *Log) Middleware(next mcp.Handler) mcp.Handler {
 				"the audit record cannot be written, so nothing is done; the gateway's log tells why")
 		}
 		e := l.pool.Get().(*entry) //nolint:errcheck // the pool holds nothing else
-		e.begin(call, *l.payloads.Load())
+		e.begin(call, l.keeping.Load())
 		e.reply.Reply = reply
 		if l.durable && call.Refused == nil { // what is refused does nothing that could be without a record
 			return l.handleDurably(ctx, e, call, next)

@@ -146,7 +146,7 @@ func TestRecord(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			sink := &memory{}
-			log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: tt.payloads, Log: slog.New(slog.DiscardHandler)})
+			log := audit.New(t.Context(), audit.Options{Sink: sink, Keeping: audit.Keeping{Payloads: tt.payloads}, Log: slog.New(slog.DiscardHandler)})
 			call := newCall(t)
 			_ = log.Middleware(tt.handler).Handle(t.Context(), call, noReply{})
 			if err := log.Close(); err != nil {
@@ -185,7 +185,7 @@ func TestRecord(t *testing.T) {
 
 func TestNothingIsKept(t *testing.T) {
 	sink := &memory{}
-	log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.None, Log: slog.New(slog.DiscardHandler)})
+	log := audit.New(t.Context(), audit.Options{Sink: sink, Keeping: audit.Keeping{Payloads: audit.None}, Log: slog.New(slog.DiscardHandler)})
 	if err := log.Middleware(says(`{}`)).Handle(t.Context(), newCall(t), noReply{}); err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestNothingIsKept(t *testing.T) {
 func TestBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &memory{}
-		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.Hash, Log: slog.New(slog.DiscardHandler)})
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Keeping: audit.Keeping{Payloads: audit.Hash}, Log: slog.New(slog.DiscardHandler)})
 		handler := log.Middleware(says(`{}`))
 		for range 100 {
 			if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
@@ -222,7 +222,7 @@ func TestBatches(t *testing.T) {
 func TestFailClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &memory{}
-		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.Hash, Log: slog.New(slog.DiscardHandler)})
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Keeping: audit.Keeping{Payloads: audit.Hash}, Log: slog.New(slog.DiscardHandler)})
 		handler := log.Middleware(says(`{}`))
 		sink.setFail(errors.New("disk full"))
 		if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
@@ -263,7 +263,7 @@ func (s *stuck) AppendRecords(ctx context.Context, _ []audit.Row) error {
 func TestStuckStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, told := new(stuck), new(bytes.Buffer)
-		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.None, Log: slog.New(slog.NewTextHandler(told, nil))})
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Keeping: audit.Keeping{Payloads: audit.None}, Log: slog.New(slog.NewTextHandler(told, nil))})
 		handler := log.Middleware(says(`{}`))
 		for range 3000 {
 			if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
@@ -294,7 +294,7 @@ func TestStuckStore(t *testing.T) {
 func TestLargeRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &portions{}
-		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.Full, Log: slog.New(slog.DiscardHandler)})
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Keeping: audit.Keeping{Payloads: audit.Full}, Log: slog.New(slog.DiscardHandler)})
 		handler := log.Middleware(says(`"` + strings.Repeat("x", 1<<20) + `"`))
 		for range 40 {
 			if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
@@ -331,7 +331,7 @@ func TestFullInbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 10_000
 		sink := &slowMemory{pause: 100 * time.Millisecond}
-		log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.None, Log: slog.New(slog.DiscardHandler)})
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Keeping: audit.Keeping{Payloads: audit.None}, Log: slog.New(slog.DiscardHandler)})
 		handler := log.Middleware(says(`{}`))
 		var calls sync.WaitGroup
 		var done atomic.Int64

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -23,8 +24,13 @@ type entry struct {
 	payloads Payloads
 	salt     [saltBytes]byte
 	body     []byte
-	// arguments and result are the call's, copied where they are kept in full.
-	arguments, result []byte
+	// params are the call's parameters as they came in.
+	params []byte
+	// arguments and result are the call's, copied where they are kept in full; redacted
+	// says of each that it is not what it was.
+	arguments, result                 []byte
+	argumentsRedacted, resultRedacted bool
+	redact                            func([]byte) []byte
 	// refusal is whose refusal it is; nil for every other call.
 	refusal *source
 	reply   recordingReply
@@ -47,11 +53,13 @@ func (r *recordingReply) Done(ctx context.Context, result *mcp.Result) error {
 	r.done = true
 	r.failed = r.tool && saysError(result)
 	e := r.entry
-	if e.payloads != None {
+	switch {
+	case e.payloads == None:
+	case e.payloads == Full && e.keep(&e.result, result.Value):
+		e.resultRedacted = true
+		r.digest = e.digest(sha256.Sum256(e.result))
+	default:
 		r.digest = e.digest(result.Digest())
-	}
-	if e.payloads == Full {
-		e.result = append(e.result[:0], result.Value...)
 	}
 	if e.durable != nil {
 		if err := e.durable.stored(ctx, nil); err != nil {
@@ -70,16 +78,29 @@ func saysError(result *mcp.Result) bool {
 	return string(wire.Get(result.Value, member)) == "true"
 }
 
-func (e *entry) begin(call *mcp.Call, p Payloads) {
-	e.started, e.payloads, e.refusal = time.Now(), p, nil
+func (e *entry) begin(call *mcp.Call, k *Keeping) {
+	e.started, e.payloads, e.redact, e.refusal = time.Now(), k.Payloads, k.Redact, nil
 	e.body, e.arguments, e.result = e.body[:0], e.arguments[:0], e.result[:0]
+	e.argumentsRedacted, e.resultRedacted = false, false
 	e.reply = recordingReply{entry: e, tool: call.Method == mcp.MethodToolsCall}
-	if p != None {
+	e.params = call.Params()
+	if e.payloads != None {
 		salt(e.salt[:])
 	}
-	if p == Full {
-		e.arguments = append(e.arguments, call.Params()...)
+	if e.payloads == Full {
+		e.argumentsRedacted = e.keep(&e.arguments, e.params)
 	}
+}
+
+// keep copies a payload without what must not be kept of it, and reports whether there was such.
+func (e *entry) keep(dst *[]byte, payload []byte) (redacted bool) {
+	fit := payload
+	if e.redact != nil {
+		fit = e.redact(payload)
+		redacted = !bytes.Equal(fit, payload)
+	}
+	*dst = append((*dst)[:0], fit...)
+	return redacted
 }
 
 // digest is what stands on record of bytes with that SHA-256; see [Row].
@@ -114,22 +135,60 @@ func (e *entry) finish(call *mcp.Call, err error) {
 	b = appendString(b, "method", call.Method)
 	b = appendString(b, "name", call.Name)
 	b = appendString(b, "server", call.Server)
-	b = e.appendDigests(b, call)
+	b = e.appendDigests(b)
 	b = e.appendOutcome(b, call, err)
+	b = appendFindings(b, call.Findings)
+	b = appendString(b, "approval", call.Approval)
 	b = append(b, `,"durationUs":`...)
 	e.body = append(strconv.AppendInt(b, duration.Microseconds(), 10), '}')
-	e.reply.Reply = nil
+	e.reply.Reply, e.params, e.redact = nil, nil, nil
 }
 
-func (e *entry) appendDigests(b []byte, call *mcp.Call) []byte {
+func (e *entry) appendDigests(b []byte) []byte {
 	if e.payloads == None {
 		return b
 	}
-	if params := call.Params(); params != nil {
-		b = appendDigest(b, "arguments", e.digest(sha256.Sum256(params)))
+	if e.params != nil {
+		of := e.params
+		if e.argumentsRedacted {
+			of = e.arguments
+		}
+		b = appendDigest(b, "arguments", e.digest(sha256.Sum256(of)))
 	}
 	if e.reply.done {
 		b = appendDigest(b, "result", e.reply.digest)
+	}
+	switch {
+	case e.argumentsRedacted && e.resultRedacted:
+		b = append(b, `,"redacted":["arguments","result"]`...)
+	case e.argumentsRedacted:
+		b = append(b, `,"redacted":["arguments"]`...)
+	case e.resultRedacted:
+		b = append(b, `,"redacted":["result"]`...)
+	}
+	return b
+}
+
+// maxFindings is how many findings a record names; of others it has the number.
+const maxFindings = 32
+
+// appendFindings appends what was found in the call and its answer.
+func appendFindings(b []byte, all []mcp.Finding) []byte {
+	if len(all) == 0 {
+		return b
+	}
+	b = append(b, `,"findings":[`...)
+	for i, f := range all[:min(len(all), maxFindings)] {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = wire.AppendQuote(append(b, `{"kind":`...), f.Kind)
+		b = appendString(b, "action", f.Action)
+		b = append(appendString(b, "at", cut(f.Pointer)), '}')
+	}
+	b = append(b, ']')
+	if more := len(all) - maxFindings; more > 0 {
+		b = strconv.AppendInt(append(b, `,"moreFindings":`...), int64(more), 10)
 	}
 	return b
 }

@@ -41,7 +41,7 @@ func (r refusal) call(like mcp.Call, id string) *mcp.Call {
 // refusing is a log and its handler, which refuses what is to be refused.
 func refusing(t *testing.T, sink audit.Sink) (*audit.Log, func(refusal, string)) {
 	t.Helper()
-	log := audit.New(t.Context(), audit.Options{Sink: sink, Payloads: audit.Hash, Log: slog.New(slog.DiscardHandler)})
+	log := audit.New(t.Context(), audit.Options{Sink: sink, Keeping: audit.Keeping{Payloads: audit.Hash}, Log: slog.New(slog.DiscardHandler)})
 	handler := log.Middleware(mcp.HandlerFunc(func(_ context.Context, call *mcp.Call, _ mcp.Reply) error { return call.Refused }))
 	like := *newCall(t)
 	return log, func(r refusal, id string) { _ = handler.Handle(t.Context(), r.call(like, id), noReply{}) }

@@ -33,6 +33,26 @@ func (b *inbox) put(e *entry) bool {
 	if b.closed {
 		return false
 	}
+	b.add(e)
+	return true
+}
+
+// push adds an entry without waiting for room: above what put fills there is as much again.
+func (b *inbox) push(e *entry) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closed:
+		return ErrClosed
+	case len(b.waiting) >= 2*queue:
+		return errFull
+	}
+	b.add(e)
+	return nil
+}
+
+// add adds an entry. The lock is held.
+func (b *inbox) add(e *entry) {
 	b.waiting = append(b.waiting, e)
 	switch len(b.waiting) {
 	case 1:
@@ -40,7 +60,6 @@ func (b *inbox) put(e *entry) bool {
 	case batch:
 		signal(b.many)
 	}
-	return true
 }
 
 // take appends the oldest entries to dst, a batch at most, and reports whether the inbox is closed and empty.

@@ -16,12 +16,18 @@ type Sealer interface {
 // sealMany is how many records are sealed at once at most, unless storing them takes less time than that.
 const sealMany = 10_000
 
+// sealIdle is how often what others have put on the same record is looked for, such as
+// a verb that has no key.
+const sealIdle = time.Minute
+
 // A sealing says when to seal. It belongs to the writer.
 type sealing struct {
 	sealer Sealer
 	every  time.Duration
 	// due tells when the oldest record that is not sealed has waited long enough.
 	due *time.Timer
+	// idle ticks for what others have stored.
+	idle *time.Ticker
 	// records is how many are not sealed.
 	records int
 }
@@ -29,7 +35,13 @@ type sealing struct {
 func newSealing(by Sealer, every time.Duration) sealing {
 	due := time.NewTimer(every)
 	due.Stop()
-	return sealing{sealer: by, every: every, due: due}
+	return sealing{sealer: by, every: every, due: due, idle: time.NewTicker(sealIdle)}
+}
+
+// stop ends the timers.
+func (s *sealing) stop() {
+	s.due.Stop()
+	s.idle.Stop()
 }
 
 // add takes note of records that were stored, and reports whether they are to be sealed now.
@@ -49,6 +61,15 @@ func (s *sealing) add(records int) (now bool) {
 func (w *writer) sealAll(ctx context.Context) {
 	s := &w.seal
 	if s.sealer == nil || s.records == 0 {
+		return
+	}
+	w.sealNow(ctx)
+}
+
+// sealNow seals what is stored, by whomever.
+func (w *writer) sealNow(ctx context.Context) {
+	s := &w.seal
+	if s.sealer == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)

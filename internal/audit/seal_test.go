@@ -51,7 +51,7 @@ func TestSeal(t *testing.T) {
 		sink := &memory{}
 		by := &sealer{of: sink}
 		log := audit.New(t.Context(), audit.Options{
-			Sink: sink, Sealer: by, Checkpoint: time.Second, Payloads: audit.None, Log: slog.New(slog.DiscardHandler),
+			Sink: sink, Sealer: by, Checkpoint: time.Second, Keeping: audit.Keeping{Payloads: audit.None}, Log: slog.New(slog.DiscardHandler),
 		})
 		handler := log.Middleware(says(`{}`))
 		ask := func(n int) {
@@ -121,7 +121,7 @@ func (r *lateReply) Done(context.Context, *mcp.Result) error {
 func TestDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &slowMemory{pause: 10 * time.Millisecond}
-		log := audit.New(t.Context(), audit.Options{Sink: sink, Durable: true, Payloads: audit.Full, Log: slog.New(slog.DiscardHandler)})
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Durable: true, Keeping: audit.Keeping{Payloads: audit.Full}, Log: slog.New(slog.DiscardHandler)})
 		reply := &lateReply{of: &sink.memory}
 		if err := log.Middleware(says(`{}`)).Handle(t.Context(), newCall(t), reply); err != nil || reply.at != 1 {
 			t.Errorf("answered when %d records were stored, %v", reply.at, err)
@@ -158,7 +158,7 @@ func TestDurable(t *testing.T) {
 func TestDurableFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &memory{fail: errors.New("disk full")}
-		log := audit.New(t.Context(), audit.Options{Sink: sink, Durable: true, Payloads: audit.Hash, Log: slog.New(slog.DiscardHandler)})
+		log := audit.New(t.Context(), audit.Options{Sink: sink, Durable: true, Keeping: audit.Keeping{Payloads: audit.Hash}, Log: slog.New(slog.DiscardHandler)})
 		reply := &lateReply{of: sink, at: -1}
 		start := time.Now()
 		err := log.Middleware(says(`{}`)).Handle(t.Context(), newCall(t), reply)

@@ -31,6 +31,7 @@ func (w *writer) run(ctx context.Context) {
 	defer close(w.done)
 	tick := time.NewTicker(floodWindow)
 	defer tick.Stop()
+	defer w.seal.stop()
 	for {
 		select {
 		case <-w.inbox.some:
@@ -38,6 +39,8 @@ func (w *writer) run(ctx context.Context) {
 			w.take()
 		case <-w.seal.due.C:
 			w.sealAll(ctx)
+		case <-w.seal.idle.C:
+			w.sealNow(ctx)
 		case now := <-tick.C:
 			w.settle(now.Add(-2 * delay)) // a refusal may be on its way for so long
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/limit"
 	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/local"
+	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/record"
@@ -104,7 +105,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	if err := g.openParking(ctx); err != nil {
 		return err
 	}
-	g.tasks = &task.Tasks{Sealer: g.sealer, Log: g.log}
+	g.tasks = &task.Tasks{Sealer: g.sealer, Log: g.log, Able: func(ctx context.Context, call *mcp.Call) bool {
+		return g.settle(ctx, call).RunsTasks(call.Revision)
+	}}
 	if g.parts.Bridge && len(cfg.Servers) == 1 {
 		g.tasks.Only = cfg.Servers[0].Name
 	}
@@ -120,6 +123,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	if err := g.metrics.WatchRoutes(g.router.Observe, g.router.Retries); err != nil {
 		return err
 	}
+	g.watches = notice.NewWatches(g.hub, tellers{g}, g.log)
 	g.openShelves()
 	g.desk = g.newDesk()
 	if err := g.openRoots(ctx, cfg); err != nil {
@@ -209,7 +213,7 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	g.limits.Set(limit.FromConfig(cfg, g.serverOf))
 	g.ring.SetGrace(cfg.KeyGrace)
 	if g.audit != nil {
-		g.audit.Keep(audit.Payloads(cfg.Audit.Payloads))
+		g.audit.Keep(audit.Keeping{Payloads: audit.Payloads(cfg.Audit.Payloads)})
 	}
 	if g.roots != nil {
 		g.roots.Set(rootSettings(cfg))
@@ -253,9 +257,7 @@ func LocalKeyFile(cfg *config.Config) string {
 
 // sessionEnded drops what was kept for a client that is gone.
 func (g *Gateway) sessionEnded(id string) {
-	for _, uri := range g.hub.Drop(id) {
-		g.unwatch(g.draining, uri)
-	}
+	g.watches.Forget(g.draining, g.hub.Drop(id)...)
 	g.tasks.Book.Drop(id)
 	g.pool.SessionEnded(id)
 	g.router.SessionEnded(id)

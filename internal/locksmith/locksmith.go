@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/document"
 	"github.com/sumun-mcp/sumun/internal/keyring"
@@ -28,6 +29,27 @@ type Store interface {
 type Locksmith struct {
 	Store  Store
 	Config *config.Config
+	// Record puts an event on the audit record; nil where none is kept. A key is shown to
+	// nobody unless its making is on record.
+	Record func(ctx context.Context, e audit.Event) error
+}
+
+// record puts on record what was done with a key.
+func (l *Locksmith) record(ctx context.Context, kind audit.Kind, k *keyring.Key) error {
+	if l.Record == nil {
+		return nil
+	}
+	detail := map[string]any{"name": k.Name, "scopes": list(k.Scopes)}
+	if len(k.Roles) > 0 {
+		detail["roles"] = k.Roles
+	}
+	if !k.Expires.IsZero() {
+		detail["expires"] = k.Expires.UTC()
+	}
+	if err := l.Record(ctx, audit.Event{Kind: kind, Subject: k.ID, Detail: detail}); err != nil {
+		return fmt.Errorf("the key %s (%s) is changed in the store all the same: %w", k.Name, k.ID, err)
+	}
+	return nil
 }
 
 // Issued is a key with its secret, which nobody is told again.
@@ -73,6 +95,9 @@ func (l *Locksmith) Create(ctx context.Context, o Order) (Issued, error) {
 	if err := l.Store.AddKey(ctx, &k); err != nil {
 		return Issued{}, err
 	}
+	if err := l.record(ctx, audit.KeyCreated, &k); err != nil {
+		return Issued{}, err
+	}
 	return issued(&k, secret), nil
 }
 
@@ -112,6 +137,9 @@ func (l *Locksmith) Rotate(ctx context.Context, ref string, overlap time.Duratio
 		secret = keyring.Mint(id)
 		return keyring.Hash(secret)
 	})
+	if err == nil {
+		err = l.record(ctx, audit.KeyRotated, &k)
+	}
 	if err != nil {
 		return Issued{}, err
 	}
@@ -156,6 +184,9 @@ func (l *Locksmith) List(ctx context.Context, all bool) ([]Listed, error) {
 // Revoke ends the key of that name or id.
 func (l *Locksmith) Revoke(ctx context.Context, ref string) (Listed, error) {
 	k, err := l.Store.RevokeKey(ctx, ref)
+	if err == nil {
+		err = l.record(ctx, audit.KeyRevoked, &k)
+	}
 	if err != nil {
 		return Listed{}, err
 	}

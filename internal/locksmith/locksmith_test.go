@@ -3,11 +3,15 @@ package locksmith
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/store"
@@ -25,6 +29,47 @@ func open(t *testing.T) *Locksmith {
 		t.Fatal(err)
 	}
 	return &Locksmith{Store: s, Config: cfg}
+}
+
+// TestRecord has what is done with keys on record, without secrets; nobody is given a key that is not.
+func TestRecord(t *testing.T) {
+	l, ctx := open(t), t.Context()
+	var said []string
+	var fail error
+	l.Record = func(_ context.Context, e audit.Event) error {
+		said = append(said, fmt.Sprint(e.Kind, " ", e.Subject, " ", e.Detail["name"], " ", e.Detail["scopes"]))
+		return fail
+	}
+	made, err := l.Create(ctx, Order{Name: "ci", Scopes: []string{"read:file"}, Expires: "90d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := l.Rotate(ctx, "ci", 0, "")
+	if err == nil {
+		_, err = l.Revoke(ctx, "ci")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"key.created " + made.ID + " ci [read:file]", "key.rotated " + made.ID + " ci [read:file]", "key.revoked " + made.ID + " ci [read:file]"}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Errorf("on record (-want +got):\n%s", diff)
+	}
+	for _, secret := range []string{made.Key, again.Key} {
+		if strings.Contains(strings.Join(said, " "), strings.TrimPrefix(secret, made.ID)) {
+			t.Error("the record has a secret")
+		}
+	}
+	fail = errors.New("the record is away")
+	if made, err := l.Create(ctx, Order{Name: "other", Scopes: []string{"read:file"}}); !errors.Is(err, fail) || made.Key != "" {
+		t.Errorf("not on record, but made: %+v, %v", made, err)
+	}
+	if _, err := l.Revoke(ctx, "other"); !errors.Is(err, fail) {
+		t.Errorf("error = %v", err)
+	}
+	if keys, err := l.List(ctx, false); err != nil || len(keys) != 0 {
+		t.Errorf("revoking waits for the record: %+v, %v", keys, err)
+	}
 }
 
 func TestLife(t *testing.T) {

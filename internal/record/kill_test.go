@@ -18,22 +18,38 @@ import (
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/pgtest"
 	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-const victimDir = "SUMUN_RECORD_VICTIM"
+// What has this program be another one: one that records calls until it is killed, or one
+// that puts events on record beside others.
+const (
+	victimAt = "SUMUN_RECORD_VICTIM"
+	writerAt = "SUMUN_RECORD_WRITER"
+)
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(victimDir); dir != "" {
-		if err := victim(dir, os.Args[len(os.Args)-1]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	other := map[string]func(at, name string) error{victimAt: victim, writerAt: writeAlone}
+	for variable, run := range other {
+		if at := os.Getenv(variable); at != "" {
+			if err := run(at, os.Args[len(os.Args)-1]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		}
-		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtest.Run(m))
+}
+
+// engines runs a test with each engine that can be had, at the address of a store that is still to be made.
+func engines(t *testing.T, test func(t *testing.T, at string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "sumun.db")) })
+	t.Run("postgres", func(t *testing.T) { test(t, pgtest.Database(t, "")) })
 }
 
 // settings are those of a record whose answers wait for it, sealed all the time.
@@ -145,7 +161,7 @@ func TestKill(t *testing.T) {
 func live(t *testing.T, dir string, life int) []string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], fmt.Sprint("life", life))
-	cmd.Env = append(os.Environ(), victimDir+"="+dir)
+	cmd.Env = append(os.Environ(), victimAt+"="+dir)
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()

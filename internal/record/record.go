@@ -72,7 +72,7 @@ func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger
 	store.SyncRecords(durable)
 	return audit.New(ctx, audit.Options{
 		Sink: store, Sealer: sealer, Checkpoint: cmp.Or(cfg.Audit.Checkpoint, time.Second), Durable: durable,
-		Payloads: audit.Payloads(cfg.Audit.Payloads), Log: log,
+		Keeping: audit.Keeping{Payloads: audit.Payloads(cfg.Audit.Payloads)}, Log: log,
 	}), nil
 }
 
