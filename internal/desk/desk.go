@@ -89,7 +89,7 @@ func (d *Desk) answer(ctx context.Context, call *mcp.Call) ([]byte, error) {
 func (d *Desk) tools(ctx context.Context, call *mcp.Call) []byte {
 	dst := []byte{'['}
 	for e := range d.Catalog(ctx, call).Seen(mcp.Tool, call.Caller.View) {
-		dst = dialect.AppendTool(separated(dst), e.Name, e.Raw, d.Pin(call, e.Dest.Server, e.Said))
+		dst = dialect.AppendTool(wire.Separate(dst), e.Name, e.Raw, d.Pin(call, e.Dest.Server, e.Said))
 	}
 	return append(dst, ']')
 }
@@ -106,7 +106,7 @@ func (d *Desk) describe(ctx context.Context, call *mcp.Call, reply mcp.Reply) er
 func (d *Desk) prompts(ctx context.Context, call *mcp.Call) []byte {
 	dst := []byte{'['}
 	for e := range d.Catalog(ctx, call).Seen(mcp.Prompt, call.Caller.View) {
-		dst = dialect.AppendPrompt(separated(dst), e.Name, e.Raw)
+		dst = dialect.AppendPrompt(wire.Separate(dst), e.Name, e.Raw)
 	}
 	return append(dst, ']')
 }
@@ -118,19 +118,11 @@ func (d *Desk) info(ctx context.Context, call *mcp.Call) []byte {
 	dst = append(append(dst, `,"capabilities":`...), d.Catalog(ctx, call).Capabilities(call.Revision)...)
 	dst = append(dst, `,"methods":[`...)
 	for _, name := range slices.Sorted(slices.Values(dialect.Names())) {
-		dst = wire.AppendQuote(separated(dst), name)
+		dst = wire.AppendQuote(wire.Separate(dst), name)
 	}
 	dst = append(dst, `],"events":[`...)
 	for _, name := range Events {
-		dst = wire.AppendQuote(separated(dst), name)
+		dst = wire.AppendQuote(wire.Separate(dst), name)
 	}
 	return append(dst, "]}"...)
-}
-
-// separated appends a comma unless dst ends where a list begins.
-func separated(dst []byte) []byte {
-	if dst[len(dst)-1] == '[' {
-		return dst
-	}
-	return append(dst, ',')
 }

@@ -134,7 +134,7 @@ func (d *Desk) tell(ctx context.Context, call *mcp.Call, reply mcp.Reply) error 
 func subscribed(types []string) *wire.Message {
 	raw := []byte(`{"jsonrpc":"2.0","method":"` + mcp.NoticeSubscribed + `","params":{"types":[`)
 	for _, name := range types {
-		raw = wire.AppendQuote(separated(raw), name)
+		raw = wire.AppendQuote(wire.Separate(raw), name)
 	}
 	return notice.Message(append(raw, "]}}"...))
 }

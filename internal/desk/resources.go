@@ -62,7 +62,7 @@ func (d *Desk) resources(ctx context.Context, call *mcp.Call) ([]byte, error) {
 			more = true
 			break
 		}
-		dst, last = dialect.AppendResource(separated(dst), e.Name, e.Raw), e.Name
+		dst, last = dialect.AppendResource(wire.Separate(dst), e.Name, e.Raw), e.Name
 		n++
 	}
 	if !found {
@@ -73,7 +73,7 @@ func (d *Desk) resources(ctx context.Context, call *mcp.Call) ([]byte, error) {
 		dst = append(dst, `,"named":[`...)
 		for e := range c.Parametric(view) {
 			if w.wants(e.Name, e.Raw) {
-				dst = dialect.AppendNamed(separated(dst), e.Name, e.Raw)
+				dst = dialect.AppendNamed(wire.Separate(dst), e.Name, e.Raw)
 			}
 		}
 		dst = append(dst, ']')

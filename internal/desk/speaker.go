@@ -126,7 +126,7 @@ func (s *speaker) changed(ctx context.Context) *wire.Message {
 		}
 		raw = append(append(append(raw, '"'), list.name...), `":[`...)
 		for _, name := range list.tools {
-			raw = wire.AppendQuote(separated(raw), name)
+			raw = wire.AppendQuote(wire.Separate(raw), name)
 		}
 		raw = append(raw, ']')
 	}

@@ -15,7 +15,7 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		refuse,               // what the door refused goes no further
 		g.fullNames,          // scopes and the record know full names only
 		g.namedResources,     // what has a name and parameters is a URI
-		g.openTasks,          // a task is the tool that it runs
+		g.tasks.Middleware,   // a task is the tool that it runs
 		a.Middleware,         // who may do this?
 		access.While,         // and for as long as the key holds
 		g.limits.Middleware,  // how much of it?

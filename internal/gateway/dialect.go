@@ -21,13 +21,9 @@ func (g *Gateway) newDesk() *desk.Desk {
 			if !ok {
 				return mcp.Absent(mcp.Resource, call.Name, call.Revision)
 			}
-			return g.watch(ctx, resource.Dest.Server, call)
+			return g.watches.Subscribe(ctx, call.Session.ID, resource.Dest.Server, call.Name)
 		},
-		Unwatch: func(ctx context.Context, uris []string) {
-			for _, uri := range uris {
-				g.unwatch(ctx, uri)
-			}
-		},
+		Unwatch: func(ctx context.Context, uris []string) { g.watches.Forget(ctx, uris...) },
 		Pin: func(call *mcp.Call, server string, said []byte) dialect.Pin {
 			return g.pin(g.shelf(call).to, server, said)
 		},

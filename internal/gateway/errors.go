@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/task"
 )
 
 // name gives each call the id under which the audit record and the log tell of it.
@@ -57,7 +58,7 @@ func internal(call *mcp.Call) *mcp.Error {
 func refuse(next mcp.Handler) mcp.Handler {
 	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 		if call.Refused != nil {
-			if addressesTask(call) {
+			if task.Addressed(call) {
 				call.Name = "" // the record shows no id that opens something
 			}
 			return call.Refused

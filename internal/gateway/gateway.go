@@ -64,7 +64,7 @@ type Gateway struct {
 	ring   *keyring.Ring
 	limits *limit.Limiter
 	// watches asks servers for the updates that the hub hands out.
-	watches  watches
+	watches  *notice.Watches
 	watching sync.WaitGroup
 
 	// shelves hold the catalogues, by the egress.Audience that they are for.

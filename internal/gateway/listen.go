@@ -3,12 +3,12 @@ package gateway
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/notice"
-	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // subscribe asks the server that owns a resource to tell of its changes.
@@ -25,7 +25,7 @@ func (g *Gateway) subscribe(ctx context.Context, call *mcp.Call, reply mcp.Reply
 	} else if own {
 		return g.empty(ctx, call, reply)
 	}
-	if err := g.watch(ctx, resource.Dest.Server, call); err != nil {
+	if err := g.watches.Subscribe(ctx, call.Session.ID, resource.Dest.Server, call.Name); err != nil {
 		return err
 	}
 	return g.empty(ctx, call, reply)
@@ -43,8 +43,8 @@ func (g *Gateway) unsubscribe(ctx context.Context, call *mcp.Call, reply mcp.Rep
 			return err
 		}
 	}
-	if !own && g.hub.Unsubscribe(call.Session.ID, call.Name) {
-		g.unwatch(ctx, call.Name)
+	if !own {
+		g.watches.Unsubscribe(ctx, call.Session.ID, call.Name)
 	}
 	return g.empty(ctx, call, reply)
 }
@@ -70,14 +70,13 @@ func (g *Gateway) listen(ctx context.Context, call *mcp.Call, reply mcp.Reply) e
 	if err != nil {
 		return err
 	}
-	g.watchAll(ctx, call, filter)
-	defer g.unwatchAll(context.WithoutCancel(ctx), filter.URIs)
+	defer g.watches.End(context.WithoutCancel(ctx), filter.URIs)
 	tasks, err := g.tasks.Watch(ctx, call, reply)
 	if err != nil {
 		return err
 	}
 	defer tasks.Close()
-	filter.Hello = acknowledgement(filter, tasks.Settled(ctx))
+	filter.Acknowledge(tasks.Settled(ctx))
 	reply = tasks.Greeter()
 	if filter.Empty() {
 		err = reply.Notify(ctx, filter.Hello)
@@ -93,76 +92,49 @@ func (g *Gateway) listen(ctx context.Context, call *mcp.Call, reply mcp.Reply) e
 	return reply.Done(ctx, mcp.Own(append(value, "}}"...)))
 }
 
-// filter reads what a modern client wants to be told of, cut to what it may see
-// and to what the servers can tell.
+// filter reads what a modern client wants to be told of, cut to what it may see and to what the servers can tell. It has begun to watch
+// the resources, which the caller ends.
 func (g *Gateway) filter(ctx context.Context, call *mcp.Call) (*notice.Filter, error) {
-	wanted := call.Member("notifications")
-	if len(wanted) == 0 || wanted[0] != '{' {
-		return nil, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "params.notifications must be an object")
+	// What the client was given before, perhaps before a restart of the gate, is as the
+	// lists are now: what differs from them is news.
+	settled := sync.OnceValue(func() *catalog.Catalog { return g.settle(ctx, call) })
+	f, err := notice.ReadFilter(call.Member("notifications"), func(uri string) bool {
+		_, known := settled().Lookup(mcp.Resource, uri)
+		return known && call.Caller.View.Sees(mcp.Resource, uri)
+	})
+	if err != nil {
+		return nil, err
 	}
-	isTrue := func(name string) bool { return string(wire.Get(wanted, name)) == "true" }
-	f := &notice.Filter{
-		Group:     int(g.shelf(call).to),
-		Tools:     isTrue("toolsListChanged"),
-		Prompts:   isTrue("promptsListChanged"),
-		Resources: isTrue("resourcesListChanged"),
+	if f.Group = int(g.shelf(call).to); f.Lists() {
+		settled()
 	}
-	if f.Tools || f.Prompts || f.Resources {
-		// What the client was given before, perhaps before a restart of the gate, is as the
-		// lists are now: what differs from them is news.
-		g.settle(ctx, call)
-	}
-	uris := wire.Get(wanted, "resourceSubscriptions")
-	if len(uris) == 0 || uris[0] != '[' {
-		return f, nil
-	}
-	offered := g.settle(ctx, call)
-	for raw := range wire.Elements(uris) {
-		uri, ok := wire.Unquote(raw)
-		_, known := offered.Lookup(mcp.Resource, uri)
-		if !ok || !known || !call.Caller.View.Sees(mcp.Resource, uri) || slices.Contains(f.URIs, uri) {
-			continue
-		}
-		if err := notice.Bound(len(f.URIs), uri); err != nil {
-			return nil, err
-		}
-		f.URIs = append(f.URIs, uri)
-	}
+	f.URIs = slices.DeleteFunc(f.URIs, func(uri string) bool {
+		resource, ok := g.shelf(call).catalog.Load().Lookup(mcp.Resource, uri)
+		return !ok || !g.watches.Begin(ctx, resource.Dest.Server, uri)
+	})
 	return f, nil
 }
 
-// acknowledgement is the first message of a modern stream: what we agreed to tell, of
-// which tasks by the ids that the client gave.
-func acknowledgement(f *notice.Filter, tasks []string) *wire.Message {
-	raw := []byte(`{"jsonrpc":"2.0","method":"` + mcp.NoticeAcknowledged + `","params":{"notifications":{`)
-	for _, wanted := range []struct {
-		on   bool
-		name string
-	}{{f.Tools, "toolsListChanged"}, {f.Prompts, "promptsListChanged"}, {f.Resources, "resourcesListChanged"}} {
-		if wanted.on {
-			raw = append(separated(raw), `"`+wanted.name+`":true`...)
-		}
-	}
-	for _, wanted := range []struct {
-		names []string
-		name  string
-	}{{f.URIs, "resourceSubscriptions"}, {tasks, "taskIds"}} {
-		if len(wanted.names) == 0 {
-			continue
-		}
-		raw = append(separated(raw), `"`+wanted.name+`":[`...)
-		for _, name := range wanted.names {
-			raw = wire.AppendQuote(separated(raw), name)
-		}
-		raw = append(raw, ']')
-	}
-	return notice.Message(append(raw, "}}}"...))
+// tellers are the servers that tell of resources.
+type tellers struct{ *Gateway }
+
+// Subscribe asks the replica of a server that tells of the resource.
+func (t tellers) Subscribe(ctx context.Context, server, uri string) error {
+	return t.pool.Subscribe(ctx, t.router.Watcher(server, uri), uri)
 }
 
-// separated appends a comma unless dst ends where a list begins.
-func separated(dst []byte) []byte {
-	if last := dst[len(dst)-1]; last == '{' || last == '[' {
-		return dst
+// Unsubscribe takes that back.
+func (t tellers) Unsubscribe(ctx context.Context, uri string) error {
+	return t.pool.Unsubscribe(ctx, uri)
+}
+
+// Owners are the servers that have the resource, for one kind of clients or another.
+func (t tellers) Owners(uri string) []string {
+	var servers []string
+	for i := range t.shelves {
+		if resource, ok := t.shelves[i].catalog.Load().Lookup(mcp.Resource, uri); ok {
+			servers = append(servers, resource.Dest.Server)
+		}
 	}
-	return append(dst, ',')
+	return servers
 }

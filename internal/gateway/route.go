@@ -109,9 +109,6 @@ func (e events) noteState(replica string, state egress.State) {
 	}
 	e.router.SetState(replica, state == egress.Ready)
 	if replica != route.ServerOf(replica) {
-		select {
-		case e.watches.stale <- struct{}{}:
-		default:
-		}
+		e.watches.Stale()
 	}
 }

@@ -32,7 +32,6 @@ type shelf struct {
 // the first.
 func (g *Gateway) openShelves() {
 	empty := catalog.Build(nil, g.catalogOptions(egress.Anyone))
-	g.watches.stale = make(chan struct{}, 1)
 	for i := range g.shelves {
 		to, s := egress.Audience(i), &g.shelves[i]
 		s.to = to
@@ -53,7 +52,7 @@ func (g *Gateway) openShelves() {
 			Changed: func(sources []catalog.Source) { g.rebuild(s, sources) },
 		})
 	}
-	g.watching.Go(func() { g.rewatch(g.draining) })
+	g.watching.Go(func() { g.watches.Renew(g.draining) })
 }
 
 // plain is the shelf that is always kept.
@@ -73,10 +72,7 @@ func (g *Gateway) rebuild(s *shelf, sources []catalog.Source) {
 	}
 	next := catalog.Build(known, g.catalogOptions(s.to))
 	old := s.catalog.Swap(next)
-	select {
-	case g.watches.stale <- struct{}{}:
-	default:
-	}
+	g.watches.Stale()
 	if !s.shown.Load() {
 		return
 	}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/sumun-mcp/sumun/internal/catalog"
@@ -47,65 +46,6 @@ func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, 
 	})
 }
 
-// openTasks finds the task that a call addresses by the id that the client was given,
-// before anything is decided on it: the call is then one of the tool that the task runs.
-func (g *Gateway) openTasks(next mcp.Handler) mcp.Handler {
-	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-		if !call.Revision.Stateless && call.Meta(mcp.MetaRelatedTask) != nil {
-			unrelated, err := task.Unrelated(call)
-			if err != nil {
-				return err
-			}
-			call.Request = unrelated.Request
-		}
-		if addressesTask(call) {
-			if err := g.openTask(ctx, call); err != nil {
-				return err
-			}
-		}
-		return next.Handle(ctx, call, reply)
-	})
-}
-
-// addressesTask reports whether a call names a task, by the id that the client was given.
-func addressesTask(call *mcp.Call) bool {
-	method, _ := mcp.MethodByName(call.Method)
-	return method.NameMember == "taskId"
-}
-
-func (g *Gateway) openTask(ctx context.Context, call *mcp.Call) error {
-	token := call.Name
-	call.Name = "" // the record shows no id that opens something
-	if call.Caller == nil {
-		return task.Unknown(mcp.Unauthenticated, token)
-	}
-	if err := g.mayAddress(ctx, call); err != nil {
-		return err
-	}
-	ref, err := g.tasks.Open(call, token)
-	switch {
-	case errors.Is(err, task.ErrForeign):
-		return task.Unknown(mcp.Stolen, token)
-	case errors.Is(err, task.ErrForged) && g.sealer.IsOurs(token):
-		return task.Unknown(mcp.Forged, token)
-	case err != nil || !call.Caller.View.Sees(mcp.Tool, ref.Tool):
-		return task.Unknown(mcp.NotFound, token)
-	}
-	call.Asked, call.Name, call.Task, call.Server = token, ref.Tool, ref.ID, ref.Server
-	return nil
-}
-
-// mayAddress refuses calls about tasks of clients that cannot have any.
-func (g *Gateway) mayAddress(ctx context.Context, call *mcp.Call) error {
-	if !g.settle(ctx, call).RunsTasks(call.Revision) || !call.Revision.Stateless && call.Session == nil {
-		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known: no server here has tasks", call.Method)
-	}
-	if call.Revision.Stateless && !task.Declares(call.Capabilities) {
-		return task.ErrUndeclared()
-	}
-	return nil
-}
-
 // followTask sends a call to the server that runs the task. Who waits for the result
 // waits as long as a call may take.
 func (g *Gateway) followTask(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
@@ -130,7 +70,7 @@ func (g *Gateway) listTasks(ctx context.Context, call *mcp.Call, reply mcp.Reply
 	servers := slices.DeleteFunc(g.tasks.Book.Servers(call.Session.ID), func(server string) bool { return !c.Tasks(route.ServerOf(server)).List })
 	value := []byte(`{"tasks":[`)
 	for _, one := range g.tasks.List(ctx, call, servers) {
-		value = append(separated(value), one...)
+		value = append(wire.Separate(value), one...)
 	}
 	return reply.Done(ctx, mcp.Own(append(value, "]}"...)))
 }

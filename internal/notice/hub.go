@@ -30,23 +30,6 @@ const (
 	maxURI = 8 << 10
 )
 
-// A Filter says what a modern stream is told of.
-type Filter struct {
-	// Group is whose lists the listener is shown; changes of others' are not told.
-	Group int
-	// Tools, Prompts and Resources ask for the changes of these lists. Templates are among the resources.
-	Tools, Prompts, Resources bool
-	// URIs are the resources whose updates are told. Watch each, so that its server tells of it.
-	URIs []string
-	// Hello is sent before anything else, once nothing can be missed any more; nil sends nothing.
-	Hello *wire.Message
-}
-
-// Empty reports whether nothing will ever be told.
-func (f *Filter) Empty() bool {
-	return !f.Tools && !f.Prompts && !f.Resources && len(f.URIs) == 0
-}
-
 // A Hub brings notices to those who listen. It is safe for concurrent use.
 type Hub struct {
 	log *slog.Logger

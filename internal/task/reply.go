@@ -21,6 +21,8 @@ type Tasks struct {
 	Book Book
 	// Do sends a call to its server.
 	Do func(ctx context.Context, d mcp.Destination, call *mcp.Call, reply mcp.Reply) error
+	// Able reports whether a server here runs tasks of the era of a call's client. It may wait for servers that have not been tried.
+	Able func(ctx context.Context, call *mcp.Call) bool
 	// Log takes what goes wrong with tasks that clients are to be told of.
 	Log *slog.Logger
 }

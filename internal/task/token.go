@@ -34,6 +34,8 @@ var (
 type Sealer interface {
 	Seal(plain, bound []byte) (token string)
 	Open(token string, bound []byte) (plain []byte, err error)
+	// IsOurs reports whether a token claims to be sealed with one of the keys.
+	IsOurs(token string) bool
 }
 
 // A Ref is one task of one server.

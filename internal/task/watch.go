@@ -93,7 +93,7 @@ func (t *Tasks) watched(ctx context.Context, call *mcp.Call, ids []byte) (map[st
 func (w *Watch) open(ctx context.Context, call *mcp.Call, server string, tokens map[string]string) error {
 	params := []byte(`{"notifications":{"taskIds":[`)
 	for id := range tokens {
-		params = wire.AppendQuote(separated(params), id)
+		params = wire.AppendQuote(wire.Separate(params), id)
 	}
 	params = append(params, "]}"...)
 	if meta := call.Member("_meta"); meta != nil {
@@ -220,12 +220,4 @@ func (r greeter) Notify(ctx context.Context, m *wire.Message) error {
 	err := r.Reply.Notify(ctx, m)
 	r.watch.greet.Do(func() { close(r.watch.greeted) })
 	return err
-}
-
-// separated appends a comma unless dst ends where a list begins.
-func separated(dst []byte) []byte {
-	if dst[len(dst)-1] == '[' {
-		return dst
-	}
-	return append(dst, ',')
 }

@@ -46,3 +46,11 @@ func appendEscape(dst []byte, c byte) []byte {
 		return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
 	}
 }
+
+// Separate appends a comma unless dst ends where a list or an object begins.
+func Separate(dst []byte) []byte {
+	if last := dst[len(dst)-1]; last == '{' || last == '[' {
+		return dst
+	}
+	return append(dst, ',')
+}
