@@ -23,6 +23,7 @@ func (l *loader) check() {
 	l.checkKeys()
 	l.checkScopes()
 	l.checkRoles()
+	l.checkOAuth()
 	l.checkLimits()
 	l.checkServers()
 	l.checkRouting()

@@ -31,6 +31,8 @@ type Config struct {
 	Scopes map[string]Scope `yaml:"scopes" key:"scope"`
 	// Roles bundle scopes under a name, for keys and tokens to be given together.
 	Roles map[string][]string `yaml:"roles" form:"word" key:"name"`
+	// OAuth lets callers in with access tokens of authorization servers, beside keys.
+	OAuth *OAuth `yaml:"oauth"`
 	// KeyGrace is how long those who show a key from the store that is known are let in while the store cannot be asked whether it still
 	// holds. 0s refuses them once it was silent for a second.
 	KeyGrace time.Duration `yaml:"keyGrace" min:"0" max:"900000000000"`

@@ -23,7 +23,10 @@ var forms = map[string]document.Form{
 	"word":  {Pattern: regexp.MustCompile(`^[^\s\x00-\x1f\x7f]+$`), Message: "is empty or has a space, which no name has", Hint: "write one name or pattern for each element of the list"},
 	"stars": {Pattern: regexp.MustCompile(`^[^?\[\]{}]*$|://`), Message: "has a character that no name has", Hint: "only * stands for others; write an element for each pattern"},
 
-	"san":  {Pattern: regexp.MustCompile(`^[!-~]+$`), Message: "cannot stand in a certificate", Hint: "write it in ASCII, with * for some characters"},
+	"san":    {Pattern: regexp.MustCompile(`^[!-~]+$`), Message: "cannot stand in a certificate", Hint: "write it in ASCII, with * for some characters"},
+	"issuer": issuerForm,
+	"jwks":   jwksForm,
+
 	"rate": {Pattern: regexp.MustCompile(ratePattern), Message: "is not a rate", Hint: "write a number for each s, m or h, such as 50/s"},
 	"flow": {Pattern: regexp.MustCompile(flowPattern), Message: "is not a number of bytes for each second, minute or hour", Hint: "write it like 10MiB/s"},
 

@@ -29,6 +29,8 @@ var (
 	tlsSource string
 	//go:embed scopes.go
 	scopesSource string
+	//go:embed oauth.go
+	oauthSource string
 )
 
 // Schema returns the JSON Schema (draft 2020-12) of mcp.yaml, made from Config. It knows what can be said of the file alone: not whether
@@ -36,7 +38,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, tlsSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, tlsSource, oauthSource},
 		Rules:   rules,
 	})
 }

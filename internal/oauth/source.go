@@ -1,0 +1,287 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/sumun-mcp/sumun/internal/dial"
+)
+
+// Bounds of what is asked of an issuer.
+const (
+	// refresh is how old the keys that are known may be before they are asked for again.
+	refresh = 5 * time.Minute
+	// gap is the time from one question to the next, whatever keys callers name.
+	gap = 5 * time.Second
+	// patience is how long a question may take, and a caller waits for the answer.
+	patience = 5 * time.Second
+	// answerBytes bounds one answer.
+	answerBytes = 256 << 10
+)
+
+// A source is the signing keys of one issuer: what is known of them, and where to ask. Questions are asked when a token needs one, one at
+// a time, and while tokens are in use now and then besides.
+type source struct {
+	issuer, jwks string // as configured; no jwks means that the issuer's metadata say where
+	http         *http.Client
+	log          *slog.Logger
+	started      time.Time // what times are counted from, by a clock that nobody can set
+	owner        *Issuers
+
+	set     atomic.Pointer[keySet]
+	failing atomic.Bool  // the last question was not answered
+	used    atomic.Int64 // when a token was last checked, since started
+
+	mu    sync.Mutex
+	round chan struct{} // closed once the question that is asked now is answered, or not; nil if none is
+	asked time.Time     // when the last one was asked
+	where string        // where the metadata said that the keys are
+	timer *time.Timer
+}
+
+// A keySet is the keys of an issuer as it has published them at one time.
+type keySet struct {
+	keys []*key
+	at   time.Duration // when they were asked for, since the source was started
+}
+
+// find returns the keys that a token may have been signed with: by the name that it says, or if it says none the only one that fits.
+func (s *keySet) find(h *header) []*key {
+	if s == nil {
+		return nil
+	}
+	var found []*key
+	for _, k := range s.keys {
+		if k.fits(h.Algorithm) && (h.KeyID == "" || k.id == h.KeyID) {
+			found = append(found, k)
+		}
+	}
+	if h.KeyID == "" && len(found) > 1 {
+		return nil
+	}
+	return found[:min(len(found), 4)]
+}
+
+// age is how old is what is known of the keys; very old, if nothing is.
+func (s *source) age() time.Duration {
+	set := s.set.Load()
+	if set == nil {
+		return 1<<63 - 1
+	}
+	return time.Since(s.started) - set.at
+}
+
+// touch notes that a token is in use, and asks for the keys when they are due. It does not wait.
+func (s *source) touch() {
+	s.used.Store(int64(time.Since(s.started)))
+	if s.age() > refresh {
+		s.ask()
+	}
+}
+
+// ask asks for the keys, and returns what is closed when that is over. If they were asked for a moment ago, it asks nothing and returns nil.
+func (s *source) ask() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.round != nil {
+		return s.round
+	}
+	if !s.asked.IsZero() && time.Since(s.asked) < gap {
+		return nil
+	}
+	round := make(chan struct{})
+	if !s.owner.run(func(ctx context.Context) { s.answer(ctx, round) }) {
+		return nil
+	}
+	s.round, s.asked = round, time.Now()
+	return round
+}
+
+// wait asks for the keys and waits for the answer, for as long as callers are patient.
+func (s *source) wait() {
+	round := s.ask()
+	if round == nil {
+		return
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-round:
+	case <-timer.C:
+	}
+}
+
+// answer asks, and takes over what is answered.
+func (s *source) answer(ctx context.Context, round chan struct{}) {
+	asked := time.Since(s.started)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	keys, err := s.fetch(ctx)
+	if err == nil {
+		s.take(keys, asked)
+	}
+	s.tell(ctx, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.round = nil
+	close(round)
+	s.plan()
+}
+
+// tell says when the issuer stops answering, and when it answers again.
+func (s *source) tell(ctx context.Context, err error) {
+	switch was := s.failing.Swap(err != nil); {
+	case err != nil && !was && s.owner.open():
+		s.log.ErrorContext(ctx, "the issuer's signing keys cannot be had; soon its tokens are refused", slog.String("issuer", s.issuer), slog.Any("error", err))
+	case err == nil && was:
+		s.log.InfoContext(ctx, "the issuer's signing keys can be had again", slog.String("issuer", s.issuer))
+	}
+}
+
+// take puts keys in the place of those that were known. One that stays is the same one; one that is gone ends its tokens.
+func (s *source) take(keys []*key, asked time.Duration) {
+	old := s.set.Load()
+	if old == nil {
+		old = &keySet{}
+	}
+	for i, k := range keys {
+		if at := slices.IndexFunc(old.keys, k.equal); at >= 0 {
+			keys[i] = old.keys[at]
+		}
+	}
+	s.set.Store(&keySet{keys: keys, at: asked})
+	for _, k := range old.keys {
+		if !slices.Contains(keys, k) {
+			k.end()
+		}
+	}
+}
+
+// plan has the keys asked for again while their tokens are in use, so that one that the issuer has withdrawn ends what goes on.
+func (s *source) plan() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	set := s.set.Load()
+	idle := time.Since(s.started)-time.Duration(s.used.Load()) > refresh
+	if set == nil || !s.owner.open() || idle && !slices.ContainsFunc(set.keys, (*key).open) {
+		return
+	}
+	s.timer = time.AfterFunc(refresh+time.Second, func() { s.ask() })
+}
+
+// drop ends all tokens of the issuer.
+func (s *source) drop() {
+	s.mu.Lock()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.mu.Unlock()
+	if set := s.set.Swap(nil); set != nil {
+		for _, k := range set.keys {
+			k.end()
+		}
+	}
+	s.http.CloseIdleConnections()
+}
+
+// fetch asks the issuer for its keys.
+func (s *source) fetch(ctx context.Context) ([]*key, error) {
+	at := s.jwks
+	if at == "" {
+		s.mu.Lock()
+		at = s.where
+		s.mu.Unlock()
+	}
+	if at == "" {
+		var err error
+		if at, err = s.discover(ctx); err != nil {
+			return nil, err
+		}
+	}
+	data, err := s.get(ctx, at)
+	var keys []*key
+	if err == nil {
+		keys, err = readKeys(data)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.where = at
+	if err != nil {
+		s.where = "" // they may have moved
+		return nil, fmt.Errorf("the key set %s: %w", at, err)
+	}
+	return keys, nil
+}
+
+// discover asks the issuer's metadata where its keys are (OpenID Connect Discovery section 4, RFC 8414 section 3).
+func (s *source) discover(ctx context.Context) (string, error) {
+	u, err := url.Parse(s.issuer)
+	if err != nil {
+		return "", err
+	}
+	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	origin := u.Scheme + "://" + u.Host
+	var errs []error
+	for _, at := range []string{
+		origin + path + "/.well-known/openid-configuration",
+		origin + "/.well-known/oauth-authorization-server" + path,
+	} {
+		where, err := s.metadata(ctx, at)
+		if err == nil {
+			return where, nil
+		}
+		errs = append(errs, fmt.Errorf("the metadata %s: %w", at, err))
+	}
+	return "", errors.Join(errs...)
+}
+
+// metadata reads where the keys are in the metadata at an address.
+func (s *source) metadata(ctx context.Context, at string) (string, error) {
+	data, err := s.get(ctx, at)
+	if err != nil {
+		return "", err
+	}
+	var m struct {
+		Issuer string `json:"issuer"`
+		JWKS   string `json:"jwks_uri"`
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		return "", err
+	}
+	if m.Issuer != s.issuer {
+		return "", fmt.Errorf("they are those of %q, not of %q; write the issuer exactly as it calls itself", m.Issuer, s.issuer)
+	}
+	if !strings.HasPrefix(m.JWKS, "https://") && !strings.HasPrefix(s.issuer, "http://") {
+		return "", fmt.Errorf("its jwks_uri %q is not an https URL", m.JWKS)
+	}
+	return m.JWKS, nil
+}
+
+func (s *source) get(ctx context.Context, at string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", "application/json")
+	resp, err := s.http.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was only read
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("it answers with the status %d", resp.StatusCode)
+	}
+	return dial.Read(resp.Body, answerBytes)
+}
