@@ -44,6 +44,8 @@ type Options struct {
 	Ring *keyring.Ring
 	// Naming returns the form of names that the holder of the key of that name in the store is shown; nil leaves it open.
 	Naming func(key string) mcp.Naming
+	// Identities are the callers that are known by certificates.
+	Identities []config.Identity
 	// Anonymous lets in who presents no key, and lets them do everything.
 	Anonymous bool
 }
@@ -59,6 +61,7 @@ type Access struct {
 	roles  map[string][]string
 	ring   *keyring.Ring
 	naming func(key string) mcp.Naming
+	certs  *certified
 	views  sync.Map // of keys in the store: *mcp.View by what they were given
 }
 
@@ -72,6 +75,7 @@ type holder struct {
 // with scopes that do not exist.
 func New(o Options) (*Access, error) {
 	a := &Access{keys: make(map[[32]byte]*holder, len(o.Keys)), scopes: maps.Clone(o.Scopes), roles: maps.Clone(o.Roles), ring: o.Ring, naming: o.Naming}
+	a.certs = a.certify(o.Identities)
 	if o.Anonymous {
 		a.nobody = &mcp.Caller{ID: anonymous, View: whole()}
 	}
@@ -113,8 +117,8 @@ func (a *Access) view(key Key) (*mcp.View, error) {
 // The longest key that is looked at, in bytes.
 const maxKey = keyring.MaxSecret
 
-// Authenticate returns who makes the request, by its Authorization header alone: a
-// key in a URL would stand in logs. It reads nothing of the body. A wrong key is
+// Authenticate returns who makes the request, by its Authorization header alone, and without one by the
+// certificate of its connection: a key in a URL would stand in logs. It reads nothing of the body. A wrong key is
 // refused even where none is needed, so that a mistake in it does not stay unseen.
 func (a *Access) Authenticate(r *http.Request) (*mcp.Caller, *mcp.Error) {
 	values := r.Header["Authorization"]
@@ -122,7 +126,7 @@ func (a *Access) Authenticate(r *http.Request) (*mcp.Caller, *mcp.Error) {
 	case len(values) == 0 && a.nobody != nil:
 		return a.nobody, nil
 	case len(values) == 0:
-		return nil, refused("no key; send the header Authorization: Bearer KEY")
+		return a.withoutKey(r)
 	case len(values) > 1:
 		return nil, refused("more than one Authorization header; send one")
 	}
@@ -154,6 +158,9 @@ func (a *Access) Bearer(key string) (*mcp.Caller, *mcp.Error) {
 }
 
 // Again returns who a caller is that was let in by an earlier configuration; nil if it would
+	if isCertified(caller) {
+		return a.certs.again(caller)
+	}
 // not be let in any more.
 func (a *Access) Again(caller *mcp.Caller) *mcp.Caller {
 	if caller.Key == ([32]byte{}) {

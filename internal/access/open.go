@@ -18,7 +18,7 @@ func FromConfig(cfg *config.Config, key string, ring *keyring.Ring) (*Access, *m
 		}
 		keys = append(keys, its)
 	}
-	a, err := New(Options{Keys: keys, Scopes: cfg.Scopes, Roles: cfg.Roles, Ring: ring, Naming: naming, Anonymous: cfg.Anonymous})
+	a, err := New(Options{Keys: keys, Scopes: cfg.Scopes, Roles: cfg.Roles, Ring: ring, Naming: naming, Identities: cfg.TLS.Identities, Anonymous: cfg.Anonymous})
 	if err != nil {
 		return nil, nil, err
 	}
