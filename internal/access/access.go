@@ -123,8 +123,6 @@ const maxKey = keyring.MaxSecret
 func (a *Access) Authenticate(r *http.Request) (*mcp.Caller, *mcp.Error) {
 	values := r.Header["Authorization"]
 	switch {
-	case len(values) == 0 && a.nobody != nil:
-		return a.nobody, nil
 	case len(values) == 0:
 		return a.withoutKey(r)
 	case len(values) > 1:
@@ -158,11 +156,11 @@ func (a *Access) Bearer(key string) (*mcp.Caller, *mcp.Error) {
 }
 
 // Again returns who a caller is that was let in by an earlier configuration; nil if it would
+// not be let in any more.
+func (a *Access) Again(caller *mcp.Caller) *mcp.Caller {
 	if isCertified(caller) {
 		return a.certs.again(caller)
 	}
-// not be let in any more.
-func (a *Access) Again(caller *mcp.Caller) *mcp.Caller {
 	if caller.Key == ([32]byte{}) {
 		return a.nobody
 	}
