@@ -135,7 +135,7 @@ func (l *loader) checkIdentity(at string, i *Identity) {
 	if !l.OK(at) {
 		return
 	}
-	if i.URI == "" && i.DNS == "" && i.Email == "" && i.Subject == "" {
+	if !slices.ContainsFunc([]string{"uri", "dns", "email", "subject"}, func(key string) bool { return l.Written(document.Join(at, key)) }) {
 		l.WrongKey(at, "fits no certificate", "write uri, dns, email or subject")
 	}
 	if len(i.Scopes) == 0 && len(i.Roles) == 0 {
