@@ -22,6 +22,7 @@ func (l *loader) check() {
 	l.checkPublic()
 	l.checkKeys()
 	l.checkScopes()
+	l.checkAlerts()
 	l.checkRoles()
 	l.checkOAuth()
 	l.checkLimits()

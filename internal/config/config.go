@@ -56,6 +56,10 @@ type Config struct {
 	Routing []Route `yaml:"routing" key:"some"`
 	// Audit says what is kept of each call.
 	Audit Audit `yaml:"audit"`
+	// Alerts says who is told of what is wrong.
+	Alerts Alerts `yaml:"alerts"`
+	// Review says how often scopes and keys are looked through for what nobody uses.
+	Review Review `yaml:"review"`
 	// Log is for people who run the gateway. It goes to standard error.
 	Log Log `yaml:"log"`
 	// Limits bound what clients may send, and how often.
@@ -86,7 +90,7 @@ type Config struct {
 	// Warnings are remarks on a configuration that is nevertheless in force, a sentence each.
 	Warnings []string `yaml:"-"`
 
-	_ struct{} `later:"plugins alerts autoRun"`
+	_ struct{} `later:"plugins autoRun"`
 }
 
 // Vouching is how clients and people can tell that a tool has changed.
@@ -163,6 +167,8 @@ func defaults(dir string) *Config {
 		Roots:     defaultRoots(),
 		Audit:     Audit{Payloads: "hash", Sign: true, Checkpoint: time.Second, Durability: "batch"},
 		Workspace: defaultWorkspace(),
+		Alerts:    Alerts{MinSeverity: "medium"},
+		Review:    Review{Days: 30},
 		Log:       Log{Level: "info", Format: "text"},
 		Limits:    Limits{BodyBytes: 4 << 20},
 		Resume:    "memory",

@@ -31,6 +31,8 @@ var (
 	scopesSource string
 	//go:embed oauth.go
 	oauthSource string
+	//go:embed alerts.go
+	alertsSource string
 )
 
 // Schema returns the JSON Schema (draft 2020-12) of mcp.yaml, made from Config. It knows what can be said of the file alone: not whether
@@ -38,7 +40,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, tlsSource, oauthSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, tlsSource, oauthSource, alertsSource},
 		Rules:   rules,
 	})
 }

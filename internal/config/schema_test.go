@@ -63,6 +63,7 @@ var beyondSchema = map[string]string{
 	"tag":                               "not a tree of values",
 	"tools-cwd":                         "depends on other files",
 	"tools-headers":                     "compares names in other letters",
+	"alerts-secret":                     "compares secret with webhook",
 	"apis-scheme":                       "a file or a URL, judged further",
 	"prompts":                           "depends on other files",
 	"tls-absent":                        "depends on other files",

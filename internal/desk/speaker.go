@@ -54,9 +54,12 @@ func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
 	return s.Reply.Notify(ctx, event)
 }
 
-// sees reports whether the client may see the tool that an alert is about.
+// sees reports whether the client may see the tool that an alert is about. What is about no server is for those who run the gate.
 func (s *speaker) sees(ctx context.Context, m *wire.Message) bool {
 	server, tool := m.Bytes(m.Member("server")), m.Bytes(m.Member("subject"))
+	if wire.IsString(server, "") {
+		return s.call.Caller.Admin || slices.Contains(s.call.Caller.Scopes, mcp.ScopeGate)
+	}
 	for e := range s.desk.Catalog(ctx, s.call).Seen(mcp.Tool, s.call.Caller.View) {
 		if wire.IsString(server, e.Dest.Server) && wire.IsString(tool, e.Dest.Name) {
 			return true

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sumun-mcp/sumun/internal/access"
+	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/desk"
@@ -56,6 +57,7 @@ type Gateway struct {
 	roots    *roots.Roots
 	pins     *pins.Pins
 	drifts   drifts
+	alerts   *alert.Alerts
 	// schemas are those of tools that are checked.
 	schemas guard.Cache
 	pool    *egress.Pool

@@ -15,6 +15,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/access"
+	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
@@ -126,6 +127,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	g.watches = notice.NewWatches(g.hub, tellers{g}, g.log)
 	g.openShelves()
 	g.desk = g.newDesk()
+	if err := g.openAlerts(ctx); err != nil {
+		return err
+	}
 	if err := g.openRoots(ctx, cfg); err != nil {
 		return err
 	}
@@ -196,6 +200,9 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	defer g.reloading.Unlock()
 	next, err := g.setUp(cfg)
 	if err != nil {
+		return err
+	}
+	if err := g.alerts.Set(alert.FromConfig(cfg.Alerts)); err != nil {
 		return err
 	}
 	old := g.setup.Load()
@@ -304,6 +311,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.pins != nil {
 		g.pins.Close()
 	}
+	g.alerts.Close()
 	if g.audit != nil {
 		errs = append(errs, g.audit.Close())
 	}

@@ -4,8 +4,9 @@ import (
 	"context"
 	"strings"
 	"sync"
-	"time"
 
+	"github.com/sumun-mcp/sumun/internal/alert"
+	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/egress"
@@ -76,19 +77,34 @@ func (d *drifts) first(id string) bool {
 	return true
 }
 
-// drifted tells those who asked, and may see the tool, that it is not any more what it was.
+// drifted raises an alert: a tool is not any more what it was.
 func (g *Gateway) drifted(d pins.Drift) {
 	if !g.drifts.first(serverOf(d.Pin.Server) + "\n" + d.Pin.Tool + "\n" + d.Now.Digest) {
 		return
 	}
-	params := wire.AppendQuote([]byte(`{"id":`), d.Now.Digest)
-	params = wire.AppendQuote(append(params, `,"severity":"high","kind":"drift","server":`...), serverOf(d.Pin.Server))
-	params = wire.AppendQuote(append(params, `,"subject":`...), d.Pin.Tool)
-	params = append(params, `,"message":"the tool is not any more what it was when it was first seen","evidence":{"checksum":`...)
-	params = wire.AppendQuote(params, d.Pin.Checksum)
-	params = wire.AppendQuote(append(params, `,"now":`...), d.Now.Checksum)
-	params = wire.AppendQuote(append(params, `},"at":`...), time.Now().UTC().Format(time.RFC3339))
-	g.desk.Tell("", mcp.EventSecurityAlert, append(params, '}'))
+	evidence := wire.AppendQuote([]byte(`{"checksum":`), d.Pin.Checksum)
+	evidence = wire.AppendQuote(append(evidence, `,"now":`...), d.Now.Checksum)
+	g.alerts.Alert(g.draining, alert.Alert{
+		ID: d.Now.Digest, Kind: "drift", Severity: alert.High, Server: serverOf(d.Pin.Server), Subject: d.Pin.Tool,
+		Text: "the tool is not any more what it was when it was first seen", Evidence: append(evidence, '}'),
+	})
+}
+
+// openAlerts opens what tells people of alerts. The desk is there already.
+func (g *Gateway) openAlerts(ctx context.Context) error {
+	g.alerts = alert.New(ctx, alert.Options{
+		Log:    g.log,
+		Tell:   func(params []byte) { g.desk.Tell("", mcp.EventSecurityAlert, params) },
+		Record: g.recordAlert,
+	})
+	return g.metrics.WatchAlerts(g.alerts.Observe)
+}
+
+// recordAlert puts an alert on record.
+func (g *Gateway) recordAlert(ctx context.Context, a *alert.Alert) error {
+	return g.audit.Event(ctx, audit.Event{Kind: audit.Alert, Subject: a.Subject, Detail: map[string]any{
+		"id": a.ID, "kind": a.Kind, "severity": a.Severity.String(), "server": a.Server, "text": a.Text, "count": a.Count,
+	}})
 }
 
 // catalogOptions are those of the catalogue for an audience.

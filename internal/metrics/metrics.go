@@ -241,6 +241,25 @@ func (m *Metrics) WatchRoutes(replicas func(tell func(replica, state string, pen
 	return err
 }
 
+// WatchAlerts counts alerts by kind and severity, and those that the webhook was not told of. The function is called when the
+// instruments are read.
+func (m *Metrics) WatchAlerts(alerts func(raised func(kind, severity string, n int64)) (undelivered int64)) error {
+	all, err1 := m.meter.Int64ObservableCounter("sumun.alerts", metric.WithDescription("Alerts that were raised."))
+	lost, err2 := m.meter.Int64ObservableCounter("sumun.alerts.undelivered", metric.WithDescription("Alerts that the webhook was not told of."))
+	for _, err := range []error{err1, err2} {
+		if err != nil {
+			return fmt.Errorf("making the counters: %w", err)
+		}
+	}
+	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(lost, alerts(func(kind, severity string, n int64) {
+			o.ObserveInt64(all, n, metric.WithAttributes(attribute.String("sumun.alert.kind", kind), attribute.String("sumun.alert.severity", severity)))
+		}))
+		return nil
+	}, all, lost)
+	return err
+}
+
 func boolToInt(b bool) int64 {
 	if b {
 		return 1

@@ -161,7 +161,7 @@ func (p *Pins) adopt(pin *Pin) []Drift {
 // tell tells of drifts. The lock is not held.
 func (p *Pins) tell(drifts []Drift) {
 	for _, d := range drifts {
-		p.Log.Warn("a tool is not what it was when it was first seen",
+		p.Log.Debug("a tool is not what it was when it was first seen",
 			slog.String("server", d.Pin.Server), slog.String("tool", short(d.Pin.Tool)), slog.Time("first_seen", d.Pin.FirstSeen),
 			slog.Bool("schema_changed", d.Now.Checksum != d.Pin.Checksum), slog.String("was", d.Pin.Digest), slog.String("is", d.Now.Digest))
 		if p.Changed != nil {

@@ -94,7 +94,7 @@ func open(t *testing.T, store pins.Store, version string) *house {
 	t.Helper()
 	h := &house{}
 	h.Pins = pins.New(t.Context(), pins.Options{
-		Store: store, Version: version, Log: slog.New(slog.NewTextHandler(&h.log, nil)),
+		Store: store, Version: version, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Changed: func(d pins.Drift) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
@@ -172,8 +172,8 @@ func TestDrift(t *testing.T) {
 			t.Errorf("step %d: told of %v", i, told)
 		}
 	}
-	if n := strings.Count(h.log.String(), "level=WARN"); n != 3 || !strings.Contains(h.log.String(), "schema_changed=false") {
-		t.Errorf("%d warnings:\n%s", n, h.log.String())
+	if n := strings.Count(h.log.String(), "level=DEBUG"); n != 3 || !strings.Contains(h.log.String(), "schema_changed=false") {
+		t.Errorf("%d lines:\n%s", n, h.log.String())
 	}
 	if _, _, ok := h.Pin("two", []byte(adds)); ok {
 		t.Error("a server has the pins of another")
