@@ -16,6 +16,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/oauth"
 )
 
 // A Key is a secret that a caller presents. Only its hash is known here.
@@ -62,7 +63,8 @@ type Access struct {
 	ring   *keyring.Ring
 	naming func(key string) mcp.Naming
 	certs  *certified
-	views  sync.Map // of keys in the store: *mcp.View by what they were given
+	tokens *oauth.Verifier // nil where no access tokens are taken
+	views  sync.Map        // of keys in the store: *mcp.View by what they were given
 }
 
 // A holder is the caller that a key belongs to.
@@ -122,6 +124,14 @@ const maxKey = keyring.MaxSecret
 // refused even where none is needed, so that a mistake in it does not stay unseen.
 func (a *Access) Authenticate(r *http.Request) (*mcp.Caller, *mcp.Error) {
 	values := r.Header["Authorization"]
+	caller, err := a.authenticate(r, values)
+	if err != nil {
+		err = a.challenge(err, len(values) > 0, nil)
+	}
+	return caller, err
+}
+
+func (a *Access) authenticate(r *http.Request, values []string) (*mcp.Caller, *mcp.Error) {
 	switch {
 	case len(values) == 0:
 		return a.withoutKey(r)
@@ -135,13 +145,13 @@ func (a *Access) Authenticate(r *http.Request) (*mcp.Caller, *mcp.Error) {
 	return a.Bearer(strings.Trim(key, " "))
 }
 
-// Bearer returns who holds the key.
+// Bearer returns who holds the key, or shows an access token.
 func (a *Access) Bearer(key string) (*mcp.Caller, *mcp.Error) {
 	if key == "" {
 		return nil, refused("the key is empty; send the header Authorization: Bearer KEY")
 	}
 	if len(key) > maxKey {
-		return nil, refused("the key is not known; check it, or ask the gateway's owner for one")
+		return a.token(key)
 	}
 	hash := HashKey(key)
 	if h, ok := a.keys[hash]; ok && subtle.ConstantTimeCompare(h.hash[:], hash[:]) == 1 {
@@ -152,7 +162,7 @@ func (a *Access) Bearer(key string) (*mcp.Caller, *mcp.Error) {
 			return caller, err
 		}
 	}
-	return nil, refused("the key is not known; check it, or ask the gateway's owner for one")
+	return a.token(key)
 }
 
 // Again returns who a caller is that was let in by an earlier configuration; nil if it would
@@ -160,6 +170,9 @@ func (a *Access) Bearer(key string) (*mcp.Caller, *mcp.Error) {
 func (a *Access) Again(caller *mcp.Caller) *mcp.Caller {
 	if isCertified(caller) {
 		return a.certs.again(caller)
+	}
+	if oauth.IsCaller(caller.ID) {
+		return a.againByToken(caller)
 	}
 	if caller.Key == ([32]byte{}) {
 		return a.nobody
@@ -194,6 +207,9 @@ func Lacks(method, scope string) *mcp.Error {
 func (a *Access) Middleware(next mcp.Handler) mcp.Handler {
 	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 		if err := authorize(call); err != nil {
+			if e := mcp.AsError(err); e != nil {
+				return a.challenge(e, true, call.Caller)
+			}
 			return err
 		}
 		return next.Handle(ctx, call, reply)

@@ -1,14 +1,17 @@
 package access
 
 import (
+	"fmt"
+
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/oauth"
 )
 
 // FromConfig returns an Access by a configuration: for the key named local, which is given, for the configuration's own, and for those
-// on the ring, if there is one. It also returns the caller named local.
-func FromConfig(cfg *config.Config, key string, ring *keyring.Ring) (*Access, *mcp.Caller, error) {
+// on the ring, if there is one, and for access tokens of issuers. It also returns the caller named local.
+func FromConfig(cfg *config.Config, key string, ring *keyring.Ring, issuers *oauth.Issuers) (*Access, *mcp.Caller, error) {
 	naming := func(key string) mcp.Naming { return mcp.Naming(cfg.NamingOf(key)) }
 	keys := []Key{{Name: "local", Hash: HashKey(key), Admin: true, Naming: naming("local")}}
 	if cfg.APIKey != "" {
@@ -21,6 +24,9 @@ func FromConfig(cfg *config.Config, key string, ring *keyring.Ring) (*Access, *m
 	a, err := New(Options{Keys: keys, Scopes: cfg.Scopes, Roles: cfg.Roles, Ring: ring, Naming: naming, Identities: cfg.TLS.Identities, Anonymous: cfg.Anonymous})
 	if err != nil {
 		return nil, nil, err
+	}
+	if a.tokens, err = issuers.Verifier(cfg, a); err != nil {
+		return nil, nil, fmt.Errorf("the issuers of access tokens: %w", err)
 	}
 	user, refused := a.Bearer(key)
 	if refused != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/oauth"
 	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/port"
 )
@@ -23,6 +24,8 @@ func (g *Gateway) newDoor(s *setup) http.Handler {
 	mux.Handle("POST /{$}", door)
 	mux.Handle(ingress.PathEvents, door)
 	mux.Handle(ingress.PathMessages, door)
+	mux.Handle(oauth.WellKnown, s.access.Metadata())
+	mux.Handle(oauth.WellKnown+"/", s.access.Metadata())
 	mux.HandleFunc("GET /healthz", g.healthy)
 	mux.HandleFunc("GET /readyz", g.ready)
 	mux.Handle("GET /metrics", g.local(s, door, g.metrics.Handler()))

@@ -25,6 +25,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
+	"github.com/sumun-mcp/sumun/internal/oauth"
 	"github.com/sumun-mcp/sumun/internal/own"
 	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/internal/pipe"
@@ -65,6 +66,8 @@ type Gateway struct {
 	// ring holds the keys of the store, nil without one; limits bounds what callers do.
 	ring   *keyring.Ring
 	limits *limit.Limiter
+	// issuers are those whose access tokens are taken.
+	issuers *oauth.Issuers
 	// watches asks servers for the updates that the hub hands out.
 	watches  *notice.Watches
 	watching sync.WaitGroup

@@ -27,6 +27,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/notice"
+	"github.com/sumun-mcp/sumun/internal/oauth"
 	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -100,6 +101,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 			return err
 		}
 	}
+	g.issuers = oauth.Open(ctx, g.log)
 	g.limits = limit.New(limit.Settings{})
 	g.hub = notice.NewHub(g.log)
 	g.pins = g.openPins(ctx)
@@ -253,7 +255,7 @@ func (g *Gateway) openAccess(cfg *config.Config, s *setup) error {
 		}
 	}
 	var err error
-	s.access, s.local, err = access.FromConfig(cfg, key, g.ring)
+	s.access, s.local, err = access.FromConfig(cfg, key, g.ring, g.issuers)
 	return err
 }
 
@@ -322,6 +324,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 		g.sealer.Close()
 	}
 	g.ring.Close()
+	g.issuers.Close()
 	if g.store != nil {
 		errs = append(errs, g.store.Close())
 	}

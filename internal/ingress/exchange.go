@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"log/slog"
@@ -167,9 +168,6 @@ func (x *exchange) refuse(status int, e *mcp.Error) {
 	x.call.Refused = e
 	// The chain's own answer to a refused call is that refusal.
 	_ = x.door.Handler.Handle(x.r.Context(), &x.call, dialogue.NoReply{})
-	if status == http.StatusUnauthorized {
-		x.w.Header().Set("WWW-Authenticate", `Bearer realm="sumun"`)
-	}
 	if x.unread && !x.drain(status) && x.r.ProtoMajor == 1 {
 		x.w.Header().Set("Connection", "close")
 	}
@@ -202,6 +200,9 @@ func (x *exchange) id() []byte {
 }
 
 func (x *exchange) writeError(status int, e *mcp.Error) {
+	if status == http.StatusUnauthorized || e.Challenge != "" {
+		x.w.Header().Set("WWW-Authenticate", cmp.Or(e.Challenge, `Bearer realm="sumun"`))
+	}
 	if after := retryAfter(e); after != "" {
 		x.w.Header().Set("Retry-After", after)
 	}

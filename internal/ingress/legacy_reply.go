@@ -192,7 +192,7 @@ func (r *legacyReply) finish(ctx context.Context, err error) {
 	}
 	r.answering()
 	if !errors.Is(context.Cause(ctx), dialogue.ErrCancelled) {
-		r.give(translate.AppendFailure(nil, r.id(), translate.Failure(r.call, err)))
+		r.fail(translate.Failure(r.call, err))
 		return
 	}
 	if r.array {
@@ -201,6 +201,17 @@ func (r *legacyReply) finish(ctx context.Context, err error) {
 	if r.end(); r.stream == nil {
 		r.x.w.WriteHeader(http.StatusAccepted)
 	}
+}
+
+// fail sends an error. One that asks for more scopes has a status of its own, if it is all that there is to say
+// (basic/authorization, "Scope Challenge Handling").
+func (r *legacyReply) fail(e *mcp.Error) {
+	if e.Challenge == "" || r.array || r.stream != nil {
+		r.give(translate.AppendFailure(nil, r.id(), e))
+		return
+	}
+	r.end()
+	r.x.writeError(modernStatus(e), e)
 }
 
 // answering says that nothing but the answer is to come.

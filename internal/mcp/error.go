@@ -75,6 +75,8 @@ type Error struct {
 	Revision *Revision
 	// Reason is the house's word for it.
 	Reason Reason
+	// Challenge is what an answer over HTTP says in WWW-Authenticate (RFC 9110 section 11.6.1) where it is more than the scheme.
+	Challenge string
 	// Scopes are those of which any one would do, where the Reason is InsufficientScope.
 	Scopes []string
 }

@@ -72,14 +72,14 @@ func (i *Issuers) run(f func(context.Context)) bool {
 	return true
 }
 
-// Verifier returns what checks tokens by a configuration; nil, if that takes none. Tokens of issuers that are not in it any more end. Its
-// By is to be set.
-func (i *Issuers) Verifier(c *config.Config) (*Verifier, error) {
+// Verifier returns what checks tokens by a configuration; nil, if that takes none. Tokens of issuers that are not in it any more end.
+// By makes the callers.
+func (i *Issuers) Verifier(c *config.Config, by Resolver) (*Verifier, error) {
 	if i == nil {
 		return nil, nil //nolint:nilnil // see above
 	}
 	o, keep := cmp.Or(c.OAuth, &config.OAuth{}), map[[2]string]*source{}
-	v := newVerifier(c, o)
+	v := newVerifier(c, o, by)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for n := range o.Issuers {

@@ -21,7 +21,7 @@ type public struct {
 	metadata []byte
 	// at is the URL of the metadata.
 	at string
-	// paths are where they are served.
+	// paths are where they are served: at the root, and with the path of the endpoint inserted, as the gateway and as clients see it.
 	paths []string
 	// first are the scopes that clients ask for at first.
 	first string
@@ -51,7 +51,7 @@ func newPublic(c *config.Config, o *config.OAuth) public {
 		return p // no configuration is like that
 	}
 	p.at = u.Scheme + "://" + u.Host + WellKnown + u.Path
-	p.paths = slices.Compact([]string{WellKnown, WellKnown + "/mcp", WellKnown + u.Path})
+	p.paths = []string{WellKnown, WellKnown + "/mcp", WellKnown + u.Path}
 	// Texts always encode.
 	p.metadata, _ = json.Marshal(struct {
 		Resource string   `json:"resource"`
@@ -97,11 +97,12 @@ func rolled(c *config.Config, roles []string) []string {
 	return all
 }
 
-// Paths are where the metadata are served: at the root, and with the path of the endpoint inserted, as the gateway and as clients see it.
-func (p *public) Paths() []string { return p.paths }
-
 // ServeHTTP answers with the metadata (RFC 9728 section 3.2). Anybody may read them, from any web page.
 func (p *public) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !slices.Contains(p.paths, r.URL.Path) {
+		http.NotFound(w, r)
+		return
+	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
 	switch r.Method {

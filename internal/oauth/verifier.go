@@ -10,17 +10,14 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
-// A Resolver makes callers of tokens, as one configuration says what scopes and roles are. A caller's Key and Over are the Verifier's own
-// to set.
+// A Resolver makes callers of tokens, as one configuration says what scopes and roles are. A caller's Over is the Verifier's own to set.
 type Resolver interface {
-	Bearer(id string, scopes, roles []string) mcp.Caller
+	TokenHolder(id string, scopes, roles []string) mcp.Caller
 }
 
 // A Verifier checks tokens by one configuration. It is safe for concurrent use.
 type Verifier struct {
-	// By makes the callers. It is set before the first token is checked.
-	By Resolver
-
+	by      Resolver
 	issuers map[string]*issuer // by iss
 	byName  map[string]*issuer
 	scopes  map[string]bool // that a token may name
@@ -45,9 +42,9 @@ type entry struct {
 }
 
 // newVerifier returns a Verifier that knows no issuer yet.
-func newVerifier(c *config.Config, o *config.OAuth) *Verifier {
+func newVerifier(c *config.Config, o *config.OAuth, by Resolver) *Verifier {
 	v := &Verifier{
-		issuers: map[string]*issuer{}, byName: map[string]*issuer{}, scopes: map[string]bool{}, roles: map[string]bool{},
+		by: by, issuers: map[string]*issuer{}, byName: map[string]*issuer{}, scopes: map[string]bool{}, roles: map[string]bool{},
 		grace: o.Grace, public: newPublic(c, o),
 	}
 	for name := range c.Scopes {
@@ -146,7 +143,6 @@ func (v *Verifier) check(text string, hash *[sha256.Size]byte, now time.Time) (*
 		return nil, refused(why)
 	}
 	e := v.entry(i, t, k)
-	e.caller.Key = *hash
 	v.known.put(hash, e, now)
 	i.source.touch()
 	return &e.caller, nil
@@ -203,7 +199,7 @@ func (i *issuer) judge(c *claims, now time.Time) string {
 func (v *Verifier) entry(i *issuer, t *token, k *key) *entry {
 	scopes, roles := v.given(i.Issuer, &t.claims)
 	ends := int64((*t.claims.Expires + i.ClockSkew.Seconds()) * 1000)
-	e := &entry{caller: v.By.Bearer(prefix+i.Name+":"+harmless(t.claims.Subject), scopes, roles), ends: ends, key: k, source: i.source}
+	e := &entry{caller: v.by.TokenHolder(prefix+i.Name+":"+harmless(t.claims.Subject), scopes, roles), ends: ends, key: k, source: i.source}
 	e.caller.Over = k.over(ends / 1000)
 	return e
 }
