@@ -34,17 +34,31 @@ type Block struct {
 	Hash   tlog.Hash
 }
 
+// A Sealed is a stored checkpoint.
+type Sealed struct {
+	// Size is how many records it is said to cover.
+	Size int64
+	// Note is the checkpoint with its signatures.
+	Note []byte
+}
+
+// Checkpoints reads the stored checkpoints of a log.
+type Checkpoints interface {
+	// Checkpoints yields those of more than after records, the smallest log first.
+	Checkpoints(ctx context.Context, after int64) iter.Seq2[Sealed, error]
+	// NewestCheckpoint returns that of the largest log, nil if there is none.
+	NewestCheckpoint(ctx context.Context) ([]byte, error)
+	// Exchanges returns those that exchange the key of the log for another.
+	Exchanges(ctx context.Context) ([][]byte, error)
+}
+
 // A Reader has what is stored of a log. Its methods may be called concurrently.
 type Reader interface {
+	Source
+	Checkpoints
 	// SealedRecords yields the records whose numbers are above seq, in their order, and
 	// stops at the first error. Whoever writes need not wait for the loop to end.
 	SealedRecords(ctx context.Context, seq int64) iter.Seq2[Record, error]
 	// LastRecord returns the highest number of a record, 0 if there is none.
 	LastRecord(ctx context.Context) (int64, error)
-	// Leaves returns the hashes of the records first+1 to first+n; fewer where the log ends.
-	Leaves(ctx context.Context, first int64, n int) ([]tlog.Hash, error)
-	// Blocks returns the blocks of a level from a number on, n at most, in their order.
-	Blocks(ctx context.Context, level int, first int64, n int) ([]Block, error)
-	// Checkpoints returns all checkpoints, the smallest log first.
-	Checkpoints(ctx context.Context) ([][]byte, error)
 }

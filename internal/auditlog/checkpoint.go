@@ -14,9 +14,10 @@ import (
 )
 
 // A Checkpoint says what the log was at a time. Its text is that of a C2SP
-// tlog-checkpoint: origin, size and root on a line each, and one line of ours with the time.
+// tlog-checkpoint: origin, size and root on a line each, and lines of ours with the time
+// and, where the log gets another key, both keys.
 type Checkpoint struct {
-	// Origin names the log; it is the name of the key too.
+	// Origin names the log; it is the name of its keys too.
 	Origin string
 	// Size is how many records there were.
 	Size int64
@@ -24,6 +25,9 @@ type Checkpoint struct {
 	Root tlog.Hash
 	// Time is when it was made, by the clock of the gateway.
 	Time time.Time
+	// From and To are public keys: the one that has signed up to here, and the one that
+	// signs from here on. Both sign this checkpoint. Empty where the key stays.
+	From, To string
 }
 
 // maxCheckpoint is how long a checkpoint may be with its signatures, in bytes.
@@ -35,11 +39,19 @@ var errMissing = errors.New("missing in the store")
 // ErrCheckpoint says that something is no checkpoint, or that it is not signed with the key.
 var ErrCheckpoint = errors.New("not a checkpoint of this log")
 
-const timePrefix = "time "
+// What the lines of ours begin with.
+const (
+	timePrefix = "time "
+	keysPrefix = "keys "
+)
 
 // String returns the text that is signed.
 func (c Checkpoint) String() string {
-	return fmt.Sprintf("%s\n%d\n%s\n%s%s\n", c.Origin, c.Size, c.Root, timePrefix, c.Time.UTC().Format(time.RFC3339Nano))
+	text := fmt.Sprintf("%s\n%d\n%s\n%s%s\n", c.Origin, c.Size, c.Root, timePrefix, c.Time.UTC().Format(time.RFC3339Nano))
+	if c.From != "" {
+		text += keysPrefix + c.From + " " + c.To + "\n"
+	}
+	return text
 }
 
 // parseCheckpoint reads the text of a checkpoint. Lines after the third that are not
@@ -60,31 +72,46 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 	}
 	c.Origin, c.Size, c.Root = lines[0], size, tlog.Hash(root)
 	for _, line := range lines[3:] {
-		if at, ok := strings.CutPrefix(line, timePrefix); ok {
-			if c.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {
-				return c, fmt.Errorf("%w: %q is no time", ErrCheckpoint, at)
-			}
+		if err := c.parseLine(line); err != nil {
+			return c, err
 		}
 	}
 	return c, nil
 }
 
-// Open reads a checkpoint. It must bear the signature of v; where v is nil, none is
-// looked at.
-func Open(data []byte, v note.Verifier) (Checkpoint, error) {
-	if v == nil {
+// parseLine reads a line after the third.
+func (c *Checkpoint) parseLine(line string) (err error) {
+	if at, ok := strings.CutPrefix(line, timePrefix); ok {
+		if c.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {
+			return fmt.Errorf("%w: %q is no time", ErrCheckpoint, at)
+		}
+	}
+	if keys, ok := strings.CutPrefix(line, keysPrefix); ok {
+		from, to, two := strings.Cut(keys, " ")
+		if !two || from == "" || to == "" {
+			return fmt.Errorf("%w: %q are not two keys", ErrCheckpoint, keys)
+		}
+		c.From, c.To = from, to
+	}
+	return nil
+}
+
+// Open reads a checkpoint. It must bear the signature of one of by, and no false one of
+// any; without any of them none is looked at.
+func Open(data []byte, by ...note.Verifier) (Checkpoint, error) {
+	if len(by) == 0 {
 		text, _, _ := bytes.Cut(data, []byte("\n\n"))
 		return parseCheckpoint(strings.TrimSuffix(string(text), "\n") + "\n")
 	}
 	if len(data) > maxCheckpoint {
 		return Checkpoint{}, fmt.Errorf("%w: it is too long", ErrCheckpoint)
 	}
-	n, err := note.Open(data, note.VerifierList(v))
+	n, err := note.Open(data, note.VerifierList(by...))
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
 	c, err := parseCheckpoint(n.Text)
-	if err == nil && c.Origin != v.Name() {
+	if err == nil && c.Origin != by[0].Name() {
 		err = fmt.Errorf("%w: it is of the log %q", ErrCheckpoint, c.Origin)
 	}
 	return c, err

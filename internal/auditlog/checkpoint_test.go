@@ -106,11 +106,11 @@ func FuzzOpen(f *testing.F) {
 	f.Add(sign(f, c, key))
 	f.Add([]byte("a\n01\n\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := Open(data, nil)
+		got, err := Open(data)
 		if err != nil {
 			return
 		}
-		again, err := Open([]byte(got.String()), nil)
+		again, err := Open([]byte(got.String()))
 		if err != nil || again.Size != got.Size || again.Root != got.Root || again.Origin != got.Origin || !again.Time.Equal(got.Time) {
 			t.Errorf("%q is read as %+v, and that as %+v (%v)", data, got, again, err)
 		}

@@ -23,19 +23,25 @@ type Key struct {
 	Public string
 }
 
+// ErrNotMade says that a new key could not be put into its file.
+var ErrNotMade = errors.New("making a key of the audit log")
+
 // OpenKey returns the key in the file at path. Where there is none, it makes one that
 // only the file's owner can read; of several instances that do so at once, one does.
-func OpenKey(path string) (*Key, error) {
+func OpenKey(path string) (*Key, error) { return openKey(path, "sumun-audit/"+rand.Text()[:10]) }
+
+// openKey is OpenKey that gives a new key a name.
+func openKey(path, name string) (*Key, error) {
 	key, err := ReadKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
-	secret, _, err := note.GenerateKey(rand.Reader, "sumun-audit/"+rand.Text()[:10])
+	secret, _, err := note.GenerateKey(rand.Reader, name)
 	if err == nil {
 		err = create(path, []byte(secret+"\n"))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("making the key of the audit log: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrNotMade, err)
 	}
 	return ReadKey(path)
 }

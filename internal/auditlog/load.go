@@ -7,9 +7,11 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// A Source has the stored hashes of a log, as [Reader] does.
+// A Source has the stored hashes of a log.
 type Source interface {
+	// Leaves returns the hashes of the records first+1 to first+n; fewer where the log ends.
 	Leaves(ctx context.Context, first int64, n int) ([]tlog.Hash, error)
+	// Blocks returns the blocks of a level from a number on, n at most, in their order.
 	Blocks(ctx context.Context, level int, first int64, n int) ([]Block, error)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -14,26 +13,32 @@ import (
 type Prover struct {
 	// Checkpoint is the one that proofs lead to.
 	Checkpoint Checkpoint
-	// Signed is that checkpoint as it is stored.
-	Signed []byte
-	hashes *proofReader
+	// Signed is that checkpoint as it is stored, Exchanges are those by which the key of
+	// the log became the one that has signed it.
+	Signed    []byte
+	Exchanges [][]byte
+	hashes    *proofReader
 }
 
-// NewProver returns a prover to the newest checkpoint of a log; see [Open] for v.
-func NewProver(ctx context.Context, from Reader, v note.Verifier) (*Prover, error) {
-	all, err := from.Checkpoints(ctx)
+// NewProver returns a prover to the newest checkpoint of a log, which one of its keys has
+// signed.
+func NewProver(ctx context.Context, from Reader, keys *Keys) (*Prover, error) {
+	newest, err := from.NewestCheckpoint(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
+	if newest == nil {
 		return nil, errors.New("the audit log has no checkpoint yet")
 	}
-	newest := all[len(all)-1]
-	c, err := Open(newest, v)
+	c, err := keys.Open(newest)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the newest checkpoint: %w", ErrAltered, err)
 	}
-	return &Prover{c, newest, &proofReader{ctx, from, map[int]keptBlock{}}}, nil
+	exchanges, err := from.Exchanges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Prover{c, newest, exchanges, &proofReader{ctx, from, map[int]keptBlock{}}}, nil
 }
 
 // Prove returns the hashes that lead from a record, which the checkpoint covers, to the

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -49,10 +48,18 @@ type Report struct {
 
 // Evidence is what a log is verified against besides what lies in its store.
 type Evidence struct {
-	// Verifier verifies signatures; nil where the log is not signed.
-	Verifier note.Verifier
-	// Kept are checkpoints from elsewhere, by what they are called.
-	Kept map[string][]byte
+	// Public is a key of the log that is trusted; empty where the log is not signed.
+	Public string
+	// Kept are checkpoints from elsewhere.
+	Kept []Kept
+}
+
+// A Kept is a checkpoint from elsewhere.
+type Kept struct {
+	// Name is what it is called, such as its file.
+	Name string
+	// Note is the checkpoint with its signatures.
+	Note []byte
 }
 
 // Verify reads a whole log and compares it with its checkpoints: every body, the order
@@ -61,12 +68,15 @@ type Evidence struct {
 // be read; what was altered is in the report.
 func Verify(ctx context.Context, from Reader, e Evidence) (*Report, error) {
 	v := &verifier{from: from, report: &Report{Faults: []Fault{}}, windows: map[int][]Block{}, next: 1}
-	stored, err := from.Checkpoints(ctx)
+	claims, end, err := v.open(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	v.collect(stored, e)
-	v.reach()
+	defer end()
+	v.claims = claims
+	if err := v.reach(); err != nil {
+		return nil, err
+	}
 	for r, err := range from.SealedRecords(ctx, -1<<63) {
 		if err == nil {
 			err = v.add(ctx, r)
@@ -75,15 +85,10 @@ func Verify(ctx context.Context, from Reader, e Evidence) (*Report, error) {
 			return nil, err
 		}
 	}
-	v.finish(len(stored) > 0 || len(e.Kept) > 0, e.Verifier != nil)
+	if err := v.finish(); err != nil {
+		return nil, err
+	}
 	return v.report, nil
-}
-
-// A claim is a checkpoint that is still to be compared.
-type claim struct {
-	Checkpoint
-	name   string
-	signed bool
 }
 
 // A verifier goes through a log once.
@@ -95,7 +100,9 @@ type verifier struct {
 	good   int64 // the size of the last checkpoint that was found good
 	off    bool  // the last checkpoint was not that of this log
 	broken bool  // records are missing: nothing can be said of roots any more
-	claims []claim
+	claims *claims
+	// naked are claims without a signature, found good since the last one with it.
+	naked []claim
 	// windows are the blocks that were read last, by level.
 	windows map[int][]Block
 }
@@ -107,39 +114,6 @@ func (v *verifier) fault(first, last int64, format string, args ...any) {
 		return
 	}
 	v.report.Faults = append(v.report.Faults, Fault{first, last, fmt.Sprintf(format, args...)})
-}
-
-// collect opens the checkpoints. Where the log is signed, one without a signature
-// counts only below a signed one: it was made before signing was switched on.
-func (v *verifier) collect(stored [][]byte, e Evidence) {
-	open := func(name string, data []byte) {
-		var by note.Verifier
-		if e.Verifier != nil && isSigned(data) {
-			by = e.Verifier
-		}
-		c, err := Open(data, by)
-		if err != nil {
-			v.fault(0, 0, "%s: %v", name, err)
-			return
-		}
-		v.claims = append(v.claims, claim{c, name, by != nil})
-	}
-	for _, data := range stored {
-		open("a checkpoint in the store", data)
-	}
-	for name, data := range e.Kept {
-		open(name, data)
-	}
-	slices.SortStableFunc(v.claims, func(a, b claim) int { return cmp.Or(cmp.Compare(a.Size, b.Size), cmp.Compare(a.name, b.name)) })
-	if e.Verifier == nil {
-		return
-	}
-	last := len(v.claims)
-	for last > 0 && !v.claims[last-1].signed {
-		last--
-		v.fault(0, 0, "%s of %d records is not signed", v.claims[last].name, v.claims[last].Size)
-	}
-	v.claims = v.claims[:last]
 }
 
 // add goes on to the next record.
@@ -170,8 +144,7 @@ func (v *verifier) add(ctx context.Context, r Record) error {
 			return err
 		}
 	}
-	v.reach()
-	return nil
+	return v.reach()
 }
 
 // payloads compares what is kept in full with the digests in the body.
@@ -215,32 +188,79 @@ func (v *verifier) block(ctx context.Context, b Block) error {
 }
 
 // reach compares the checkpoints of what has been read.
-func (v *verifier) reach() {
-	for len(v.claims) > 0 && v.claims[0].Size == v.tree.Size() && !v.broken {
-		c := v.claims[0]
-		v.claims = v.claims[1:]
-		if v.tree.Root() != c.Root {
-			if !v.off { // those that follow differ for the same reason
-				v.fault(min(v.good+1, c.Size), c.Size, "they are not those of %s, made %s", c.name, c.Time.Format(time.RFC3339))
-			}
-			v.off = true
+func (v *verifier) reach() error {
+	for !v.broken {
+		c, err := v.claims.peek()
+		if err != nil || c == nil || c.Size > v.tree.Size() {
+			return err
+		}
+		v.claims.pop()
+		if c.Size < v.tree.Size() { // which was read before it could be compared
 			continue
 		}
+		v.judge(c)
+	}
+	return nil
+}
+
+// judge compares a checkpoint with what has been read.
+func (v *verifier) judge(c *claim) {
+	switch {
+	case v.tree.Root() != c.Root:
+		if c.signed {
+			v.naked = v.naked[:0]
+		}
+		if !v.off { // those that follow differ for the same reason
+			v.fault(min(v.good+1, c.Size), c.Size, "they are not those of %s, made %s", c.name, c.Time.Format(time.RFC3339))
+		}
+		v.off = true
+	case v.claims.signed && !c.signed: // it counts only below a signed one: it was made before signing was switched on
 		v.good, v.off = c.Size, false
-		v.report.Checkpoints++
+		v.strip(c)
+	default:
+		v.good, v.off = c.Size, false
+		v.report.Checkpoints += 1 + len(v.naked)
+		v.naked = v.naked[:0]
 		v.report.Sealed, v.report.Time, v.report.Signed = c.Size, c.Time, c.signed
 	}
 }
 
-// finish says what is missing at the end.
-func (v *verifier) finish(claimed, signed bool) {
-	v.report.Root = v.tree.Root()
-	if n := len(v.claims); n > 0 && v.claims[n-1].Size >= v.next {
-		c := v.claims[n-1]
-		v.fault(v.next, c.Size, "missing: %s, made %s, covers them", c.name, c.Time.Format(time.RFC3339))
+// strip takes note of a checkpoint without a signature.
+func (v *verifier) strip(c *claim) { v.naked = append(v.naked[:min(len(v.naked), maxFaults)], *c) }
+
+// drain reads the checkpoints that were not reached, and returns the largest that counts,
+// nil if there is none.
+func (v *verifier) drain() (last *claim, err error) {
+	for {
+		c, err := v.claims.peek()
+		if err != nil || c == nil {
+			return last, err
+		}
+		v.claims.pop()
+		if v.claims.signed && !c.signed {
+			v.strip(c)
+			continue
+		}
+		last, v.naked = c, v.naked[:0]
 	}
-	if signed && !claimed && v.report.Records > 0 {
+}
+
+// finish says what is missing at the end.
+func (v *verifier) finish() error {
+	v.report.Root = v.tree.Root()
+	last, err := v.drain()
+	if err != nil {
+		return err
+	}
+	if last != nil && last.Size >= v.next {
+		v.fault(v.next, last.Size, "missing: %s, made %s, covers them", last.name, last.Time.Format(time.RFC3339))
+	}
+	for _, c := range v.naked {
+		v.fault(0, 0, "%s of %d records is not signed", c.name, c.Size)
+	}
+	if v.claims.signed && v.claims.count == 0 && v.report.Records > 0 {
 		v.fault(1, v.next-1, "no checkpoint covers them")
 	}
 	slices.SortStableFunc(v.report.Faults, func(a, b Fault) int { return cmp.Compare(a.First, b.First) })
+	return nil
 }

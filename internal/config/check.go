@@ -19,6 +19,7 @@ func (l *loader) check() {
 	l.checkKey()
 	l.checkTLS()
 	l.checkStore()
+	l.checkAudit()
 	l.checkPublic()
 	l.checkKeys()
 	l.checkScopes()

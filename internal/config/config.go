@@ -112,25 +112,6 @@ type Key struct {
 	Naming string `yaml:"naming" enum:"full short"`
 }
 
-// Audit is what is kept of each call in the store.
-type Audit struct {
-	// Payloads is what is kept of arguments and results: hash keeps salted digests, full keeps both as they were, none keeps neither.
-	Payloads string `yaml:"payloads" enum:"hash full none"`
-	// Sign signs the checkpoints of the record with a key that the gateway makes for it, and keeps beside the store.
-	Sign bool `yaml:"sign"`
-	// Checkpoint is how long a record may wait until it is sealed by a checkpoint.
-	Checkpoint time.Duration `yaml:"checkpoint" min:"10000000" max:"3600000000000"`
-	// Durability says what an answer waits for: batch for nothing, since records are stored in batches a moment later; sync until its record
-	// is stored so that not even a power failure takes it.
-	Durability string `yaml:"durability" enum:"batch sync"`
-}
-
-// Seal returns a without what can be changed while the gateway runs: how the record is sealed and stored.
-func (a Audit) Seal() Audit {
-	a.Payloads = ""
-	return a
-}
-
 // Log is how the gateway tells people what it does.
 type Log struct {
 	// Level is the least important level that is written.
@@ -165,7 +146,7 @@ func defaults(dir string) *Config {
 	return &Config{
 		Listen:    defaultHost + ":" + defaultPort,
 		Roots:     defaultRoots(),
-		Audit:     Audit{Payloads: "hash", Sign: true, Checkpoint: time.Second, Durability: "batch"},
+		Audit:     defaultAudit(),
 		Workspace: defaultWorkspace(),
 		Alerts:    Alerts{MinSeverity: "medium"},
 		Review:    Review{Days: 30},

@@ -23,6 +23,8 @@ var forms = map[string]document.Form{
 	"word":  {Pattern: regexp.MustCompile(`^[^\s\x00-\x1f\x7f]+$`), Message: "is empty or has a space, which no name has", Hint: "write one name or pattern for each element of the list"},
 	"stars": {Pattern: regexp.MustCompile(`^[^?\[\]{}]*$|://`), Message: "has a character that no name has", Hint: "only * stands for others; write an element for each pattern"},
 
+	"syslog": {Pattern: regexp.MustCompile(syslogPattern), Message: "is not the address of a syslog collector", Hint: "write unix:///dev/log, udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT"},
+
 	"san":    {Pattern: regexp.MustCompile(`^[!-~]+$`), Message: "cannot stand in a certificate", Hint: "write it in ASCII, with * for some characters"},
 	"issuer": issuerForm,
 	"jwks":   jwksForm,

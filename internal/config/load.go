@@ -110,6 +110,7 @@ func (l *loader) finish() {
 	l.listen()
 	l.finishTLS()
 	l.finishStore()
+	l.finishAudit()
 	l.finishOAuth()
 	for i := range c.Servers {
 		l.finishServer(&c.Servers[i], i)

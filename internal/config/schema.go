@@ -25,6 +25,8 @@ var (
 	rootsSource string
 	//go:embed limits.go
 	limitsSource string
+	//go:embed audit.go
+	auditSource string
 	//go:embed tls.go
 	tlsSource string
 	//go:embed scopes.go
@@ -40,7 +42,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, tlsSource, oauthSource, alertsSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, oauthSource, alertsSource},
 		Rules:   rules,
 	})
 }

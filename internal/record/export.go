@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sumun-mcp/sumun/internal/auditlog"
@@ -35,8 +34,10 @@ const (
 type exported struct {
 	Seq    int64           `json:"seq,omitempty"`
 	Record json.RawMessage `json:"record,omitempty"`
-	// Checkpoint stands alone, in the first line.
-	Checkpoint string `json:"checkpoint,omitempty"`
+	// Checkpoint stands alone, in the first line, with those by which the log got the key
+	// that has signed it.
+	Checkpoint string   `json:"checkpoint,omitempty"`
+	Exchanges  []string `json:"exchanges,omitempty"`
 	// Body is the record byte for byte, since the proof is of its bytes.
 	Body  string      `json:"body,omitempty"`
 	Proof []tlog.Hash `json:"proof,omitempty"`
@@ -74,9 +75,17 @@ func (b *Book) writer(ctx context.Context, out io.Writer, f Format) (func(e *Ent
 			return err
 		}, nil
 	case Proofs:
-		prover, err := auditlog.NewProver(ctx, b, b.verifier)
+		keys, err := b.keys(ctx)
 		if err != nil {
 			return nil, err
+		}
+		prover, err := auditlog.NewProver(ctx, b, keys)
+		if err != nil {
+			return nil, err
+		}
+		first := exported{Checkpoint: string(prover.Signed)}
+		for _, e := range prover.Exchanges {
+			first.Exchanges = append(first.Exchanges, string(e))
 		}
 		return func(e *Entry) error {
 			if e.Seq > prover.Checkpoint.Size {
@@ -87,7 +96,7 @@ func (b *Book) writer(ctx context.Context, out io.Writer, f Format) (func(e *Ent
 				return err
 			}
 			return lines.Encode(exported{Seq: e.Seq, Body: string(e.Body), Proof: proof})
-		}, lines.Encode(exported{Checkpoint: string(prover.Signed)})
+		}, lines.Encode(first)
 	}
 	return nil, badRequest("%q is no format; there are %s, %s and %s", f, NDJSON, Proofs, CEF)
 }
@@ -100,16 +109,26 @@ func (e *Entry) Exported() any {
 	return exported{Seq: e.Seq, Record: e.Body}
 }
 
-// CheckExport verifies an export with proofs, for which nothing but the public key is
-// needed, and returns how many records it proves and of which log. ErrAltered says that
-// one of them is not what was sealed.
-func CheckExport(r io.Reader, v note.Verifier) (records int64, of auditlog.Checkpoint, err error) {
+// CheckExport verifies an export with proofs, for which nothing but a public key of the
+// log is needed, none where nobody signs it. It returns how many records the export proves
+// and of which log. ErrAltered says that one of them is not what was sealed.
+func CheckExport(r io.Reader, public string) (records int64, of auditlog.Checkpoint, err error) {
 	lines := json.NewDecoder(r)
 	var first exported
 	if err := lines.Decode(&first); err != nil || first.Checkpoint == "" {
 		return 0, of, fmt.Errorf("%w: the export does not begin with a checkpoint", auditlog.ErrAltered)
 	}
-	if of, err = auditlog.Open([]byte(first.Checkpoint), v); err != nil {
+	var exchanges [][]byte
+	for _, e := range first.Exchanges {
+		exchanges = append(exchanges, []byte(e))
+	}
+	var keys *auditlog.Keys
+	if public != "" {
+		if keys, err = auditlog.NewKeys(public, exchanges); err != nil {
+			return 0, of, err
+		}
+	}
+	if of, err = keys.Open([]byte(first.Checkpoint)); err != nil {
 		return 0, of, fmt.Errorf("%w: %w", auditlog.ErrAltered, err)
 	}
 	for {

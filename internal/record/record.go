@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/auditlog"
 	"github.com/sumun-mcp/sumun/internal/config"
@@ -32,8 +30,8 @@ type Store interface {
 }
 
 // KeyFile returns the file of the key that signs checkpoints: SUMUN.audit.key beside
-// the store SUMUN.db.
-func KeyFile(cfg *config.Config) string { return beside(cfg, ".audit.key") }
+// the store SUMUN.db, unless the configuration names another.
+func KeyFile(cfg *config.Config) string { return cmp.Or(cfg.Audit.KeyFile, beside(cfg, ".audit.key")) }
 
 // CheckpointFile returns the file of the newest checkpoint.
 func CheckpointFile(cfg *config.Config) string { return beside(cfg, ".audit.checkpoint") }
@@ -47,7 +45,7 @@ func beside(cfg *config.Config, suffix string) string {
 // newest checkpoints first, and fails with auditlog.ErrAltered where they differ: a
 // record that goes on as if nothing had happened would vouch for what was altered.
 func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger) (*audit.Log, error) {
-	sealer := &auditlog.Sealer{Store: store, File: CheckpointFile(cfg)}
+	sealer := &auditlog.Sealer{Store: store, File: CheckpointFile(cfg), KeyFile: KeyFile(cfg)}
 	if err := os.MkdirAll(cfg.StateDir(), 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the state: %w", err)
 	}
@@ -59,10 +57,12 @@ func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger
 		sealer.Key = key
 	}
 	unsealed, err := sealer.Resume(ctx)
-	if errors.Is(err, auditlog.ErrAltered) {
-		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. Instances with one store need one %s. To begin another log, name another store, and move away what lies beside it under its name", err, KeyFile(cfg))
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, auditlog.ErrOtherKey):
+		return nil, fmt.Errorf("%w, in %s. Instances that share a store need one key: give each the same file and name it as audit.keyFile. To begin another log, name another store", err, KeyFile(cfg))
+	case errors.Is(err, auditlog.ErrAltered):
+		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. To begin another log, name another store, and move away what lies beside it under its name", err)
+	case err != nil:
 		return nil, err
 	}
 	if unsealed > 0 {
@@ -79,7 +79,7 @@ func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger
 // Lost reports whether an error of reading says that the record was altered: that a
 // proof does not hold, or that the store is no database any more.
 func Lost(err error) bool {
-	return errors.Is(err, auditlog.ErrAltered) || errors.Is(err, auditlog.ErrCheckpoint)
+	return errors.Is(err, auditlog.ErrAltered) || errors.Is(err, auditlog.ErrCheckpoint) || errors.Is(err, auditlog.ErrOtherKey)
 }
 
 // A RequestError says what is wrong with a request.
@@ -98,8 +98,7 @@ type Book struct {
 	// Public is the key that checkpoints are verified with, as text; empty where the log is not signed.
 	Public string
 	// Own says that the key is the one beside the store, so that the newest checkpoint lies there too.
-	Own      bool
-	verifier note.Verifier
+	Own bool
 }
 
 // Read returns the book of a configuration's record. The key is public, or the file of
@@ -131,18 +130,18 @@ func Read(cfg *config.Config, store Store, public string) (*Book, error) {
 // Verify verifies the record against the checkpoints in the store, the one beside it,
 // and further ones in files.
 func (b *Book) Verify(ctx context.Context, files ...string) (*auditlog.Report, error) {
-	e := auditlog.Evidence{Verifier: b.verifier, Kept: map[string][]byte{}}
+	e := auditlog.Evidence{Public: b.Public}
 	for _, name := range files {
-		data, err := os.ReadFile(name) //nolint:gosec // the file that the user names
+		kept, err := readKept(name)
 		if err != nil {
-			return nil, fmt.Errorf("reading a checkpoint: %w", err)
+			return nil, err
 		}
-		e.Kept[name] = data
+		e.Kept = append(e.Kept, kept...)
 	}
 	data, err := os.ReadFile(b.newest)
 	switch {
 	case err == nil:
-		e.Kept[b.newest] = data
+		e.Kept = append(e.Kept, auditlog.Kept{Name: b.newest, Note: data})
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("reading a checkpoint: %w", err)
 	}

@@ -149,8 +149,8 @@ func (b *Book) judge(ctx context.Context, r Request) (*Found, error) {
 		return nil, fmt.Errorf("reading an export: %w", err)
 	}
 	defer func() { _ = f.Close() }() // reading only
-	n, of, err := CheckExport(f, b.verifier)
-	report := &auditlog.Report{Records: n, Root: of.Root, Sealed: of.Size, Time: of.Time, Signed: b.verifier != nil, Checkpoints: 1, Faults: []auditlog.Fault{}}
+	n, of, err := CheckExport(f, b.Public)
+	report := &auditlog.Report{Records: n, Root: of.Root, Sealed: of.Size, Time: of.Time, Signed: b.Public != "", Checkpoints: 1, Faults: []auditlog.Fault{}}
 	if Lost(err) {
 		report.Faults = append(report.Faults, auditlog.Fault{What: err.Error()})
 		err = nil

@@ -65,7 +65,7 @@ func TestLines(t *testing.T) {
 func FuzzCheckExport(f *testing.F) {
 	f.Add([]byte(`{"checkpoint":"a\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"}` + "\n" + `{"seq":1,"body":"{}","proof":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		n, of, err := CheckExport(bytes.NewReader(data), nil)
+		n, of, err := CheckExport(bytes.NewReader(data), "")
 		if err != nil && !Lost(err) {
 			t.Errorf("error = %v, want one that says that it was altered", err)
 		}

@@ -103,7 +103,7 @@ func (l *log) sealer(s *store.Store) *auditlog.Sealer {
 	if err != nil {
 		l.tb.Fatal(err)
 	}
-	return &auditlog.Sealer{Store: s, Key: key, File: record.CheckpointFile(l.cfg)}
+	return &auditlog.Sealer{Store: s, Key: key, File: record.CheckpointFile(l.cfg), KeyFile: record.KeyFile(l.cfg)}
 }
 
 // exec changes the database behind everyone's back.
@@ -119,6 +119,20 @@ func (l *log) exec(statements ...string) {
 			l.tb.Fatalf("%s: %v", s, err)
 		}
 	}
+}
+
+// text is the answer to a query.
+func (l *log) text(query string) (answer string) {
+	l.tb.Helper()
+	db, err := sql.Open("sqlite", l.cfg.StoreFile())
+	if err != nil {
+		l.tb.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow(query).Scan(&answer); err != nil {
+		l.tb.Fatalf("%s: %v", query, err)
+	}
+	return answer
 }
 
 func (l *log) verify(since ...string) *auditlog.Report {

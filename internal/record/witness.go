@@ -38,7 +38,7 @@ func (w *Witness) Event(ctx context.Context, e audit.Event) error {
 // seal makes a checkpoint where the key is here. Elsewhere, and where that fails, the
 // gateways of the store do it: at their next record, within a minute, or when they start.
 func (w *Witness) seal(ctx context.Context) {
-	s := &auditlog.Sealer{Store: w.Store, File: CheckpointFile(w.Config)}
+	s := &auditlog.Sealer{Store: w.Store, File: CheckpointFile(w.Config), KeyFile: KeyFile(w.Config)}
 	if w.Config.Audit.Sign {
 		key, err := auditlog.ReadKey(KeyFile(w.Config))
 		if err != nil {

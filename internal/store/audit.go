@@ -72,15 +72,11 @@ func (s *Store) AppendRecords(ctx context.Context, rows []audit.Row) error {
 		if err != nil {
 			return err
 		}
-		last := tree.Size()
-		leaves := hashes(rest)
-		if err := appendLeaves(ctx, tx, tree, leaves); err != nil {
+		first := tree.Size() + 1
+		if err := s.appendRows(ctx, tx, tree, rest); err != nil {
 			return err
 		}
-		if err := s.insertRecords(ctx, tx, last, rest, leaves); err != nil {
-			return err
-		}
-		stored, open = already, newDoubt(last+1, rest)
+		stored, open = already, newDoubt(first, rest)
 		return nil
 	})
 	switch {
@@ -90,6 +86,15 @@ func (s *Store) AppendRecords(ctx context.Context, rows []audit.Row) error {
 		s.doubts.add(open)
 	}
 	return err
+}
+
+// appendRows appends rows to the tree and writes them.
+func (s *Store) appendRows(ctx context.Context, tx *sql.Tx, tree *auditlog.Tree, rows []audit.Row) error {
+	last, leaves := tree.Size(), hashes(rows)
+	if err := appendLeaves(ctx, tx, tree, leaves); err != nil {
+		return err
+	}
+	return s.insertRecords(ctx, tx, last, rows, leaves)
 }
 
 // insertRecords writes the rows with the numbers after last.

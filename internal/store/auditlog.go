@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -146,19 +147,24 @@ func (s *Store) growSome(ctx context.Context) (grown bool, err error) {
 	return grown, err
 }
 
-// Seal stores a checkpoint of the audit log as it is. It implements auditlog.Store.
-func (s *Store) Seal(ctx context.Context, checkpoint func(size int64, root tlog.Hash) ([]byte, error)) ([]byte, error) {
+// Seal stores a checkpoint of the audit log as it is, after a record where one is given.
+// It implements auditlog.Store.
+func (s *Store) Seal(ctx context.Context, record []byte, checkpoint auditlog.Make) ([]byte, error) {
 	var sealed []byte
 	err := s.inLog(ctx, true, func(ctx context.Context, tx *sql.Tx, tree *auditlog.Tree) error {
-		err := tx.QueryRowContext(ctx, `SELECT note FROM audit_checkpoint WHERE size = $1`, tree.Size()).Scan(&sealed)
-		if !errors.Is(err, sql.ErrNoRows) {
+		if record != nil {
+			if err := s.appendRows(ctx, tx, tree, []audit.Row{{Body: record}}); err != nil {
+				return err
+			}
+		}
+		newest, err := logReader{tx}.NewestCheckpoint(ctx)
+		if err != nil {
 			return err
 		}
-		if sealed, err = checkpoint(tree.Size(), tree.Root()); err != nil {
+		if sealed, err = checkpoint(tree.Size(), tree.Root(), newest); err != nil || bytes.Equal(sealed, newest) {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO audit_checkpoint (size, note) VALUES ($1, $2)`, tree.Size(), string(sealed))
-		return err
+		return insertCheckpoint(ctx, tx, sealed)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("storing a checkpoint: %w", err)
@@ -166,9 +172,66 @@ func (s *Store) Seal(ctx context.Context, checkpoint func(size int64, root tlog.
 	return sealed, nil
 }
 
-// Checkpoints returns all checkpoints, the smallest log first.
-func (s *Store) Checkpoints(ctx context.Context) ([][]byte, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT note FROM audit_checkpoint ORDER BY size`)
+func insertCheckpoint(ctx context.Context, tx *sql.Tx, sealed []byte) error {
+	c, err := auditlog.Open(sealed)
+	if err != nil {
+		return err
+	}
+	exchange := 0
+	if c.From != "" {
+		exchange = 1
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO audit_checkpoint (size, note, exchange) VALUES ($1, $2, $3)`, c.Size, string(sealed), exchange)
+	return err
+}
+
+// Checkpoints yields the checkpoints of more than after records, the smallest log first,
+// read in pages.
+func (s *Store) Checkpoints(ctx context.Context, after int64) iter.Seq2[auditlog.Sealed, error] {
+	return func(yield func(auditlog.Sealed, error) bool) {
+		for {
+			page, err := s.checkpointPage(ctx, after)
+			for _, c := range page {
+				after = c.Size
+				if !yield(c, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(auditlog.Sealed{}, err)
+			}
+			if err != nil || len(page) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// checkpointPage returns some checkpoints of more than after records.
+func (s *Store) checkpointPage(ctx context.Context, after int64) (page []auditlog.Sealed, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT size, note FROM audit_checkpoint WHERE size > $1 ORDER BY size LIMIT 1024`, after)
+	if err != nil {
+		return nil, fmt.Errorf("reading the checkpoints: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // reading only
+	for rows.Next() {
+		var c auditlog.Sealed
+		if err := rows.Scan(&c.Size, &c.Note); err != nil {
+			return page, fmt.Errorf("reading a checkpoint: %w", err)
+		}
+		page = append(page, c)
+	}
+	return page, rows.Err()
+}
+
+// NewestCheckpoint returns the checkpoint of the largest log, nil if there is none.
+func (s *Store) NewestCheckpoint(ctx context.Context) ([]byte, error) {
+	return logReader{s.db}.NewestCheckpoint(ctx)
+}
+
+// Exchanges returns the checkpoints that exchange the key of the log.
+func (s *Store) Exchanges(ctx context.Context) ([][]byte, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT note FROM audit_checkpoint WHERE exchange <> 0 ORDER BY size`)
 	if err != nil {
 		return nil, fmt.Errorf("reading the checkpoints: %w", err)
 	}
@@ -269,6 +332,15 @@ func (q logReader) LastRecord(ctx context.Context) (last int64, err error) {
 		return 0, fmt.Errorf("reading the newest audit record: %w", err)
 	}
 	return last, nil
+}
+
+// NewestCheckpoint returns the checkpoint of the largest log, nil if there is none.
+func (q logReader) NewestCheckpoint(ctx context.Context) (newest []byte, err error) {
+	err = q.QueryRowContext(ctx, `SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1`).Scan(&newest)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("reading the newest checkpoint: %w", err)
+	}
+	return newest, nil
 }
 
 // countBlocks returns how many blocks of leaves there are.

@@ -41,7 +41,7 @@ func TestLockedElsewhere(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
 		t.Helper()
 		s := open(t, at)
-		log := audit.New(t.Context(), audit.Options{Sink: s, Payloads: audit.Hash, Log: quiet(t)})
+		log := audit.New(t.Context(), audit.Options{Sink: s, Keeping: audit.Keeping{Payloads: audit.Hash}, Log: quiet(t)})
 		handler := log.Middleware(passes)
 		unlock := lock(t, at)
 		done := 0

@@ -296,7 +296,7 @@ func TestCommitUnanswered(t *testing.T) {
 func TestServerAway(t *testing.T) {
 	server := pgtest.Own(t, pgtest.Options{})
 	s := open(t, server.DSN)
-	log := audit.New(t.Context(), audit.Options{Sink: s, Payloads: audit.Hash, Log: quiet(t)})
+	log := audit.New(t.Context(), audit.Options{Sink: s, Keeping: audit.Keeping{Payloads: audit.Hash}, Log: quiet(t)})
 	handler := log.Middleware(passes)
 	var done, stopped atomic.Int64
 	var over atomic.Bool
