@@ -69,9 +69,14 @@ func (a *app) call(ctx context.Context, name string, pairs []string, object stri
 		return err
 	}
 	if failed {
-		return &exit.Error{Code: exit.Failed, Shown: !a.JSON, Msg: "the tool says that it failed", Target: name}
+		return a.toolFailed(name)
 	}
 	return nil
+}
+
+// toolFailed is the failure of a tool whose answer, which was printed, says so.
+func (a *app) toolFailed(name string) error {
+	return &exit.Error{Code: exit.Failed, Shown: !a.JSON, Msg: "the tool says that it failed", Target: name}
 }
 
 // schemaOf returns the tool's input schema, so that arguments are read as the tool

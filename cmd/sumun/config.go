@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/doctor"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/own"
 )
@@ -25,7 +27,8 @@ func (a *app) configCheckCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Name everything that is wrong with the configuration",
 		Long: `Name everything that is wrong with the configuration, each fault with its file,
-line and column, and what to try. Nothing is printed when nothing is wrong.`,
+line and column, and what to try. Nothing is printed when nothing is wrong. The
+command of a server that is not on this machine is a warning: the file may be for another one.`,
 		Example: `  sumun config check
   sumun config check --config config/mcp.yaml --json`,
 		Args: cobra.NoArgs,
@@ -37,10 +40,11 @@ line and column, and what to try. Nothing is printed when nothing is wrong.`,
 			if err != nil {
 				return configError(err)
 			}
+			warnings := slices.Concat(cfg.Warnings, doctor.Missing(cfg))
 			if a.JSON {
-				return a.WriteJSON(checked{File: cfg.Path, Servers: len(cfg.Servers), Warnings: cfg.Warnings})
+				return a.WriteJSON(checked{File: cfg.Path, Servers: len(cfg.Servers), Warnings: warnings})
 			}
-			for _, warning := range cfg.Warnings {
+			for _, warning := range warnings {
 				a.Note("warning: %s", warning)
 			}
 			return nil

@@ -30,7 +30,8 @@ func (a *app) rpcCommand() *cobra.Command {
 		Long: `Ask the gateway something in the mcp.* dialect and print the result.
 
 The parameters are one JSON object, or - to read it from standard input. Of
-mcp.event.subscribe one event a line is printed until the verb is interrupted.`,
+mcp.event.subscribe one event a line is printed until the verb is interrupted.
+The exit code is 5 when a tool says that it failed.`,
 		Example: "  sumun rpc mcp.server.info\n" +
 			"  sumun rpc mcp.resource.write '{\"uri\":\"cache://notes/today\",\"content\":\"milk\"}'\n" +
 			"  sumun rpc mcp.event.subscribe '{\"types\":[\"toolsChanged\"]}'",
@@ -80,10 +81,15 @@ func (a *app) rpc(ctx context.Context, method, params string) error {
 		return err
 	}
 	if a.JSON {
-		_, err := a.Data.Write(append(result, '\n'))
-		return err
+		_, err = a.Data.Write(append(result, '\n'))
+	} else {
+		err = a.printRaw(result)
 	}
-	return a.printRaw(result)
+	metadata := wire.Get(result, "metadata")
+	if err == nil && dialect.Canonical(method) == mcp.MethodInvoke && string(wire.Get(metadata, "isError")) == "true" {
+		return a.toolFailed(terminal.Text(metadata, "toolId"))
+	}
+	return err
 }
 
 // post sends the request to the gateway that the user means.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -27,6 +28,15 @@ func AppendFailure(dst, id []byte, call *mcp.Call, e *mcp.Error) []byte {
 		dst = appendMember(dst, "detail", e.Data)
 	}
 	return append(dst, "}}}"...)
+}
+
+// AppendRefusal appends the error with which a door refuses a message. It has its reason in data, as the dialect wants it, unless the
+// message was read and is of the standard; m is nil for one that was not read.
+func AppendRefusal(dst, id []byte, m *wire.Message, e *mcp.Error) []byte {
+	if m == nil || m.Kind == wire.Invalid || Speaks(m) {
+		return AppendFailure(dst, id, &mcp.Call{}, e)
+	}
+	return translate.AppendFailure(dst, id, e)
 }
 
 // reasonOf returns the reason as the dialect has it, which tells fewer apart. Of a server

@@ -2,11 +2,12 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
 	"net/http"
-	"os/exec"
+	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/local"
@@ -60,6 +61,21 @@ func state(cfg *config.Config) Remark {
 	return Remark{Check: "state", OK: true, Found: terminal.Relative(place.Dir)}
 }
 
+// Missing tells of the servers whose command is not on this machine, a sentence each. Nothing is started.
+func Missing(cfg *config.Config) []string {
+	var missing []string
+	for i := range cfg.Servers {
+		s := &cfg.Servers[i]
+		if s.Disabled || s.Command == "" {
+			continue
+		}
+		if _, err := (&sandbox.Command{Path: s.Command, Env: s.Env, Dir: s.Cwd}).Look(); err != nil {
+			missing = append(missing, "server "+s.Name+": "+err.Error())
+		}
+	}
+	return missing
+}
+
 // server starts a server as the gateway would, under the command line of reaper, and tells what it speaks.
 func server(ctx context.Context, s config.Server, reaper []string) Remark {
 	r := Remark{Check: "server " + s.Name}
@@ -72,11 +88,12 @@ func server(ctx context.Context, s config.Server, reaper []string) Remark {
 		target.Header.Set(name, value)
 	}
 	if s.Command != "" {
-		if _, err := exec.LookPath(s.Command); err != nil {
-			r.Found, r.Remedy = err.Error(), "install it, or write its whole path"
+		target.Command = &sandbox.Command{Path: s.Command, Args: s.Args, Env: s.Env, Dir: s.Cwd, Reaper: reaper}
+		if _, err := target.Command.Look(); err != nil {
+			r.Found, r.Remedy, _ = strings.Cut(err.Error(), "; ")
+			r.Remedy = cmp.Or(r.Remedy, "install it, or write its whole path")
 			return r
 		}
-		target.Command = &sandbox.Command{Path: s.Command, Args: s.Args, Env: s.Env, Dir: s.Cwd, Reaper: reaper}
 	}
 	session, err := transport.Open(ctx, target, transport.Hello{})
 	if err != nil {

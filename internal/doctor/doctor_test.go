@@ -34,7 +34,7 @@ func TestLook(t *testing.T) {
 		"configuration; ok; mcp.yaml, 2 servers; ",
 		"state; FAULT; DIR/open can be read by others; chmod 700 DIR/open",
 		"server away; ok; disabled; ",
-		"server absent; FAULT; exec; install it, or write its whole path",
+		`server absent; FAULT; the command "no-such-program" was not found in PATH; install it, or configure its full path`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -168,8 +168,8 @@ func (f *flow) run() error {
 	return mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "server %q asked more than %d times in one call", f.server.config.Name, maxRounds)
 }
 
-// once makes one request and passes its answer on, unless that is a question for a client of the other era: then it asks the
-// client, and the request is to be made again. Answered says that the server has done with the request.
+// once makes one request and passes its answer on, unless that is a question for a client of the other era, or of the dialect: then it asks
+// the client, and the request is to be made again. Answered says that the server has done with the request.
 func (f *flow) once(session *transport.Session) (again, answered bool, err error) {
 	a, err := session.Call(f.ctx, f.request(session.NextID()), f)
 	if err != nil {
@@ -191,9 +191,9 @@ func (f *flow) once(session *transport.Session) (again, answered bool, err error
 		if fault := translate.Fault(result, revision); fault != "" {
 			return false, true, mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the answer of server %q %s", f.server.config.Name, fault)
 		}
-		if revision.InputRequired && isQuestion(result) {
-			return true, true, f.consult(result)
-		}
+	}
+	if (!f.same || f.call.Dialect != "") && revision.InputRequired && isQuestion(result) {
+		return true, true, f.consult(result) // the client has no way to come back with answers
 	}
 	f.visited()
 	return false, true, f.reply.Done(f.ctx, &mcp.Result{Value: result, Message: &a.Message, Revision: revision, Shared: f.place.link.shared})

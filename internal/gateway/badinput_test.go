@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"runtime"
@@ -300,4 +301,31 @@ func closedPort(t *testing.T) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// TestRefusedUnread tells why a message is refused that is not read, as the dialect wants it: nobody knows yet who speaks.
+func TestRefusedUnread(t *testing.T) {
+	t.Parallel()
+	cfg := configured(t)
+	cfg.Anonymous, cfg.APIKey = false, "a-key-of-the-configuration"
+	g := openWith(t, cfg)
+	tests := []struct {
+		name, verb, key, body, reason string
+		header                        map[string]string
+	}{
+		{name: "a wrong key", key: "wrong", body: `{}`, reason: "unauthenticated"},
+		{name: "a page of another origin", header: map[string]string{"Origin": "https://elsewhere.example"}, reason: "forbidden"},
+		{name: "no JSON", body: `{"jsonrpc":`, reason: "invalid-arguments"},
+		{name: "no message", body: `{"jsonrpc":"2.0"}`, reason: "invalid-arguments"},
+		{name: "another media type", header: map[string]string{"Content-Type": "text/plain"}, reason: "invalid-arguments"},
+		{name: "an empty array", body: `[]`, reason: "invalid-arguments"},
+		{name: "another method of HTTP", verb: http.MethodPut, reason: "not-found"},
+	}
+	for _, tt := range tests {
+		c := &client{gate: g, key: cmp.Or(tt.key, cfg.APIKey)}
+		in := c.send(t, cmp.Or(tt.verb, http.MethodPost), cmp.Or(tt.body, `{"jsonrpc":"2.0","id":1,"method":"mcp.server.info"}`), tt.header)
+		if answer := in.last(t); in.status < 400 || !strings.Contains(answer, `"data":{"reason":"`+tt.reason+`"}`) {
+			t.Errorf("%s: %d %s", tt.name, in.status, answer)
+		}
+	}
 }

@@ -142,6 +142,28 @@ func TestWorkspaceRoots(t *testing.T) {
 	}
 }
 
+// TestRootAnswers answers a server of either era that asks a client of the dialect for its roots, with the one that the call names. What
+// else it asks, nobody can answer.
+func TestRootAnswers(t *testing.T) {
+	t.Parallel()
+	for _, modern := range []bool{false, true} {
+		p := startPeer(t, modern)
+		g := open(t, p.server("up"))
+		c := &client{gate: g}
+		c.say(t, "mcp.root.create", `{"rootId":"r","uri":"file:///a","name":"A"}`)
+		answer := c.say(t, "mcp.tool.invoke", `{"toolId":"roots","context":{"rootId":"r"}}`)
+		has(t, strings.ReplaceAll(answer, `\"`, `"`), `{"roots":[{"uri":"file:///a","name":"A"}]}`)
+		if calls := p.got("tools/call"); modern {
+			has(t, calls[0].param("_meta"), `"io.modelcontextprotocol/clientCapabilities":{"roots":{}}`)
+		}
+		for _, call := range []string{`{"toolId":"roots"}`, `{"toolId":"elicit","context":{"rootId":"r"}}`} {
+			if answer := c.say(t, "mcp.tool.invoke", call); strings.Contains(answer, "input_required") || strings.Contains(answer, "file:///a") {
+				t.Errorf("modern server %t: %s: %s", modern, call, answer)
+			}
+		}
+	}
+}
+
 // TestRootEvents tells who asks for it of updates, and of roots that are closed.
 func TestRootEvents(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
-	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -114,7 +113,7 @@ func (r *legacyReply) refuse(e *mcp.Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done = true
-	r.give(translate.AppendFailure(nil, id, e))
+	r.give(dialect.AppendRefusal(nil, id, r.call.Request, e))
 }
 
 // note puts a message of an array on record as refused.

@@ -206,7 +206,7 @@ func (x *exchange) writeError(status int, e *mcp.Error) {
 	if after := retryAfter(e); after != "" {
 		x.w.Header().Set("Retry-After", after)
 	}
-	x.out = translate.AppendFailure(x.out[:0], x.id(), e)
+	x.out = dialect.AppendRefusal(x.out[:0], x.id(), &x.message, e)
 	x.write(status, x.out)
 }
 

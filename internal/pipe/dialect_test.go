@@ -71,3 +71,14 @@ func TestPipeHearsAfterRefusal(t *testing.T) {
 		t.Errorf("%d streams, want 1", len(heard))
 	}
 }
+
+// Why a message is refused that is not read is told as the dialect wants it: nobody knows who speaks.
+func TestPipeRefusesUnread(t *testing.T) {
+	p := newPipe(t, func(_ context.Context, call *mcp.Call, _ mcp.Reply) error { return call.Refused }, 50*time.Millisecond)
+	for _, bad := range []string{`{"jsonrpc":`, `{"jsonrpc":"2.0","id":1}`, `[]`} {
+		p.send(bad)
+		if got := p.next(); !strings.Contains(got, `"data":{"reason":"invalid-arguments"}`) {
+			t.Errorf("%s: answer = %s", bad, got)
+		}
+	}
+}

@@ -19,7 +19,6 @@ import (
 	outward "github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/session"
-	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -175,7 +174,7 @@ func (p *pipe) refuse(m *wire.Message, e *mcp.Error, b *batch) {
 	if m != nil && m.ID.Ok() {
 		id = m.Bytes(m.ID)
 	}
-	p.answer(b, func(dst []byte) []byte { return translate.AppendFailure(dst, id, e) })
+	p.answer(b, func(dst []byte) []byte { return dialect.AppendRefusal(dst, id, m, e) })
 }
 
 // note puts on record that something was refused.

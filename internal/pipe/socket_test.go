@@ -75,7 +75,7 @@ func TestSocket(t *testing.T) {
 	s := newHouse(t, pipe.LinesOptions{}).dial(t, "good")
 	for _, c := range []struct{ send, want string }{
 		{`{"jsonrpc":"2.0","id":"a","method":"server/discover","params":{` + modernMeta + `}}`, `{"jsonrpc":"2.0","id":"a","result":{}}`},
-		{`[{"jsonrpc":"2.0","id":1,"method":"ping"}]`, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"arrays of messages are taken from clients of revision 2025-03-26 only; send each message by itself"}}`},
+		{`[{"jsonrpc":"2.0","id":1,"method":"ping"}]`, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"arrays of messages are taken from clients of revision 2025-03-26 only; send each message by itself","data":{"reason":"not-found"}}}`},
 		{`{`, `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,`},
 		{hello("2025-03-26"), `{"jsonrpc":"2.0","id":"i","result":{"protocolVersion":"2025-03-26"}}`},
 		{toolCall(1, "echo"), `{"x":1,"result":{"content":[ ],"n":1.10},"jsonrpc":"2.0","id":1}`},

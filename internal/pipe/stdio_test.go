@@ -123,7 +123,7 @@ func TestPipe(t *testing.T) {
 		{"an id that is null", `{"jsonrpc":"2.0","id":null,"method":"ping"}`, []string{`{"jsonrpc":"2.0","id":null,"error":{"code":-32600,`}},
 		{"a batch", `[{"jsonrpc":"2.0","id":1,"method":"ping"}]`, []string{`{"jsonrpc":"2.0","id":null,"error":{"code":-32600,`}},
 		{"too long", `{"jsonrpc":"2.0","id":1,"method":"` + strings.Repeat("x", 5000) + `"}`, []string{
-			`{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"the message is longer than 4096 bytes"}}`,
+			`{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"the message is longer than 4096 bytes","data":{"reason":"invalid-arguments"}}}`,
 		}},
 		{"a legacy hello", `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}`, []string{
 			`{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25"}}`,

@@ -232,7 +232,9 @@ type handout struct {
 func (v *visit) hand() (restore func(), err error) {
 	call, message, capabilities := v.call, v.call.Request, v.call.Capabilities
 	restore = func() { call.Request, call.Capabilities = message, capabilities }
-	v.declare()
+	if err := v.declare(); err != nil {
+		return restore, err
+	}
 	h, something := v.handout()
 	switch {
 	case something:
@@ -282,9 +284,14 @@ func (v *visit) put(handout []byte) error {
 		p = mcp.AddMeta(m.Bytes(m.Params), append([]byte(`"`+mcp.MetaContext+`":`), handout...))
 		p.Start, p.End = p.Start+m.Params.Start, p.End+m.Params.Start
 	}
+	return v.rewrite(p)
+}
+
+// rewrite changes the call's message.
+func (v *visit) rewrite(p wire.Patch) error {
 	var changed wire.Message
 	// The client's part was scanned as strictly as can be; what servers wrote is read as it was when it came.
-	if err := v.scanner.Answer(wire.AppendPatched(nil, m.Raw, p), &changed); err != nil {
+	if err := v.scanner.Answer(wire.AppendPatched(nil, v.call.Request.Raw, p), &changed); err != nil {
 		return fmt.Errorf("handing on the context of a call: %w", err)
 	}
 	v.call.Request = &changed
@@ -292,10 +299,11 @@ func (v *visit) put(handout []byte) error {
 }
 
 // declare says for a client that cannot be asked that its roots can be: the root's URI is the answer.
-func (v *visit) declare() {
+// A server of the modern era reads it in the message.
+func (v *visit) declare() error {
 	call := v.call
 	if call.Dialect == "" || v.uri() == "" || wire.Get(call.Capabilities, "roots") != nil {
-		return
+		return nil
 	}
 	all := []byte(`{"roots":{}`)
 	for key, value := range wire.Members(call.Capabilities) {
@@ -303,6 +311,10 @@ func (v *visit) declare() {
 	}
 	all = append(all, '}')
 	call.Capabilities = all
+	if at := call.Request.Meta(mcp.MetaCapabilities); at.Ok() {
+		return v.rewrite(wire.Patch{Span: at, With: all})
+	}
+	return nil
 }
 
 // uri is that of the root; empty if it has none.

@@ -106,6 +106,9 @@ func environment(configured map[string]string) []string {
 	return env
 }
 
+// Look finds the program as Start would. The error says what to try where there is none.
+func (c *Command) Look() (path string, err error) { return look(c, environment(c.Env)) }
+
 // look finds the program, in the PATH that the child will have.
 func look(c *Command, env []string) (string, error) {
 	if strings.ContainsRune(c.Path, '/') || strings.ContainsRune(c.Path, filepath.Separator) {
