@@ -28,6 +28,7 @@ func (l *loader) check() {
 	l.checkOAuth()
 	l.checkLimits()
 	l.checkServers()
+	l.checkSealing()
 	l.checkRouting()
 	l.checkResources()
 	l.checkDeclared()

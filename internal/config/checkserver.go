@@ -32,6 +32,7 @@ func (l *loader) checkServers() {
 		l.checkWay(p, s)
 		l.checkReplicas(p, s)
 		l.checkHeaders(p, s)
+		l.checkCredentials(p, s)
 		l.checkTools(p, s)
 	}
 }

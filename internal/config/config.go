@@ -26,6 +26,9 @@ type Config struct {
 	TLS TLS `yaml:"tls"`
 	// Store is where state is kept, as sqlite:PATH, or for several gateways as postgres://USER:PASSWORD@HOST/NAME.
 	Store string `yaml:"store" secret:"expanded"`
+	// CredentialsKey seals the tokens for servers in the store: at least 32 characters, the same at all gateways that share the store. Without
+	// it the gateway makes one for itself, in a file beside the store.
+	CredentialsKey string `yaml:"credentialsKey" secret:"all" form:"some"`
 	// Scopes names what a key may use: each scope lists names and patterns (with *) of tools, resources and prompts, by themselves or with
 	// what else holds of it. Without scopes a key may use everything; when they are there and empty, nothing.
 	Scopes map[string]Scope `yaml:"scopes" key:"scope"`

@@ -131,6 +131,7 @@ func (l *loader) finishServer(s *Server, i int) {
 	if !l.Written(l.Element("servers", i) + ".tools.timeout") {
 		s.Tools.Timeout = min(s.Tools.Timeout, s.MaxRuntime)
 	}
+	s.finishCredentials()
 	switch {
 	case s.Type == "ws", s.Type == "" && isSocket(s.URL):
 		s.Type = websocket

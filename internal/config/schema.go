@@ -31,6 +31,8 @@ var (
 	tlsSource string
 	//go:embed scopes.go
 	scopesSource string
+	//go:embed credentials.go
+	credentialsSource string
 	//go:embed oauth.go
 	oauthSource string
 	//go:embed alerts.go
@@ -42,7 +44,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, oauthSource, alertsSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource},
 		Rules:   rules,
 	})
 }

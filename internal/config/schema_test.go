@@ -51,6 +51,7 @@ var beyondSchema = map[string]string{
 	"resource-root":                     "depends on other files",
 	"resource-root-empty":               "which variables are set",
 	"routing-targets":                   "compares targets with servers",
+	"server-credentials":                "compares what a server has, and listen with publicURL",
 	"server-cwd":                        "depends on other files",
 	"server-timeout":                    "compares durations",
 	"store-memory":                      "one name among all names",

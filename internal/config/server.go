@@ -33,8 +33,11 @@ type Server struct {
 	Prefix string `yaml:"prefix" form:"prefix"`
 	// Tools says which of the server's tools are offered, and how.
 	Tools ToolRules `yaml:"tools"`
-	// Credentials says whose credentials the server sees: none, or service, which are the configured headers and environment, shared by all callers.
-	Credentials string `yaml:"credentials" enum:"none service" later:"caller"`
+	// Credentials says whose credentials the server sees: none; service, which all callers share: the configured headers and environment, or
+	// tokens that oauth gets; caller, where each caller logs in at the server's authorization server.
+	Credentials string `yaml:"credentials" enum:"none service caller"`
+	// OAuth is how the gateway gets access tokens for the server. With credentials: caller it may be absent.
+	OAuth *Authorization `yaml:"oauth"`
 	// Isolation says who shares a session with the server, or a process of it: auto gives clients that answer questions their own.
 	Isolation string `yaml:"isolation" enum:"auto shared session caller"`
 	// MaxSessions is how many sessions, or processes, the server gets at most.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -42,6 +43,9 @@ func (p *place) back(answered bool) {
 // choose finds the session for a call: in the call's own era if the server speaks it, and one that belongs to the client alone
 // if the client can be asked and the era has sessions, or if the configuration wants it so.
 func (s *server) choose(ctx context.Context, call *mcp.Call) (place, error) {
+	if s.config.Credentials == config.PerCaller {
+		return s.chooseOwn(ctx, call)
+	}
 	home, err := s.ready(ctx)
 	if err != nil {
 		return place{}, err
@@ -60,6 +64,25 @@ func (s *server) choose(ctx context.Context, call *mcp.Call) (place, error) {
 		}
 	}
 	return s.placeIn(ctx, speaks, speaks, call)
+}
+
+// chooseOwn finds the session for a call at a server where each caller has a login of its own. It does without the home, which is
+// there with the login of some caller, or not at all.
+func (s *server) chooseOwn(ctx context.Context, call *mcp.Call) (at place, err error) {
+	first, second := transport.Legacy, transport.Modern
+	if call.Revision.Stateless {
+		first, second = second, first
+	}
+	for _, era := range [...]transport.Era{first, second} {
+		if s.knows(era) == no && s.knows(second) != no {
+			continue
+		}
+		if at, err = s.placeIn(ctx, era, transport.AnyEra, call); !transport.IsWrongEra(err) {
+			return at, err
+		}
+		s.learn(era, no)
+	}
+	return at, err
 }
 
 // placeIn finds the session for a call in the given era.
@@ -88,7 +111,7 @@ func (s *server) owner(era transport.Era, call *mcp.Call) (key string, lease boo
 	case isolation == isolateShared:
 		return "", false
 	case isolation == isolateCaller:
-		return callerKey(call), false
+		return callerKey(era, call), false
 	case call.Session != nil && (alone || isolation == isolateSession):
 		return clientKey(call.Session.ID), false
 	case alone || isolation == isolateSession && era == transport.Legacy:
@@ -100,9 +123,9 @@ func (s *server) owner(era transport.Era, call *mcp.Call) (key string, lease boo
 
 func clientKey(session string) string { return "session " + session }
 
-// callerKey tells callers apart, and what their clients can be asked.
-func callerKey(call *mcp.Call) string {
-	return "caller " + callerOf(call) + " " + fingerprint(call.Capabilities)
+// callerKey tells callers apart, the eras in which they are served, and what their clients can be asked.
+func callerKey(era transport.Era, call *mcp.Call) string {
+	return "caller " + callerOf(call) + " " + era.String() + " " + fingerprint(call.Capabilities)
 }
 
 func callerOf(call *mcp.Call) string {
@@ -179,6 +202,7 @@ func (s *server) clientLink(key string, era transport.Era, call *mcp.Call) *link
 			session = call.Session.ID
 		}
 		l = s.ownLink(s.introduce(call, era), session)
+		l.caller = callerOf(call)
 		s.clients[key] = l
 	}
 	return l

@@ -17,6 +17,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -60,6 +61,9 @@ type Options struct {
 	Reaper []string
 	// RootCAs are the certificates that servers over HTTPS are checked against; nil stands for those of the system.
 	RootCAs *x509.CertPool
+	// Credentials returns what requests to a server show on behalf of a caller, or of nobody if that is empty; nil where only the
+	// configured headers are sent. The function may be nil.
+	Credentials func(server, caller string) http1.Authority
 }
 
 // A Pool is the servers of a configuration with the sessions that are open. Its methods may be called concurrently, but Update

@@ -17,6 +17,7 @@ import (
 type link struct {
 	server *server
 	hello  transport.Hello
+	caller string                   // whom the session shows to be asking; empty for nobody
 	shared bool                     // by calls of several clients
 	opened func(*transport.Session) // is told of a session before anybody can use it; may be nil
 
@@ -205,7 +206,7 @@ func (l *link) attempt(ctx context.Context) (*transport.Session, error) {
 		old.Close()
 		l.server.gone()
 	}
-	session, err := l.server.dial(ctx, l.hello)
+	session, err := l.server.dial(ctx, l)
 	if err == nil && l.opened != nil {
 		l.opened(session)
 	}
@@ -232,15 +233,20 @@ func (l *link) attempt(ctx context.Context) (*transport.Session, error) {
 	return session, err
 }
 
-// dial opens a session with the server, if it may have one more.
-func (s *server) dial(ctx context.Context, hello transport.Hello) (*transport.Session, error) {
+// dial opens a session with the server for a link, if the server may have one more.
+func (s *server) dial(ctx context.Context, l *link) (*transport.Session, error) {
 	if err := s.room(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	target := s.target
 	s.mu.Unlock()
-	session, err := transport.Open(ctx, target, hello)
+	if of := s.pool.opts.Credentials; of != nil && s.carrier != nil {
+		if who := of(s.config.Name, l.caller); who != nil {
+			target.RoundTripper = s.carrier.As(who)
+		}
+	}
+	session, err := transport.Open(ctx, target, l.hello)
 	if err != nil {
 		s.gone()
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/sumun-mcp/sumun/internal/changes"
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/transport"
 )
@@ -73,6 +74,9 @@ func (p *Pool) settled(ctx context.Context, name string, do func(*server) error)
 func (s *server) subscribe(ctx context.Context, uri string) error {
 	if s.subs.Has(uri) {
 		return nil
+	}
+	if s.config.Credentials == config.PerCaller {
+		return mcp.Errorf(mcp.CodeInvalidParams, mcp.Unsupported, "server %q knows each caller apart; its resources can be read, not watched", s.config.Name)
 	}
 	session, err := s.ready(ctx)
 	if err != nil {

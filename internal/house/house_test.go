@@ -45,7 +45,7 @@ var floors = [][]string{
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
 		"internal/alert", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
-		"internal/dialect", "internal/pins", "internal/command", "internal/workspace", "internal/promptfile",
+		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile",
 	},
 	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/desk", "internal/own", "internal/record", "client"},
 	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith", "internal/usher"},

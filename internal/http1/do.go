@@ -38,6 +38,9 @@ const mostRedirects = 3
 // Do makes a request and returns the answer once its head has come, as RoundTrip does. It follows redirects that keep the method and
 // stay at the URL's origin: the credentials in the header are for that. URL is then where the last one led.
 func (t *Transport) Do(ctx context.Context, r *Request) (*http.Response, error) {
+	if t.base != nil {
+		return t.doAs(ctx, r)
+	}
 	for n := 0; ; n++ {
 		resp, err := t.do(ctx, r)
 		if err != nil {

@@ -35,6 +35,9 @@ type Transport struct {
 	own    bool        // requests to the origin need no proxy
 	http2  atomic.Bool // the origin has chosen HTTP/2
 	pool   pool
+
+	base      *Transport // what carries the requests of a Transport that As has made; it has nothing else
+	authority Authority
 }
 
 // An origin is where requests go.
@@ -77,6 +80,11 @@ func New(u *url.URL, other *http.Transport) *Transport {
 // For returns a Transport for the server at address, tuned for many small calls: connections are kept, answers are not decompressed,
 // and an answer may be long in coming. The server's certificate is checked against roots, those of the system if that is nil.
 func For(address string, roots *x509.CertPool) *Transport {
+	return Secured(address, &tls.Config{RootCAs: roots})
+}
+
+// Secured is For with what else holds of TLS, such as a certificate of our own; nil for nothing. At least it is TLS 1.2.
+func Secured(address string, config *tls.Config) *Transport {
 	const (
 		bufferSize = 32 << 10 // a call with a file's text in it goes out in one piece
 		timeout    = 10 * time.Second
@@ -92,10 +100,14 @@ func For(address string, roots *x509.CertPool) *Transport {
 		u = nil // who makes a request to it is told
 	}
 	dialer := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}
+	if config = config.Clone(); config == nil {
+		config = new(tls.Config)
+	}
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	return New(u, &http.Transport{
 		Proxy:               http.ProxyFromEnvironment, // which leaves loopback alone
 		DialContext:         dialer.DialContext,
-		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:     config,
 		TLSHandshakeTimeout: timeout,
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: 512,
@@ -116,6 +128,9 @@ func plainHost(host string) bool {
 
 // CloseIdleConnections closes the connections that carry no call now.
 func (t *Transport) CloseIdleConnections() {
+	if t.base != nil {
+		return // others use them too
+	}
 	t.pool.closeAll()
 	t.other.CloseIdleConnections()
 }
@@ -125,6 +140,9 @@ var errHTTP2 = errors.New("the server has chosen HTTP/2")
 
 // RoundTrip makes one request and returns the answer once its head has come; see [http.RoundTripper].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if t.base != nil {
+		return t.roundTripAs(req)
+	}
 	if !t.carries(req) {
 		return t.other.RoundTrip(req)
 	}
@@ -228,7 +246,7 @@ func (t *Transport) dial(ctx context.Context) (*conn, error) {
 
 // undialled returns err as what came of dialling: nothing was sent.
 func undialled(raw net.Conn, err error) error {
-	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+	if IsUnsent(err) {
 		return err
 	}
 	e := &net.OpError{Op: "dial", Net: "tcp", Err: err}
@@ -236,6 +254,12 @@ func undialled(raw net.Conn, err error) error {
 		e.Addr = raw.RemoteAddr()
 	}
 	return e
+}
+
+// IsUnsent reports whether the error of a request says that there is no connection, so that nothing was sent.
+func IsUnsent(err error) bool {
+	dial, ok := errors.AsType[*net.OpError](err)
+	return ok && dial.Op == "dial"
 }
 
 // handshake begins TLS on a connection and offers HTTP/2.

@@ -4,6 +4,10 @@ package mcp
 const (
 	MethodServers = "mcp.admin.servers"
 	MethodRestart = "mcp.admin.restart"
+	// Those about logins at servers are for every caller, each about its own.
+	MethodLogin      = "mcp.credential.login"
+	MethodAwaitLogin = "mcp.credential.await"
+	MethodLogout     = "mcp.credential.logout"
 )
 
 // Methods of the mcp.* dialect that the gate answers by itself, in their canonical

@@ -118,6 +118,10 @@ var methods = map[string]Method{
 	MethodServers: {Modern: true, Scope: ScopeGate},
 	MethodRestart: {Modern: true, Scope: ScopeGate},
 
+	MethodLogin:      {Modern: true},
+	MethodAwaitLogin: {Modern: true},
+	MethodLogout:     {Modern: true},
+
 	MethodToolDescribe:      {NameMember: "toolId", Kind: Tool},
 	MethodWrite:             {NameMember: "uri", Kind: Resource, Writes: true},
 	MethodSubscribeEvents:   {},

@@ -273,7 +273,10 @@ func (h *httpConn) refused(c *exchange, resp *http.Response) (*Answer, error) {
 
 // broken tells that no response came. The session is lost with a server to which there is no connection.
 func (h *httpConn) broken(ctx context.Context, err error) error {
-	sent := !isUnsent(err)
+	if http1.IsRefusal(err) {
+		return err
+	}
+	sent := !http1.IsUnsent(err)
 	e := lost(sent, "server %q cannot be reached: %v", h.s.target.Name, err)
 	if !sent && ctx.Err() == nil {
 		return h.lost(e)

@@ -105,6 +105,8 @@ func (s *Session) unmet(ctx context.Context, err error, what string) error {
 		return upstream("server %q answered %s instead of %s", s.target.Name, e.Status(), what)
 	case ok:
 		return s.status(e.Response, e.Body)
+	case http1.IsRefusal(err):
+		return err
 	case errors.Is(err, line.ErrNoEvents), errors.Is(err, line.ErrBadEndpoint):
 		return upstream("server %q does not speak %s: %v", s.target.Name, what, err)
 	}
@@ -221,8 +223,10 @@ func (p *posted) post(ctx context.Context, header http.Header, body *wire.Buffer
 		return p.lostIn(true)
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case http1.IsRefusal(err):
+		return err
 	}
-	return lost(!isUnsent(err), "server %q cannot be reached: %v", p.s.target.Name, err)
+	return lost(!http1.IsUnsent(err), "server %q cannot be reached: %v", p.s.target.Name, err)
 }
 
 // refused tells why a message was not taken: the session is lost if the server does not know it.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -206,7 +207,7 @@ func judgeAnswer(e *mcp.Error) error {
 // judgeError tells what a call without an answer says about the era. A server that cannot be reached, or refuses who we are,
 // would do so in any era.
 func (s *Session) judgeError(err error) error {
-	if IsWrongEra(err) {
+	if IsWrongEra(err) || http1.IsRefusal(err) {
 		return err
 	}
 	if e, ok := errors.AsType[*statusError](err); ok {

@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"errors"
-	"net"
 	"net/http"
 
 	"github.com/sumun-mcp/sumun/internal/line"
@@ -26,10 +24,4 @@ func (e *statusError) Unwrap() []error { return []error{e.err, e.answer} }
 func (s *Session) status(resp *http.Response, body []byte) error {
 	e := &line.StatusError{Response: resp, Body: body}
 	return &statusError{resp.StatusCode, e, upstream("server %q answered %v", s.target.Name, e)}
-}
-
-// isUnsent reports whether an error of HTTP says that there is no connection, so that nothing was sent.
-func isUnsent(err error) bool {
-	dial, ok := errors.AsType[*net.OpError](err)
-	return ok && dial.Op == "dial"
 }
