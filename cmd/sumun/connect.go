@@ -52,7 +52,7 @@ func (a *app) connect(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return a.servePipe(ctx, cfg, gateway.Parts{Bridge: true, Behind: behind, RootCAs: running.RootCAs()})
+		return a.servePipe(ctx, cfg, gateway.Parts{Bridge: true, Behind: behind, TLS: running.TLS()})
 	}
 	cfg, err := a.loadConfig()
 	if err != nil {

@@ -21,6 +21,9 @@ import (
 func (a *app) findGateway(ctx context.Context) (*local.Gateway, error) {
 	key := cmp.Or(a.key, a.getenv("SUMUN_KEY"))
 	named, here := cmp.Or(a.url, a.getenv("SUMUN_URL")), local.Here(a.config, a.lookupEnv)
+	if err := a.secured(&here); err != nil {
+		return nil, err
+	}
 	if named == "" {
 		g, err := here.Find(ctx, key)
 		if err != nil && ctx.Err() == nil {
@@ -34,7 +37,7 @@ func (a *app) findGateway(ctx context.Context) (*local.Gateway, error) {
 	return here.At(named, key), nil
 }
 
-const certificateHint = "the certificate must name the host of the URL, be in force, and come from an authority that this system trusts; --url names another gateway"
+const certificateHint = "the certificate must name the host of the URL, be in force, and come from an authority that this system trusts, or that --ca names; --url names another gateway, --cert a certificate to show"
 
 // dial opens a session with the gateway for a client verb.
 func (a *app) dial(ctx context.Context) (*transport.Session, error) {

@@ -30,6 +30,10 @@ type app struct {
 	config string // --config: the mcp.yaml to use, or "" to look for one
 	url    string // --url: the gateway that client verbs ask, or "" to look for one
 	key    string // --key: the key shown to it, or "" to look for one
+	ca     string // --ca: a file of authorities that its certificate may come from, beside the system's
+	cert   string // --cert: the certificate shown to it, or ""
+
+	certKey string // --cert-key: the key of that, or "" for the file beside it
 
 	// started is set once a verb's own code runs. A failure before that is one of usage.
 	started bool
@@ -63,6 +67,7 @@ func (a *app) sections() []section {
 			a.initCommand(),
 			a.configCommand(),
 			a.keyCommand(),
+			a.certCommand(),
 			a.clientCommand(),
 		}},
 		{"About", []*cobra.Command{
@@ -137,6 +142,9 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.StringVar(&a.config, "config", "", "use this `FILE` instead of ./mcp.yaml or ./config/mcp.yaml")
 	flags.StringVar(&a.url, "url", "", "ask the gateway at this `URL` (default: $SUMUN_URL, or the one of ./.sumun)")
 	flags.StringVar(&a.key, "key", "", "show it this `KEY` (default: $SUMUN_KEY, or the one of ./.sumun)")
+	flags.StringVar(&a.ca, "ca", "", "trust the authorities in this `FILE`, too (default: $SUMUN_CA)")
+	flags.StringVar(&a.cert, "cert", "", "show it the certificate in this `FILE` (default: $SUMUN_CERT)")
+	flags.StringVar(&a.certKey, "cert-key", "", "its key is in this `FILE` (default: $SUMUN_CERT_KEY, or NAME.key beside NAME.crt)")
 	flags.BoolVar(&a.JSON, "json", false, "print data as JSON, and a failure as one line of JSON")
 	flags.BoolVarP(&a.Quiet, "quiet", "q", false, "print nothing on stderr but failures")
 

@@ -8,7 +8,7 @@ package egress
 
 import (
 	"context"
-	"crypto/x509"
+	"crypto/tls"
 	"log/slog"
 	"maps"
 	"slices"
@@ -59,8 +59,8 @@ type Options struct {
 	// Reaper is the beginning of the command line that runs sandbox.Reap: this program and its verb. Without it the children of
 	// a server's process may outlive us if we are killed.
 	Reaper []string
-	// RootCAs are the certificates that servers over HTTPS are checked against; nil stands for those of the system.
-	RootCAs *x509.CertPool
+	// TLS says whose certificates servers over HTTPS may have, and which one they are shown; nil stands for the system's, and none.
+	TLS *tls.Config
 	// Credentials returns what requests to a server show on behalf of a caller, or of nobody if that is empty; nil where only the
 	// configured headers are sent. The function may be nil.
 	Credentials func(server, caller string) http1.Authority

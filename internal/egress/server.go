@@ -145,7 +145,7 @@ func (s *server) newTarget() transport.Target {
 		for name, value := range c.Headers {
 			t.Header.Set(name, value)
 		}
-		s.carrier = http1.For(c.URL, s.pool.opts.RootCAs)
+		s.carrier = http1.Secured(c.URL, s.pool.opts.TLS)
 		t.RoundTripper = s.carrier
 	default:
 		t.Command = &sandbox.Command{Path: c.Command, Args: c.Args, Env: c.Env, Dir: c.Cwd, Reaper: s.pool.opts.Reaper}

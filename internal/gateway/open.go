@@ -3,7 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,9 +54,9 @@ type Parts struct {
 	Version string
 	// Reaper is the beginning of the command line that runs sandbox.Reap.
 	Reaper []string
-	// RootCAs are the certificates that servers over HTTPS are checked against; nil
-	// stands for those of the system.
-	RootCAs *x509.CertPool
+	// TLS says whose certificates servers over HTTPS may have, and which one they are
+	// shown; nil stands for the system's, and none.
+	TLS *tls.Config
 	// Level is the level of Log, where a change of the configuration can change it.
 	Level *slog.LevelVar
 	// Bridge says that the gate stands in front of another one, which asks for
@@ -117,7 +117,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	g.sessions = session.NewStore(g.sessionOptions(cfg))
 	g.pool = egress.New(ctx, egress.Options{
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
-		Clients: clients{g}, Events: events{g}, Reaper: g.parts.Reaper, RootCAs: g.parts.RootCAs,
+		Clients: clients{g}, Events: events{g}, Reaper: g.parts.Reaper, TLS: g.parts.TLS,
 	})
 	g.tasks.Do, g.router = g.pool.Do, route.New(ctx, g.routing())
 	if err := g.metrics.Watch(g.serverStates, g.sessions.Len, g.parking.Len); err != nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -26,6 +27,8 @@ const (
 	KeyName = "local.key"
 	// healthTimeout is how long a gateway may take to say that it lives.
 	healthTimeout = 3 * time.Second
+	// objectTimeout is how long it may take to object to what it was shown.
+	objectTimeout = time.Second
 )
 
 // A Place is where a gateway keeps its state.
@@ -34,6 +37,10 @@ type Place struct {
 	Dir string
 	// CertFile is the certificate that it shows, or empty. It is trusted, since it may be self-signed.
 	CertFile string
+	// CAFile has certificates of further authorities that are trusted; empty for none.
+	CAFile string
+	// Shows is the certificate that is shown to it; nil for none.
+	Shows *tls.Certificate
 }
 
 // Of returns the place of the gateway with this configuration.
@@ -124,7 +131,7 @@ type Gateway struct {
 	URL, Key string
 	// Carrier carries requests to it.
 	Carrier *http1.Transport
-	roots   *x509.CertPool // what its certificate is checked against
+	secure  *tls.Config
 }
 
 // At returns the gateway at an address that the user named. Without a key of the
@@ -138,10 +145,15 @@ func (p Place) At(address, key string) *Gateway {
 		key = p.Key()
 	}
 	var roots *x509.CertPool
-	for _, file := range []string{p.CertFile, now.certFile} {
+	for _, file := range []string{p.CertFile, now.certFile, p.CAFile} {
 		roots = trust(roots, file)
 	}
-	return &Gateway{URL: address, Key: key, Carrier: http1.For(address, roots), roots: roots}
+	secure := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	if p.Shows != nil {
+		// Whatever the gateway says of those who may vouch for it: it says why it refuses what it is shown.
+		secure.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return p.Shows, nil }
+	}
+	return &Gateway{URL: address, Key: key, Carrier: http1.Secured(address, secure), secure: secure}
 }
 
 // Find returns the gateway that runs here, nil if there is none. A gateway that runs
@@ -158,7 +170,11 @@ func (p Place) Find(ctx context.Context, key string) (*Gateway, error) {
 		return g, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case refusesTLS(err):
+	}
+	if !refusesTLS(err) {
+		err = g.greet(ctx)
+	}
+	if refusesTLS(err) {
 		return g, fmt.Errorf("a gateway runs at %s, but TLS with it fails: %w", g.URL, err)
 	}
 	return nil, nil //nolint:nilnil // it ended without saying so; none runs here, and that is no failure
@@ -183,9 +199,8 @@ func trust(roots *x509.CertPool, file string) *x509.CertPool {
 	return roots
 }
 
-// RootCAs returns the certificates that the gateway's own is checked against, nil
-// for those of the system.
-func (g *Gateway) RootCAs() *x509.CertPool { return g.roots }
+// TLS returns what the gateway's certificate is checked against, and what it is shown.
+func (g *Gateway) TLS() *tls.Config { return g.secure }
 
 // lives asks the gateway whether it is there; nil says that it is.
 func (g *Gateway) lives(ctx context.Context) error {
@@ -211,10 +226,31 @@ func (g *Gateway) lives(ctx context.Context) error {
 	return nil
 }
 
+// greet says hello to a gateway and nothing more, and returns what it objects to: one that
+// wants a certificate of us says so only after that, and a request that is on its way
+// meanwhile may keep its objection from arriving.
+func (g *Gateway) greet(ctx context.Context) error {
+	u, err := url.Parse(g.URL)
+	if err != nil || u.Scheme != "https" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	conn, err := (&tls.Dialer{Config: g.secure}).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing was said on it
+	if err = conn.SetReadDeadline(time.Now().Add(objectTimeout)); err == nil {
+		_, err = conn.Read(make([]byte, 1))
+	}
+	return err
+}
+
 // refusesTLS reports whether the other end speaks TLS, but no trust came about. An
 // answer that is not TLS comes from another program, which got the port meanwhile.
 func refusesTLS(err error) bool {
-	_, theirs := errors.AsType[*tls.CertificateVerificationError](err)
-	_, ours := errors.AsType[tls.AlertError](err)
-	return theirs || ours
+	_, ours := errors.AsType[*tls.CertificateVerificationError](err)
+	theirs, ok := errors.AsType[*net.OpError](err)
+	return ours || ok && theirs.Op == "remote error" // which is how an alert is told
 }

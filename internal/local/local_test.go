@@ -68,7 +68,7 @@ func TestFindTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := local.Place{Dir: dir}
-	if g, err := p.Find(t.Context(), ""); err != nil || g == nil || g.RootCAs() == nil {
+	if g, err := p.Find(t.Context(), ""); err != nil || g == nil || g.TLS().RootCAs == nil {
 		t.Errorf("found %+v, %v", g, err)
 	}
 	if err := os.Remove(certFile); err != nil {
