@@ -32,6 +32,7 @@ func (l *loader) check() {
 	l.checkRouting()
 	l.checkResources()
 	l.checkDeclared()
+	l.checkApprovals()
 	l.checkWorkspace()
 	l.checkPrompts()
 }

@@ -57,6 +57,10 @@ type Config struct {
 	Roots Roots `yaml:"roots"`
 	// Routing says where calls go, by the names that they address. It can be changed while the gateway runs (mcp.routing).
 	Routing []Route `yaml:"routing" key:"some"`
+	// AutoRun lets tools run without asking anybody. When it is false every call of a tool, and every write of a resource, waits for a person.
+	AutoRun bool `yaml:"autoRun"`
+	// Approvals says which calls wait for a person where autoRun does not make all of them wait, and who decides on them.
+	Approvals Approvals `yaml:"approvals"`
 	// Audit says what is kept of each call.
 	Audit Audit `yaml:"audit"`
 	// Alerts says who is told of what is wrong.
@@ -93,7 +97,7 @@ type Config struct {
 	// Warnings are remarks on a configuration that is nevertheless in force, a sentence each.
 	Warnings []string `yaml:"-"`
 
-	_ struct{} `later:"plugins autoRun"`
+	_ struct{} `later:"plugins"`
 }
 
 // Vouching is how clients and people can tell that a tool has changed.
@@ -150,6 +154,8 @@ func defaults(dir string) *Config {
 		Listen:    defaultHost + ":" + defaultPort,
 		Roots:     defaultRoots(),
 		Audit:     defaultAudit(),
+		AutoRun:   true,
+		Approvals: defaultApprovals(),
 		Workspace: defaultWorkspace(),
 		Alerts:    Alerts{MinSeverity: "medium"},
 		Review:    Review{Days: 30},

@@ -118,6 +118,7 @@ func (l *loader) finish() {
 	l.finishWorkspace()
 	l.finishPrompts()
 	l.finishTools()
+	l.finishApprovals()
 	for i := range c.Resources {
 		l.finishResource(&c.Resources[i])
 	}

@@ -29,6 +29,8 @@ var (
 	auditSource string
 	//go:embed tls.go
 	tlsSource string
+	//go:embed approvals.go
+	approvalsSource string
 	//go:embed scopes.go
 	scopesSource string
 	//go:embed credentials.go
@@ -44,7 +46,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource},
 		Rules:   rules,
 	})
 }

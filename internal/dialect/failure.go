@@ -54,7 +54,8 @@ func reasonOf(call *mcp.Call, e *mcp.Error) mcp.Reason {
 	}
 	switch e.Reason {
 	case mcp.Unauthenticated, mcp.Forbidden, mcp.NotFound, mcp.InvalidArguments, mcp.Conflict, mcp.RateLimited, mcp.Blocked,
-		mcp.Timeout, mcp.Upstream, mcp.Internal:
+		mcp.Timeout, mcp.Upstream, mcp.Internal,
+		mcp.ApprovalDenied, mcp.ApprovalExpired:
 		return e.Reason
 	case mcp.Malformed, mcp.Forged, mcp.Stolen, mcp.Replayed:
 		return mcp.InvalidArguments

@@ -71,6 +71,9 @@ type Call struct {
 	// begins.
 	Resume *Resume
 
+	// Withheld is why the gate itself answered in the place of a tool, where it does so by a result; empty for every other call.
+	Withheld Reason
+
 	// Refused is why the door refused the message. Such a call is only recorded;
 	// nothing behind the audit sees it.
 	Refused *Error

@@ -8,6 +8,11 @@ const (
 	MethodLogin      = "mcp.credential.login"
 	MethodAwaitLogin = "mcp.credential.await"
 	MethodLogout     = "mcp.credential.logout"
+	// MethodApprovals lists the calls that wait for a person, and what is remembered of earlier decisions; MethodDecide decides on such a
+	// call, and MethodForget forgets what is remembered.
+	MethodApprovals = "mcp.admin.approvals"
+	MethodDecide    = "mcp.admin.decide"
+	MethodForget    = "mcp.admin.forget"
 )
 
 // Methods of the mcp.* dialect that the gate answers by itself, in their canonical

@@ -54,6 +54,9 @@ const (
 	Forged   Reason = "forged-state"
 	Stolen   Reason = "stolen-state"
 	Replayed Reason = "replayed-state"
+	// ApprovalDenied and ApprovalExpired say that a person did not allow the call, or nobody in time.
+	ApprovalDenied  Reason = "approval-denied"
+	ApprovalExpired Reason = "approval-expired"
 )
 
 // An Error is the only error that crosses the wire. Any other error becomes

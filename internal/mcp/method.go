@@ -121,6 +121,9 @@ var methods = map[string]Method{
 	MethodLogin:      {Modern: true},
 	MethodAwaitLogin: {Modern: true},
 	MethodLogout:     {Modern: true},
+	MethodApprovals:  {Modern: true, Scope: ScopeGate},
+	MethodDecide:     {Modern: true, Scope: ScopeGate},
+	MethodForget:     {Modern: true, Scope: ScopeGate},
 
 	MethodToolDescribe:      {NameMember: "toolId", Kind: Tool},
 	MethodWrite:             {NameMember: "uri", Kind: Resource, Writes: true},
