@@ -34,11 +34,11 @@ var floors = [][]string{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
 		"internal/prompt/value", "internal/http1", "internal/port", "examples/business/service", "internal/search", "internal/outline", "internal/pgtest",
 	},
-	{"internal/mcp", "internal/config", "internal/line", "internal/prompt/filter", "internal/exit"},
+	{"internal/mcp", "internal/config", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},
 	{
 		"internal/doortest", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
-		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/shelf", "internal/declared", "internal/sampling", "internal/memory", "internal/auditlog", "internal/keyring", "internal/oauth", "internal/identity",
+		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/shelf", "internal/declared", "internal/sampling", "internal/memory", "internal/auditlog", "internal/courier", "internal/keyring", "internal/guard/rule", "internal/oauth", "internal/identity",
 	},
 	{
 		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/guard",

@@ -136,7 +136,7 @@ func TestHarmless(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 6))
 	var texts []string
-	for range 2000 {
+	for range 200 {
 		var b [16]byte
 		for i := range b {
 			b[i] = byte(r.Uint32())
@@ -160,8 +160,8 @@ func TestHarmless(t *testing.T) {
 			t.Errorf("%q has %v", text, found)
 		}
 	}
-	for range 8 {
-		image := make([]byte, 300_000)
+	for range 2 {
+		image := make([]byte, 100_000)
 		for i := range image {
 			image[i] = byte(r.Uint32())
 		}
