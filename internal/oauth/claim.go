@@ -45,23 +45,24 @@ func counts(rule *config.Claim, value string) bool {
 // its dots lead to.
 func (c *claims) values(path string) []string {
 	value, ok := c.all[path]
-	members := c.all
-	for rest := path; !ok; {
-		name, after, more := strings.Cut(rest, ".")
-		next, there := members[name]
-		if !there {
-			return nil
-		}
-		if !more {
-			value, ok = next, true
-			break
-		}
-		members, rest = nil, after
-		if next.Kind() != '{' || json.Unmarshal(next, &members) != nil {
-			return nil
-		}
+	if !ok {
+		value = walk(c.all, path)
 	}
 	return texts(value, path == "scope" || path == "scp")
+}
+
+// walk returns what the names between the dots of a path lead to, nil if that is nothing.
+func walk(members map[string]jsontext.Value, path string) jsontext.Value {
+	name, rest, more := strings.Cut(path, ".")
+	next := members[name]
+	if !more {
+		return next
+	}
+	var within map[string]jsontext.Value
+	if next.Kind() != '{' || json.Unmarshal(next, &within) != nil {
+		return nil
+	}
+	return walk(within, rest)
 }
 
 // texts returns the texts that a value is, or that stand in it: of a list its elements, and with words each word of a text (RFC 8693

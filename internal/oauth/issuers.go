@@ -122,5 +122,5 @@ func (i *Issuers) source(issuer *config.Issuer) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{issuer: issuer.Issuer, jwks: issuer.JWKS, http: dialer.Client(), log: i.log, owner: i, started: time.Now()}, nil
+	return &source{issuer: issuer.Issuer, jwks: issuer.JWKS, http: dialer.Client(), hangUp: dialer.Close, log: i.log, owner: i, started: time.Now()}, nil
 }

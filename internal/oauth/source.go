@@ -35,6 +35,7 @@ const (
 type source struct {
 	issuer, jwks string // as configured; no jwks means that the issuer's metadata say where
 	http         *http.Client
+	hangUp       func() // lets go of connections that nothing uses
 	log          *slog.Logger
 	started      time.Time // what times are counted from, by a clock that nobody can set
 	owner        *Issuers
@@ -71,6 +72,16 @@ func (s *keySet) find(h *header) []*key {
 		return nil
 	}
 	return found[:min(len(found), 4)]
+}
+
+// signer returns the key that has signed the token; nil if none has.
+func (s *keySet) signer(t *token) *key {
+	for _, k := range s.find(&t.header) {
+		if k.signed(t) && !k.gone.Load() {
+			return k
+		}
+	}
+	return nil
 }
 
 // age is how old is what is known of the keys; very old, if nothing is.
@@ -193,7 +204,7 @@ func (s *source) drop() {
 			k.end()
 		}
 	}
-	s.http.CloseIdleConnections()
+	s.hangUp()
 }
 
 // fetch asks the issuer for its keys.

@@ -81,12 +81,16 @@ func (v *Verifier) issuerOf(caller *mcp.Caller) *issuer {
 	return v.byName[name]
 }
 
+// usual is how long tokens mostly are at most, in bytes.
+const usual = 2 << 10
+
 // Find returns who shows the token. The error says why nobody does; one that is Unavailable, that it cannot be told.
 func (v *Verifier) Find(text string) (*mcp.Caller, *mcp.Error) {
 	if len(text) > MaxToken {
 		return nil, refused(errLong.Error())
 	}
-	hash := sha256.Sum256([]byte(text))
+	var buf [usual]byte // keeps it off the heap
+	hash := sha256.Sum256(append(buf[:0], text...))
 	now := time.Now()
 	if e := v.known.get(&hash); e != nil && !e.key.gone.Load() && e.source.age() <= refresh+v.grace {
 		if now.UnixMilli() >= e.ends {
@@ -158,18 +162,19 @@ func (v *Verifier) signer(i *issuer, t *token) (*key, *mcp.Error) {
 	if s.age() > refresh+v.grace {
 		return nil, away()
 	}
-	found := s.set.Load().find(&t.header)
-	if len(found) == 0 && !asked { // it may be a new one
-		s.wait()
-		found = s.set.Load().find(&t.header)
+	set := s.set.Load()
+	if k := set.signer(t); k != nil {
+		return k, nil
 	}
-	if len(found) == 0 && s.failing.Load() {
-		return nil, away()
-	}
-	for _, k := range found {
-		if k.signed(t) && !k.gone.Load() {
-			return k, nil
+	if !asked { // its key may be a new one
+		if s.wait(); s.set.Load() != set {
+			if k := s.set.Load().signer(t); k != nil {
+				return k, nil
+			}
 		}
+	}
+	if s.failing.Load() && len(set.find(&t.header)) == 0 {
+		return nil, away()
 	}
 	return nil, refused(unsigned)
 }
@@ -198,7 +203,7 @@ func (i *issuer) judge(c *claims, now time.Time) string {
 // entry returns a good token's holder.
 func (v *Verifier) entry(i *issuer, t *token, k *key) *entry {
 	scopes, roles := v.given(i.Issuer, &t.claims)
-	ends := int64((*t.claims.Expires + i.ClockSkew.Seconds()) * 1000)
+	ends := int64(*t.claims.Expires+i.ClockSkew.Seconds()) * 1000
 	e := &entry{caller: v.by.TokenHolder(prefix+i.Name+":"+harmless(t.claims.Subject), scopes, roles), ends: ends, key: k, source: i.source}
 	e.caller.Over = k.over(ends / 1000)
 	return e
