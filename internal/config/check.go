@@ -27,6 +27,7 @@ func (l *loader) check() {
 	l.checkRoles()
 	l.checkOAuth()
 	l.checkLimits()
+	l.checkGuard()
 	l.checkServers()
 	l.checkSealing()
 	l.checkRouting()

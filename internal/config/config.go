@@ -71,6 +71,8 @@ type Config struct {
 	Log Log `yaml:"log"`
 	// Limits bound what clients may send, and how often.
 	Limits Limits `yaml:"limits"`
+	// Guard says what may stand in the arguments of calls and in what comes back.
+	Guard Guard `yaml:"guard"`
 	// Origins are the browser origins that may call the gateway, as scheme://host:port. Callers that are not browsers send none.
 	Origins []string `yaml:"origins" form:"origin"`
 	// PublicURL is the address under which clients reach the gateway, when it is not the one it listens on.
@@ -161,6 +163,7 @@ func defaults(dir string) *Config {
 		Review:    Review{Days: 30},
 		Log:       Log{Level: "info", Format: "text"},
 		Limits:    Limits{BodyBytes: 4 << 20},
+		Guard:     defaultGuard(),
 		Resume:    "memory",
 		Trust:     Vouching{ListChecksums: true, Pins: "flag"},
 		Builtin:   true,

@@ -43,6 +43,10 @@ var forms = map[string]document.Form{
 	"operation": operationForm,
 	"weather":   weatherForm,
 
+	"kind":      {Pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`), Message: "cannot be the name of a kind of secrets", Hint: "use small letters, digits and dashes, at most 40"},
+	"scheme":    {Pattern: regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`), Message: "is not the scheme of a URL", Hint: "write it like https"},
+	"guardhost": {Pattern: regexp.MustCompile(`^(\*\.)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`), Message: "is not a host", Hint: "write example.com, *.example.com, or example.com:8443"},
+
 	"url":      {Pattern: regexp.MustCompile(`^(https?|wss?)://[^/?#\s]+[^\s]*$`), Message: "is not an http, https, ws or wss URL", Hint: "write it like https://issues.example.com/mcp"},
 	"keyless":  {Pattern: regexp.MustCompile(`^[^@]*$|^[a-z]+://[^/?#@]*[/?#]`), Message: "has credentials in it", Hint: "put them under headers: {Authorization: …}"},
 	"whole":    {Pattern: regexp.MustCompile(`^[^#]*$`), Message: "has a fragment (#), which is never sent", Hint: "remove it"},

@@ -117,6 +117,7 @@ func (l *loader) finish() {
 	}
 	l.finishWorkspace()
 	l.finishPrompts()
+	l.finishGuard()
 	l.finishTools()
 	l.finishApprovals()
 	for i := range c.Resources {

@@ -37,6 +37,8 @@ var (
 	credentialsSource string
 	//go:embed oauth.go
 	oauthSource string
+	//go:embed guard.go
+	guardSource string
 	//go:embed alerts.go
 	alertsSource string
 )
@@ -46,7 +48,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource},
+		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource, guardSource},
 		Rules:   rules,
 	})
 }
