@@ -120,7 +120,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		Clients: clients{g}, Events: events{g}, Reaper: g.parts.Reaper, TLS: g.parts.TLS,
 	})
 	g.tasks.Do, g.router = g.pool.Do, route.New(ctx, g.routing())
-	if err := g.metrics.Watch(g.serverStates, g.sessions.Len, g.parking.Len); err != nil {
+	if err := g.metrics.Watch(g.serverStates, g.sessions.Len, g.parking.Len, g.hub.Lost); err != nil {
 		return err
 	}
 	if err := g.metrics.WatchRoutes(g.router.Observe, g.router.Retries); err != nil {

@@ -115,6 +115,7 @@ func (d *HTTP) listen(x *exchange, s *session.Session, stream *session.Stream, s
 	})
 	if err := d.Handler.Handle(ctx, &x.call, r); err != nil && ctx.Err() == nil {
 		d.Log.DebugContext(ctx, "listening ended", slog.Any("error", err))
+		stream.Forget() // who resumes it is told that something is missing
 	}
 	cancel()
 	wait.Wait()

@@ -186,16 +186,17 @@ type ServerState struct {
 }
 
 // Watch makes gauges of what the gate holds: states of servers, open sessions of the
-// legacy era, and calls that wait for the answers of modern clients. The functions are
-// called when the instruments are read.
-func (m *Metrics) Watch(servers func() []ServerState, sessions, parked func() int) error {
+// legacy era, calls that wait for the answers of modern clients, and notices that were lost
+// since clients were too slow. The functions are called when the instruments are read.
+func (m *Metrics) Watch(servers func() []ServerState, sessions, parked func() int, lost func() int64) error {
 	up, err1 := m.meter.Int64ObservableGauge("sumun.server.up", metric.WithDescription("1 while the server can be used, else 0."))
 	upstream, err2 := m.meter.Int64ObservableGauge("sumun.server.sessions", metric.WithDescription("Open sessions with the server."))
 	restarts, err3 := m.meter.Int64ObservableCounter("sumun.server.restarts", metric.WithDescription("How often the server was started again."))
 	open, err4 := m.meter.Int64ObservableGauge("sumun.sessions", metric.WithDescription("Open sessions of the legacy era."))
 	waiting, err5 := m.meter.Int64ObservableGauge("sumun.calls.parked", metric.WithDescription("Calls that wait for answers of modern clients."))
 	refused, err6 := m.meter.Int64ObservableCounter("sumun.server.questions.refused", metric.WithDescription("Questions of the server that could be put to nobody."))
-	for _, err := range []error{err1, err2, err3, err4, err5, err6} {
+	unread, err7 := m.meter.Int64ObservableCounter("sumun.notices.lost", metric.WithDescription("Notices that were lost since clients did not read them in time."))
+	for _, err := range []error{err1, err2, err3, err4, err5, err6, err7} {
 		if err != nil {
 			return fmt.Errorf("making the gauges: %w", err)
 		}
@@ -203,6 +204,7 @@ func (m *Metrics) Watch(servers func() []ServerState, sessions, parked func() in
 	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(open, int64(sessions()))
 		o.ObserveInt64(waiting, int64(parked()))
+		o.ObserveInt64(unread, lost())
 		for _, s := range servers() {
 			attributes := metric.WithAttributes(attribute.String("sumun.server.name", s.Name), attribute.String("sumun.server.state", s.State))
 			o.ObserveInt64(up, boolToInt(s.State == "ready"), attributes)
@@ -212,7 +214,7 @@ func (m *Metrics) Watch(servers func() []ServerState, sessions, parked func() in
 			o.ObserveInt64(refused, s.Refused, name)
 		}
 		return nil
-	}, up, upstream, restarts, open, waiting, refused)
+	}, up, upstream, restarts, open, waiting, refused, unread)
 	return err
 }
 

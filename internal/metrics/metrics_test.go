@@ -100,7 +100,7 @@ func TestWatch(t *testing.T) {
 	m := newMetrics(t)
 	err := m.Watch(func() []metrics.ServerState {
 		return []metrics.ServerState{{Name: "a", State: "ready", Sessions: 2, Restarts: 3}, {Name: "b", State: "failing"}}
-	}, func() int { return 7 }, func() int { return 3 })
+	}, func() int { return 7 }, func() int { return 3 }, func() int64 { return 9 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +112,7 @@ func TestWatch(t *testing.T) {
 		`sumun_server_restarts_total{sumun_server_name="a"} 3`,
 		`sumun_sessions 7`,
 		`sumun_calls_parked 3`,
+		`sumun_notices_lost_total 9`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the instruments do not say %s", want)

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -35,6 +36,7 @@ type Hub struct {
 	log *slog.Logger
 	// announcements are the notices that lists have changed.
 	announcements [lists]*wire.Message
+	lost          atomic.Int64
 
 	// mu guards what follows. It is never held while something is sent; the locks
 	// of mailboxes are taken within it.
@@ -236,9 +238,12 @@ func (h *Hub) Tell(session string, m *wire.Message) {
 	}
 }
 
+// Lost returns how many notices were lost since listeners were too slow.
+func (h *Hub) Lost() int64 { return h.lost.Load() }
+
 // Listen delivers what comes until ctx ends, the session is dropped or a newer
 // Listen of the same session takes over; then it returns nil. It returns an error
-// only where sending failed. A legacy session is told everything, with the
+// where sending failed, and a *LostError where the listener was too slow. A legacy session is told everything, with the
 // resources it is subscribed to, and f is nil; a modern stream has no session and
 // is told what f says.
 func (h *Hub) Listen(ctx context.Context, session string, f *Filter, reply mcp.Reply) error {
@@ -275,7 +280,10 @@ func (h *Hub) deliver(ctx context.Context, t *turn) error {
 			continue
 		}
 		if next.lost > 0 {
+			h.lost.Add(int64(next.lost))
+			t.box.putBack(next)
 			h.log.WarnContext(ctx, "a slow listener has lost notices", slog.Int("lost", next.lost))
+			return &LostError{N: next.lost}
 		}
 		message := h.announcements[next.list]
 		if next.letter != nil {

@@ -244,7 +244,7 @@ func TestABrokenStreamLosesNothing(t *testing.T) {
 	})
 }
 
-func TestASlowListenerLosesUpdatesFirst(t *testing.T) {
+func TestASlowListenerLosesNoUpdate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub()
 		h.Open("slow", 0)
@@ -271,8 +271,13 @@ func TestASlowListenerLosesUpdatesFirst(t *testing.T) {
 		close(slow.block)
 		pass(time.Second)
 		told := slow.take()
-		if len(told) != 1+maxLetters+1 { // one was in the hand of the slow one, one is of the list
-			t.Errorf("the slow one was told %d, want %d", len(told), maxLetters+2)
+		if len(told) != maxLetters+10+1 || h.Lost() != 0 { // one is of the list
+			t.Errorf("the slow one was told %d, want %d; %d are lost", len(told), maxLetters+11, h.Lost())
+		}
+		for i := range maxLetters {
+			if want := fmt.Sprint("resources/updated x:", i); !slices.Contains(told, want) {
+				t.Errorf("%s is missing", want)
+			}
 		}
 		for i := range 10 {
 			if want := fmt.Sprintf("message %q", strconv.Itoa(i)); !slices.Contains(told, want) {
@@ -281,6 +286,32 @@ func TestASlowListenerLosesUpdatesFirst(t *testing.T) {
 		}
 		if !slices.Contains(told, "tools/list_changed") {
 			t.Error("the change of a list was lost")
+		}
+	})
+}
+
+// What cannot be told later is lost, and the listener hears of that: its listening ends, and goes on when it listens anew.
+func TestASlowListenerIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub()
+		h.Open("slow", 0)
+		slow := listener{block: make(chan struct{})}
+		end := listen(t, h, "slow", nil, &slow)
+		for i := range maxLetters + 4 { // one is in the hand of the slow one
+			h.Tell("slow", said(strconv.Itoa(i)))
+			synctest.Wait()
+		}
+		close(slow.block)
+		synctest.Wait()
+		lost, ok := errors.AsType[*LostError](end())
+		if !ok || lost.N != 3 || h.Lost() != 3 || mcp.AsError(lost) == nil {
+			t.Errorf("listening ended with %v, want 3 lost; %d are counted", lost, h.Lost())
+		}
+		var again listener
+		defer listen(t, h, "slow", nil, &again)()
+		pass(time.Second)
+		if told := again.take(); len(told) != maxLetters || told[0] != `message "4"` {
+			t.Errorf("afterwards it is told %d, the first %v", len(told), told)
 		}
 	})
 }

@@ -68,7 +68,8 @@ type mailbox struct {
 	letters []*letter
 	size    int              // bytes of all letters
 	due     [lists]time.Time // when the change of a list is announced; zero if there is none
-	lost    int              // letters that found no room since the last delivery
+	missed  map[string]bool  // resources of which updates found no room: each is told of once more, without what its server said
+	lost    int              // other letters that found no room since the last delivery
 	turn    *turn            // who listens, if anyone
 	turns   int              // how many have asked to listen: the newest wins
 	closed  bool
@@ -108,7 +109,8 @@ func (b *mailbox) changed(l list) {
 }
 
 // put adds a letter. The newest update of a resource takes the place of the one
-// before; where there is no room, updates give way first, then what is oldest.
+// before; where there is no room, updates give way first, which are told later,
+// then what is oldest, which is lost.
 func (b *mailbox) put(l *letter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -120,13 +122,28 @@ func (b *mailbox) put(l *letter) {
 		if i := slices.IndexFunc(b.letters, func(other *letter) bool { return other.uri == l.uri }); i >= 0 {
 			b.remove(i)
 		}
+		delete(b.missed, l.uri)
 	}
 	b.letters = append(b.letters, l)
 	b.size += len(l.message.Raw)
 	for len(b.letters) > maxLetters || b.size > maxBytes {
-		b.lost++
-		b.remove(max(0, slices.IndexFunc(b.letters, func(other *letter) bool { return other.uri != "" })))
+		b.giveWay()
 	}
+}
+
+// giveWay makes room for one more letter. The lock is held.
+func (b *mailbox) giveWay() {
+	i := slices.IndexFunc(b.letters, func(other *letter) bool { return other.uri != "" })
+	if i < 0 {
+		b.lost++
+		b.remove(0)
+		return
+	}
+	if b.missed == nil {
+		b.missed = map[string]bool{}
+	}
+	b.missed[b.letters[i].uri] = true // no more of them than subscriptions
+	b.remove(i)
 }
 
 func (b *mailbox) remove(i int) {
@@ -181,6 +198,7 @@ func (b *mailbox) take(ctx context.Context, end context.CancelFunc, reply mcp.Re
 		return nil, false
 	}
 	b.turn = next
+	b.lost = 0 // nobody has listened
 	b.stir()
 	return next, true
 }
@@ -196,6 +214,12 @@ func (t *turn) leave() {
 	t.box.mu.Unlock()
 	t.asking.Wait()
 	close(t.left)
+}
+
+// updateOf says of a resource that it has changed, and nothing else.
+func updateOf(uri string) *wire.Message {
+	raw := wire.AppendQuote([]byte(`{"jsonrpc":"2.0","method":"`+mcp.NoticeUpdated+`","params":{"uri":`), uri)
+	return Message(append(raw, "}}"...))
 }
 
 // A delivery is what was taken out of a mailbox to be sent.
@@ -239,6 +263,13 @@ func (b *mailbox) next() (*delivery, pause) {
 		case soonest.IsZero() || due.Before(soonest):
 			soonest = due
 		}
+	}
+	for uri := range b.missed {
+		if len(b.letters) > 0 {
+			break
+		}
+		delete(b.missed, uri)
+		return &delivery{letter: newLetter(uri, updateOf(uri))}, pause{}
 	}
 	if len(b.letters) == 0 {
 		return nil, pause{wake: b.waiting(), due: soonest}

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	outward "github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -340,11 +342,19 @@ func (p *pipe) listen() {
 	}
 	p.listening.Go(func() {
 		err := p.Handler.Handle(ctx, call, &reply{pipe: p, session: s, call: call})
+		for lost, ok := isLost(err); ok && ctx.Err() == nil; lost, ok = isLost(err) {
+			p.write(lost.AppendWarning)
+			err = p.Handler.Handle(ctx, call, &reply{pipe: p, session: s, call: call})
+		}
 		if err != nil && ctx.Err() == nil {
 			p.Log.DebugContext(ctx, "listening ended", slog.Any("error", err))
 		}
 	})
 }
+
+// isLost reports whether listening ended since the client was too slow. A pipe has no stream that could be opened anew, so the client is
+// told in words.
+func isLost(err error) (*notice.LostError, bool) { return errors.AsType[*notice.LostError](err) }
 
 // answer says the last of a request: in its batch, if it is of one, or by itself.
 func (p *pipe) answer(b *batch, compose func(dst []byte) []byte) {

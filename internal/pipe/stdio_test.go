@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/doortest"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/notice"
 	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/session"
 )
@@ -256,4 +258,30 @@ func TestPipeFreesIDs(t *testing.T) {
 		}
 	}
 	close(end)
+}
+
+// A client on a pipe that was too slow is told so in words, since it has no stream that it could open anew, and listens on.
+func TestPipeTellsOfLostNotices(t *testing.T) {
+	heard := 0
+	p := newPipe(t, func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if call.Method != mcp.MethodListen {
+			return doortest.Answer(ctx, call, reply)
+		}
+		if heard++; heard == 1 {
+			return &notice.LostError{N: 3}
+		}
+		return doortest.Notify(ctx, reply, `{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
+	}, 50*time.Millisecond)
+	p.send(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}`,
+		`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	got := []string{p.next(), p.next(), p.next()} // the answer to initialize may come last
+	for _, want := range []string{
+		`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"warning","logger":"sumun",` +
+			`"data":"3 messages are lost, since they were not read in time; read anew what you follow"}}`,
+		`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`,
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("told %s\nwant %s", got, want)
+		}
+	}
 }

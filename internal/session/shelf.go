@@ -192,6 +192,15 @@ func (f *folder) expendable() *Stream {
 	return cmp.Or(largest, oldest)
 }
 
+// forget forgets a stream.
+func (f *folder) forget(s *Stream) {
+	f.shelf.mu.Lock()
+	defer f.shelf.mu.Unlock()
+	if s.filed {
+		f.shelf.forget(s)
+	}
+}
+
 // drop takes the folder's streams out of the archive, if they are there.
 func (f *folder) drop() {
 	f.shelf.mu.Lock()

@@ -202,6 +202,17 @@ func (s *Stream) Close() {
 	s.settle()
 }
 
+// Forget ends a stream that is not whole: nobody can resume it.
+func (s *Stream) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.detach()
+	if s.folder != nil {
+		s.folder.forget(s)
+	}
+}
+
 // eventID is the id of an event; empty where nothing can be resumed.
 func (s *Stream) eventID(number int) string {
 	if s.folder == nil {
