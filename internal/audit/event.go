@@ -35,13 +35,11 @@ const (
 	Withheld Kind = "withheld"
 	// Redacted is something that was taken out of a message.
 	Redacted Kind = "redacted"
-	// ToolDrifted is a tool that is not any more what it was when it was first seen.
-	ToolDrifted Kind = "tool.drifted"
 
-	CredentialIssued    Kind = "credential.issued"
-	CredentialRefreshed Kind = "credential.refreshed"
-	CredentialRevoked   Kind = "credential.revoked"
-	CredentialFailed    Kind = "credential.failed"
+	// CredentialLogin is a login at a server, CredentialFailed one that could not be renewed.
+	CredentialLogin  Kind = "credential.login"
+	CredentialLogout Kind = "credential.logout"
+	CredentialFailed Kind = "credential.refresh-failed"
 
 	GatewayStarted Kind = "gateway.started"
 	GatewayStopped Kind = "gateway.stopped"

@@ -14,7 +14,6 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/alert"
-	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/desk"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
@@ -29,6 +28,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/own"
 	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/internal/pipe"
+	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/roots"
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/session"
@@ -46,7 +46,7 @@ type Gateway struct {
 	info []byte
 
 	store    *store.Store
-	audit    *audit.Log
+	audit    *record.Log
 	metrics  *metrics.Metrics
 	sessions *session.Store
 	sealer   *session.Sealer

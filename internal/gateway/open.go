@@ -139,6 +139,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	if err := g.apply(cfg); err != nil {
 		return err
 	}
+	g.started(ctx, cfg)
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	g.plain().keeper.SettleOwn(ctx)
@@ -185,7 +186,7 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 	now := g.Config()
 	if cfg.Listen != now.Listen || cfg.Store != now.Store || !cfg.TLS.Listens(&now.TLS) || cfg.Log.Format != now.Log.Format || cfg.Resume != now.Resume ||
 		cfg.Audit.Seal() != now.Audit.Seal() {
-		return errors.New("listen, store, resume, tls, log.format, audit.sign, audit.checkpoint and audit.durability cannot be changed while the gateway runs; restart it")
+		return errors.New("listen, store, resume, tls, log.format, and what audit has but payloads and retain cannot be changed while the gateway runs; restart it")
 	}
 	if err := g.apply(cfg); err != nil {
 		return err
@@ -222,6 +223,7 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	g.limits.Set(limit.FromConfig(cfg, g.serverOf))
 	g.ring.SetGrace(cfg.KeyGrace)
 	if g.audit != nil {
+		g.audit.Retain(cfg.Audit.Retain)
 		g.audit.Keep(audit.Keeping{Payloads: audit.Payloads(cfg.Audit.Payloads)})
 	}
 	if g.roots != nil {
@@ -315,6 +317,9 @@ func (g *Gateway) Close(ctx context.Context) error {
 	}
 	g.alerts.Close()
 	if g.audit != nil {
+		if g.setup.Load() != nil {
+			g.onRecord(ctx, audit.Event{Kind: audit.GatewayStopped, Subject: g.instance})
+		}
 		errs = append(errs, g.audit.Close())
 	}
 	if g.metrics != nil {

@@ -59,10 +59,12 @@ func (g *Gateway) file() string {
 
 // reload takes the file over, or tells every fault of it.
 func (g *Gateway) reload(ctx context.Context, load func() (*config.Config, error)) {
+	before := g.Config()
 	next, err := load()
 	if err == nil {
 		err = g.Reload(next)
 	}
+	g.configured(ctx, before, next, err)
 	if err == nil {
 		g.log.InfoContext(ctx, "the configuration was taken over", slog.String("file", next.Path))
 		return

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pgtest"
@@ -100,7 +99,7 @@ func (a answered) Done(context.Context, *mcp.Result) error {
 }
 
 // ask is one call, on record under that id.
-func ask(ctx context.Context, log *audit.Log, id string, done func()) error {
+func ask(ctx context.Context, log *record.Log, id string, done func()) error {
 	call := &mcp.Call{ID: id, Caller: &mcp.Caller{ID: "local"}, Method: "tools/call", Name: "t", Request: request, Transport: "http"}
 	return log.Middleware(says).Handle(ctx, call, answered{done: done})
 }

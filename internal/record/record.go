@@ -8,11 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/auditlog"
@@ -25,8 +23,8 @@ type Store interface {
 	auditlog.Store
 	// SyncRecords makes AppendRecords return only once a power failure cannot take what was stored.
 	SyncRecords(yes bool)
-	// ErasePayloads erases what stands beside the bodies of the records up to seq, and returns of how many.
-	ErasePayloads(ctx context.Context, seq int64) (int64, error)
+	// ErasePayloads erases what stands beside the bodies of the records above after, up to seq, and returns of how many.
+	ErasePayloads(ctx context.Context, after, seq int64) (int64, error)
 }
 
 // KeyFile returns the file of the key that signs checkpoints: SUMUN.audit.key beside
@@ -39,41 +37,6 @@ func CheckpointFile(cfg *config.Config) string { return beside(cfg, ".audit.chec
 func beside(cfg *config.Config, suffix string) string {
 	store := cmp.Or(cfg.StoreFile(), filepath.Join(cfg.StateDir(), "sumun.db"))
 	return strings.TrimSuffix(store, filepath.Ext(store)) + suffix
-}
-
-// Open begins to record what a gateway does. It compares what is stored with the
-// newest checkpoints first, and fails with auditlog.ErrAltered where they differ: a
-// record that goes on as if nothing had happened would vouch for what was altered.
-func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger) (*audit.Log, error) {
-	sealer := &auditlog.Sealer{Store: store, File: CheckpointFile(cfg), KeyFile: KeyFile(cfg)}
-	if err := os.MkdirAll(cfg.StateDir(), 0o700); err != nil {
-		return nil, fmt.Errorf("making the directory of the state: %w", err)
-	}
-	if cfg.Audit.Sign {
-		key, err := auditlog.OpenKey(KeyFile(cfg))
-		if err != nil {
-			return nil, err
-		}
-		sealer.Key = key
-	}
-	unsealed, err := sealer.Resume(ctx)
-	switch {
-	case errors.Is(err, auditlog.ErrOtherKey):
-		return nil, fmt.Errorf("%w, in %s. Instances that share a store need one key: give each the same file and name it as audit.keyFile. To begin another log, name another store", err, KeyFile(cfg))
-	case errors.Is(err, auditlog.ErrAltered):
-		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. To begin another log, name another store, and move away what lies beside it under its name", err)
-	case err != nil:
-		return nil, err
-	}
-	if unsealed > 0 {
-		log.WarnContext(ctx, "audit records were not sealed when the gateway ended; they are now", slog.Int64("records", unsealed))
-	}
-	durable := cfg.Audit.Durability == "sync"
-	store.SyncRecords(durable)
-	return audit.New(ctx, audit.Options{
-		Sink: store, Sealer: sealer, Checkpoint: cmp.Or(cfg.Audit.Checkpoint, time.Second), Durable: durable,
-		Keeping: audit.Keeping{Payloads: audit.Payloads(cfg.Audit.Payloads)}, Log: log,
-	}), nil
 }
 
 // Lost reports whether an error of reading says that the record was altered: that a
@@ -93,6 +56,7 @@ func badRequest(format string, args ...any) error { return &RequestError{fmt.Spr
 // A Book is a stored record that is read, whether or not a gateway writes to it.
 type Book struct {
 	Store
+	config *config.Config
 	// newest is where the newest checkpoint lies.
 	newest string
 	// Public is the key that checkpoints are verified with, as text; empty where the log is not signed.
@@ -104,7 +68,7 @@ type Book struct {
 // Read returns the book of a configuration's record. The key is public, or the file of
 // that name holds it, or, if public is empty, it is the one beside the store.
 func Read(cfg *config.Config, store Store, public string) (*Book, error) {
-	b := &Book{Store: store, newest: CheckpointFile(cfg)}
+	b := &Book{Store: store, config: cfg, newest: CheckpointFile(cfg)}
 	if public != "" {
 		text, err := os.ReadFile(public) //nolint:gosec // the file that the user names
 		if err != nil {

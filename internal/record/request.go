@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/auditlog"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
@@ -32,6 +31,7 @@ type Request struct {
 	since      []string // files of checkpoints
 	export     string   // the file to be verified
 	format     string   // of an export
+	out        string   // the file of a new key
 }
 
 // flags adds the flags of the request's verb to a set.
@@ -40,7 +40,7 @@ func (r *Request) flags(to *pflag.FlagSet) {
 	if verb == "verify" || verb == "export" {
 		to.StringVar(&r.PublicKey, "public-key", "", "verify with this `KEY`, or the one in the file of that name (default: the key beside the store)")
 	}
-	if verb != "tail" && verb != "verify" {
+	if verb == "search" || verb == "export" || verb == "erase" {
 		to.StringVar(&r.to, "to", "", "only calls before this `TIME`: 2006-01-02, 2006-01-02T15:04:05Z, or 2h for two hours ago")
 	}
 	switch verb {
@@ -53,6 +53,9 @@ func (r *Request) flags(to *pflag.FlagSet) {
 	case "verify":
 		to.StringArrayVar(&r.since, "since", nil, "the log must go on from the checkpoint in this `FILE`, kept from earlier; may be repeated")
 		to.StringVar(&r.export, "export", "", "verify this `FILE` instead, which `sumun audit export --format proofs` wrote")
+	}
+	if verb == "rotate-key" {
+		to.StringVar(&r.out, "out", "", "put the new key into this `FILE`, for whoever gives it to the gateways (default: in the place of the old one)")
 	}
 	if verb == "export" {
 		to.StringVar(&r.format, "format", string(NDJSON), "ndjson, proofs (NDJSON that can be verified by itself) or cef")
@@ -193,33 +196,4 @@ func where(f auditlog.Fault) string {
 	default:
 		return fmt.Sprintf("records %d to %d: ", f.First, f.Last)
 	}
-}
-
-// erase erases what is kept beside the records of calls before the time of r. That it
-// was done is on record itself.
-func (b *Book) erase(ctx context.Context, r Request, now time.Time) error {
-	to, err := ParseTime(r.to, now)
-	if err == nil && to.IsZero() {
-		err = badRequest("say with --to up to when, as in --to 2160h for all that is older than 90 days")
-	}
-	if err != nil {
-		return err
-	}
-	last := int64(0)
-	for e, err := range b.Entries(ctx, Query{}) {
-		if err != nil {
-			return err
-		}
-		if at := e.Time(); !at.IsZero() && !at.Before(to) {
-			break
-		}
-		last = e.Seq
-	}
-	erased, err := b.ErasePayloads(ctx, last)
-	if err != nil || erased == 0 {
-		return err
-	}
-	body := fmt.Sprintf(`{"v":1,"time":%q,"transport":"cli","method":"audit.erase","outcome":"ok","count":%d,"until":%q}`,
-		now.UTC().Format(time.RFC3339Nano), erased, to.UTC().Format(time.RFC3339Nano))
-	return b.AppendRecords(ctx, []audit.Row{{Body: []byte(body)}})
 }

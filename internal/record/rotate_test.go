@@ -167,7 +167,9 @@ func (l *log) newest() string {
 	return l.text(`SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1`)
 }
 
-func (l *log) exchanged() string { return l.text(`SELECT note FROM audit_checkpoint WHERE exchange = 1`) }
+func (l *log) exchanged() string {
+	return l.text(`SELECT note FROM audit_checkpoint WHERE exchange = 1`)
+}
 
 // TestOtherKey refuses to begin with another key than the log's, whether the log is empty or not.
 func TestOtherKey(t *testing.T) {

@@ -24,6 +24,7 @@ func Verbs(do func(ctx context.Context, r Request) error) []*cobra.Command {
 			"  sumun audit verify --since yesterday.checkpoint\n  sumun audit verify --export payments.ndjson"),
 		verb(do, "export [MEMBER=PATTERN …]", "Write records for other programs",
 			"  sumun audit export --format proofs name=payment.initiate > payments.ndjson"),
+		verb(do, "rotate-key", "Give the record another key to be signed with", "  sumun audit rotate-key\n  sumun audit rotate-key --out next.key     # where the key is a mounted secret"),
 		verb(do, "erase", "Erase what is kept beside old records: salts, arguments and results", "  sumun audit erase --to 2160h"),
 	}
 }
@@ -62,6 +63,12 @@ func (b *Book) Do(ctx context.Context, r Request, to Printer) error {
 		return b.export(ctx, to.Out, r)
 	case "erase":
 		return b.erase(ctx, r, time.Now())
+	case "rotate-key":
+		rotation, err := Rotate(ctx, b.config, b.Store, r.out)
+		if err == nil {
+			err = to.rotation(rotation, r.out != "")
+		}
+		return err
 	}
 	found, err := b.judge(ctx, r)
 	if err != nil {
@@ -91,6 +98,19 @@ func (p Printer) record(e *Entry) error {
 	line := json.NewEncoder(p.Out)
 	line.SetEscapeHTML(false)
 	return line.Encode(e.Exported())
+}
+
+// rotation prints an exchange of keys.
+func (p Printer) rotation(r *Rotation, apart bool) error {
+	if p.JSON {
+		return json.NewEncoder(p.Out).Encode(r)
+	}
+	text := fmt.Sprintf("signed up to here  %s\nsigned from here   %s\nthe new key is in  %s", r.From, r.To, r.KeyFile)
+	if apart {
+		text += "\nput it in the place of the old one at every gateway of this store: until then no checkpoint is made"
+	}
+	_, err := fmt.Fprintln(p.Out, terminal.Harmless(text))
+	return err
 }
 
 // found prints what verifying has found.

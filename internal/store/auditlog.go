@@ -306,11 +306,11 @@ func (s *Store) recordPage(ctx context.Context, seq int64) (page []auditlog.Reco
 	return page, len(page) > 0, nil
 }
 
-// ErasePayloads erases what stands beside the bodies of the records up to seq, and
-// returns of how many. The tree stays as it was.
-func (s *Store) ErasePayloads(ctx context.Context, seq int64) (int64, error) {
+// ErasePayloads erases what stands beside the bodies of the records above after, up to
+// seq, and returns of how many. The tree stays as it was.
+func (s *Store) ErasePayloads(ctx context.Context, after, seq int64) (int64, error) {
 	erased, err := s.db.ExecContext(ctx, `UPDATE audit_record SET salt = NULL, arguments = NULL, result = NULL
-		WHERE seq <= $1 AND (salt IS NOT NULL OR arguments IS NOT NULL OR result IS NOT NULL)`, seq)
+		WHERE seq > $1 AND seq <= $2 AND (salt IS NOT NULL OR arguments IS NOT NULL OR result IS NOT NULL)`, after, seq)
 	if err != nil {
 		return 0, fmt.Errorf("erasing payloads of audit records: %w", err)
 	}

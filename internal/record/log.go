@@ -1,0 +1,105 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/auditlog"
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/courier"
+)
+
+// A Log is the record of a gateway that runs: what is put on it is stored, sealed, and its
+// checkpoints are shipped.
+type Log struct {
+	*audit.Log
+
+	courier *courier.Courier
+	keeper  *keeper
+	cancel  context.CancelFunc
+	beside  sync.WaitGroup
+}
+
+// Open begins to record what a gateway does. It compares what is stored with the
+// newest checkpoints first, and fails with auditlog.ErrAltered where they differ: a
+// record that goes on as if nothing had happened would vouch for what was altered. It
+// fails with auditlog.ErrOtherKey where another key than this gateway's signs the record.
+func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger) (*Log, error) {
+	if err := os.MkdirAll(cfg.StateDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of the state: %w", err)
+	}
+	ships, err := courier.New(ctx, courier.Options{To: cfg.Audit.Ship, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := resume(ctx, cfg, &auditlog.Sealer{Store: store, File: CheckpointFile(cfg), KeyFile: KeyFile(cfg), Made: ships.Take}, log)
+	if err != nil {
+		ships.Close()
+		return nil, err
+	}
+	durable := cfg.Audit.Durability == "sync"
+	store.SyncRecords(durable)
+	l := &Log{courier: ships, Log: audit.New(ctx, audit.Options{
+		Sink: store, Sealer: sealer, Checkpoint: cmp.Or(cfg.Audit.Checkpoint, time.Second), Durable: durable,
+		Keeping: audit.Keeping{Payloads: audit.Payloads(cfg.Audit.Payloads)}, Log: log,
+	})}
+	l.keeper = &keeper{eraser: eraser{store: store}, log: l.Log, tell: log}
+	l.Retain(cfg.Audit.Retain)
+	ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	l.beside.Go(func() { l.keeper.run(ctx) })
+	return l, nil
+}
+
+// resume opens the key and makes sure that the log can be gone on with.
+func resume(ctx context.Context, cfg *config.Config, sealer *auditlog.Sealer, log *slog.Logger) (*auditlog.Sealer, error) {
+	if cfg.Audit.Sign {
+		key, err := auditlog.OpenKey(KeyFile(cfg))
+		if err != nil {
+			return nil, err
+		}
+		sealer.Key = key
+	}
+	unsealed, err := sealer.Resume(ctx)
+	switch {
+	case errors.Is(err, auditlog.ErrOtherKey):
+		return nil, fmt.Errorf("%w, in %s. Instances that share a store need one key: give each the same file and name it as audit.keyFile. To begin another log, name another store", err, KeyFile(cfg))
+	case errors.Is(err, auditlog.ErrAltered):
+		return nil, fmt.Errorf("%w; `sumun audit verify` tells more. To begin another log, name another store, and move away what lies beside it under its name", err)
+	case err != nil:
+		return nil, err
+	}
+	if unsealed > 0 {
+		log.WarnContext(ctx, "audit records were not sealed when the gateway ended; they are now", slog.Int64("records", unsealed))
+	}
+	return sealer, nil
+}
+
+// Event puts on record what is no call; see [audit.Log.Event]. A nil log has no records.
+func (l *Log) Event(ctx context.Context, e audit.Event) error {
+	if l == nil {
+		return nil
+	}
+	return l.Log.Event(ctx, e)
+}
+
+// Retain changes how long payloads stay beside their records; 0 is for ever.
+func (l *Log) Retain(d time.Duration) { l.keeper.retain.Store(int64(d)) }
+
+// Shipments tells how it goes with the places that checkpoints are shipped to.
+func (l *Log) Shipments() []courier.Shipment { return l.courier.Shipments() }
+
+// Close stores and seals what is left, has the last checkpoint shipped, and ends the log.
+func (l *Log) Close() error {
+	l.cancel()
+	l.beside.Wait()
+	err := l.Log.Close()
+	l.courier.Close()
+	return err
+}
