@@ -13,8 +13,13 @@ import (
 // It returns its URL once the gateway says that it is ready.
 func startGateway(t *testing.T, configuration string) string {
 	t.Helper()
+	return startGatewayAt(t, freeAddress(t), configuration)
+}
+
+// startGatewayAt is startGateway at an address.
+func startGatewayAt(t *testing.T, address, configuration string) string {
+	t.Helper()
 	dir := t.TempDir()
-	address := freeAddress(t)
 	file := filepath.Join(dir, "mcp.yaml")
 	if err := os.WriteFile(file, []byte("listen: "+address+"\n"+configuration), 0o600); err != nil {
 		t.Fatal(err)
