@@ -36,7 +36,7 @@ type gatewayConfig struct {
 	binary    string
 	dir       string // for its configuration and its state; made if it is missing
 	upstream  string
-	anonymous bool // no key is asked; else one, and the calls are recorded under it
+	anonymous bool // no key is asked; else one with scopes, and the calls are recorded under it
 }
 
 // startGateway runs S, the gateway, in front of the upstream and waits until it is ready. It returns the key to use.
@@ -76,13 +76,24 @@ func (c gatewayConfig) write(addr string) (file, key string, err error) {
 	access := "anonymous: true"
 	if !c.anonymous {
 		key = rand.Text()
-		access = "apiKey: " + key
+		access = "apiKey: " + key + "\n" + scopes
 	}
 	file = filepath.Join(c.dir, "mcp.yaml")
-	text := fmt.Sprintf("listen: %s\n%s\nbuiltin: false\nstore: sqlite:%s\nservers:\n  upstream:\n    url: %s\n    prefix: \"\"\n",
-		addr, access, filepath.Join(c.dir, "sumun.db"), c.upstream)
+	text := fmt.Sprintf("listen: %s\n%s\nbuiltin: false\nstore: sqlite:%s\n%sservers:\n  upstream:\n    url: %s\n    prefix: \"\"\n    tools: {check: true}\n",
+		addr, access, filepath.Join(c.dir, "sumun.db"), protected, c.upstream)
 	return file, key, os.WriteFile(file, []byte(text), 0o600)
 }
+
+// scopes are what the key may use.
+const scopes = `scopes:
+  invoke:bench: ["*"]
+  list:bench: ["*"]`
+
+// protected is what else stands between callers and servers: limits that nobody reaches, and the sealed record. The rules of the guard
+// are on by default.
+const protected = `limits: {perKey: 1000000/s, burst: 1000000, concurrent: 10000, bytes: 100GiB/s, servers: {upstream: {rate: 1000000/s, concurrent: 10000}}}
+audit: {sign: true, payloads: hash, checkpoint: 1s, durability: batch}
+`
 
 // freeAddr returns a loopback address on which nothing listens.
 func freeAddr(ctx context.Context) (string, error) {

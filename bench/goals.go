@@ -6,10 +6,12 @@ import (
 	"github.com/sumun-mcp/sumun/bench/load"
 )
 
-// What the gateway, with access and audit on, may cost (design of the protocol, "Speed").
+// What the gateway, with keys, scopes, checks, limits and the sealed audit record on, may cost.
 const (
-	goalCPU    = 1.2 // times B's processor time, small call
-	goalAllocs = 120 // objects, small call
+	goalCPU    = 1.3    // times B's processor time, small call
+	goalAllocs = 120    // objects, small call
+	goalAudit  = 20_000 // records a second, each on the disk before its call is answered
+	goalLookup = 2      // times the lookup of a key among 10, among 100,000
 )
 
 // goals returns one line for each goal of the gateway that the run says something about: the worst cell, and whether it
@@ -45,6 +47,22 @@ func (r *result) goals() []string {
 	}
 	if calls != 0 {
 		lines = append(lines, fmt.Sprintf("goal: no dropped connection at 16 KB. %d in %d calls: %s.", drops, calls, verdict(drops == 0)))
+	}
+	return append(lines, r.insideGoals()...)
+}
+
+// insideGoals are those of what no cell shows.
+func (r *result) insideGoals() []string {
+	median := map[string]float64{}
+	for _, f := range r.Figures {
+		median[f.Name] = f.median()
+	}
+	var lines []string
+	if n := median[auditSQLite]; n != 0 {
+		lines = append(lines, fmt.Sprintf("goal: at least %d audit records a second with durable acknowledgement on SQLite. %s: %s.", goalAudit, short(n), verdict(n >= goalAudit)))
+	}
+	if few, many := median[fewKeys], median[manyKeys]; few != 0 && many != 0 {
+		lines = append(lines, fmt.Sprintf("goal: a key among 100,000 is found in at most %d × the time of one among 10. %.2f: %s.", goalLookup, many/few, verdict(many <= goalLookup*few)))
 	}
 	return lines
 }

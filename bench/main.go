@@ -75,7 +75,7 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
-	if b.binary = b.opt.gateway; b.binary == "" && b.opt.profile == "" && slices.Contains(b.targets, "S") {
+	if b.binary = b.opt.gateway; b.needsBinary() {
 		if b.binary, err = buildGateway(ctx, b.dir); err != nil {
 			return fmt.Errorf("%w\nthe yardsticks alone: -targets E,B,C", err)
 		}
@@ -91,7 +91,17 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 	return b.table(ctx, stdout, stderr)
 }
 
-// table measures all cells and reports them.
+// needsBinary reports whether a gateway is to be built.
+func (b *bench) needsBinary() bool {
+	if b.binary != "" || b.opt.profile != "" || !slices.Contains(b.targets, "S") {
+		return false
+	}
+	return b.opt.soak16k || b.opt.sessions > 0 || slices.ContainsFunc(load.Shapes(), func(sh load.Shape) bool {
+		return slices.ContainsFunc(works(sh), func(w work) bool { return len(b.matching(sh, w)) > 0 })
+	})
+}
+
+// table measures all cells, and what no cell shows, and reports them.
 func (b *bench) table(ctx context.Context, stdout, progress io.Writer) error {
 	r := &result{Machine: thisMachine(), Setting: b.setting()}
 	for _, sh := range load.Shapes() {
@@ -103,8 +113,12 @@ func (b *bench) table(ctx context.Context, stdout, progress io.Writer) error {
 			r.Cells = append(r.Cells, cells...)
 		}
 	}
-	if len(r.Cells) == 0 {
-		return fmt.Errorf("no cell matches -only %q", b.opt.only)
+	var err error
+	if r.Figures, err = b.look(ctx, progress); err != nil {
+		return err
+	}
+	if len(r.Cells)+len(r.Figures) == 0 {
+		return fmt.Errorf("nothing matches -only %q", b.opt.only)
 	}
 	r.Note, r.Foreign = b.noise.note(), b.noise.share()
 	return b.report(r, stdout)
@@ -156,6 +170,9 @@ func (b *bench) setting() string {
 func (b *bench) report(r *result, stdout io.Writer) error {
 	if err := r.text(stdout); err != nil {
 		return err
+	}
+	for _, f := range r.Figures {
+		fmt.Fprintln(stdout, f)
 	}
 	for _, line := range r.goals() {
 		fmt.Fprintln(stdout, line)

@@ -19,6 +19,7 @@ type options struct {
 	targets   string
 	gateway   string
 	anonymous bool
+	postgres  string
 	quick     bool
 	json      string
 	markdown  string
@@ -35,10 +36,11 @@ func (o *options) parse(args []string, stderr io.Writer) error {
 	f.IntVar(&o.rounds, "rounds", 7, "how often each target is measured in each cell")
 	f.DurationVar(&o.duration, "duration", 600*time.Millisecond, "how long a target is loaded in a round, after its warm-up")
 	f.StringVar(&o.conns, "conns", "1,16,64", "numbers of connections")
-	f.StringVar(&o.only, "only", "", "measure only cells whose name, such as \"legacy SSE, 16 KB, c=64\", matches this expression")
+	f.StringVar(&o.only, "only", "", "measure only what has a name, such as \"legacy SSE, 16 KB, c=64\" or \"audit, durable\", that matches this expression")
 	f.StringVar(&o.targets, "targets", "E,B,C,S", "which of the yardsticks E, B, C and the gateway S to measure")
 	f.StringVar(&o.gateway, "gateway", "", "binary of the gateway (default: built from this module)")
 	f.BoolVar(&o.anonymous, "anonymous", false, "run the gateway without a key")
+	f.StringVar(&o.postgres, "postgres", "start", "PostgreSQL for the audit record: start one, where it is installed, the DSN of an empty database, or nothing")
 	f.BoolVar(&o.quick, "quick", false, "one round of 300 ms at 1 and 16 connections: does it work at all?")
 	f.StringVar(&o.json, "json", "", "keep the raw figures in this file")
 	f.StringVar(&o.markdown, "markdown", "", "put the table between the marks of this page")

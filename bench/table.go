@@ -17,6 +17,8 @@ type result struct {
 	Foreign float64 `json:"foreignShare"`
 	Setting string  `json:"setting"`
 	Cells   []*cell `json:"cells"`
+	// Figures are what no cell shows.
+	Figures []*figure `json:"figures,omitempty"`
 }
 
 // A column is one measured figure of the table.
@@ -152,6 +154,9 @@ func (r *result) text(w io.Writer) error {
 	for _, line := range r.head() {
 		b.WriteString(line + "\n")
 	}
+	if len(r.Cells) == 0 {
+		rows = nil
+	}
 	for _, row := range rows {
 		var line strings.Builder
 		for i, field := range row {
@@ -169,11 +174,18 @@ func (r *result) markdown() string {
 	for _, line := range r.head() {
 		b.WriteString(line + "\n\n")
 	}
-	for i, row := range r.rows() {
+	rows := r.rows()
+	if len(r.Cells) == 0 {
+		rows = nil
+	}
+	for i, row := range rows {
 		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
 		if i == 0 {
 			b.WriteString("|" + strings.Repeat("---|", len(row)) + "\n")
 		}
+	}
+	for _, f := range r.Figures {
+		b.WriteString("\n* " + f.String() + ".")
 	}
 	for _, line := range r.goals() {
 		b.WriteString("\n* " + line)
