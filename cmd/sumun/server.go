@@ -30,7 +30,7 @@ func (a *app) serverCommand() *cobra.Command {
 			return err
 		},
 	}
-	return a.group(&cobra.Command{Use: "server", Short: "List, show and restart the servers of the running gateway"}, list, show, restart)
+	return a.group(&cobra.Command{Use: "server", Short: "List, show and restart the servers of the running gateway, and log in at them"}, list, show, restart, a.loginCommand(), a.logoutCommand())
 }
 
 func (a *app) listServers(cmd *cobra.Command) error {

@@ -70,9 +70,12 @@ func TestExplainLoads(t *testing.T) {
 
 // forget removes from c what is masked, and how it was written.
 func forget(c *Config) {
-	c.APIKey, c.Path, c.Port, c.Host, c.Warnings = "", "", 0, "", nil
+	c.APIKey, c.CredentialsKey, c.Path, c.Port, c.Host, c.Warnings = "", "", "", 0, "", nil
 	for i := range c.Servers {
 		c.Servers[i].Env, c.Servers[i].Headers = nil, nil
+		if o := c.Servers[i].OAuth; o != nil {
+			o.ClientSecret = ""
+		}
 	}
 	for i := range c.Tools {
 		c.Tools[i].Env = nil

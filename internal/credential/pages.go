@@ -37,7 +37,10 @@ func (k *Keeper) newPages() http.Handler {
 	return mux
 }
 
-// ServeHTTP answers under /oauth/login/, /oauth/callback/ and /.well-known/oauth-client/. No key is asked for: what is done there depends
+// Paths are those below which ServeHTTP answers.
+func Paths() []string { return []string{pathLogin, pathCallback, pathClient} }
+
+// ServeHTTP answers browsers, and authorization servers that want to know the gateway. No key is asked for: what is done there depends
 // on secrets in the address.
 func (k *Keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) { k.pages.ServeHTTP(w, r) }
 

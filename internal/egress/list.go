@@ -2,7 +2,6 @@ package egress
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/listing"
@@ -43,9 +42,9 @@ func (p *Pool) List(ctx context.Context, name string, to Audience) (*mcp.Listing
 		return nil, err
 	}
 	defer back()
-	l, err := listing.Read(ctx, session, s.log)
+	l, err := listing.Read(ctx, session, name, s.log)
 	if err != nil {
-		return nil, fmt.Errorf("lists of server %q: %w", name, err)
+		return nil, err
 	}
 	if s.config.Credentials == config.PerCaller {
 		l.Resources = nil // they may belong to the one whose login the lists are asked for with

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/sumun-mcp/sumun/internal/credential"
 	"github.com/sumun-mcp/sumun/internal/ingress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/oauth"
@@ -26,6 +27,11 @@ func (g *Gateway) newDoor(s *setup) http.Handler {
 	mux.Handle(ingress.PathMessages, door)
 	mux.Handle(oauth.WellKnown, s.access.Metadata())
 	mux.Handle(oauth.WellKnown+"/", s.access.Metadata())
+	if g.credentials != nil {
+		for _, path := range credential.Paths() {
+			mux.Handle(path, asked(door, g.credentials))
+		}
+	}
 	mux.HandleFunc("GET /healthz", g.healthy)
 	mux.HandleFunc("GET /readyz", g.ready)
 	mux.Handle("GET /metrics", g.local(s, door, g.metrics.Handler()))
@@ -35,6 +41,17 @@ func (g *Gateway) newDoor(s *setup) http.Handler {
 			return
 		}
 		mux.ServeHTTP(w, r)
+	})
+}
+
+// asked lets requests through whose Host and Origin may use the gateway.
+func asked(door *ingress.HTTP, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !door.Allowed(r) {
+			http.Error(w, "this Host or Origin may not use the gateway", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -71,11 +88,7 @@ func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request) {
 // local lets a request through that comes from this machine itself, not by way of
 // a web page or a proxy, or with a key: the instruments name tools and servers.
 func (g *Gateway) local(s *setup, door *ingress.HTTP, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !door.Allowed(r) {
-			http.Error(w, "this Host or Origin may not use the gateway", http.StatusForbidden)
-			return
-		}
+	return asked(door, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		if err != nil || !port.IsLoopback(host) || forwarded(r.Header) {
 			if _, refused := s.access.Authenticate(r); refused != nil {
@@ -85,7 +98,7 @@ func (g *Gateway) local(s *setup, door *ingress.HTTP, next http.Handler) http.Ha
 			}
 		}
 		next.ServeHTTP(w, r)
-	})
+	}))
 }
 
 // forwarded reports whether a proxy says that a request came from elsewhere.

@@ -15,6 +15,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/credential"
 	"github.com/sumun-mcp/sumun/internal/desk"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
 	"github.com/sumun-mcp/sumun/internal/egress"
@@ -62,7 +63,10 @@ type Gateway struct {
 	// schemas are those of tools that are checked.
 	schemas guard.Cache
 	pool    *egress.Pool
-	router  *route.Router
+	// credentials gets tokens for servers, nil on a bridge; do sends a call through the pool, and has its caller log in where that is wanted.
+	credentials *credential.Keeper
+	do          credential.Do
+	router      *route.Router
 	// ring holds the keys of the store, nil without one; limits bounds what callers do.
 	ring   *keyring.Ring
 	limits *limit.Limiter

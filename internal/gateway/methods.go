@@ -38,6 +38,9 @@ var methods = map[string]answerer{
 	mcp.MethodTaskList:    (*Gateway).listTasks,
 	mcp.MethodServers:     (*Gateway).servers,
 	mcp.MethodRestart:     (*Gateway).restart,
+	mcp.MethodLogin:       (*Gateway).atCredentials,
+	mcp.MethodAwaitLogin:  (*Gateway).atCredentials,
+	mcp.MethodLogout:      (*Gateway).atCredentials,
 
 	mcp.MethodListTools:         (*Gateway).atDesk,
 	mcp.MethodToolDescribe:      (*Gateway).atDesk,

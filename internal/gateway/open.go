@@ -19,7 +19,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
-	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/limit"
 	"github.com/sumun-mcp/sumun/internal/line"
@@ -115,11 +114,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		g.tasks.Only = cfg.Servers[0].Name
 	}
 	g.sessions = session.NewStore(g.sessionOptions(cfg))
-	g.pool = egress.New(ctx, egress.Options{
-		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
-		Clients: clients{g}, Events: events{g}, Reaper: g.parts.Reaper, TLS: g.parts.TLS,
-	})
-	g.tasks.Do, g.router = g.pool.Do, route.New(ctx, g.routing())
+	g.openCredentials(ctx, cfg)
+	g.openPool(ctx)
+	g.tasks.Do, g.router = g.do, route.New(ctx, g.routing())
 	if err := g.metrics.Watch(g.serverStates, g.sessions.Len, g.parking.Len, g.hub.Lost); err != nil {
 		return err
 	}
@@ -217,6 +214,11 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	if err := g.router.Update(g.draining, servers, route.FromConfig(cfg)); err != nil {
 		return errors.Join(err, next.own.Without(old.ownServers()).Close())
 	}
+	if g.credentials != nil {
+		if err := g.credentials.Update(cfg); err != nil {
+			return errors.Join(err, next.own.Without(old.ownServers()).Close())
+		}
+	}
 	changed := route.ByServer(g.pool.Update(route.Expand(cfg), inProcess))
 	g.setup.Store(next)
 	g.retire(old.ownServers().Without(next.own))
@@ -300,6 +302,9 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.pool != nil {
 		g.router.Close()
 		errs = append(errs, g.pool.Close(ctx))
+	}
+	if g.credentials != nil {
+		g.credentials.Close()
 	}
 	if g.parking != nil {
 		g.parking.Close()

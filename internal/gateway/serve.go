@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 
+	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/port"
 )
@@ -11,6 +12,9 @@ import (
 // Serve answers HTTP on the listener until ctx ends. Then streams end, calls in
 // flight are finished within a bound and cancelled after it, and Serve returns.
 func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
+	if g.credentials != nil {
+		g.credentials.At(local.Endpoint(g.Config(), listener.Addr().String()))
+	}
 	server := port.Server{
 		Handler: g, Log: g.log, Wait: g.lines.Wait, Cut: g.sessions.Close,
 		Drain: func() {

@@ -53,7 +53,7 @@ func (g *Gateway) followTask(ctx context.Context, call *mcp.Call, reply mcp.Repl
 	if tool, ok := g.shelf(call).catalog.Load().Lookup(mcp.Tool, call.Name); ok && call.Method != mcp.MethodTaskResult {
 		dest.Timeout = tool.Dest.Timeout
 	}
-	return g.pool.Do(ctx, dest, call, g.tasks.Reply(call, reply))
+	return g.do(ctx, dest, call, g.tasks.Reply(call, reply))
 }
 
 // listTasks answers with the tasks that the client has begun in its session. Servers

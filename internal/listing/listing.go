@@ -20,8 +20,9 @@ const (
 )
 
 // Read asks a server for everything that it offers. A list that the server refuses to give is empty, which is noted in the log; its
-// tools are not optional if it says that it has some. An error begins with the method of the list that could not be read.
-func Read(ctx context.Context, session *transport.Session, log *slog.Logger) (*mcp.Listing, error) {
+// tools are not optional if it says that it has some. An error begins with the method of the list that could not be read, and the name of the
+// server.
+func Read(ctx context.Context, session *transport.Session, name string, log *slog.Logger) (*mcp.Listing, error) {
 	l := &mcp.Listing{Revision: session.Revision(), Capabilities: session.Capabilities(), Info: session.Info()}
 	l.Instructions, _ = wire.Unquote(session.Instructions())
 	for _, list := range []struct {
@@ -43,7 +44,7 @@ func Read(ctx context.Context, session *transport.Session, log *slog.Logger) (*m
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", list.method, err)
+			return nil, fmt.Errorf("%s of server %q: %w", list.method, name, err)
 		}
 	}
 	return l, nil
