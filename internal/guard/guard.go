@@ -175,6 +175,11 @@ func (s *Schema) refuse(value []byte, code int, reason mcp.Reason, what string) 
 	if all == 0 {
 		return nil
 	}
+	return refusal(code, reason, what, faults, all)
+}
+
+// refusal is the error that names the first faults of all.
+func refusal(code int, reason mcp.Reason, what string, faults []Fault, all int) *mcp.Error {
 	e := mcp.Errorf(code, reason, "%s: %s", what, strings.TrimSpace(faults[0].Pointer+" "+faults[0].Message))
 	if all > 1 {
 		e.Message += fmt.Sprintf(" (the first of %d faults)", all)

@@ -42,8 +42,8 @@ type Fault struct {
 	Kind string
 	// Message says what is wrong, in English, without a subject and without the value.
 	Message string
-	// Refused says that the value must not pass.
-	Refused bool
+	// Refused says that the value must not pass, Secret that it holds a secret, of that kind.
+	Refused, Secret bool
 }
 
 // maxFaults is how many faults of each sort are told.
