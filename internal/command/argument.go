@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/declared"
 )
 
@@ -22,7 +22,7 @@ type argument struct {
 }
 
 // parse reads a tool's command, and refuses placeholders that could become something else than what they stand for.
-func parse(t *config.Tool) (*program, error) {
+func parse(t *offer.Tool) (*program, error) {
 	p := &program{name: t.Command[0], env: t.Env, dir: t.Cwd, tool: t}
 	if strings.ContainsAny(p.name, "{}") {
 		return nil, errors.New("the program is chosen by a placeholder; write a tool for each program")

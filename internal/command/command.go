@@ -20,23 +20,23 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/declared"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 )
 
 // Options says what a Commands offers.
 type Options struct {
-	Tools   []config.Tool // those without a command are left out
-	Reaper  []string      // the beginning of a command line that runs sandbox.Reap (see sandbox.Command); empty for none
-	Version string        // of Sumun, told to clients
+	Tools   []offer.Tool // those without a command are left out
+	Reaper  []string     // the beginning of a command line that runs sandbox.Reap (see sandbox.Command); empty for none
+	Version string       // of Sumun, told to clients
 }
 
 // Wanted reports whether o offers anything.
 func (o Options) Wanted() bool { return len(commands(o.Tools)) > 0 }
 
-func commands(tools []config.Tool) []config.Tool {
-	var all []config.Tool
+func commands(tools []offer.Tool) []offer.Tool {
+	var all []offer.Tool
 	for _, t := range tools {
 		if len(t.Command) > 0 {
 			all = append(all, t)
@@ -87,7 +87,7 @@ func New(o Options) (*Commands, error) {
 }
 
 // add offers a tool.
-func (c *Commands) add(t *config.Tool, p *program) error {
+func (c *Commands) add(t *offer.Tool, p *program) error {
 	root, err := os.OpenRoot(p.dir)
 	if err != nil {
 		return fmt.Errorf("opening its working directory: %w", err)
@@ -126,7 +126,7 @@ type program struct {
 	root      *os.Root // dir, for the paths in arguments
 	reaper    []string
 	running
-	tool *config.Tool
+	tool *offer.Tool
 }
 
 // errClosing is the error of a call that the end of the gateway ends.

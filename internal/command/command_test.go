@@ -22,7 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/document"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 )
@@ -63,8 +63,8 @@ func sleep(dir string) {
 }
 
 // tool returns a tool that runs the test binary.
-func tool(name, schema string, command ...string) config.Tool {
-	t := config.Tool{
+func tool(name, schema string, command ...string) offer.Tool {
+	t := offer.Tool{
 		Name: name, Command: append([]string{os.Args[0]}, command...), Env: map[string]string{"GORACE": "atexit_sleep_ms=0"},
 		Timeout: 20 * time.Second, MaxBytes: document.Size(1 << 20), Output: "json", Cwd: ".",
 	}
@@ -74,7 +74,7 @@ func tool(name, schema string, command ...string) config.Tool {
 	return t
 }
 
-func open(t *testing.T, tools ...config.Tool) *mcp.ClientSession {
+func open(t *testing.T, tools ...offer.Tool) *mcp.ClientSession {
 	t.Helper()
 	c, err := New(Options{Tools: tools, Reaper: []string{os.Args[0], "__reap"}, Version: "1"})
 	if err != nil {
@@ -216,7 +216,7 @@ func TestGit(t *testing.T) {
 		t.Skip("there is no git")
 	}
 	dir := t.TempDir()
-	log := config.Tool{
+	log := offer.Tool{
 		Name: "git.log", Command: []string{"git", "log", "--max-count={count}", "--format=%s", "--", "{path}"}, Cwd: dir,
 		InputSchema: json.RawMessage(`{"type":"object","properties":{"count":{"type":"integer","minimum":1},"path":{"type":"string","format":"path"}},"required":["count"]}`),
 		Env:         map[string]string{"GIT_CONFIG_NOSYSTEM": "1", "HOME": dir, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@a.example", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@a.example"},
@@ -317,11 +317,11 @@ func TestTimeout(t *testing.T) {
 // TestClose ends what runs.
 func TestClose(t *testing.T) {
 	dir := t.TempDir()
-	c, err := New(Options{Tools: []config.Tool{tool("hang", "", "hang", dir)}, Reaper: []string{os.Args[0], "__reap"}})
+	c, err := New(Options{Tools: []offer.Tool{tool("hang", "", "hang", dir)}, Reaper: []string{os.Args[0], "__reap"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := parse(&config.Tool{Name: "hang", Command: []string{os.Args[0], "hang", dir}, Cwd: ".", Timeout: time.Minute, MaxBytes: 1000})
+	p, err := parse(&offer.Tool{Name: "hang", Command: []string{os.Args[0], "hang", dir}, Cwd: ".", Timeout: time.Minute, MaxBytes: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -456,11 +456,11 @@ func TestRefuses(t *testing.T) {
 		{`{"type":"string","pattern":"^[a-z]+$"}`, []string{"python3", "report.py", "{x}"}, ""},
 	}
 	for _, tt := range tests {
-		tool := config.Tool{Name: "t", Command: tt.command, Cwd: t.TempDir(), Timeout: time.Second}
+		tool := offer.Tool{Name: "t", Command: tt.command, Cwd: t.TempDir(), Timeout: time.Second}
 		if tt.x != "" {
 			tool.InputSchema = json.RawMessage(fmt.Sprintf(object, tt.x))
 		}
-		c, err := New(Options{Tools: []config.Tool{tool}})
+		c, err := New(Options{Tools: []offer.Tool{tool}})
 		if err == nil {
 			c.Close()
 		}

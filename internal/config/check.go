@@ -31,10 +31,8 @@ func (l *loader) check() {
 	l.checkServers()
 	l.checkSealing()
 	l.checkRouting()
-	l.checkResources()
-	l.checkDeclared()
+	l.config.offer().Check(l.Document)
 	l.checkApprovals()
-	l.checkWorkspace()
 	l.checkPrompts()
 }
 

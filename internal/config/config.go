@@ -7,6 +7,8 @@ package config
 import (
 	"os"
 	"time"
+
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 )
 
 // A Config is one mcp.yaml with defaults filled in and variables expanded. Nobody changes it after Load: a new file is a new Config.
@@ -42,15 +44,15 @@ type Config struct {
 	// Servers are the MCP servers behind this gateway, in the order of the file: on a collision of resource URIs the first keeps its own.
 	Servers []Server `yaml:"servers,mcpServers" key:"name"`
 	// Resources are what the gateway itself offers to read.
-	Resources []Resource `yaml:"resources" key:"name"`
+	Resources []offer.Resource `yaml:"resources" key:"name"`
 	// Workspace is the source code that the gateway's own tools for programmers search, and clone into.
-	Workspace Workspace `yaml:"workspace"`
+	Workspace offer.Workspace `yaml:"workspace"`
 	// Tools are tools that need no code: requests over HTTP, and commands.
-	Tools []Tool `yaml:"tools" key:"tool"`
+	Tools []offer.Tool `yaml:"tools" key:"tool"`
 	// APIs are services that an OpenAPI document describes. Their operations are tools.
-	APIs []API `yaml:"apis" key:"name"`
+	APIs []offer.API `yaml:"apis" key:"name"`
 	// Weather is the service behind the tool weather.getCurrent, which is offered when this is there.
-	Weather *Weather `yaml:"weather"`
+	Weather *offer.Weather `yaml:"weather"`
 	// Prompts are directories of prompt files, one or a list. Where several have a prompt of one name, the first directory's is offered.
 	Prompts []string `yaml:"prompts" lone:"true" form:"some"`
 	// Roots are the contexts in which calls are made: their number, their life and their memory.
@@ -158,7 +160,7 @@ func defaults(dir string) *Config {
 		Audit:     defaultAudit(),
 		AutoRun:   true,
 		Approvals: defaultApprovals(),
-		Workspace: defaultWorkspace(),
+		Workspace: offer.DefaultWorkspace(),
 		Alerts:    Alerts{MinSeverity: "medium"},
 		Review:    Review{Days: 30},
 		Log:       Log{Level: "info", Format: "text"},
@@ -181,3 +183,11 @@ func (c *Config) NamingOf(key string) string {
 	}
 	return c.Naming
 }
+
+// offer returns what c says that the gateway offers itself.
+func (c *Config) offer() *offer.Offer {
+	return &offer.Offer{Tools: c.Tools, APIs: c.APIs, Weather: c.Weather, Resources: c.Resources, Workspace: &c.Workspace}
+}
+
+// SameTools reports whether a and b declare the same tools, APIs and weather, so that what runs for one can go on for the other.
+func SameTools(a, b *Config) bool { return a.Dir == b.Dir && a.offer().SameTools(b.offer()) }

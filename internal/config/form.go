@@ -1,16 +1,18 @@
 package config
 
 import (
+	"maps"
 	"regexp"
 
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/document"
 )
 
 // grammar is what mcp.yaml holds beyond its structs.
 var grammar = &document.Grammar{Forms: forms, Elsewhere: elsewhere, Secret: []string{"env", "headers"}}
 
-// forms are the forms that the tags form and key name.
-var forms = map[string]document.Form{
+// forms are the forms that the tags form and key name, besides those of what the gateway offers itself.
+var forms = with(offer.Forms, map[string]document.Form{
 	"some": {Pattern: regexp.MustCompile(`\S`), Message: "is empty"},
 
 	"name":   {Pattern: regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`), Message: "cannot be a name here", Hint: "use letters, digits, _ and -, at most 64"},
@@ -32,30 +34,26 @@ var forms = map[string]document.Form{
 	"rate": {Pattern: regexp.MustCompile(ratePattern), Message: "is not a rate", Hint: "write a number for each s, m or h, such as 50/s"},
 	"flow": {Pattern: regexp.MustCompile(flowPattern), Message: "is not a number of bytes for each second, minute or hour", Hint: "write it like 10MiB/s"},
 
-	"key":     {Pattern: regexp.MustCompile(`^[!-~]*$`), Message: "has a character that an Authorization header cannot carry", Hint: "use letters, digits and punctuation, without spaces"},
-	"header":  {Pattern: regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), Message: "cannot be the name of a header"},                                  // RFC 9110 section 5.6.2
-	"line":    {Pattern: regexp.MustCompile(`^[^\x00-\x08\x0a-\x1f\x7f]*$`), Message: "has a line break or another character that a header cannot carry"}, // RFC 9110 section 5.5
-	"gitHost": gitHost,
-
-	"endpoint":  endpointForm,
-	"braceless": bracelessForm,
-	"pointer":   pointerForm,
-	"operation": operationForm,
-	"weather":   weatherForm,
+	"key":    {Pattern: regexp.MustCompile(`^[!-~]*$`), Message: "has a character that an Authorization header cannot carry", Hint: "use letters, digits and punctuation, without spaces"},
+	"header": {Pattern: regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), Message: "cannot be the name of a header"},                                  // RFC 9110 section 5.6.2
+	"line":   {Pattern: regexp.MustCompile(`^[^\x00-\x08\x0a-\x1f\x7f]*$`), Message: "has a line break or another character that a header cannot carry"}, // RFC 9110 section 5.5
 
 	"kind":      {Pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`), Message: "cannot be the name of a kind of secrets", Hint: "use small letters, digits and dashes, at most 40"},
 	"scheme":    {Pattern: regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`), Message: "is not the scheme of a URL", Hint: "write it like https"},
 	"guardhost": {Pattern: regexp.MustCompile(`^(\*\.)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`), Message: "is not a host", Hint: "write example.com, *.example.com, or example.com:8443"},
 
-	"url":      {Pattern: regexp.MustCompile(`^(https?|wss?)://[^/?#\s]+[^\s]*$`), Message: "is not an http, https, ws or wss URL", Hint: "write it like https://issues.example.com/mcp"},
-	"keyless":  {Pattern: regexp.MustCompile(`^[^@]*$|^[a-z]+://[^/?#@]*[/?#]`), Message: "has credentials in it", Hint: "put them under headers: {Authorization: …}"},
-	"whole":    {Pattern: regexp.MustCompile(`^[^#]*$`), Message: "has a fragment (#), which is never sent", Hint: "remove it"},
-	"public":   {Pattern: regexp.MustCompile(`^https?://[^/?#@\s]+[^?#\s]*$`), Message: "is not an address for clients", Hint: "write it like https://mcp.example.com"},
-	"query":    {Pattern: regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`), Message: "cannot be the name of a query", Hint: "use letters, digits, _ and -, at most 64"},
-	"page":     {Pattern: regexp.MustCompile(`^https?://[^/?#\s@]+[^\s]*$`), Message: "is not an http or https URL without credentials", Hint: "write it like https://docs.example.com/guide"},
-	"pagehost": {Pattern: regexp.MustCompile(`^(\*\.)?[A-Za-z0-9._-]+(:[0-9]{1,5})?$`), Message: "is not a host", Hint: "write docs.example.com, docs.example.com:8443, or *.example.com"},
-	"store":    {Pattern: regexp.MustCompile(`^(file:///|s3://[a-z0-9][a-z0-9.-]+)`), Message: "is not a store of objects", Hint: "write file:///DIRECTORY, or s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION"},
-	"origin":   {Pattern: regexp.MustCompile(`^https?://[^/?#@\s]+$`), Message: "is not an origin", Hint: "write scheme://host or scheme://host:port, such as https://app.example.com"},
+	"url":     {Pattern: regexp.MustCompile(`^(https?|wss?)://[^/?#\s]+[^\s]*$`), Message: "is not an http, https, ws or wss URL", Hint: "write it like https://issues.example.com/mcp"},
+	"keyless": {Pattern: regexp.MustCompile(`^[^@]*$|^[a-z]+://[^/?#@]*[/?#]`), Message: "has credentials in it", Hint: "put them under headers: {Authorization: …}"},
+	"whole":   {Pattern: regexp.MustCompile(`^[^#]*$`), Message: "has a fragment (#), which is never sent", Hint: "remove it"},
+	"public":  {Pattern: regexp.MustCompile(`^https?://[^/?#@\s]+[^?#\s]*$`), Message: "is not an address for clients", Hint: "write it like https://mcp.example.com"},
+	"origin":  {Pattern: regexp.MustCompile(`^https?://[^/?#@\s]+$`), Message: "is not an origin", Hint: "write scheme://host or scheme://host:port, such as https://app.example.com"},
+})
+
+// with returns all of both.
+func with[V any](one, other map[string]V) map[string]V {
+	all := maps.Clone(one)
+	maps.Copy(all, other)
+	return all
 }
 
 // elsewhere says what the keys of other programs' files are called here.

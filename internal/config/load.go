@@ -115,14 +115,10 @@ func (l *loader) finish() {
 	for i := range c.Servers {
 		l.finishServer(&c.Servers[i], i)
 	}
-	l.finishWorkspace()
 	l.finishPrompts()
 	l.finishGuard()
-	l.finishTools()
 	l.finishApprovals()
-	for i := range c.Resources {
-		l.finishResource(&c.Resources[i])
-	}
+	c.offer().Finish(c.Dir)
 }
 
 // finishServer fills in what follows from what was written of s, the server at i.

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"reflect"
 
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/document"
 )
 
@@ -13,12 +14,6 @@ var (
 	configSource string
 	//go:embed server.go
 	serverSource string
-	//go:embed resource.go
-	resourceSource string
-	//go:embed workspace.go
-	workspaceSource string
-	//go:embed tools.go
-	toolsSource string
 	//go:embed routing.go
 	routingSource string
 	//go:embed roots.go
@@ -48,7 +43,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: []string{configSource, serverSource, resourceSource, workspaceSource, toolsSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource, guardSource},
+		Sources: append(offer.Sources(), configSource, serverSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource, guardSource),
 		Rules:   rules,
 	})
 }
@@ -57,20 +52,14 @@ func Schema() []byte {
 const listenPattern = `^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*):[0-9]{1,5}$`
 
 // rules says of whole types, by their name, and of single fields, by "Type.Field", what their tags do not say.
-var rules = map[string]document.Schema{
+var rules = with(offer.Rules, map[string]document.Schema{
 	"Config":        {"not": document.Schema{"required": []string{"listen"}}.With(document.HasAny("port", "host"))},
 	"Config.APIKey": {"minLength": 1},
 	"Config.Listen": {"pattern": listenPattern},
 	"Config.Store":  {"pattern": `^(sqlite:.+|postgres(ql)?://.+)$`},
 	"TLS":           {"if": encrypts, "then": document.Schema{"required": []string{"certFile", "keyFile"}, "properties": document.Schema{"terminated": document.OrVariable(document.Schema{"const": false})}}},
-	"Workspace":     {"if": clones, "then": document.Schema{"required": []string{"root"}}},
-	"Resource":      resourceRule(),
-	"Tool":          toolRule,
-	"HTTP":          needsURL,
-	"Weather":       needsURL,
-	"API":           {"type": "object", "required": []string{"openapi"}},
 	"Server":        {"type": "object", "oneOf": []document.Schema{stdioServer, remoteServer}},
-}
+})
 
 // encrypts is the schema of a tls that the gateway is to do itself.
 var encrypts = document.Schema{"anyOf": []document.Schema{

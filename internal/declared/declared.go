@@ -13,7 +13,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 )
 
 // A Tool is a tool to offer. Do does one call: an error is told to the model, which can then correct its call.
@@ -24,7 +24,7 @@ type Tool struct {
 }
 
 // About returns what clients are told of a tool of the configuration. Hints are those of annotations, or else those of implied.
-func About(t *config.Tool, implied mcp.ToolAnnotations) *mcp.Tool {
+func About(t *offer.Tool, implied mcp.ToolAnnotations) *mcp.Tool {
 	hints := implied
 	for _, h := range []struct {
 		from *bool

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 )
 
 func TestTemplate(t *testing.T) {
@@ -190,7 +190,7 @@ func TestAdd(t *testing.T) {
 	if input, err = Compile(Infer(nil)); err != nil {
 		t.Fatal(err)
 	}
-	about := About(&config.Tool{Name: "b", OutputSchema: json.RawMessage(`{"type":1}`)}, mcp.ToolAnnotations{})
+	about := About(&offer.Tool{Name: "b", OutputSchema: json.RawMessage(`{"type":1}`)}, mcp.ToolAnnotations{})
 	if err := Add(server, &Tool{About: about, Input: input}); err == nil {
 		t.Error("an outputSchema that is none is taken")
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 )
 
 // TestReloadOwnTools changes what our own tools offer: a change that cannot be made leaves everything as it was, and the file as
@@ -32,7 +33,7 @@ func TestReloadOwnTools(t *testing.T) {
 	}
 	with := func(root string) *config.Config {
 		next := *cfg
-		next.Resources = []config.Resource{{Name: "r", Type: "file", Root: root}}
+		next.Resources = []offer.Resource{{Name: "r", Type: "file", Root: root}}
 		return &next
 	}
 	if err := g.Reload(with(filepath.Join(dir, "absent"))); err == nil {

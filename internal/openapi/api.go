@@ -14,14 +14,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/declared"
 	"github.com/sumun-mcp/sumun/internal/dial"
 )
 
 // An api is a document that is looked at again and again, and the tools that it makes. Its own goroutine uses it, after New.
 type api struct {
-	*config.API
+	*offer.API
 
 	owner   string
 	dialer  *dial.Dialer      // to the document; nil for a file
@@ -44,7 +44,7 @@ const (
 func (a *api) isWeb() bool { return strings.Contains(a.OpenAPI, "://") }
 
 // addAPI offers the operations of an API, and goes on looking at its document until ctx ends.
-func (x *OpenAPI) addAPI(ctx context.Context, c *config.API) error {
+func (x *OpenAPI) addAPI(ctx context.Context, c *offer.API) error {
 	a := &api{API: c, owner: "apis." + c.Name}
 	every, retry := fileEvery, fileEvery
 	if a.isWeb() {

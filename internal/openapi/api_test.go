@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/document"
 )
 
@@ -373,8 +373,8 @@ func TestAPIFile(t *testing.T) {
 		}
 		const doc = "openapi: 3.1.0\nservers: [{url: \"https://a.example\"}]\npaths: {/a: {get: {operationId: NAME, responses: {}}}, /b: {get: {operationId: b, responses: {}}}}\n"
 		write(strings.ReplaceAll(doc, "NAME", "one"))
-		a := config.API{Name: "api", OpenAPI: path, Timeout: time.Second, MaxBytes: document.Size(1000)}
-		x, err := New(t.Context(), Options{APIs: []config.API{a}})
+		a := offer.API{Name: "api", OpenAPI: path, Timeout: time.Second, MaxBytes: document.Size(1000)}
+		x, err := New(t.Context(), Options{APIs: []offer.API{a}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -440,7 +440,7 @@ func FuzzSpec(f *testing.F) {
 			return
 		}
 		for i := range operations {
-			tool, _, err := s.tool(&operations[i], &config.API{URL: "https://a.example", Prefix: "a"}, "https://a.example")
+			tool, _, err := s.tool(&operations[i], &offer.API{URL: "https://a.example", Prefix: "a"}, "https://a.example")
 			if err == nil && (len(tool.About.Name) > longestName || !json.Valid(tool.Input.JSON())) {
 				t.Errorf("%q: %s", tool.About.Name, tool.Input.JSON())
 			}

@@ -11,12 +11,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/declared"
 )
 
 // declare returns the endpoint of a declared tool, without its dialer, and the names of its placeholders.
-func declare(t *config.Tool) (*endpoint, []string, error) {
+func declare(t *offer.Tool) (*endpoint, []string, error) {
 	h := t.HTTP
 	e := &endpoint{method: h.Method, inPath: textInPath, result: h.Result, timeout: t.Timeout, maxBytes: int64(t.MaxBytes)}
 	names, err := e.takeURL(h.URL)

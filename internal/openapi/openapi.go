@@ -19,18 +19,18 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/declared"
 	"github.com/sumun-mcp/sumun/internal/dial"
 )
 
 // Options says what an OpenAPI offers.
 type Options struct {
-	Tools   []config.Tool // those without HTTP are left out
-	APIs    []config.API
-	Weather *config.Weather // nil: no weather.getCurrent
-	Version string          // of Sumun, told to clients and services
-	Log     *slog.Logger    // nil is silence
+	Tools   []offer.Tool // those without HTTP are left out
+	APIs    []offer.API
+	Weather *offer.Weather // nil: no weather.getCurrent
+	Version string         // of Sumun, told to clients and services
+	Log     *slog.Logger   // nil is silence
 }
 
 // Wanted reports whether o offers anything.
@@ -38,8 +38,8 @@ func (o Options) Wanted() bool {
 	return len(httpTools(o.Tools)) > 0 || len(o.APIs) > 0 || o.Weather != nil
 }
 
-func httpTools(tools []config.Tool) []config.Tool {
-	var all []config.Tool
+func httpTools(tools []offer.Tool) []offer.Tool {
+	var all []offer.Tool
 	for _, t := range tools {
 		if t.HTTP != nil {
 			all = append(all, t)
@@ -147,7 +147,7 @@ func (x *OpenAPI) disclaim(names []string) {
 }
 
 // addTool offers a declared tool.
-func (x *OpenAPI) addTool(t *config.Tool) error {
+func (x *OpenAPI) addTool(t *offer.Tool) error {
 	owner := "tools." + t.Name
 	e, names, err := declare(t)
 	if err != nil {

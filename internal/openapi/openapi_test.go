@@ -17,6 +17,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/declared"
 )
 
@@ -408,7 +409,7 @@ func FuzzRequest(f *testing.F) {
 	for _, s := range []string{"a", "..", "%2e%2e/", "a/b", "?x=1#y", "\r\nHost: evil", "@evil.test", "http://evil.test", "\"}", "&a=b", ";", "\\", "{x}", "\x00"} {
 		f.Add(s)
 	}
-	tool := &config.Tool{Timeout: time.Second, MaxBytes: 1000, HTTP: &config.HTTP{
+	tool := &offer.Tool{Timeout: time.Second, MaxBytes: 1000, HTTP: &offer.HTTP{
 		Method: "POST", URL: "https://api.example.com/x/{a}/y/{+a}?q={a}", Query: map[string]string{"r": "-{a}-"}, Headers: map[string]string{"X-A": "v {a}"},
 		Body: json.RawMessage(`{"whole":"{a}","part":"<{a}>","list":["{a}"]}`),
 	}}

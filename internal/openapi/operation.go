@@ -12,7 +12,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/declared"
 )
 
@@ -72,7 +72,7 @@ func isWord(c rune) bool {
 }
 
 // wanted reports whether an operation is offered.
-func (o *operation) wanted(rules config.Operations) bool {
+func (o *operation) wanted(rules offer.Operations) bool {
 	named := func(pattern string) bool { return matches(pattern, o.name) || matches(pattern, o.method+" "+o.path) }
 	return (len(rules.Allow) == 0 || slices.ContainsFunc(rules.Allow, named)) && !slices.ContainsFunc(rules.Deny, named)
 }
@@ -103,7 +103,7 @@ func matches(pattern, s string) bool {
 const longestName = 128
 
 // called returns the name of the tool for an operation. One that would be too long is cut, and told from others by a digest.
-func (o *operation) called(a *config.API) string {
+func (o *operation) called(a *offer.API) string {
 	name := cmp.Or(a.Operations.Rename[text(o.about["operationId"])], a.Operations.Rename[o.name], o.name)
 	if a.Prefix != "" {
 		name = a.Prefix + "." + name
@@ -117,7 +117,7 @@ func (o *operation) called(a *config.API) string {
 }
 
 // tool makes a tool of an operation, whose service is at base.
-func (s *spec) tool(o *operation, a *config.API, base string) (*declared.Tool, *endpoint, error) {
+func (s *spec) tool(o *operation, a *offer.API, base string) (*declared.Tool, *endpoint, error) {
 	e := &endpoint{method: o.method, timeout: a.Timeout, maxBytes: int64(a.MaxBytes)}
 	prefix, query, _ := strings.Cut(base, "?")
 	if !strings.HasPrefix(o.path, "/") || strings.ContainsAny(o.path, "?#") {

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 )
 
 // weather returns weather.getCurrent as a declared tool: the seed's sample (section 4.3), which asks for BASE/LOCATION and answers with
 // what the service calls temp and text.
-func weather(w *config.Weather) config.Tool {
+func weather(w *offer.Weather) offer.Tool {
 	const placeholder = "{location}"
 	target := w.URL
 	inQuery := slices.ContainsFunc(slices.Collect(maps.Values(w.Query)), func(v string) bool { return strings.Contains(v, placeholder) })
@@ -25,7 +25,7 @@ func weather(w *config.Weather) config.Tool {
 	}
 	result := map[string]string{"temperature": "/temp", "condition": "/text"}
 	maps.Copy(result, w.Result)
-	return config.Tool{
+	return offer.Tool{
 		Name: "weather.getCurrent", Title: "Weather",
 		Description: "Tells the weather at a place right now: the temperature and the condition, such as cloudy.",
 		InputSchema: json.RawMessage(`{
@@ -42,7 +42,7 @@ func weather(w *config.Weather) config.Tool {
 			},
 			"required": ["temperature", "condition"]
 		}`),
-		HTTP:    &config.HTTP{URL: target, Query: w.Query, Headers: w.Headers, Result: result, Private: w.Private},
+		HTTP:    &offer.HTTP{URL: target, Query: w.Query, Headers: w.Headers, Result: result, Private: w.Private},
 		Timeout: weatherTimeout, MaxBytes: weatherBytes,
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/command"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/openapi"
 	"github.com/sumun-mcp/sumun/internal/promptfile"
 	"github.com/sumun-mcp/sumun/internal/resource"
@@ -45,8 +46,8 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// An offer says how a server comes of a configuration.
-type offer struct {
+// A candidate says how a server comes of a configuration.
+type candidate struct {
 	// name is the server's: no configured server can have a name with a space.
 	name string
 	// same reports whether two configurations want the same of it, so that the one
@@ -60,8 +61,8 @@ type offer struct {
 // resources is the name of the server of resources.
 const resources = "own resources"
 
-// offers are all of them, in the order in which their tools are listed.
-var offers = []offer{
+// candidates are all of them, in the order in which their tools are listed.
+var candidates = []candidate{
 	{
 		name:   "built in",
 		same:   func(a, b *config.Config) bool { return a.Builtin == b.Builtin },
@@ -73,7 +74,7 @@ var offers = []offer{
 	{
 		name: resources,
 		same: func(a, b *config.Config) bool {
-			return a.Builtin == b.Builtin && slices.EqualFunc(a.Resources, b.Resources, config.Resource.Equal)
+			return a.Builtin == b.Builtin && slices.EqualFunc(a.Resources, b.Resources, offer.Resource.Equal)
 		},
 		wanted: func(c *config.Config) bool { return c.Builtin && len(c.Resources) > 0 },
 		open: func(o *Options, c *config.Config) (Server, error) {
@@ -131,22 +132,22 @@ func requests(c *config.Config) openapi.Options {
 // before, which may be nil, are taken from running; on an error nothing further is open.
 func (o Options) Open(c, before *config.Config, running Servers) (Servers, error) {
 	own, opened := Servers{}, Servers{}
-	for _, offer := range offers {
-		if before != nil && offer.same(before, c) {
-			if s := running[offer.name]; s != nil {
-				own[offer.name] = s
+	for _, one := range candidates {
+		if before != nil && one.same(before, c) {
+			if s := running[one.name]; s != nil {
+				own[one.name] = s
 			}
 			continue
 		}
-		if !offer.wanted(c) {
+		if !one.wanted(c) {
 			continue
 		}
-		s, err := offer.open(&o, c)
+		s, err := one.open(&o, c)
 		if err != nil {
 			return nil, errors.Join(err, opened.Close())
 		}
 		s.Server().AddReceivingMiddleware(TellAbsent)
-		own[offer.name], opened[offer.name] = s, s
+		own[one.name], opened[one.name] = s, s
 	}
 	return own, nil
 }
@@ -170,9 +171,9 @@ func (s Servers) Without(kept Servers) Servers {
 // Sources tells how they appear in the catalogue: before all others.
 func (s Servers) Sources() []catalog.Source {
 	var all []catalog.Source
-	for i, offer := range offers {
-		if s[offer.name] != nil {
-			all = append(all, catalog.Source{Server: offer.name, Own: true, Order: i - len(offers)})
+	for i, one := range candidates {
+		if s[one.name] != nil {
+			all = append(all, catalog.Source{Server: one.name, Own: true, Order: i - len(candidates)})
 		}
 	}
 	return all

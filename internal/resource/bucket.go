@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/files"
 	"github.com/sumun-mcp/sumun/internal/s3"
 )
@@ -13,7 +13,7 @@ import (
 // A directory is a bucket whose objects are files.
 type directory struct{ *files.Files }
 
-func openDirectory(c config.Resource, dir string) (bucket, error) {
+func openDirectory(c offer.Resource, dir string) (bucket, error) {
 	opened, err := files.Open([]files.Root{{Name: c.Name, Dir: dir, Write: c.Write}})
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/cache"
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/files"
 )
 
@@ -37,7 +37,7 @@ type cacheSource struct {
 	maxBytes int
 }
 
-func (r *Resources) openCaches(of []config.Resource) (func(), error) {
+func (r *Resources) openCaches(of []offer.Resource) (func(), error) {
 	var made []*cacheSource
 	for _, c := range of {
 		o := cache.Options{

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 )
 
 // TestCacheExpires lets time pass: an entry stays for its ttl after it was written, and then is gone for whoever reads, lists or follows.
@@ -16,7 +16,7 @@ func TestCacheExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var gone sync.Map
 		r, err := New(t.Context(), Options{
-			Resources: []config.Resource{{Name: "notes", Type: kindCache, Write: true, TTL: time.Hour}},
+			Resources: []offer.Resource{{Name: "notes", Type: kindCache, Write: true, TTL: time.Hour}},
 			Updated:   func(uri, etag string, _ int64) { gone.Store(uri, etag == "") },
 		})
 		if err != nil {
@@ -46,7 +46,7 @@ func TestCacheExpires(t *testing.T) {
 
 // TestCacheIsBounded writes more than there is room for: what was not used for the longest time goes.
 func TestCacheIsBounded(t *testing.T) {
-	r := open(t, Options{Resources: []config.Resource{
+	r := open(t, Options{Resources: []offer.Resource{
 		{Name: "few", Type: kindCache, Write: true, Entries: 3},
 		{Name: "small", Type: kindCache, Write: true, Bytes: 100},
 	}})

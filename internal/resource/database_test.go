@@ -10,7 +10,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -43,16 +43,16 @@ var queries = map[string]string{
 }
 
 // onSales runs a test with a database of orders.
-func onSales(t *testing.T, test func(t *testing.T, c config.Resource)) {
+func onSales(t *testing.T, test func(t *testing.T, c offer.Resource)) {
 	t.Helper()
 	dsn, _ := sales(t, "")
-	test(t, config.Resource{Name: "sales", Type: kindDatabase, DSN: dsn, Queries: queries})
+	test(t, offer.Resource{Name: "sales", Type: kindDatabase, DSN: dsn, Queries: queries})
 }
 
 func TestQueries(t *testing.T) {
-	onSales(t, func(t *testing.T, c config.Resource) {
+	onSales(t, func(t *testing.T, c offer.Resource) {
 		t.Helper()
-		session := connect(t, open(t, Options{Resources: []config.Resource{c}}), eras[1], nil)
+		session := connect(t, open(t, Options{Resources: []offer.Resource{c}}), eras[1], nil)
 		for _, tt := range []struct{ uri, arguments, want string }{
 			{"sumun://database/sales/region?region=EU", `{"query":"region","region":"EU"}`, `{"columns":["id","note"],"rows":[{"id":1,"note":"it's"},{"id":2,"note":null}]}`},
 			{"sumun://database/sales/region?region=%ED%95%9C%EA%B5%AD", `{"query":"region","region":"한국"}`, `{"columns":["id","note"],"rows":[{"id":3,"note":"; DROP TABLE orders; --"}]}`},
@@ -80,9 +80,9 @@ func TestQueries(t *testing.T) {
 }
 
 func TestQueriesRefuse(t *testing.T) {
-	onSales(t, func(t *testing.T, c config.Resource) {
+	onSales(t, func(t *testing.T, c offer.Resource) {
 		t.Helper()
-		session := connect(t, open(t, Options{Resources: []config.Resource{c}}), eras[1], nil)
+		session := connect(t, open(t, Options{Resources: []offer.Resource{c}}), eras[1], nil)
 		for arguments, words := range map[string]string{
 			`{}`:                                      "give either query",
 			`{"query":"none"}`:                        "no such query",
@@ -116,10 +116,10 @@ func TestQueriesRefuse(t *testing.T) {
 
 // TestRawSQL lets callers write queries.
 func TestRawSQL(t *testing.T) {
-	onSales(t, func(t *testing.T, c config.Resource) {
+	onSales(t, func(t *testing.T, c offer.Resource) {
 		t.Helper()
 		c.RawSQL = true
-		session := connect(t, open(t, Options{Resources: []config.Resource{c}}), eras[1], nil)
+		session := connect(t, open(t, Options{Resources: []offer.Resource{c}}), eras[1], nil)
 		const one = `{"columns":["one"],"rows":[{"one":1}]}`
 		if text, _, isError := call(t, session, "db.query", `{"sql":"SELECT 1 AS one"}`); isError || text != one {
 			t.Errorf("%s", text)
@@ -146,7 +146,7 @@ func TestRawSQL(t *testing.T) {
 // TestQueriesAreOffered holds what is listed: templates with their parameters, resources without.
 func TestQueriesAreOffered(t *testing.T) {
 	dsn, path := sales(t, "")
-	r := open(t, Options{Resources: []config.Resource{
+	r := open(t, Options{Resources: []offer.Resource{
 		{Name: "sales", Type: kindDatabase, DSN: dsn, Queries: queries, Poll: 50 * time.Millisecond},
 		{Name: "more", Type: kindDatabase, DSN: dsn, Queries: map[string]string{"all": "SELECT 1 AS n"}},
 	}})
@@ -210,7 +210,7 @@ func TestDatabasesRefused(t *testing.T) {
 	dsn, _ := sales(t, "")
 	notADatabase := filepath.Join(t.TempDir(), "text.db")
 	put(t, notADatabase, strings.Repeat("this is text\n", 100))
-	for name, c := range map[string]config.Resource{
+	for name, c := range map[string]offer.Resource{
 		"no file":     {DSN: "sqlite:" + filepath.Join(t.TempDir(), "absent.db"), RawSQL: true},
 		"no database": {DSN: "sqlite:" + notADatabase, RawSQL: true},
 		"a write":     {DSN: dsn, Queries: map[string]string{"q": "DELETE FROM orders"}},
@@ -219,7 +219,7 @@ func TestDatabasesRefused(t *testing.T) {
 		"no dsn":      {DSN: "postgres://user:hunter2@:port", RawSQL: true},
 	} {
 		c.Name, c.Type = "sales", kindDatabase
-		r, err := New(t.Context(), Options{Resources: []config.Resource{c}})
+		r, err := New(t.Context(), Options{Resources: []offer.Resource{c}})
 		if err == nil {
 			r.Close()
 			t.Errorf("%s was opened", name)

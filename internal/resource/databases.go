@@ -16,7 +16,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/database"
 	"github.com/sumun-mcp/sumun/internal/owntool"
 )
@@ -54,7 +54,7 @@ type databaseSource struct {
 	databases []*db
 }
 
-func (r *Resources) openDatabases(of []config.Resource) (func(), error) {
+func (r *Resources) openDatabases(of []offer.Resource) (func(), error) {
 	s := &databaseSource{all: r}
 	r.sources = append(r.sources, s)
 	var faults []error
@@ -70,7 +70,7 @@ func (r *Resources) openDatabases(of []config.Resource) (func(), error) {
 }
 
 // openDatabase opens the database of a resource.
-func openDatabase(ctx context.Context, c config.Resource) (*db, error) {
+func openDatabase(ctx context.Context, c offer.Resource) (*db, error) {
 	opened, err := database.Open(ctx, database.Options{
 		DSN: c.DSN, Queries: c.Queries, MaxRows: cmp.Or(c.MaxRows, defaultMaxRows), MaxBytes: cmp.Or(int(c.MaxBytes), defaultMaxBytes),
 		Timeout: cmp.Or(c.Timeout, defaultTimeout),

@@ -8,7 +8,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/files"
 )
 
@@ -34,7 +34,7 @@ type fileSource struct {
 	index *files.Index // nil before they are offered
 }
 
-func (r *Resources) openFiles(of []config.Resource) (func(), error) {
+func (r *Resources) openFiles(of []offer.Resource) (func(), error) {
 	var roots []files.Root
 	for _, c := range of {
 		roots = append(roots, files.Root{Name: c.Name, Dir: c.Root, Write: c.Write})

@@ -13,7 +13,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/files"
 	"github.com/sumun-mcp/sumun/internal/s3"
 )
@@ -60,7 +60,7 @@ type objectSource struct {
 	listed  map[string]bool // by URI
 }
 
-func (r *Resources) openObjects(of []config.Resource) (func(), error) {
+func (r *Resources) openObjects(of []offer.Resource) (func(), error) {
 	var opened []*objectSource
 	var faults []error
 	for _, c := range of {
@@ -84,7 +84,7 @@ func (r *Resources) openObjects(of []config.Resource) (func(), error) {
 }
 
 // openBucket opens the store that a resource names.
-func openBucket(c config.Resource, maxBytes int) (bucket, error) {
+func openBucket(c offer.Resource, maxBytes int) (bucket, error) {
 	if u, err := url.Parse(c.URL); err == nil && u.Scheme == "file" {
 		return openDirectory(c, u.Path)
 	}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/ledger"
 	"github.com/sumun-mcp/sumun/internal/shelf"
 )
@@ -26,7 +26,7 @@ import (
 // Options says what Resources offer.
 type Options struct {
 	// Resources are those of the configuration.
-	Resources []config.Resource
+	Resources []offer.Resource
 	// Version of Sumun is told to clients.
 	Version string
 	// Log takes what people who run the gateway should know; nil is silence.
@@ -78,7 +78,7 @@ func New(ctx context.Context, o Options) (*Resources, error) {
 
 // Check returns everything that keeps resources from being offered. Directories and files are opened for that, and nothing is asked of
 // the network.
-func Check(ctx context.Context, all []config.Resource) error {
+func Check(ctx context.Context, all []offer.Resource) error {
 	r := &Resources{ledger: ledger.New()}
 	r.ctx, r.stop = context.WithCancel(ctx)
 	_, err := r.open(all)
@@ -86,8 +86,8 @@ func Check(ctx context.Context, all []config.Resource) error {
 }
 
 // open opens the source of each resource. What it returns adds tools, prompts and lists to the server, once there is one.
-func (r *Resources) open(all []config.Resource) ([]func(), error) {
-	openers := []func([]config.Resource) (func(), error){r.openFiles, r.openDatabases, r.openPages, r.openCaches, r.openObjects}
+func (r *Resources) open(all []offer.Resource) ([]func(), error) {
+	openers := []func([]offer.Resource) (func(), error){r.openFiles, r.openDatabases, r.openPages, r.openCaches, r.openObjects}
 	var offers []func()
 	var faults []error
 	for i, kind := range []string{kindFile, kindDatabase, kindWeb, kindCache, kindObject} {
@@ -102,8 +102,8 @@ func (r *Resources) open(all []config.Resource) ([]func(), error) {
 	return offers, errors.Join(faults...)
 }
 
-func ofType(all []config.Resource, kind string) []config.Resource {
-	var of []config.Resource
+func ofType(all []offer.Resource, kind string) []offer.Resource {
+	var of []offer.Resource
 	for _, r := range all {
 		if r.Type == kind {
 			of = append(of, r)

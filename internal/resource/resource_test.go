@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/files"
 )
 
@@ -188,10 +188,10 @@ func TestCloseTwice(t *testing.T) {
 func docs(dir string) []files.Root { return []files.Root{{Name: "docs", Dir: dir}} }
 
 // of are roots as the configuration has them.
-func of(roots []files.Root) []config.Resource {
-	var all []config.Resource
+func of(roots []files.Root) []offer.Resource {
+	var all []offer.Resource
 	for _, r := range roots {
-		all = append(all, config.Resource{Name: r.Name, Type: "file", Root: r.Dir, Write: r.Write})
+		all = append(all, offer.Resource{Name: r.Name, Type: "file", Root: r.Dir, Write: r.Write})
 	}
 	return all
 }

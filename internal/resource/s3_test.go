@@ -19,7 +19,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -172,16 +172,16 @@ func (s *fakeS3) list(w http.ResponseWriter, r *http.Request) {
 }
 
 // openReports opens the objects of a fake store.
-func openReports(t *testing.T, s *fakeS3, endpoint string, change func(*config.Resource)) *Resources {
+func openReports(t *testing.T, s *fakeS3, endpoint string, change func(*offer.Resource)) *Resources {
 	t.Helper()
-	c := config.Resource{
+	c := offer.Resource{
 		Name: "reports", Type: kindObject, URL: "s3://" + s.bucket + "/2026?endpoint=" + endpoint + "&region=eu-central-1",
 		AccessKey: s.accessKey, SecretKey: "secret", Write: true, MaxBytes: 4096,
 	}
 	if change != nil {
 		change(&c)
 	}
-	return open(t, Options{Resources: []config.Resource{c}})
+	return open(t, Options{Resources: []offer.Resource{c}})
 }
 
 func TestS3(t *testing.T) {
@@ -245,7 +245,7 @@ func TestS3WritersElsewhere(t *testing.T) {
 func TestS3Poll(t *testing.T) {
 	s, endpoint := newFakeS3(t)
 	s.put("2026/a.md", "text/plain", []byte("old"))
-	r := openReports(t, s, endpoint, func(c *config.Resource) { c.Poll = 50 * time.Millisecond })
+	r := openReports(t, s, endpoint, func(c *offer.Resource) { c.Poll = 50 * time.Millisecond })
 	n, options := watching()
 	session := connect(t, r, eras[0], options)
 	const uri = "sumun://object/reports/a.md"
@@ -279,12 +279,12 @@ func TestS3Faults(t *testing.T) {
 	if got.err == nil || got.err.Reason != mcp.Upstream || strings.Contains(got.err.Message, "127.0.0.1") {
 		t.Errorf("%+v", got.err)
 	}
-	r = openReports(t, s, endpoint, func(c *config.Resource) { c.Write = false })
+	r = openReports(t, s, endpoint, func(c *offer.Resource) { c.Write = false })
 	if got = do(t, r, params(t, "sumun://object/reports/a.md", "x", nil)); got.err == nil || got.err.Reason != mcp.Forbidden {
 		t.Errorf("read-only: %+v", got.err)
 	}
 	for _, url := range []string{"s3://reports?endpoint=127.0.0.1", "s3://reports?endpoint=ftp://x", "s3://reports?endpoint=http://127.0.0.1/path", "gs://reports"} {
-		if r, err := New(t.Context(), Options{Resources: []config.Resource{{Name: "x", Type: kindObject, URL: url}}}); err == nil {
+		if r, err := New(t.Context(), Options{Resources: []offer.Resource{{Name: "x", Type: kindObject, URL: url}}}); err == nil {
 			r.Close()
 			t.Errorf("%s was opened", url)
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/files"
 	"github.com/sumun-mcp/sumun/internal/web"
 )
@@ -27,7 +27,7 @@ type webSource struct {
 	poll    time.Duration
 }
 
-func (r *Resources) openPages(of []config.Resource) (func(), error) {
+func (r *Resources) openPages(of []offer.Resource) (func(), error) {
 	var opened []*webSource
 	var faults []error
 	for _, c := range of {

@@ -14,7 +14,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -66,16 +66,16 @@ func text(content string, headers ...string) http.HandlerFunc {
 }
 
 // openSite opens the pages of a site that is allowed although it is on this machine.
-func openSite(t *testing.T, s *fakeSite, change func(*config.Resource)) *Resources {
+func openSite(t *testing.T, s *fakeSite, change func(*offer.Resource)) *Resources {
 	t.Helper()
-	c := config.Resource{Name: "pages", Type: kindWeb, Private: []string{s.host()}, MaxBytes: 4096, Timeout: time.Second}
+	c := offer.Resource{Name: "pages", Type: kindWeb, Private: []string{s.host()}, MaxBytes: 4096, Timeout: time.Second}
 	for path := range s.pages {
 		c.URLs = append(c.URLs, s.URL+path)
 	}
 	if change != nil {
 		change(&c)
 	}
-	return open(t, Options{Resources: []config.Resource{c}})
+	return open(t, Options{Resources: []offer.Resource{c}})
 }
 
 func TestPages(t *testing.T) {
@@ -177,7 +177,7 @@ func TestPagesStayOnHosts(t *testing.T) {
 		t.Errorf("the inside was reached %d times", n)
 	}
 	// Without private, what is listed is not reached either: it is on this machine.
-	r := openSite(t, s, func(c *config.Resource) { c.Private = nil })
+	r := openSite(t, s, func(c *offer.Resource) { c.Private = nil })
 	if got, err := r.read(t.Context(), s.URL+"/large", ""); err == nil {
 		t.Errorf("a private address was read: %+v", got)
 	}
@@ -185,7 +185,7 @@ func TestPagesStayOnHosts(t *testing.T) {
 
 // TestPagesAreNotWritten holds also for those that are not listed.
 func TestPagesAreNotWritten(t *testing.T) {
-	r := open(t, Options{Resources: []config.Resource{{Name: "docs", Type: kindWeb, Hosts: []string{"docs.example.com"}}}})
+	r := open(t, Options{Resources: []offer.Resource{{Name: "docs", Type: kindWeb, Hosts: []string{"docs.example.com"}}}})
 	if got := do(t, r, params(t, "https://docs.example.com/a", "x", nil)); got.err == nil || got.err.Reason != mcp.Forbidden {
 		t.Errorf("a page was written: %+v", got)
 	}
@@ -204,7 +204,7 @@ func TestPagesPoll(t *testing.T) {
 		}
 		text(*content.Load(), "ETag", `"`+*content.Load()+`"`)(w, r)
 	}})
-	r := openSite(t, s, func(c *config.Resource) { c.Poll = 20 * time.Millisecond })
+	r := openSite(t, s, func(c *offer.Resource) { c.Poll = 20 * time.Millisecond })
 	n, options := watching()
 	session := connect(t, r, eras[0], options)
 	uri := s.URL + "/page"

@@ -16,7 +16,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -108,7 +108,7 @@ func current(t *testing.T, r *Resources, uri string) *reading {
 // writables are one resource of each sort that can be written, by their URIs.
 func writables(t *testing.T) (*Resources, []string) {
 	t.Helper()
-	r := open(t, Options{Resources: []config.Resource{
+	r := open(t, Options{Resources: []offer.Resource{
 		{Name: "docs", Type: kindFile, Root: t.TempDir(), Write: true},
 		{Name: "notes", Type: kindCache, Write: true},
 		{Name: "reports", Type: kindObject, URL: "file://" + t.TempDir(), Write: true},
@@ -171,7 +171,7 @@ func TestWrite(t *testing.T) {
 func TestWriteRefuses(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "a.md"), "old")
-	r := open(t, Options{Resources: []config.Resource{
+	r := open(t, Options{Resources: []offer.Resource{
 		{Name: "docs", Type: kindFile, Root: dir},
 		{Name: "open", Type: kindFile, Root: t.TempDir(), Write: true},
 		{Name: "notes", Type: kindCache, Write: true, MaxBytes: 1024},
@@ -296,7 +296,7 @@ func sortedKeys(m map[int64]string) []int64 {
 // TestWriteSeesOthers writes after another program has.
 func TestWriteSeesOthers(t *testing.T) {
 	dir := t.TempDir()
-	r := open(t, Options{Resources: []config.Resource{{Name: "docs", Type: kindFile, Root: dir, Write: true}}})
+	r := open(t, Options{Resources: []offer.Resource{{Name: "docs", Type: kindFile, Root: dir, Write: true}}})
 	uri := "sumun://file/docs/a.md"
 	made := do(t, r, params(t, uri, "ours", nil))
 	put(t, filepath.Join(dir, "a.md"), "theirs")
@@ -326,7 +326,7 @@ func TestWriteIsTold(t *testing.T) {
 	}
 	told := make(chan update, 100)
 	r := open(t, Options{
-		Resources: []config.Resource{
+		Resources: []offer.Resource{
 			{Name: "docs", Type: kindFile, Root: write(t, map[string]string{"a.md": "old"}), Write: true},
 			{Name: "notes", Type: kindCache, Write: true},
 		},
@@ -376,7 +376,7 @@ func TestWriteIsTold(t *testing.T) {
 
 func TestFileWriteTool(t *testing.T) {
 	dir := write(t, map[string]string{"a.md": "old"})
-	r := open(t, Options{Resources: []config.Resource{{Name: "docs", Type: kindFile, Root: dir, Write: true}}})
+	r := open(t, Options{Resources: []offer.Resource{{Name: "docs", Type: kindFile, Root: dir, Write: true}}})
 	session := connect(t, r, eras[1], nil)
 	text, _, isError := call(t, session, "file.write", `{"path":"a.md","content":"lost"}`)
 	if old := etagOf([]byte("old")); !isError || !strings.Contains(text, old) {
@@ -398,7 +398,7 @@ func TestFileWriteTool(t *testing.T) {
 func TestFileWriteStaysInRoot(t *testing.T) {
 	dir := escapeRoot(t)
 	outer := filepath.Dir(dir)
-	r := open(t, Options{Resources: []config.Resource{{Name: "docs", Type: kindFile, Root: dir, Write: true}}})
+	r := open(t, Options{Resources: []offer.Resource{{Name: "docs", Type: kindFile, Root: dir, Write: true}}})
 	session := connect(t, r, eras[1], nil)
 	for _, path := range escapes(dir) {
 		arguments, err := json.Marshal(map[string]string{"path": path, "content": "x", "ifMatch": "*"})
@@ -440,7 +440,7 @@ func findTool(t *testing.T, session *sdk.ClientSession, name string) *sdk.Tool {
 // TestReadStates holds what _meta says of a state, and that a client that knows the state is not sent it again.
 func TestReadStates(t *testing.T) {
 	dir := write(t, map[string]string{"a.md": "A", "sub/b.md": "B"})
-	r := open(t, Options{Resources: []config.Resource{{Name: "docs", Type: kindFile, Root: dir}}})
+	r := open(t, Options{Resources: []offer.Resource{{Name: "docs", Type: kindFile, Root: dir}}})
 	for _, era := range eras {
 		session := connect(t, r, era, nil)
 		for _, uri := range []string{"sumun://file/docs/a.md", "sumun://file?path=a.md"} {

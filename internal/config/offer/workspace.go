@@ -1,4 +1,4 @@
-package config
+package offer
 
 import (
 	"fmt"
@@ -51,39 +51,31 @@ var clones = document.Schema{
 	}},
 }
 
-// defaultWorkspace is what holds for a workspace unless the file says otherwise.
-func defaultWorkspace() Workspace {
+// DefaultWorkspace is what holds for a workspace unless the file says otherwise.
+func DefaultWorkspace() Workspace {
 	return Workspace{Git: Git{Schemes: []string{"https"}, Depth: 1, MaxBytes: 512 << 20, Timeout: 5 * time.Minute}}
 }
 
-// finishWorkspace makes the root absolute.
-func (l *loader) finishWorkspace() {
-	if w := &l.config.Workspace; w.Root != "" {
-		w.Root = document.Absolute(l.config.Dir, w.Root)
-	}
-}
-
 // checkWorkspace wants a root that is there, and addresses in the one spelling that is compared.
-func (l *loader) checkWorkspace() {
-	w := l.config.Workspace
+func (d checker) checkWorkspace(w *Workspace) {
 	switch {
-	case !l.OK("workspace", "workspace.root"):
+	case !d.OK("workspace", "workspace.root"):
 	case w.Root != "":
 		if err := document.Directory(w.Root); err != nil {
-			l.Wrong("workspace.root", w.Root+": "+err.Error(), "name a directory that is there")
+			d.Wrong("workspace.root", w.Root+": "+err.Error(), "name a directory that is there")
 		}
 	case len(w.Git.Hosts) > 0:
-		l.Missing("workspace", "root", "write root: DIRECTORY, into which git.clone clones")
+		d.Missing("workspace", "root", "write root: DIRECTORY, into which git.clone clones")
 	}
 	for i, host := range w.Git.Hosts {
 		at := fmt.Sprintf("workspace.git.hosts[%d]", i)
-		if !l.OK(at) {
+		if !d.OK(at) {
 			continue
 		}
 		name, _, _ := strings.Cut(host, ":")
 		last := name[strings.LastIndexByte(name, '.')+1:]
 		if _, err := netip.ParseAddr(name); err != nil && strings.Trim(last, "0123456789") == "" {
-			l.Wrong(at, host+" is an unusual spelling of an address", "write four numbers, such as 192.0.2.7")
+			d.Wrong(at, host+" is an unusual spelling of an address", "write four numbers, such as 192.0.2.7")
 		}
 	}
 }

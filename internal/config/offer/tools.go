@@ -1,10 +1,9 @@
-package config
+package offer
 
 import (
 	"encoding/json"
 	"maps"
 	"net/url"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -157,11 +156,6 @@ func (a *API) Begin(name string) {
 	*a = API{Name: name, Prefix: name, Timeout: toolTimeout, MaxBytes: toolBytes}
 }
 
-// SameTools reports whether a and b declare the same tools, APIs and weather, so that what runs for one can go on for the other.
-func SameTools(a, b *Config) bool {
-	return a.Dir == b.Dir && reflect.DeepEqual(a.Tools, b.Tools) && reflect.DeepEqual(a.APIs, b.APIs) && reflect.DeepEqual(a.Weather, b.Weather)
-}
-
 // The schemas of what has to be together.
 var (
 	toolRule = document.Schema{"type": "object", "allOf": []document.Schema{
@@ -174,99 +168,83 @@ var (
 	needsURL = document.Schema{"type": "object", "required": []string{"url"}}
 )
 
-// finishTools makes paths absolute.
-func (l *loader) finishTools() {
-	c := l.config
-	for i := range c.Tools {
-		if t := &c.Tools[i]; len(t.Command) > 0 {
-			t.Cwd = document.Absolute(c.Dir, t.Cwd)
-		}
-	}
-	for i := range c.APIs {
-		if a := &c.APIs[i]; a.OpenAPI != "" && !strings.Contains(a.OpenAPI, "://") {
-			a.OpenAPI = document.Absolute(c.Dir, a.OpenAPI)
-		}
-	}
-}
-
 // checkDeclared looks at the tools, APIs and the weather.
-func (l *loader) checkDeclared() {
-	c := l.config
-	for i := range c.Tools {
-		if p := l.Element("tools", i); l.OK(p) {
-			l.checkTool(p, &c.Tools[i])
+func (d checker) checkDeclared(o *Offer) {
+	for i := range o.Tools {
+		if p := d.Element("tools", i); d.OK(p) {
+			d.checkTool(p, &o.Tools[i])
 		}
 	}
-	for i := range c.APIs {
-		if p := l.Element("apis", i); l.OK(p) {
-			l.checkAPI(p, &c.APIs[i])
+	for i := range o.APIs {
+		if p := d.Element("apis", i); d.OK(p) {
+			d.checkAPI(p, &o.APIs[i])
 		}
 	}
-	if w := c.Weather; w != nil && l.OK("weather") {
-		l.checkEndpoint("weather", w.URL, w.Headers)
+	if w := o.Weather; w != nil && d.OK("weather") {
+		d.checkEndpoint("weather", w.URL, w.Headers)
 	}
 }
 
 // checkTool wants one thing that the tool does, and schemas that are objects.
-func (l *loader) checkTool(p string, t *Tool) {
-	isHTTP, isCommand := l.Written(p+".http"), l.Written(p+".command")
+func (d checker) checkTool(p string, t *Tool) {
+	isHTTP, isCommand := d.Written(p+".http"), d.Written(p+".command")
 	switch {
-	case !l.OK(p+".http", p+".command"):
+	case !d.OK(p+".http", p+".command"):
 	case isHTTP && isCommand:
-		l.Wrong(p+".command", "stands beside http", "a tool has either http or command")
+		d.Wrong(p+".command", "stands beside http", "a tool has either http or command")
 	case t.HTTP != nil:
-		l.checkEndpoint(p+".http", t.HTTP.URL, t.HTTP.Headers)
+		d.checkEndpoint(p+".http", t.HTTP.URL, t.HTTP.Headers)
 	case len(t.Command) == 0:
-		l.Missing(p, "http or command", "write http: {url: https://…}, or command: [PROGRAM, ARGUMENT]")
+		d.Missing(p, "http or command", "write http: {url: https://…}, or command: [PROGRAM, ARGUMENT]")
 	case t.Command[0] == "":
-		l.Wrong(p+".command[0]", "is empty", "name a program")
+		d.Wrong(p+".command[0]", "is empty", "name a program")
 	}
 	for _, key := range []string{"env", "cwd", "output"} {
-		if isHTTP && !isCommand && l.Written(p+"."+key) {
-			l.WrongKey(p+"."+key, "belongs to a tool with a command", "remove it")
+		if isHTTP && !isCommand && d.Written(p+"."+key) {
+			d.WrongKey(p+"."+key, "belongs to a tool with a command", "remove it")
 		}
 	}
-	if err := document.Directory(t.Cwd); err != nil && l.Written(p+".cwd") && isCommand {
-		l.Wrong(p+".cwd", t.Cwd+": "+err.Error(), "name a directory that is there")
+	if err := document.Directory(t.Cwd); err != nil && d.Written(p+".cwd") && isCommand {
+		d.Wrong(p+".cwd", t.Cwd+": "+err.Error(), "name a directory that is there")
 	}
 	for key, schema := range map[string]json.RawMessage{"inputSchema": t.InputSchema, "outputSchema": t.OutputSchema} {
 		var object map[string]json.RawMessage
-		if at := p + "." + key; l.Written(at) && l.OK(at) && (json.Unmarshal(schema, &object) != nil || string(object["type"]) != `"object"`) {
-			l.Wrong(at, "is not the JSON Schema of an object", "write {type: object, properties: {…}}")
+		if at := p + "." + key; d.Written(at) && d.OK(at) && (json.Unmarshal(schema, &object) != nil || string(object["type"]) != `"object"`) {
+			d.Wrong(at, "is not the JSON Schema of an object", "write {type: object, properties: {…}}")
 		}
 	}
 }
 
 // checkAPI wants a document, and an address that can be told apart into its parts.
-func (l *loader) checkAPI(p string, a *API) {
+func (d checker) checkAPI(p string, a *API) {
 	scheme, _, isURL := strings.Cut(a.OpenAPI, "://")
 	switch at := p + ".openapi"; {
-	case !l.OK(at):
+	case !d.OK(at):
 	case a.OpenAPI == "":
-		l.Missing(p, "openapi", "write openapi: FILE, or openapi: https://…")
+		d.Missing(p, "openapi", "write openapi: FILE, or openapi: https://…")
 	case isURL && scheme != "https" && scheme != "http":
-		l.Wrong(at, "is neither a file nor an https URL", "write openapi: ./openapi.yaml, or openapi: https://…")
+		d.Wrong(at, "is neither a file nor an https URL", "write openapi: ./openapi.yaml, or openapi: https://…")
 	case isURL:
 		if u, err := url.Parse(a.OpenAPI); err != nil || u.Host == "" || u.User != nil {
-			l.Wrong(at, forms["page"].Message, forms["page"].Hint)
+			d.Wrong(at, pageForm.Message, pageForm.Hint)
 		}
 	default:
 		if err := document.Readable(a.OpenAPI); err != nil {
-			l.Wrong(at, "reading "+a.OpenAPI+": "+err.Error(), "name a file that is there")
+			d.Wrong(at, "reading "+a.OpenAPI+": "+err.Error(), "name a file that is there")
 		}
 	}
-	if l.Written(p + ".url") {
-		l.checkEndpoint(p, a.URL, a.Headers)
+	if d.Written(p + ".url") {
+		d.checkEndpoint(p, a.URL, a.Headers)
 	}
 }
 
 // checkEndpoint wants a URL that can be told apart into its parts, and each header once and none that HTTP itself sets.
-func (l *loader) checkEndpoint(p, endpoint string, headers map[string]string) {
-	if at := p + ".url"; l.OK(at) {
+func (d checker) checkEndpoint(p, endpoint string, headers map[string]string) {
+	if at := p + ".url"; d.OK(at) {
 		if u, err := url.Parse(strings.NewReplacer("{", "", "}", "").Replace(endpoint)); endpoint == "" {
-			l.Missing(p, "url", "write url: https://…")
+			d.Missing(p, "url", "write url: https://…")
 		} else if err != nil || u.Hostname() == "" {
-			l.Wrong(at, endpointForm.Message, endpointForm.Hint)
+			d.Wrong(at, endpointForm.Message, endpointForm.Hint)
 		}
 	}
 	seen := map[string]bool{}
@@ -274,9 +252,9 @@ func (l *loader) checkEndpoint(p, endpoint string, headers map[string]string) {
 		lower := strings.ToLower(name)
 		switch at := document.Join(p+".headers", name); {
 		case slices.Contains(framing, lower):
-			l.WrongKey(at, "is set by the gateway itself", "remove it")
+			d.WrongKey(at, "is set by the gateway itself", "remove it")
 		case seen[lower]:
-			l.WrongKey(at, "stands here twice, in different letters", "header names are equal whatever their case; remove one")
+			d.WrongKey(at, "stands here twice, in different letters", "header names are equal whatever their case; remove one")
 		}
 		seen[lower] = true
 	}

@@ -1,4 +1,4 @@
-package config
+package offer
 
 import (
 	"fmt"
@@ -87,119 +87,119 @@ func allResourceKeys() []string {
 }
 
 // checkResources looks at each resource: what its type needs is there, and nothing that belongs to another type.
-func (l *loader) checkResources() {
-	for i := range l.config.Resources {
-		r := &l.config.Resources[i]
+func (d checker) checkResources(o *Offer) {
+	for i := range o.Resources {
+		r := &o.Resources[i]
 		p := document.Join("resources", r.Name)
-		if !l.OK(p, p+".type") {
+		if !d.OK(p, p+".type") {
 			continue
 		}
 		if r.Type == "" {
-			l.Missing(p, "type", "write type: file, database, web, cache or object")
+			d.Missing(p, "type", "write type: file, database, web, cache or object")
 			continue
 		}
-		l.checkResourceKeys(p, r)
+		d.checkResourceKeys(p, r)
 		switch r.Type {
 		case "file":
-			l.checkResourceRoot(p, r)
+			d.checkResourceRoot(p, r)
 		case "database":
-			l.checkDatabase(p, r)
+			d.checkDatabase(p, r)
 		case "web":
-			l.checkPages(p, r)
+			d.checkPages(p, r)
 		case "cache":
-			if l.Written(p+".write") && l.OK(p+".write") && !r.Write {
-				l.Wrong(p+".write", "a cache that nobody can write stays empty", "write write: true")
+			if d.Written(p+".write") && d.OK(p+".write") && !r.Write {
+				d.Wrong(p+".write", "a cache that nobody can write stays empty", "write write: true")
 			}
 		case "object":
-			l.checkObjects(p, r)
+			d.checkObjects(p, r)
 		}
 	}
 }
 
 // checkResourceKeys wants the keys of the resource's type.
-func (l *loader) checkResourceKeys(p string, r *Resource) {
+func (d checker) checkResourceKeys(p string, r *Resource) {
 	row := resourceKeys[r.Type]
 	needs := strings.Fields(row.needs)
-	if !slices.ContainsFunc(needs, func(key string) bool { return l.Written(p + "." + key) }) {
-		l.Missing(p, strings.Join(needs, " or "), row.hint)
+	if !slices.ContainsFunc(needs, func(key string) bool { return d.Written(p + "." + key) }) {
+		d.Missing(p, strings.Join(needs, " or "), row.hint)
 	}
 	its := slices.Concat(needs, strings.Fields(row.also))
 	for _, key := range allResourceKeys() {
 		no := key == "write" && !r.Write || key == "rawSQL" && !r.RawSQL
-		if l.Written(p+"."+key) && !slices.Contains(its, key) && !no {
+		if d.Written(p+"."+key) && !slices.Contains(its, key) && !no {
 			slices.Sort(its)
-			l.Wrong(p+"."+key, "does not belong to a resource of type "+r.Type, "known there: type, "+strings.Join(its, ", "))
+			d.Wrong(p+"."+key, "does not belong to a resource of type "+r.Type, "known there: type, "+strings.Join(its, ", "))
 		}
 	}
 }
 
 // checkResourceRoot wants a directory that exists.
-func (l *loader) checkResourceRoot(p string, r *Resource) {
-	if !l.Written(p+".root") || !l.OK(p+".root") {
+func (d checker) checkResourceRoot(p string, r *Resource) {
+	if !d.Written(p+".root") || !d.OK(p+".root") {
 		return
 	}
 	if r.Root == "" { // as of a variable that is not set: not this directory
-		l.Wrong(p+".root", "is empty", "name a directory; write . for the one of this file")
+		d.Wrong(p+".root", "is empty", "name a directory; write . for the one of this file")
 		return
 	}
 	if err := document.Directory(r.Root); err != nil {
-		l.Wrong(p+".root", r.Root+": "+err.Error(), "name a directory that is there")
+		d.Wrong(p+".root", r.Root+": "+err.Error(), "name a directory that is there")
 	}
 }
 
 // checkDatabase wants a database that is built, and something that can be asked of it.
-func (l *loader) checkDatabase(p string, r *Resource) {
-	if !l.OK(p+".dsn", p+".queries", p+".rawSQL") || !l.Written(p+".dsn") {
+func (d checker) checkDatabase(p string, r *Resource) {
+	if !d.OK(p+".dsn", p+".queries", p+".rawSQL") || !d.Written(p+".dsn") {
 		return
 	}
 	scheme, name, _ := strings.Cut(r.DSN, ":")
 	switch {
 	case scheme != "sqlite" && scheme != "postgres" && scheme != "postgresql":
-		l.Wrong(p+".dsn", "wants sqlite:PATH or postgres://…", document.Suggest(scheme, []string{"sqlite", "postgres"}))
+		d.Wrong(p+".dsn", "wants sqlite:PATH or postgres://…", document.Suggest(scheme, []string{"sqlite", "postgres"}))
 	case scheme == "sqlite" && name == "":
-		l.Wrong(p+".dsn", "names no file", "write sqlite:PATH, such as sqlite:sales.db")
+		d.Wrong(p+".dsn", "names no file", "write sqlite:PATH, such as sqlite:sales.db")
 	}
 	for _, q := range slices.Sorted(maps.Keys(r.Queries)) {
 		if strings.TrimSpace(r.Queries[q]) == "" {
-			l.Wrong(document.Join(p+".queries", q), "is empty", "write a SELECT")
+			d.Wrong(document.Join(p+".queries", q), "is empty", "write a SELECT")
 		}
 	}
 	if len(r.Queries) == 0 && !r.RawSQL {
-		l.Missing(p, "queries", "write queries: {NAME: \"SELECT …\"}; rawSQL: true lets clients write their own")
+		d.Missing(p, "queries", "write queries: {NAME: \"SELECT …\"}; rawSQL: true lets clients write their own")
 	}
 }
 
 // checkPages wants pages that can be told apart into their parts.
-func (l *loader) checkPages(p string, r *Resource) {
+func (d checker) checkPages(p string, r *Resource) {
 	for i, page := range r.URLs {
 		if u, err := url.Parse(page); err != nil || u.String() != page {
-			l.Wrong(fmt.Sprintf("%s.urls[%d]", p, i), "is not written as it is sent", "escape what a URL cannot have, such as spaces as %20")
+			d.Wrong(fmt.Sprintf("%s.urls[%d]", p, i), "is not written as it is sent", "escape what a URL cannot have, such as spaces as %20")
 		}
 	}
 }
 
 // checkObjects wants a store that is built, and credentials that are whole.
-func (l *loader) checkObjects(p string, r *Resource) {
-	if !l.OK(p+".url", p+".accessKey", p+".secretKey") {
+func (d checker) checkObjects(p string, r *Resource) {
+	if !d.OK(p+".url", p+".accessKey", p+".secretKey") {
 		return
 	}
 	if (r.AccessKey == "") != (r.SecretKey == "") {
-		l.Missing(p, "accessKey or secretKey", "the two belong together")
+		d.Missing(p, "accessKey or secretKey", "the two belong together")
 	}
 	u, err := url.Parse(r.URL)
 	if err != nil {
-		l.Wrong(p+".url", forms["store"].Message, forms["store"].Hint)
+		d.Wrong(p+".url", storeForm.Message, storeForm.Hint)
 		return
 	}
 	if u.Scheme == "file" {
 		if err := document.Directory(u.Path); err != nil {
-			l.Wrong(p+".url", u.Path+": "+err.Error(), "name a directory that is there")
+			d.Wrong(p+".url", u.Path+": "+err.Error(), "name a directory that is there")
 		}
 		return
 	}
 	for key := range u.Query() {
 		if key != "endpoint" && key != "region" {
-			l.Wrong(p+".url", "has the unknown parameter "+key, "known: endpoint and region; credentials are accessKey and secretKey")
+			d.Wrong(p+".url", "has the unknown parameter "+key, "known: endpoint and region; credentials are accessKey and secretKey")
 		}
 	}
 }
@@ -231,16 +231,5 @@ func resourceRule() document.Schema {
 		"type": "object", "required": []string{"type"}, "oneOf": types,
 		"if": asked, "then": document.HasAny("queries", "rawSQL"),
 		"dependentRequired": document.Schema{"accessKey": []string{"secretKey"}, "secretKey": []string{"accessKey"}},
-	}
-}
-
-// finishResource makes the paths of a resource absolute.
-func (l *loader) finishResource(r *Resource) {
-	dir := l.config.Dir
-	if r.Root != "" {
-		r.Root = document.Absolute(dir, r.Root)
-	}
-	if name, ok := strings.CutPrefix(r.DSN, sqlite); ok && name != "" {
-		r.DSN = sqlite + document.Absolute(dir, name)
 	}
 }
