@@ -50,7 +50,7 @@ func (b *bench) openAuditPostgres(ctx context.Context) (roundFunc, func() error,
 	case "":
 		return nil, nil, skip{errors.New("-postgres is empty")}
 	case "start":
-		server, err := pgtest.Start(pgtest.Options{Durable: true})
+		server, err := pgtest.Start(pgtest.Options{Durable: true}) //nolint:contextcheck // it outlives the call that starts it
 		if err != nil {
 			return nil, nil, skip{fmt.Errorf("PostgreSQL cannot be started here: %w", err)}
 		}

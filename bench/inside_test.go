@@ -28,8 +28,10 @@ func TestInsides(t *testing.T) {
 
 func TestInsideGoals(t *testing.T) {
 	r := &result{Figures: []*figure{
-		{Name: auditSQLite, Unit: "records/s", Rounds: []float64{30_000, 10_000, 20_000}}, {Name: auditPostgres, Skipped: "there is none"},
-		{Name: fewKeys, Unit: "ns", Rounds: []float64{100, 200}}, {Name: manyKeys, Unit: "ns", Rounds: []float64{310}},
+		{Name: auditSQLite, Unit: "records/s", Rounds: []float64{30_000, 10_000, 20_000}},
+		{Name: auditPostgres, Skipped: "there is none"},
+		{Name: fewKeys, Unit: "ns", Rounds: []float64{100, 200}},
+		{Name: manyKeys, Unit: "ns", Rounds: []float64{310}},
 	}}
 	got := strings.Join(r.goals(), "\n")
 	for _, want := range []string{"20.0k: met", "2.07: not met"} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/access"
@@ -43,7 +42,9 @@ func (b *bench) openKeys(ctx context.Context, n int) (roundFunc, func() error, e
 	for i := range n {
 		id := keyring.NewID()
 		secret := keyring.Mint(id)
-		secrets = append(secrets, secret)
+		if i%(n/shown) == 0 {
+			secrets = append(secrets, secret)
+		}
 		keys = append(keys, keyring.Key{
 			ID: id, Name: fmt.Sprint("key-", i), Scopes: []string{"use:all"}, Secrets: []keyring.Secret{{Hash: keyring.Hash(secret)}},
 		})
@@ -57,8 +58,6 @@ func (b *bench) openKeys(ctx context.Context, n int) (roundFunc, func() error, e
 		ring.Close()
 		return nil, nil, err
 	}
-	rand.Shuffle(n, func(i, j int) { secrets[i], secrets[j] = secrets[j], secrets[i] })
-	secrets = secrets[:min(n, shown)]
 	round := func(context.Context) (float64, error) { return lookup(a, secrets, b.opt.duration) }
 	return round, func() error { ring.Close(); return nil }, nil
 }

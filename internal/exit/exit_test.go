@@ -18,12 +18,14 @@ func TestPrint(t *testing.T) {
 		text, line string
 	}{
 		{
-			"a message", exit.Error{Code: exit.Denied, Msg: "no key", Hint: "show <one>", Target: "http://gate"},
+			"a message",
+			exit.Error{Code: exit.Denied, Msg: "no key", Hint: "show <one>", Target: "http://gate"},
 			"sumun: no key\n  try: show <one>\n",
 			`{"error":{"code":3,"message":"no key","hint":"show <one>","target":"http://gate"}}` + "\n",
 		},
 		{
-			"a cause", exit.Error{Code: exit.Usage, Msg: "reading a.json", Err: fs.ErrNotExist},
+			"a cause",
+			exit.Error{Code: exit.Usage, Msg: "reading a.json", Err: fs.ErrNotExist},
 			"sumun: reading a.json: file does not exist\n",
 			`{"error":{"code":2,"message":"reading a.json: file does not exist","hint":"","target":""}}` + "\n",
 		},
