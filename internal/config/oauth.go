@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -183,20 +184,30 @@ func (l *loader) checkClaim(at string, claim *Claim) {
 	l.checkGiven(at, claim.Scopes, claim.Roles)
 }
 
-// checkGiven wants scopes and roles that are there.
+// checkGiven wants scopes and roles that are there, for callers that have no key.
 func (l *loader) checkGiven(at string, scopes, roles []string) {
 	c := l.config
-	for i, scope := range scopes {
+	for n, scope := range scopes {
+		path := l.Element(document.Join(at, "scopes"), n)
 		if err := c.CheckScope(scope); err != nil {
-			l.WrongKey(fmt.Sprintf("%s.scopes[%d]", at, i), err.Error(), document.Suggest(scope, c.ScopeNames()))
+			l.Wrong(path, err.Error(), document.Suggest(scope, c.ScopeNames()))
+		} else if runsGate(scope) {
+			l.Wrong(path, "is for keys only", "sumun key create --scope "+scope)
 		}
 	}
-	for i, role := range roles {
-		if _, ok := c.Roles[role]; !ok {
-			l.WrongKey(fmt.Sprintf("%s.roles[%d]", at, i), "the role "+role+" is not among roles", document.Suggest(role, c.roleNames()))
+	for n, role := range roles {
+		granted, ok := c.Roles[role]
+		switch path := l.Element(document.Join(at, "roles"), n); {
+		case !ok:
+			l.Wrong(path, "the role "+role+" is not among roles", cmp.Or(document.Suggest(role, c.roleNames()), "write it there with its scopes"))
+		case slices.ContainsFunc(granted, runsGate):
+			l.Wrong(path, "the role "+role+" has a scope admin:, which is for keys only", "give another role")
 		}
 	}
 }
+
+// runsGate reports whether the scope of that name is one for running the gate.
+func runsGate(scope string) bool { return strings.HasPrefix(scope, "admin:") }
 
 func (c *Config) roleNames() []string {
 	names := make([]string, 0, len(c.Roles))

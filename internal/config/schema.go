@@ -53,7 +53,12 @@ const listenPattern = `^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*):[0-9]{1,5}$`
 
 // rules says of whole types, by their name, and of single fields, by "Type.Field", what their tags do not say.
 var rules = with(offer.Rules, map[string]document.Schema{
-	"Config":        {"not": document.Schema{"required": []string{"listen"}}.With(document.HasAny("port", "host"))},
+	"Config": {
+		"not":               document.Schema{"required": []string{"listen"}}.With(document.HasAny("port", "host")),
+		"dependentRequired": document.Schema{"oauth": []string{"publicURL"}},
+	},
+	"OAuth":         {"required": []string{"issuers"}},
+	"Issuer":        {"required": []string{"issuer"}},
 	"Config.APIKey": {"minLength": 1},
 	"Config.Listen": {"pattern": listenPattern},
 	"Config.Store":  {"pattern": `^(sqlite:.+|postgres(ql)?://.+)$`},

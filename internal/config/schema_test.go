@@ -66,6 +66,7 @@ var beyondSchema = map[string]string{
 	"tools-headers":                     "compares names in other letters",
 	"alerts-secret":                     "compares secret with webhook",
 	"apis-scheme":                       "a file or a URL, judged further",
+	"oauth-address":                     "tells loopback from other hosts",
 	"prompts":                           "depends on other files",
 	"tls-absent":                        "depends on other files",
 	"tls-directory":                     "depends on other files",

@@ -2,7 +2,6 @@ package config
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/document"
 )
@@ -141,21 +140,5 @@ func (l *loader) checkIdentity(at string, i *Identity) {
 	if len(i.Scopes) == 0 && len(i.Roles) == 0 {
 		l.WrongKey(at, "may do nothing", "write scopes or roles; scopes: ['*'] is all that there is")
 	}
-	for n, scope := range i.Scopes {
-		path := document.Join(at, "scopes")
-		if err := l.config.CheckScope(scope); err != nil {
-			l.Wrong(l.Element(path, n), err.Error(), document.Suggest(scope, l.config.ScopeNames()))
-		} else if strings.HasPrefix(scope, "admin:") {
-			l.Wrong(l.Element(path, n), "is for keys only", "sumun key create --scope "+scope)
-		}
-	}
-	for n, role := range i.Roles {
-		scopes, ok := l.config.Roles[role]
-		switch path := l.Element(document.Join(at, "roles"), n); {
-		case !ok:
-			l.Wrong(path, "the role "+role+" is not among roles", "write it there with its scopes")
-		case slices.ContainsFunc(scopes, func(s string) bool { return strings.HasPrefix(s, "admin:") }):
-			l.Wrong(path, "the role "+role+" has a scope admin:, which is for keys only", "give another role")
-		}
-	}
+	l.checkGiven(at, i.Scopes, i.Roles)
 }

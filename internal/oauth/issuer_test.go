@@ -212,6 +212,7 @@ scopes:
   deny:secret: ["*secret*"]
 roles:
   staff: [read:docs, invoke:mail]
+  root: [admin:gate]
 oauth:
   issuers:
     work:

@@ -74,7 +74,7 @@ func namesOf(c *config.Config, issuer *config.Issuer) map[string][]string {
 		for name := range c.Scopes {
 			asked := ""
 			switch given := append(rolled(c, claim.Roles), claim.Scopes...); {
-			case strings.HasPrefix(name, "deny:") || strings.HasPrefix(name, "admin:"):
+			case strings.HasPrefix(name, "deny:") || runsGate(name):
 			case claim.As == "scopes" && counts(claim, name):
 				asked = name
 			case claim.Is != "" && slices.Contains(given, name):

@@ -48,13 +48,16 @@ func newVerifier(c *config.Config, o *config.OAuth, by Resolver) *Verifier {
 		grace: o.Grace, public: newPublic(c, o),
 	}
 	for name := range c.Scopes {
-		v.scopes[name] = !strings.HasPrefix(name, "admin:") // to run the gate is nothing that a token can name
+		v.scopes[name] = !runsGate(name)
 	}
-	for name := range c.Roles {
-		v.roles[name] = true
+	for name, scopes := range c.Roles {
+		v.roles[name] = !slices.ContainsFunc(scopes, runsGate)
 	}
 	return v
 }
+
+// runsGate reports whether the scope is one for running the gate, which is nothing that a token can name.
+func runsGate(scope string) bool { return strings.HasPrefix(scope, "admin:") }
 
 func (v *Verifier) add(c *config.Issuer, s *source) {
 	i := &issuer{c, s}
