@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sumun-mcp/sumun/internal/condition"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -60,6 +61,7 @@ type Access struct {
 	nobody *mcp.Caller // who presents no key; nil if that is refused
 	scopes map[string]config.Scope
 	roles  map[string][]string
+	when   map[string]*condition.Condition // by scope
 	ring   *keyring.Ring
 	naming func(key string) mcp.Naming
 	certs  *certified
@@ -78,6 +80,9 @@ type holder struct {
 func New(o Options) (*Access, error) {
 	a := &Access{keys: make(map[[32]byte]*holder, len(o.Keys)), scopes: maps.Clone(o.Scopes), roles: maps.Clone(o.Roles), ring: o.Ring, naming: o.Naming}
 	a.certs = a.certify(o.Identities)
+	if err := a.read(); err != nil {
+		return nil, err
+	}
 	if o.Anonymous {
 		a.nobody = &mcp.Caller{ID: anonymous, View: whole()}
 	}
@@ -104,16 +109,29 @@ func (a *Access) view(key Key) (*mcp.View, error) {
 	if key.Scopes == nil {
 		return whole(), nil
 	}
-	var all grants
 	for _, scope := range key.Scopes {
-		s, ok := a.scopes[scope]
-		if !ok {
+		if _, ok := a.scopes[scope]; !ok {
 			return nil, fmt.Errorf("key %s has the scope %s, which is not among scopes; write it there or take it from the key",
 				key.Name, scope)
 		}
-		all.add(scope, s.Names)
 	}
-	return all.view(), nil
+	return a.rights(key.Scopes).view(), nil
+}
+
+// read reads the conditions of all scopes.
+func (a *Access) read() error {
+	a.when = map[string]*condition.Condition{}
+	for name, scope := range a.scopes {
+		if scope.When == "" {
+			continue
+		}
+		c, err := condition.Compile(scope.When)
+		if err != nil {
+			return fmt.Errorf("the condition of the scope %s: %w", name, err)
+		}
+		a.when[name] = c
+	}
+	return nil
 }
 
 // The longest key that is looked at, in bytes.
@@ -243,6 +261,11 @@ func authorize(call *mcp.Call) error {
 	if method.NameMember != "" && !sees(view, &method, call) {
 		return Absent(call)
 	}
+	if judge := view.Judge; judge != nil && (call.Method == mcp.MethodToolsCall || call.Method == mcp.MethodPromptsGet) {
+		if err := judge(call); err != nil {
+			return err
+		}
+	}
 	if call.Method != mcp.MethodComplete {
 		return nil
 	}
@@ -259,7 +282,7 @@ func sees(view *mcp.View, method *mcp.Method, call *mcp.Call) bool {
 	if method.Writes {
 		return view.Writes(call.Name)
 	}
-	if view.Denies(method.Kind, call.Name) {
+	if view.Denies(method.Kind, call.Name, mcp.Use(method.Kind)) {
 		return false
 	}
 	named := call.Dialect == mcp.MethodReadResource && call.Asked != ""

@@ -22,8 +22,8 @@ func newDenial(list patterns) *denial {
 	return d
 }
 
-// denies reports whether the thing of that kind and name is withheld.
-func (d *denial) denies(kind mcp.Kind, name string) bool {
+// denies reports whether the thing of that kind and name is withheld. It implements mcp.View.Deny: the verb makes no difference.
+func (d *denial) denies(kind mcp.Kind, name string, _ mcp.Verb) bool {
 	if kind == mcp.Tool || kind == mcp.Prompt {
 		return d.names.match(strings.ToLower(name))
 	}
@@ -35,16 +35,6 @@ func (d *denial) denies(kind mcp.Kind, name string) bool {
 		return true
 	}
 	return d.uris.match(uri)
-}
-
-// allBut returns the view that hides nothing else. It is none that is Whole: lists need not ask that one.
-func allBut(deny patterns) *mcp.View {
-	return &mcp.View{
-		ID:    "all but " + identify(deny),
-		Allow: func(mcp.Kind, string) bool { return true },
-		Write: func(string) bool { return true },
-		Deny:  newDenial(deny).denies,
-	}
 }
 
 // plain returns one form for the URIs that a server might take for the same.

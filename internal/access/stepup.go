@@ -8,50 +8,48 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
-// steps are scopes that a caller lacks and can ask for, in order, with what each would grant.
-type steps []struct {
-	name   string
-	grants *mcp.View
+// A step is a scope that a caller lacks and can ask for, with what it would grant.
+type step struct {
+	scope string
+	view  *mcp.View
 }
 
-// offer has the view show what the scopes marked stepUp would grant that are not among the given ones.
-func (a *Access) offer(view *mcp.View, scopes []string) {
-	var lacking steps
-	for _, name := range a.StepUps() {
-		if slices.Contains(scopes, name) {
-			continue
+// steps returns the scopes marked stepUp that are not among the given ones, in order.
+func (a *Access) steps(scopes []string) []step {
+	var lacking []step
+	for _, scope := range a.StepUps() {
+		if !slices.Contains(scopes, scope) {
+			lacking = append(lacking, step{scope, a.rights([]string{scope}).view()})
 		}
-		var g grants
-		g.add(name, a.scopes[name].Names)
-		lacking = append(lacking, struct {
-			name   string
-			grants *mcp.View
-		}{name, g.view()})
 	}
-	if len(lacking) == 0 || view.Whole {
+	return lacking
+}
+
+// offer has a view show what the steps would grant: for a call, if there is one.
+func (r *rights) offer(v *mcp.View, call *mcp.Call) {
+	if len(r.steps) == 0 || r.all {
 		return
 	}
-	view.StepUp = lacking.of
-	view.ID += " and can ask for " + lacking.id()
-}
-
-// of implements mcp.View.StepUp.
-func (s steps) of(kind mcp.Kind, name string, write bool) []string {
-	var all []string
-	for _, step := range s {
-		if write && step.grants.Writes(name) || !write && step.grants.Sees(kind, name) {
-			all = append(all, step.name)
+	steps := slices.Clone(r.steps)
+	for i := range steps {
+		if s := &steps[i]; call != nil && s.view.At != nil {
+			if s.view = s.view.At(call); s.view.ID == "" {
+				v.ID = ""
+			}
+			if v.ID != "" {
+				v.ID = identify(patterns{v.ID, s.view.ID})
+			}
 		}
 	}
-	return all
-}
-
-func (s steps) id() string {
-	names := make(patterns, len(s))
-	for i, step := range s {
-		names[i] = step.name + " " + step.grants.ID
+	v.StepUp = func(kind mcp.Kind, name string, write bool) []string {
+		var all []string
+		for _, s := range steps {
+			if write && s.view.Writes(name) || !write && s.view.Sees(kind, name) {
+				all = append(all, s.scope)
+			}
+		}
+		return all
 	}
-	return identify(names)
 }
 
 // StepUps returns the scopes that callers of OAuth are shown although they lack them, in order.

@@ -14,7 +14,7 @@ import (
 // there any more grants nothing.
 func (a *Access) Holder(k *keyring.Key) mcp.Caller {
 	scopes := a.Expand(k.Scopes, k.Roles)
-	c := mcp.Caller{ID: k.Name, View: a.ViewOf(scopes, false), Scopes: scopes}
+	c := mcp.Caller{ID: k.Name, View: a.ViewOf(scopes, false), Scopes: scopes, Roles: k.Roles}
 	if a.naming != nil {
 		c.Naming = a.naming(k.Name)
 	}
@@ -41,21 +41,11 @@ func (a *Access) ViewOf(scopes []string, stepUp bool) *mcp.View {
 	if v, ok := a.views.Load(id); ok {
 		return v.(*mcp.View) //nolint:errcheck,forcetypeassert // nothing else is put there
 	}
-	var all grants
-	for _, scope := range scopes {
-		all.add(scope, a.scopes[scope].Names)
-	}
-	view := all.view()
-	if slices.Contains(scopes, keyring.Everything) {
-		view = whole()
-		if deny := all.deny.sorted(); len(deny) > 0 {
-			view = allBut(deny)
-		}
-	}
+	r := a.rights(scopes)
 	if stepUp {
-		a.offer(view, scopes)
+		r.steps = a.steps(scopes)
 	}
-	v, _ := a.views.LoadOrStore(id, view)
+	v, _ := a.views.LoadOrStore(id, r.view())
 	return v.(*mcp.View) //nolint:errcheck,forcetypeassert // nothing else is put there
 }
 

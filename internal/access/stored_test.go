@@ -220,7 +220,7 @@ func FuzzDenial(f *testing.F) {
 	f.Add("https://example.com/secret/%41", uint8(30), uint8(2))
 	f.Fuzz(func(t *testing.T, uri string, at, times uint8) {
 		d := newDenial(patterns{uri})
-		if !d.denies(mcp.Resource, uri) {
+		if !d.denies(mcp.Resource, uri, mcp.ToRead) {
 			t.Fatalf("%q is not denied", uri)
 		}
 		if int(at) >= len(uri) || uri[at] == '%' {
@@ -233,7 +233,7 @@ func FuzzDenial(f *testing.F) {
 		if strings.ContainsAny(uri, "%?#\\") || !strings.HasPrefix(uri, "file:///") { // these mean something in URIs
 			return
 		}
-		if !d.denies(mcp.Resource, other) {
+		if !d.denies(mcp.Resource, other, mcp.ToRead) {
 			t.Errorf("%q is denied, %q is not", uri, other)
 		}
 	})

@@ -5,69 +5,129 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
-// grants are what some scopes grant together, as names and patterns. A scope's
+// rights are what some scopes grant together, as names and patterns. A scope's
 // verb is what stands before its first colon. It matters for resources only: read
 // reads and lists them, list lists them, write writes them, and any other grants
 // none. Tools and prompts are granted whatever the verb.
 //
 // The verb deny takes away what it lists, of every kind, whatever other scopes grant.
-type grants struct{ names, read, list, write, deny patterns }
+type rights struct {
+	// all grants everything that is not denied.
+	all                            bool
+	names, read, list, write, deny patterns
+	// clauses are the scopes with conditions.
+	clauses []clause
+	// steps are scopes that are lacking and can be asked for.
+	steps []step
 
-func (g *grants) add(scope string, list []string) {
+	// id is what no other rights have, and denial what is denied in any case, nil for nothing; settle makes both.
+	id     string
+	denial *denial
+}
+
+// rights returns what the scopes are together; one that does not exist is nothing.
+func (a *Access) rights(scopes []string) *rights {
+	r := &rights{all: slices.Contains(scopes, keyring.Everything)}
+	for _, scope := range scopes {
+		if when := a.when[scope]; when != nil {
+			r.clauses = append(r.clauses, newClause(scope, a.scopes[scope].Names, when))
+			continue
+		}
+		r.add(scope, a.scopes[scope].Names)
+	}
+	return r
+}
+
+// settle makes of what was added what is asked for.
+func (r *rights) settle() {
+	for _, p := range []*patterns{&r.names, &r.read, &r.list, &r.write, &r.deny} {
+		*p = p.sorted()
+	}
+	if len(r.deny) > 0 {
+		r.denial = newDenial(r.deny)
+	}
+	further := patterns{strconv.FormatBool(r.all)}
+	for i := range r.clauses {
+		c := &r.clauses[i]
+		further = append(further, c.scope+" "+c.id+" "+c.when.String())
+	}
+	for _, s := range r.steps {
+		further = append(further, s.scope+" "+s.view.ID)
+	}
+	r.id = identify(r.names, r.read, r.list, r.write, r.deny, further)
+}
+
+func (r *rights) add(scope string, list []string) {
 	verb, _, _ := strings.Cut(scope, ":")
 	if verb == denyVerb {
-		g.deny = append(g.deny, list...)
+		r.deny = append(r.deny, list...)
 		return
 	}
-	g.names = append(g.names, list...)
+	r.names = append(r.names, list...)
 	switch verb {
 	case "read":
-		g.read = append(g.read, list...)
-		g.list = append(g.list, list...)
+		r.read = append(r.read, list...)
+		r.list = append(r.list, list...)
 	case "list":
-		g.list = append(g.list, list...)
+		r.list = append(r.list, list...)
 	case "write":
-		g.write = append(g.write, list...)
+		r.write = append(r.write, list...)
 	}
 }
 
-// view returns the view of the grants. Equal grants give views with equal IDs, in whatever order they were written.
-func (g *grants) view() *mcp.View {
-	names, read, list, write := g.names.sorted(), g.read.sorted(), g.list.sorted(), g.write.sorted()
-	v := &mcp.View{
-		ID: identify(names, read, list, write, g.deny.sorted()),
-		Allow: func(kind mcp.Kind, name string) bool {
-			return granted(kind, name, names, read)
-		},
-		List: func(kind mcp.Kind, name string) bool {
-			return granted(kind, name, names, list)
-		},
-		Write: write.matchURI,
+// view returns the view of the rights. Equal rights give views with equal IDs, in whatever order they were written. Where there are
+// clauses it is the least that they can come to, and At returns what they come to at a call.
+func (r *rights) view() *mcp.View {
+	r.settle()
+	if r.all && len(r.deny)+len(r.clauses) == 0 {
+		return whole()
 	}
-	if len(g.deny) > 0 {
-		v.Deny = newDenial(g.deny.sorted()).denies
+	v := &mcp.View{
+		ID:    r.id,
+		Allow: func(kind mcp.Kind, name string) bool { return r.plainly(kind, name, mcp.Use(kind)) },
+		List:  func(kind mcp.Kind, name string) bool { return r.plainly(kind, name, mcp.ToList) },
+		Write: func(uri string) bool { return r.plainly(mcp.Resource, uri, mcp.ToWrite) },
+	}
+	deny := r.deny
+	for i := range r.clauses {
+		deny = append(deny[:len(deny):len(deny)], r.clauses[i].deny...)
+	}
+	if len(deny) > 0 {
+		v.Deny = newDenial(deny).denies
+	}
+	r.offer(v, nil)
+	if r.depends() {
+		v.At = r.at
 	}
 	return v
 }
 
+// plainly reports whether a scope without a condition grants that.
+func (r *rights) plainly(kind mcp.Kind, name string, verb mcp.Verb) bool {
+	switch {
+	case r.all:
+		return true
+	case kind == mcp.Tool || kind == mcp.Prompt:
+		return r.names.match(name)
+	case kind != mcp.Resource && kind != mcp.Template:
+		return false
+	case verb == mcp.ToWrite:
+		return r.write.matchURI(name)
+	case verb == mcp.ToList:
+		return r.list.matchURI(name)
+	}
+	return r.read.matchURI(name)
+}
+
 // whole returns the view that hides nothing.
 func whole() *mcp.View { return &mcp.View{ID: "whole", Whole: true} }
-
-func granted(kind mcp.Kind, name string, names, resources patterns) bool {
-	switch kind {
-	case mcp.Tool, mcp.Prompt:
-		return names.match(name)
-	case mcp.Resource, mcp.Template:
-		return resources.matchURI(name)
-	default:
-		return false
-	}
-}
 
 // identify returns the same short text for the same lists, and for no others.
 func identify(lists ...patterns) string {

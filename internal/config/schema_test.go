@@ -52,6 +52,7 @@ var beyondSchema = map[string]string{
 	"resource-root-empty":               "which variables are set",
 	"routing-targets":                   "compares targets with servers",
 	"server-credentials":                "compares what a server has, and listen with publicURL",
+	"scopes-when":                       "a language of its own",
 	"server-cwd":                        "depends on other files",
 	"server-timeout":                    "compares durations",
 	"store-memory":                      "one name among all names",

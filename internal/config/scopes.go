@@ -1,10 +1,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/sumun-mcp/sumun/internal/condition"
 	"github.com/sumun-mcp/sumun/internal/document"
 )
 
@@ -57,6 +59,23 @@ func (l *loader) checkScopes() {
 		if l.config.Scopes[name].StepUp && denies(name) {
 			l.Wrong(document.Join(at, "stepUp"), "a scope that denies is none to step up to", "remove it")
 		}
+		if strings.HasPrefix(name, "admin:") && l.config.Scopes[name].When != "" {
+			l.Wrong(document.Join(at, "when"), "a scope for running the gate holds always or not at all", "remove the condition")
+		}
+		l.checkCondition(document.Join(at, "when"), l.config.Scopes[name].When)
+	}
+}
+
+// checkCondition wants a condition that can be worked out, and says where in it something is wrong.
+func (l *loader) checkCondition(at, text string) {
+	if !l.Written(at) || !l.OK(at) {
+		return
+	}
+	_, err := condition.Compile(text)
+	faults, _ := errors.AsType[condition.Faults](err)
+	line, indent := l.Place(at)
+	for _, f := range faults {
+		l.WrongAt(line+f.Line-1, indent+f.Column, at+": "+f.Message, f.Hint)
 	}
 }
 

@@ -30,6 +30,7 @@ func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
 		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unauthenticated, "the key of the stream is not known any more")
 	}
 	s.call.Caller = caller
+	s.call.Settle()
 	event := m
 	switch method := string(m.MethodName()); method {
 	case mcp.NoticeUpdated:

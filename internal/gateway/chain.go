@@ -13,6 +13,7 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		g.record,             // so that refusals, panics and timeouts are on record too
 		g.recover,            // a bug in one call must not end the others
 		refuse,               // what the door refused goes no further
+		access.Here,          // what may be done can depend on where and when
 		g.fullNames,          // scopes and the record know full names only
 		g.namedResources,     // what has a name and parameters is a URI
 		g.tasks.Middleware,   // a task is the tool that it runs

@@ -32,7 +32,7 @@ const revisionTable = "internal/mcp/revision.go"
 var floors = [][]string{
 	{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
-		"internal/prompt/value", "internal/http1", "internal/port", "examples/business/service", "internal/search", "internal/outline", "internal/pgtest",
+		"internal/prompt/value", "internal/http1", "internal/port", "examples/business/service", "internal/search", "internal/outline", "internal/condition", "internal/pgtest",
 	},
 	{"internal/mcp", "internal/config", "internal/config/offer", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},
 	{

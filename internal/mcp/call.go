@@ -98,6 +98,16 @@ type Finding struct {
 	Pointer string
 }
 
+// Settle puts in the place of a view that depends on circumstances the one that holds for this call.
+func (c *Call) Settle() {
+	if c.Caller == nil || c.Caller.View == nil || c.Caller.View.At == nil {
+		return
+	}
+	caller := *c.Caller
+	caller.View = caller.View.At(c)
+	c.Caller = &caller
+}
+
 // Params returns the call's parameters, a JSON object, or nil without any.
 func (c *Call) Params() []byte { return c.member(func(m *wire.Message) wire.Span { return m.Params }) }
 
@@ -168,8 +178,10 @@ type Caller struct {
 	Naming Naming
 	// Admin says that the caller may run the gate itself: it has every scope that a method needs as such.
 	Admin bool
-	// Scopes are the scopes of the caller's key.
-	Scopes []string
+	// Scopes are the scopes of the caller's key, those of its roles among them, and Roles its roles.
+	Scopes, Roles []string
+	// Claims are those of the caller's token, a JSON object; nil for a key.
+	Claims []byte
 	// Key is the hash of the key that the caller has shown; zero for one without a key.
 	Key [32]byte
 	// Over is closed when what the caller has shown is good for nothing any more; nil if that never happens.
@@ -197,6 +209,25 @@ const (
 	Template
 )
 
+// A Verb is what is done with a thing, as scopes and conditions call it.
+type Verb string
+
+// The verbs. Tools and prompts are invoked, and listed exactly where they can be; resources are read, listed and written.
+const (
+	ToInvoke Verb = "invoke"
+	ToRead   Verb = "read"
+	ToList   Verb = "list"
+	ToWrite  Verb = "write"
+)
+
+// Use returns the verb of calling, getting or reading a thing of that kind.
+func Use(kind Kind) Verb {
+	if kind == Tool || kind == Prompt {
+		return ToInvoke
+	}
+	return ToRead
+}
+
 // A View is what a caller may see. Listing and calling ask the same View, so
 // that a tool or prompt is listed exactly when it can be called.
 type View struct {
@@ -206,8 +237,8 @@ type View struct {
 	Whole bool
 	// Allow decides on one name. It is pure and safe for concurrent use; nil allows nothing.
 	Allow func(kind Kind, name string) bool
-	// Deny decides what is withheld although Allow, List and Write say otherwise; nil withholds nothing.
-	Deny func(kind Kind, name string) bool
+	// Deny decides what is withheld from being used in that way although Allow, List and Write say otherwise; nil withholds nothing.
+	Deny func(kind Kind, name string, verb Verb) bool
 	// Write decides which resources may be written; nil allows none.
 	Write func(uri string) bool
 	// List decides which names stand in lists, where that is not what Allow
@@ -216,34 +247,48 @@ type View struct {
 	// StepUp returns the scopes that the caller lacks and can ask for, each of which would let it use, or write, the thing of that kind and
 	// name; none where there are none. Lists show such things. Nil has none of anything.
 	StepUp func(kind Kind, name string, write bool) []string
+
+	// At returns the view that holds for one call, where that depends on its circumstances; nil where it does not. What depends on the
+	// call's arguments is in it as far as they may allow it. Until then the view shows what it shows in any case.
+	At func(call *Call) *View
+	// Judge decides by the arguments of a call that Allow lets through, and returns why it is refused; nil where they make no difference.
+	Judge func(call *Call) *Error
 }
 
 // Sees reports whether the thing of that kind and name may be called, got or read.
 func (v *View) Sees(kind Kind, name string) bool {
-	return v != nil && !v.Denies(kind, name) && (v.Whole || v.Allow != nil && v.Allow(kind, name))
+	return v != nil && !v.Denies(kind, name, Use(kind)) && (v.Whole || v.Allow != nil && v.Allow(kind, name))
 }
 
-// Denies reports whether the thing of that kind and name is withheld, whatever else is said of it.
-func (v *View) Denies(kind Kind, name string) bool {
-	return v != nil && v.Deny != nil && v.Deny(kind, name)
+// Denies reports whether the thing of that kind and name is withheld from being used in that way, whatever else is said of it.
+func (v *View) Denies(kind Kind, name string, verb Verb) bool {
+	return v != nil && v.Deny != nil && v.Deny(kind, name, verb)
 }
 
 // Writes reports whether the resource may be written.
 func (v *View) Writes(uri string) bool {
-	return v != nil && !v.Denies(Resource, uri) && (v.Whole || v.Write != nil && v.Write(uri))
+	return v != nil && !v.Denies(Resource, uri, ToWrite) && (v.Whole || v.Write != nil && v.Write(uri))
 }
 
 // Lists reports whether lists show the thing of that kind and name.
 func (v *View) Lists(kind Kind, name string) bool {
-	if v != nil && !v.Whole && v.List != nil {
-		return !v.Denies(kind, name) && (v.List(kind, name) || v.StepUp != nil && len(v.StepUp(kind, name, false)) > 0)
+	if v == nil || v.Whole || v.List == nil {
+		return v.Sees(kind, name)
 	}
-	return v.Sees(kind, name)
+	verb := ToList
+	if kind == Tool || kind == Prompt {
+		verb = ToInvoke
+	}
+	return !v.Denies(kind, name, verb) && (v.List(kind, name) || v.StepUp != nil && len(v.StepUp(kind, name, false)) > 0)
 }
 
 // Steps returns the scopes of which the caller lacks one for using, or writing, the thing of that kind and name, and can ask for.
 func (v *View) Steps(kind Kind, name string, write bool) []string {
-	if v == nil || v.StepUp == nil || v.Denies(kind, name) {
+	verb := Use(kind)
+	if write {
+		verb = ToWrite
+	}
+	if v == nil || v.StepUp == nil || v.Denies(kind, name, verb) {
 		return nil
 	}
 	return v.StepUp(kind, name, write)
