@@ -60,6 +60,7 @@ func (a *app) sections() []section {
 			a.promptCommand(),
 			a.rpcCommand(),
 			a.serverCommand(),
+			a.approveCommand(),
 			a.auditCommand(),
 			a.doctorCommand(),
 		}},

@@ -136,10 +136,40 @@ func (a *Approvals) decide(ctx context.Context, call *mcp.Call) (any, error) {
 		return nil, a.undecided(ctx, &r, id, err)
 	}
 	a.tell(r)
+	if err := a.keep(ctx, s.Remember); err != nil {
+		return nil, err
+	}
 	return struct {
 		ResultType string       `json:"resultType"`
 		Approval   shownRequest `json:"approval"`
 	}{complete, show(&r)}, nil
+}
+
+// keep puts on record that a decision is remembered. One that cannot be is forgotten again.
+func (a *Approvals) keep(ctx context.Context, m *Remembered) error {
+	if m == nil {
+		return nil
+	}
+	until := "for ever"
+	if !m.Expires.IsZero() {
+		until = moment(m.Expires).Format(time.RFC3339)
+	}
+	err := a.recordMemory(ctx, "approval.allowed", m.Decider, m, until)
+	if err != nil {
+		_, forgotten := a.Store.ForgetApproval(context.WithoutCancel(ctx), m.ID)
+		return a.silent(ctx, errors.Join(err, forgotten))
+	}
+	return nil
+}
+
+// recordMemory puts on record what becomes of a remembered decision.
+func (a *Approvals) recordMemory(ctx context.Context, kind, actor string, m *Remembered, until string) error {
+	if a.Record == nil {
+		return nil
+	}
+	return a.tellRecord(ctx, m.ID, Event{kind, actor, m.Name, detail(map[string]string{
+		"approval": m.ID, "caller": m.Caller, "server": m.Server, "digest": m.Digest, "remembered": until, "reason": m.Reason,
+	})})
 }
 
 // settlementOf reads a verdict. What is to be remembered gets its subject from the store.
@@ -184,6 +214,7 @@ func (a *Approvals) forget(ctx context.Context, call *mcp.Call) (any, error) {
 	case err != nil:
 		return nil, a.silent(ctx, err)
 	}
+	_ = a.recordMemory(ctx, "approval.expired", call.Caller.ID, &r, "forgotten") // it does not hold any more, whether that is on record or not
 	return struct {
 		ResultType string        `json:"resultType"`
 		Forgotten  shownDecision `json:"forgotten"`

@@ -62,12 +62,16 @@ type Sight struct {
 	Changed bool
 }
 
-// An Event is what the audit record says beside the record of the call: that a request was asked, allowed, denied, or has expired.
+// An Event is what the audit record says beside the record of the call: that something was asked, allowed, denied, or has expired.
 type Event struct {
 	// Kind is approval.asked, approval.allowed, approval.denied or approval.expired.
 	Kind string
-	// Request is the request as it is then.
-	Request *Request
+	// Actor is who has done it, empty for the gate itself.
+	Actor string
+	// Subject is the name of what is called.
+	Subject string
+	// Detail is what else there is to know.
+	Detail map[string]any
 }
 
 // Options is what Approvals work with.

@@ -58,8 +58,11 @@ func (h *house) record(_ context.Context, e Event) error {
 		return errDown
 	}
 	text := strings.TrimPrefix(e.Kind, "approval.")
-	if e.Request.Decider != "" {
-		text += " by " + e.Request.Decider + " via " + e.Request.Via
+	if via, ok := e.Detail["via"]; ok {
+		text += fmt.Sprint(" by ", e.Actor, " via ", via)
+	}
+	if until, ok := e.Detail["remembered"]; ok {
+		text += fmt.Sprint(" until ", until)
 	}
 	h.events = append(h.events, text)
 	return nil
@@ -492,6 +495,9 @@ func TestRemembered(t *testing.T) {
 		listed, err := s.ask(t, mcp.MethodApprovals, `{}`)
 		if err != nil || strings.Count(listed, `"expiresAt":null`) != 1 || !strings.Contains(listed, `"reason":"this hour"`) {
 			t.Errorf("%s, %v", listed, err)
+		}
+		if !strings.HasSuffix(s.told(), "denied by local via operator") || strings.Count(s.told(), "until 2000-01-01T01:00:00Z") != 1 || strings.Count(s.told(), "until for ever") != 1 {
+			t.Errorf("on record: %s", s.told())
 		}
 		always := s.store.remembered[1].ID
 		if _, err := s.ask(t, mcp.MethodForget, `{"id":"`+always+`"}`); err != nil || len(s.store.remembered) != 1 {

@@ -211,11 +211,32 @@ func (a *Approvals) record(ctx context.Context, kind string, r *Request) error {
 	if a.Record == nil {
 		return nil
 	}
-	err := a.Record(ctx, Event{kind, r})
+	actor := r.Decider
+	if r.State == Waiting {
+		actor = r.Caller
+	}
+	return a.tellRecord(ctx, r.ID, Event{kind, actor, r.Name, detail(map[string]string{
+		"approval": r.ID, "call": r.Call, "caller": r.Caller, "server": r.Server, "why": r.Why, "state": string(r.State), "via": r.Via, "reason": r.Reason,
+	})})
+}
+
+func (a *Approvals) tellRecord(ctx context.Context, id string, e Event) error {
+	err := a.Record(ctx, e)
 	if err != nil {
-		a.Log.ErrorContext(ctx, "what becomes of an approval is not on record", slog.String("event", kind), slog.String("approval", r.ID), slog.Any("error", err))
+		a.Log.ErrorContext(ctx, "what becomes of an approval is not on record", slog.String("event", e.Kind), slog.String("approval", id), slog.Any("error", err))
 	}
 	return err
+}
+
+// detail returns those of the members that have a value.
+func detail(members map[string]string) map[string]any {
+	all := map[string]any{}
+	for name, text := range members {
+		if text != "" {
+			all[name] = text
+		}
+	}
+	return all
 }
 
 // asksHost reports whether the person in front of the client is asked: where the policy has that person decide, or where the caller could

@@ -203,6 +203,7 @@ func (e *entry) appendOutcome(b []byte, call *mcp.Call, err error) []byte {
 		b = appendString(b, "outcome", "error")
 	case e.reply.failed:
 		b = appendString(b, "outcome", "tool-error")
+		b = appendString(b, "reason", string(call.Withheld))
 	default:
 		b = appendString(b, "outcome", "ok")
 	}

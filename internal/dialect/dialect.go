@@ -59,6 +59,9 @@ var methods = map[string]*method{
 	mcp.MethodRoutingSet: {params: []string{"policy", "ifRevision"}},
 	mcp.MethodServerInfo: {},
 	mcp.MethodServers:    {},
+	mcp.MethodApprovals:  {},
+	mcp.MethodDecide:     {params: []string{"id", "allow", "reason", "for", "always"}},
+	mcp.MethodForget:     {params: []string{"id"}},
 	mcp.MethodRestart:    {params: []string{"server"}},
 }
 

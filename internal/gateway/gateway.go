@@ -14,6 +14,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/alert"
+	"github.com/sumun-mcp/sumun/internal/approve"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/credential"
 	"github.com/sumun-mcp/sumun/internal/desk"
@@ -57,9 +58,11 @@ type Gateway struct {
 	tasks    *task.Tasks
 	desk     *desk.Desk
 	roots    *roots.Roots
-	pins     *pins.Pins
-	drifts   drifts
-	alerts   *alert.Alerts
+	// approvals hold the calls that wait for people, nil on a bridge.
+	approvals *approve.Approvals
+	pins      *pins.Pins
+	drifts    drifts
+	alerts    *alert.Alerts
 	// schemas are those of tools that are checked.
 	schemas guard.Cache
 	pool    *egress.Pool

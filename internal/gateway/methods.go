@@ -41,6 +41,9 @@ var methods = map[string]answerer{
 	mcp.MethodLogin:       (*Gateway).atCredentials,
 	mcp.MethodAwaitLogin:  (*Gateway).atCredentials,
 	mcp.MethodLogout:      (*Gateway).atCredentials,
+	mcp.MethodApprovals:   (*Gateway).atApprovals,
+	mcp.MethodDecide:      (*Gateway).atApprovals,
+	mcp.MethodForget:      (*Gateway).atApprovals,
 
 	mcp.MethodListTools:         (*Gateway).atDesk,
 	mcp.MethodToolDescribe:      (*Gateway).atDesk,

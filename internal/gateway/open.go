@@ -16,6 +16,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/alert"
+	"github.com/sumun-mcp/sumun/internal/approve"
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
@@ -129,6 +130,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	if err := g.openAlerts(ctx); err != nil {
 		return err
 	}
+	g.openApprovals(ctx)
 	if err := g.openRoots(ctx, cfg); err != nil {
 		return err
 	}
@@ -228,6 +230,9 @@ func (g *Gateway) apply(cfg *config.Config) error {
 		g.audit.Retain(cfg.Audit.Retain)
 		g.audit.Keep(audit.Keeping{Payloads: audit.Payloads(cfg.Audit.Payloads)})
 	}
+	if g.approvals != nil {
+		g.approvals.Set(approve.FromConfig(cfg))
+	}
 	if g.roots != nil {
 		g.roots.Set(rootSettings(cfg))
 	}
@@ -283,6 +288,9 @@ func (g *Gateway) sessionEnded(id string) {
 // ends, then servers, sessions and the store.
 func (g *Gateway) Close(ctx context.Context) error {
 	g.drain()
+	if g.approvals != nil {
+		g.approvals.Close()
+	}
 	var errs []error
 	if g.lines != nil {
 		errs = append(errs, g.lines.Close(ctx))

@@ -6,6 +6,9 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
+// ownResources is what a call went to, on record, that has written one of our own resources.
+const ownResources = "own resources"
+
 // writeResource has our own resources written; servers behind us have none that can be.
 func (g *Gateway) writeResource(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	readOnly := mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound,
@@ -17,6 +20,6 @@ func (g *Gateway) writeResource(ctx context.Context, call *mcp.Call, reply mcp.R
 	if resources == nil {
 		return readOnly
 	}
-	call.Server = "own resources"
+	call.Server = ownResources
 	return resources.Handle(ctx, call, reply)
 }

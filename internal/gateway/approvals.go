@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/access"
+	"github.com/sumun-mcp/sumun/internal/approve"
+	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/egress"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// openApprovals opens what has calls wait for people. A bridge asks nobody: the gate behind it does.
+func (g *Gateway) openApprovals(ctx context.Context) {
+	if g.store != nil {
+		g.approvals = approve.New(context.WithoutCancel(ctx), approve.Options{
+			Store: g.store, Instance: g.instance, House: subjects{g}, Record: g.recordApproval, Log: g.log,
+		})
+	}
+}
+
+// approved has calls wait for people.
+func (g *Gateway) approved(next mcp.Handler) mcp.Handler {
+	if g.approvals == nil {
+		return next
+	}
+	return g.approvals.Middleware(next)
+}
+
+// atApprovals has those who run the gate decide.
+func (g *Gateway) atApprovals(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	if g.approvals == nil {
+		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known on a bridge; ask the gateway behind it", call.Method)
+	}
+	return g.approvals.Handle(ctx, call, reply)
+}
+
+// recordApproval puts on record what becomes of a request to a person.
+func (g *Gateway) recordApproval(ctx context.Context, e approve.Event) error {
+	return g.audit.Event(ctx, audit.Event{Kind: audit.Kind(e.Kind), Actor: e.Actor, Subject: e.Subject, Detail: e.Detail})
+}
+
+// subjects tells the approvals what calls address.
+type subjects struct{ *Gateway }
+
+// Target finds a tool as the call itself will, waiting for servers that have not been tried yet.
+func (g subjects) Target(ctx context.Context, call *mcp.Call) (approve.Target, error) {
+	if call.Method == mcp.MethodWrite {
+		return approve.Target{Server: ownResources, Own: true, Trusted: true}, nil
+	}
+	tool, ok := g.lookup(ctx, call, mcp.Tool, call.Name)
+	if !ok {
+		return approve.Target{}, access.Absent(call)
+	}
+	t := approve.Target{Server: tool.Dest.Server, Own: isOwn(tool.Dest.Server), Definition: tool.Said}
+	t.Trusted = t.Own
+	if configured := g.setup.Load().servers[t.Server]; configured != nil {
+		t.Trusted = configured.Trust.Annotations
+	}
+	return t, nil
+}
+
+// Seen tells since when a tool is known. What it was to others first counts too, as long as it was the same.
+func (g subjects) Seen(call *mcp.Call, t approve.Target) approve.Sight {
+	var s approve.Sight
+	to := g.shelf(call).to
+	for _, audience := range []egress.Audience{to, egress.Anyone} {
+		pin, drifted, ok := g.pins.Pin(pinned(audience, t.Server), t.Definition)
+		s.Changed = s.Changed || drifted && audience == to
+		if ok && !drifted {
+			s.Since = earlier(s.Since, pin.FirstSeen)
+		}
+	}
+	return s
+}
+
+// earlier returns the earlier of two times, of which the first may be zero for none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
