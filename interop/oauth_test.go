@@ -2,7 +2,9 @@ package interop
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -65,63 +67,124 @@ oauth:
 `, address, server, startProvider(t), oauthClient))
 }
 
+// A person logs in for a client, and notes what was asked for.
+type person struct {
+	resource string // that all tokens are to be asked for
+	mu       sync.Mutex
+	scopes   [][]string // of each login
+}
+
+// open opens a page that a client wants to be opened, and returns what the client is told in the end.
+func (p *person) open(ctx context.Context, page string) (url.Values, error) {
+	u, err := url.Parse(page)
+	if err != nil {
+		return nil, err
+	}
+	asked := u.Query()
+	if asked.Get("resource") != p.resource || asked.Get("code_challenge_method") != "S256" {
+		return nil, fmt.Errorf("the client opens %s, without the resource %s or PKCE", page, p.resource)
+	}
+	p.mu.Lock()
+	p.scopes = append(p.scopes, slices.Sorted(strings.FieldsSeq(asked.Get("scope"))))
+	p.mu.Unlock()
+	return browse(ctx, page)
+}
+
+// check wants two logins, of which the second asked for more, and the calls.
+func (p *person) check(t *testing.T, b *bank) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if want := [][]string{{"read:balance"}, {"invoke:pay", "read:balance"}}; !slices.EqualFunc(p.scopes, want, slices.Equal[[]string]) {
+		t.Errorf("the scopes that were asked for: %q, want %q", p.scopes, want)
+	}
+	if want := wanted; !slices.Equal(b.calls(), want) {
+		t.Errorf("the server saw %q, want %q", b.calls(), want)
+	}
+}
+
+// wanted are the tools that each client calls.
+var wanted = []string{"balance", "pay", "balance", "pay"}
+
 // TestOAuth lets official SDK clients go the whole way: refused, told where tokens are had, discovery, login, a code for a token with
 // PKCE, a call, and a call that needs more scope than was asked for at first.
 func TestOAuth(t *testing.T) {
-	t.Run("Go SDK", func(t *testing.T) {
-		bank, endpoint := openBank(t)
-		var asked [][]string // the scopes of each login
-		handler, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
-			PreregisteredClient: &oauthex.ClientCredentials{ClientID: oauthClient},
-			RedirectURL:         callback,
-			AuthorizationCodeFetcher: func(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
-				asked = append(asked, slices.Sorted(strings.FieldsSeq(query(args.URL, "scope"))))
-				if got := query(args.URL, "resource"); got != endpoint {
-					t.Errorf("a token is asked for for %q", got)
-				}
-				back, err := browse(ctx, args.URL)
-				if err != nil {
-					return nil, err
-				}
-				return &auth.AuthorizationResult{Code: back.Get("code"), State: back.Get("state"), Iss: back.Get("iss")}, nil
-			},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
-		session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: endpoint, OAuthHandler: handler}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer session.Close()
-		list, err := session.ListTools(t.Context(), nil)
-		if err != nil || len(list.Tools) != 2 {
-			t.Fatalf("the list: %v, %v", list, err)
-		}
-		for _, tool := range []string{"balance", "pay", "pay"} {
-			result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "bank." + tool})
-			if err != nil || result.IsError || len(result.Content) == 0 {
-				t.Fatalf("%s: %v, %v", tool, result, err)
-			}
-			if text, ok := result.Content[0].(*mcp.TextContent); !ok || text.Text != tool+" done" {
-				t.Errorf("%s: %v", tool, result.Content[0])
-			}
-		}
-		if want := [][]string{{"read:balance"}, {"invoke:pay", "read:balance"}}; !slices.EqualFunc(asked, want, slices.Equal[[]string]) {
-			t.Errorf("the scopes that were asked for: %q, want %q", asked, want)
-		}
-		if want := []string{"balance", "pay", "pay"}; !slices.Equal(bank.calls(), want) {
-			t.Errorf("the server saw %q, want %q", bank.calls(), want)
-		}
-	})
+	t.Run("Go SDK", testOAuthGo)
+	t.Run("TypeScript SDK", func(t *testing.T) { testOAuthNode(t, "legacy") })
+	t.Run("TypeScript SDK, modern era", func(t *testing.T) { testOAuthNode(t, "modern") })
 }
 
-// query returns a parameter of a URL.
-func query(page, name string) string {
-	u, err := url.Parse(page)
+func testOAuthGo(t *testing.T) {
+	bank, endpoint := openBank(t)
+	person := &person{resource: endpoint}
+	handler, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
+		PreregisteredClient: &oauthex.ClientCredentials{ClientID: oauthClient},
+		RedirectURL:         callback,
+		AuthorizationCodeFetcher: func(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
+			back, err := person.open(ctx, args.URL)
+			return &auth.AuthorizationResult{Code: back.Get("code"), State: back.Get("state"), Iss: back.Get("iss")}, err
+		},
+	})
 	if err != nil {
-		return err.Error()
+		t.Fatal(err)
 	}
-	return u.Query().Get(name)
+	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: endpoint, OAuthHandler: handler}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	list, err := session.ListTools(t.Context(), nil)
+	if err != nil || len(list.Tools) != 2 {
+		t.Fatalf("the list: %v, %v", list, err)
+	}
+	for _, tool := range wanted {
+		result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "bank." + tool})
+		if err != nil || result.IsError || len(result.Content) == 0 {
+			t.Fatalf("%s: %v, %v", tool, result, err)
+		}
+		if text, ok := result.Content[0].(*mcp.TextContent); !ok || text.Text != tool+" done" {
+			t.Errorf("%s: %v", tool, result.Content[0])
+		}
+	}
+	person.check(t, bank)
+}
+
+func testOAuthNode(t *testing.T, era string) {
+	bank, endpoint := openBank(t)
+	person := &person{resource: endpoint}
+	browser := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page, err := io.ReadAll(r.Body)
+		if err == nil {
+			var back url.Values
+			if back, err = person.open(r.Context(), string(page)); err == nil {
+				_, _ = io.WriteString(w, back.Encode())
+				return
+			}
+		}
+		http.Error(w, err.Error(), http.StatusBadGateway)
+	}))
+	t.Cleanup(browser.Close)
+	tools := make([]string, len(wanted))
+	for i, tool := range wanted {
+		tools[i] = "bank." + tool
+	}
+	plan, err := json.Marshal(map[string]any{"era": era, "url": endpoint, "browser": browser.URL, "client": oauthClient, "callback": callback, "tools": tools})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := run(t.Context(), ".", nil, node(t, abs(t, "node", "oauth_client.ts"), string(plan)))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var answers []struct{ Content []struct{ Text string } }
+	if err := json.Unmarshal([]byte(out), &answers); err != nil || len(answers) != len(wanted) {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for i, answer := range answers {
+		if len(answer.Content) != 1 || answer.Content[0].Text != wanted[i]+" done" {
+			t.Errorf("%s is answered with %v", wanted[i], answer)
+		}
+	}
+	person.check(t, bank)
 }

@@ -84,7 +84,7 @@ func openTokened(t *testing.T) (*gate, *mint, *store.Store) {
 const (
 	challengeAt   = `resource_metadata="` + publicAddress + `/.well-known/oauth-protected-resource/mcp"`
 	challengeMore = `Bearer error="insufficient_scope", error_description="this needs the scope invoke:slow; ask the authorization server for it and call again", ` +
-		`scope="invoke:slow", ` + challengeAt
+		`scope="read:echo invoke:slow", ` + challengeAt
 )
 
 func TestChallenges(t *testing.T) {

@@ -140,19 +140,26 @@ func (v *Verifier) Challenge(e *mcp.Error, shown bool, caller *mcp.Caller) strin
 	return string(c)
 }
 
-// ask returns the scope that a client asks for, to have one of ours of which each is enough.
+// ask returns the scopes that a client asks for, to have one of ours of which each is enough, and to keep those that it has: some clients
+// ask for what they are told and nothing else (basic/authorization of the last legacy revision, "Step-Up Authorization Flow").
 func (v *Verifier) ask(scopes []string, caller *mcp.Caller) string {
-	if len(scopes) == 0 {
+	i := v.issuerOf(caller)
+	if i == nil || len(scopes) == 0 {
 		return ""
 	}
-	if i := v.issuerOf(caller); i != nil {
-		for _, scope := range scopes {
-			if names := v.names[i.Name][scope]; len(names) > 0 {
-				return names[0]
-			}
+	names := v.names[i.Name]
+	var all []string
+	for _, had := range caller.Scopes {
+		all = append(all, names[had]...)
+	}
+	more := scopes[0]
+	for _, scope := range slices.Backward(scopes) {
+		if asked := names[scope]; len(asked) > 0 {
+			more = asked[0]
 		}
 	}
-	return scopes[0]
+	slices.Sort(all)
+	return strings.Join(append(slices.DeleteFunc(slices.Compact(all), func(s string) bool { return s == more }), more), " ")
 }
 
 // A challenge is a challenge in the making.
