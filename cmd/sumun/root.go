@@ -69,6 +69,7 @@ func (a *app) sections() []section {
 			a.configCommand(),
 			a.keyCommand(),
 			a.certCommand(),
+			a.dbCommand(),
 			a.clientCommand(),
 		}},
 		{"About", []*cobra.Command{
