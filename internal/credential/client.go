@@ -25,9 +25,7 @@ const (
 // redirect returns where the browser comes back to from a login at that server. Each server has an address of its own, so that what comes
 // from one authorization server is never taken for the answer of another (RFC 9700 section 4.4.2).
 func (k *Keeper) redirect(server string) string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.base + pathCallback + url.PathEscape(server)
+	return k.base() + pathCallback + url.PathEscape(server)
 }
 
 // client returns what the gateway is at an authorization server: what the configuration says, or else the document that it serves about
@@ -38,10 +36,10 @@ func (k *Keeper) client(ctx context.Context, s *server, f *found, redirect strin
 		return c, c.choose(f.issuer.TokenMethods)
 	}
 	k.mu.Lock()
-	base, public := k.base, k.public
+	public := k.public
 	k.mu.Unlock()
-	if f.issuer.ClientDocuments && public && strings.HasPrefix(base, "https://") {
-		return client{ID: base + pathClient + url.PathEscape(s.config.Name), Method: methodNone}, nil
+	if f.issuer.ClientDocuments && strings.HasPrefix(public, "https://") {
+		return client{ID: public + pathClient + url.PathEscape(s.config.Name), Method: methodNone}, nil
 	}
 	if f.issuer.RegisterURL == "" {
 		return client{}, fmt.Errorf("the authorization server %s registers no clients by itself; register the redirect URI %s there, and set oauth.clientId",

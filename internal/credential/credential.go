@@ -7,6 +7,7 @@
 package credential
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,8 +82,8 @@ type Keeper struct {
 	sealer   *sealer
 	key      string // that the sealer was made with
 	grace    time.Duration
-	base     string // where the browsers of people reach us
-	public   bool   // the configuration says so
+	public   string // below which browsers reach us, as the configuration says; empty if it does not
+	listens  string // the same of where we listen
 }
 
 // A server is one that tokens are got for.
@@ -152,9 +153,7 @@ func (k *Keeper) Update(cfg *config.Config) error {
 		}
 	}
 	k.servers, k.grace = next, cfg.KeyGrace
-	if k.public = cfg.PublicURL != ""; k.public {
-		k.base = rootOf(cfg.PublicURL)
-	}
+	k.public = rootOf(cfg.PublicURL)
 	clear(k.holders)
 	return nil
 }
@@ -163,9 +162,14 @@ func (k *Keeper) Update(cfg *config.Config) error {
 func (k *Keeper) At(endpoint string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.public {
-		k.base = rootOf(endpoint)
-	}
+	k.listens = rootOf(endpoint)
+}
+
+// base returns the URL below which browsers reach our pages; empty if nothing listens.
+func (k *Keeper) base() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return cmp.Or(k.public, k.listens)
 }
 
 // rootOf returns the URL below which our pages lie, of the URL of an endpoint or what stands before it.

@@ -74,8 +74,8 @@ func (k *Keeper) Begin(ctx context.Context, caller *mcp.Caller, name string, sco
 		return Ticket{}, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Forbidden, "all callers share the login at server %q; it needs the scope %s", name, mcp.ScopeGate)
 	}
 	owner := s.owner(caller.ID)
+	base := k.base()
 	k.mu.Lock()
-	base := k.base
 	scopes = append(slices.Clone(k.wanted[Key{Kind: tokenKind, Owner: owner, Of: name}]), scopes...)
 	few := k.mayBegin(caller.ID)
 	k.mu.Unlock()

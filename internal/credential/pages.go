@@ -117,9 +117,7 @@ func (k *Keeper) leave(w http.ResponseWriter, r *http.Request) {
 
 // cookiePath returns the path below which the browser comes back.
 func (k *Keeper) cookiePath() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if u, err := url.Parse(k.base); err == nil {
+	if u, err := url.Parse(k.base()); err == nil {
 		return u.EscapedPath() + pathCallback
 	}
 	return pathCallback
@@ -127,9 +125,7 @@ func (k *Keeper) cookiePath() string {
 
 // secure reports whether browsers reach the gateway over https.
 func (k *Keeper) secure() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return strings.HasPrefix(k.base, "https:")
+	return strings.HasPrefix(k.base(), "https:")
 }
 
 // callback takes what the browser brings back, and says that it worked.
@@ -157,14 +153,14 @@ func (k *Keeper) callback(w http.ResponseWriter, r *http.Request) {
 func (k *Keeper) describe(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("server")
 	k.mu.Lock()
-	s, base, public := k.servers[name], k.base, k.public
+	s, public := k.servers[name], k.public
 	k.mu.Unlock()
-	if s == nil || s.oauth.ClientID != "" || !public {
+	if s == nil || s.oauth.ClientID != "" || public == "" {
 		http.NotFound(w, r)
 		return
 	}
 	m := metadataOf(k.redirect(name))
-	m.ClientID, m.ClientURI = base+pathClient+url.PathEscape(name), base
+	m.ClientID, m.ClientURI = public+pathClient+url.PathEscape(name), public
 	body, err := json.Marshal(m)
 	if err != nil {
 		k.o.Log.ErrorContext(r.Context(), "the client's document was not written", slog.Any("error", err))
