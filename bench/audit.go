@@ -87,10 +87,14 @@ func (b *bench) openAudit(ctx context.Context, address string) (roundFunc, func(
 	handler := log.Middleware(mcp.HandlerFunc(func(ctx context.Context, _ *mcp.Call, reply mcp.Reply) error {
 		return reply.Done(ctx, mcp.Own([]byte(`{"content":[{"type":"text","text":"14"}]}`)))
 	}))
+	message, err := callMessage()
+	if err != nil {
+		return nil, nil, errors.Join(err, log.Close(), kept.Close())
+	}
 	var calls atomic.Int64
 	round := func(ctx context.Context) (float64, error) {
 		return produce(ctx, max(b.opt.duration, time.Second), func(ctx context.Context) error {
-			return handler.Handle(ctx, auditedCall(calls.Add(1)), answered{})
+			return handler.Handle(ctx, auditedCall(calls.Add(1), message), answered{})
 		})
 	}
 	return round, func() error { return errors.Join(log.Close(), kept.Close()) }, nil
@@ -120,13 +124,15 @@ func produce(ctx context.Context, d time.Duration, call func(ctx context.Context
 	return float64(done.Load()) / time.Since(start).Seconds(), nil
 }
 
-// auditedCall is a call of a tool by a caller.
-func auditedCall(n int64) *mcp.Call {
+// callMessage is the message of a call of a tool.
+func callMessage() (*wire.Message, error) {
 	m := new(wire.Message)
 	raw := []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"calc.evaluate","arguments":{"expression":"2*(3+4)"}}}`)
-	if err := wire.NewScanner(mcp.Vocabulary(), 0).Request(raw, m); err != nil {
-		panic(err) // it is a message
-	}
+	return m, wire.NewScanner(mcp.Vocabulary(), 0).Request(raw, m)
+}
+
+// auditedCall is the n-th such call.
+func auditedCall(n int64, m *wire.Message) *mcp.Call {
 	return &mcp.Call{
 		ID: "bench-" + strconv.FormatInt(n, 36), Caller: &mcp.Caller{ID: "bench"}, Method: mcp.MethodToolsCall, Name: "calc.evaluate",
 		Request: m, Transport: "http", Revision: mcp.Latest(),
