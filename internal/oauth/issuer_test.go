@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -246,20 +245,19 @@ func (holders) TokenHolder(id string, scopes, roles []string) mcp.Caller {
 // open returns a Verifier by a configuration, on an internet of the test's own.
 func open(tb testing.TB, text string, net *internet) (*Issuers, *Verifier) {
 	tb.Helper()
-	var log bytes.Buffer
-	i := Open(tb.Context(), slog.New(slog.NewTextHandler(&log, nil)))
+	i := Open(tb.Context(), slog.New(slog.DiscardHandler))
+	i.dial = func(*config.Issuer) (*http.Client, func(), error) {
+		return &http.Client{Transport: net}, func() {}, nil
+	}
 	tb.Cleanup(i.Close)
-	return i, verifier(tb, i, text, net)
+	return i, verifier(tb, i, text)
 }
 
-func verifier(tb testing.TB, i *Issuers, text string, net *internet) *Verifier {
+func verifier(tb testing.TB, i *Issuers, text string) *Verifier {
 	tb.Helper()
 	v, err := i.Verifier(load(tb, text), holders{})
 	if err != nil {
 		tb.Fatal(err)
-	}
-	for _, s := range i.sources {
-		s.http = &http.Client{Transport: net}
 	}
 	return v
 }

@@ -10,6 +10,7 @@ package oauth
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,6 +26,7 @@ import (
 // called concurrently. Of nil Issuers there are none.
 type Issuers struct {
 	log    *slog.Logger
+	dial   func(*config.Issuer) (client *http.Client, hangUp func(), err error)
 	ctx    context.Context //nolint:containedctx // the life of questions, which callers share
 	cancel context.CancelFunc
 
@@ -36,7 +38,7 @@ type Issuers struct {
 
 // Open returns Issuers that know nothing yet. Their questions end with Close. Log takes what people should know.
 func Open(ctx context.Context, log *slog.Logger) *Issuers {
-	i := &Issuers{log: log, sources: map[[2]string]*source{}}
+	i := &Issuers{log: log, sources: map[[2]string]*source{}, dial: dialer}
 	i.ctx, i.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return i
 }
@@ -72,14 +74,27 @@ func (i *Issuers) run(f func(context.Context)) bool {
 	return true
 }
 
-// Verifier returns what checks tokens by a configuration; nil, if that takes none. Tokens of issuers that are not in it any more end.
-// By makes the callers.
+// Verifier returns what checks tokens by a configuration; nil, if that takes none. Tokens of issuers that are not in it any more end, and
+// new ones are asked for their keys. By makes the callers.
 func (i *Issuers) Verifier(c *config.Config, by Resolver) (*Verifier, error) {
 	if i == nil {
 		return nil, nil //nolint:nilnil // see above
 	}
-	o, keep := cmp.Or(c.OAuth, &config.OAuth{}), map[[2]string]*source{}
+	o := cmp.Or(c.OAuth, &config.OAuth{})
 	v := newVerifier(c, o, by)
+	fresh, err := i.follow(o, v)
+	for _, s := range fresh {
+		s.ask()
+	}
+	if err != nil || len(o.Issuers) == 0 {
+		return nil, err
+	}
+	return v, nil
+}
+
+// follow gives a Verifier the sources of a configuration's issuers, and returns those that are new. The others end.
+func (i *Issuers) follow(o *config.OAuth, v *Verifier) ([]*source, error) {
+	keep, fresh := map[[2]string]*source{}, []*source(nil)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for n := range o.Issuers {
@@ -87,10 +102,12 @@ func (i *Issuers) Verifier(c *config.Config, by Resolver) (*Verifier, error) {
 		id := [2]string{issuer.Issuer, issuer.JWKS}
 		s := i.sources[id]
 		if s == nil {
-			var err error
-			if s, err = i.source(issuer); err != nil {
-				return nil, err
+			client, hangUp, err := i.dial(issuer)
+			if err != nil {
+				return nil, fmt.Errorf("issuer %s: %w", issuer.Name, err)
 			}
+			s = &source{issuer: issuer.Issuer, jwks: issuer.JWKS, http: client, hangUp: hangUp, log: i.log, owner: i, started: time.Now()}
+			fresh = append(fresh, s)
 		}
 		keep[id] = s
 		v.add(issuer, s)
@@ -100,27 +117,25 @@ func (i *Issuers) Verifier(c *config.Config, by Resolver) (*Verifier, error) {
 			s.drop()
 		}
 	}
-	if i.sources = keep; len(keep) == 0 {
-		return nil, nil //nolint:nilnil // see above
-	}
-	return v, nil
+	i.sources = keep
+	return fresh, nil
 }
 
-// source returns a source for the keys of an issuer. Hosts that the operator has written may be private ones, others may not.
-func (i *Issuers) source(issuer *config.Issuer) (*source, error) {
+// dialer returns what an issuer is asked with. Hosts that the operator has written may be private ones, others may not.
+func dialer(issuer *config.Issuer) (*http.Client, func(), error) {
 	var named []string
 	for _, text := range []string{issuer.Issuer, issuer.JWKS} {
 		u, err := url.Parse(text)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if u.Host != "" {
 			named = append(named, net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), map[string]string{"https": "443", "http": "80"}[u.Scheme])))
 		}
 	}
-	dialer, err := dial.New(dial.Policy{Private: named, Redirects: -1, Proxy: http.ProxyFromEnvironment})
+	d, err := dial.New(dial.Policy{Private: named, Redirects: -1, Proxy: http.ProxyFromEnvironment})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &source{issuer: issuer.Issuer, jwks: issuer.JWKS, http: dialer.Client(), hangUp: dialer.Close, log: i.log, owner: i, started: time.Now()}, nil
+	return d.Client(), d.Close, nil
 }

@@ -265,10 +265,10 @@ func TestWithdrawn(t *testing.T) {
 func TestAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := newInternet()
+		net.cut(true)
 		_, v := open(t, strings.Replace(configuration, "oauth:\n", "oauth:\n  grace: 10m\n", 1), net)
 		far := map[string]any{"exp": time.Now().Unix() + 86400}
 		known := good(far)
-		net.cut(true)
 		if _, err := v.Find(known); err == nil || err.Reason != mcp.Unavailable {
 			t.Fatalf("before the keys are known: %v", err)
 		}
@@ -313,11 +313,11 @@ func TestReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v = verifier(t, i, configuration, net)
-	if _, err := v.Find(good(nil)); err != nil || net.asked.Load() != 1 || !v.Has(caller) || caller.Expired() {
+	v = verifier(t, i, configuration)
+	if _, err := v.Find(good(nil)); err != nil || net.asked.Load() != 2 || !v.Has(caller) || caller.Expired() {
 		t.Errorf("with the same issuers: %v, asked %d times", err, net.asked.Load())
 	}
-	v = verifier(t, i, strings.ReplaceAll(configuration, workURL, "https://login.example.net"), net)
+	v = verifier(t, i, strings.ReplaceAll(configuration, workURL, "https://login.example.net"))
 	if _, err := v.Find(good(nil)); err == nil || !caller.Expired() {
 		t.Errorf("without the issuer: %v", err)
 	}
