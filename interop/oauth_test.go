@@ -151,6 +151,7 @@ func testOAuthGo(t *testing.T) {
 }
 
 func testOAuthNode(t *testing.T, era string) {
+	t.Helper()
 	bank, endpoint := openBank(t)
 	person := &person{resource: endpoint}
 	browser := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

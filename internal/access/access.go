@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sumun-mcp/sumun/internal/condition"
 	"github.com/sumun-mcp/sumun/internal/config"
@@ -66,7 +67,8 @@ type Access struct {
 	naming func(key string) mcp.Naming
 	certs  *certified
 	tokens *oauth.Verifier // nil where no access tokens are taken
-	views  sync.Map        // of keys in the store: *mcp.View by what they were given
+	views  sync.Map        // of keys in the store and tokens: *mcp.View by what they were given
+	viewed atomic.Int32    // how many views there are
 }
 
 // A holder is the caller that a key belongs to.

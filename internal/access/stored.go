@@ -31,6 +31,9 @@ func (a *Access) Expand(scopes, roles []string) []string {
 	return slices.Compact(all)
 }
 
+// maxViews is how many views are kept for others who were given the same.
+const maxViews = 4096
+
 // ViewOf returns what the scopes grant together; one that does not exist grants nothing. Callers that were given the same share a view.
 // With stepUp the view also lists what scopes grant that are lacking and marked stepUp, and tells which they are (mcp.View.StepUp).
 func (a *Access) ViewOf(scopes []string, stepUp bool) *mcp.View {
@@ -45,7 +48,13 @@ func (a *Access) ViewOf(scopes []string, stepUp bool) *mcp.View {
 	if stepUp {
 		r.steps = a.steps(scopes)
 	}
-	v, _ := a.views.LoadOrStore(id, r.view())
+	if a.viewed.Load() >= maxViews { // tokens may have any of the scopes together
+		return r.view()
+	}
+	v, was := a.views.LoadOrStore(id, r.view())
+	if !was {
+		a.viewed.Add(1)
+	}
 	return v.(*mcp.View) //nolint:errcheck,forcetypeassert // nothing else is put there
 }
 
