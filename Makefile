@@ -5,7 +5,7 @@ TOOL := go tool -modfile=tools/go.mod
 # Where govulncheck reads known vulnerabilities: a URL, or file:// and a folder.
 VULNDB ?= https://vuln.go.dev
 
-.PHONY: help build check lint test fuzz vuln cover golden bench conformance interop postgres smoke
+.PHONY: help build check lint test slow fuzz vuln cover golden bench conformance interop postgres smoke
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -25,6 +25,10 @@ lint: ## format, vet, house rules, nothing unused, nothing untidy
 test: ## every test that needs nothing but Go; the race detector where a C compiler is present
 	@echo 'race detector: $(if $(RACE),on,off (no C compiler))'
 	go test $(RACE) -shuffle=on ./...
+
+slow: ## what takes minutes: the gateway killed 50 times under load, every byte of records and proofs changed
+	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m ./internal/record
+	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m -v -run '^TestKilledOften$$' ./cmd/sumun
 
 fuzz: ## half a minute for each fuzz target
 	@set -e; grep -rl --include=*_test.go '^func Fuzz' . | while read -r file; do \
@@ -56,5 +60,5 @@ interop: ## official SDKs, the Inspector and Claude Code through the gateway (np
 
 postgres: ## queries and state in a PostgreSQL server, which the tests start (initdb and postgres of this machine)
 	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '/postgres|Postgres' ./internal/database
-	SUMUN_TEST_POSTGRES=start go test $(RACE) -count=1 ./internal/store
+	SUMUN_TEST_POSTGRES=start go test $(RACE) -count=1 ./internal/store ./internal/record
 	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '^TestShared$$' ./cmd/sumun

@@ -34,6 +34,24 @@ func (k *Key) signs(newest []byte) error {
 	return nil
 }
 
+// OpenKey reads the key. Where there is none it makes one, unless the log is signed already.
+func (s *Sealer) OpenKey(ctx context.Context) error {
+	newest, err := s.Store.NewestCheckpoint(ctx)
+	if err != nil {
+		return err
+	}
+	open := OpenKey
+	if isSigned(newest) {
+		open = ReadKey
+	}
+	s.key.Lock()
+	defer s.key.Unlock()
+	if s.Key, err = open(s.KeyFile); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: there is none", ErrOtherKey)
+	}
+	return err
+}
+
 // follow makes the key be the one that signs after the newest checkpoint: what lies in
 // the key's file by now, where the log got another key meanwhile. The lock is held.
 func (s *Sealer) follow(newest []byte) error {

@@ -97,6 +97,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		if g.audit, err = record.Open(ctx, cfg, g.store, g.log); err != nil {
 			return err
 		}
+		if err = g.metrics.WatchShipments(g.audit.Observe); err != nil {
+			return err
+		}
 		if g.ring, err = keyring.Open(ctx, keyring.Options{Store: g.store, Log: g.log}); err != nil {
 			return err
 		}

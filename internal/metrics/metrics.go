@@ -6,6 +6,7 @@ package metrics
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -259,6 +260,27 @@ func (m *Metrics) WatchAlerts(alerts func(raised func(kind, severity string, n i
 		}))
 		return nil
 	}, all, lost)
+	return err
+}
+
+// WatchShipments counts the checkpoints of the audit log that were sent to each place. The function is called when the instruments are
+// read.
+func (m *Metrics) WatchShipments(shipments func(tell func(to string, sent, failed int64, late bool))) error {
+	arrived, err1 := m.meter.Int64ObservableCounter("sumun.audit.checkpoints.shipped", metric.WithDescription("Checkpoints of the audit log that arrived."))
+	tries, err2 := m.meter.Int64ObservableCounter("sumun.audit.checkpoints.failed", metric.WithDescription("Tries to ship a checkpoint that failed."))
+	behind, err3 := m.meter.Int64ObservableGauge("sumun.audit.checkpoints.late", metric.WithDescription("1 while the newest checkpoint could not be shipped, else 0."))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return fmt.Errorf("making the counters: %w", err)
+	}
+	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		shipments(func(to string, sent, failed int64, late bool) {
+			name := metric.WithAttributes(attribute.String("sumun.audit.to", to))
+			o.ObserveInt64(arrived, sent, name)
+			o.ObserveInt64(tries, failed, name)
+			o.ObserveInt64(behind, boolToInt(late), name)
+		})
+		return nil
+	}, arrived, tries, behind)
 	return err
 }
 

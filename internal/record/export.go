@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"strconv"
-	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -64,8 +61,7 @@ func (b *Book) Export(ctx context.Context, w io.Writer, q Query, f Format) error
 
 // writer returns what writes one record.
 func (b *Book) writer(ctx context.Context, out io.Writer, f Format) (func(e *Entry) error, error) {
-	lines := json.NewEncoder(out)
-	lines.SetEscapeHTML(false)
+	lines := &jsonWriter{to: out}
 	switch f {
 	case NDJSON:
 		return func(e *Entry) error { return lines.Encode(e.Exported()) }, nil
@@ -144,49 +140,4 @@ func CheckExport(r io.Reader, public string) (records int64, of auditlog.Checkpo
 		}
 		records++
 	}
-}
-
-// severities are those of CEF, 0 to 10, by the outcome.
-var severities = map[string]string{"ok": "1", "tool-error": "3", "error": "4", "refused": "6"}
-
-var (
-	inHeader    = strings.NewReplacer(`\`, `\\`, `|`, `\|`, "\n", " ", "\r", " ")
-	inExtension = strings.NewReplacer(`\`, `\\`, `=`, `\=`, "\n", `\n`, "\r", `\r`)
-)
-
-// CEF returns a record as one line of the Common Event Format.
-func (e *Entry) CEF() string {
-	what := e.Text("method")
-	if what == "" {
-		what = "message"
-	}
-	severity := severities[e.Text("outcome")]
-	if severity == "" {
-		severity = "5"
-	}
-	var b strings.Builder
-	b.WriteString("CEF:0|Sumun|Sumun|1|" + inHeader.Replace(what) + "|" + inHeader.Replace(strings.TrimSpace(what+" "+e.Text("name"))) + "|" + severity + "|")
-	b.WriteString("rt=" + strconv.FormatInt(e.Time().UnixMilli(), 10) + " cn1Label=seq cn1=" + strconv.FormatInt(e.Seq, 10))
-	add := func(key, value string) {
-		if value != "" {
-			b.WriteString(" " + key + "=" + inExtension.Replace(value))
-		}
-	}
-	host, port, err := net.SplitHostPort(e.Text("remote"))
-	if err != nil {
-		host = e.Text("remote")
-	}
-	add("externalId", e.Text("id"))
-	add("suser", e.Text("caller"))
-	add("src", host)
-	add("spt", port)
-	add("app", e.Text("transport"))
-	add("requestClientApplication", e.Text("client"))
-	add("dhost", e.Text("server"))
-	add("request", e.Text("name"))
-	add("outcome", e.Text("outcome"))
-	add("reason", e.Text("reason"))
-	add("msg", e.Text("error"))
-	add("cnt", e.Text("count"))
-	return b.String()
 }

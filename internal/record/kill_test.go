@@ -117,12 +117,16 @@ var says = mcp.HandlerFunc(func(ctx context.Context, _ *mcp.Call, reply mcp.Repl
 	return reply.Done(ctx, mcp.Own([]byte(`{"content":[]}`)))
 })
 
-// TestKill kills a recorder 50 times in the middle of its work. Whatever was answered is
+// slow reports whether there is time for all of it (make slow).
+func slow() bool { return os.Getenv("SUMUN_TEST_SLOW") != "" }
+
+// TestKill kills a recorder in the middle of its work, again and again: 50 times where there is time
+// (see also TestKilledOften of cmd/sumun, which kills the whole gateway). Whatever was answered is
 // on record, and the record verifies, with what was kept of each life.
 func TestKill(t *testing.T) {
-	lives := 50
-	if testing.Short() {
-		lives = 5
+	lives := 3
+	if slow() {
+		lives = 50
 	}
 	dir := t.TempDir()
 	answers := map[string]bool{}

@@ -59,14 +59,14 @@ func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger
 
 // resume opens the key and makes sure that the log can be gone on with.
 func resume(ctx context.Context, cfg *config.Config, sealer *auditlog.Sealer, log *slog.Logger) (*auditlog.Sealer, error) {
+	var err error
 	if cfg.Audit.Sign {
-		key, err := auditlog.OpenKey(KeyFile(cfg))
-		if err != nil {
-			return nil, err
-		}
-		sealer.Key = key
+		err = sealer.OpenKey(ctx)
 	}
-	unsealed, err := sealer.Resume(ctx)
+	unsealed := int64(0)
+	if err == nil {
+		unsealed, err = sealer.Resume(ctx)
+	}
 	switch {
 	case errors.Is(err, auditlog.ErrOtherKey):
 		return nil, fmt.Errorf("%w, in %s. Instances that share a store need one key: give each the same file and name it as audit.keyFile. To begin another log, name another store", err, KeyFile(cfg))
@@ -92,8 +92,12 @@ func (l *Log) Event(ctx context.Context, e audit.Event) error {
 // Retain changes how long payloads stay beside their records; 0 is for ever.
 func (l *Log) Retain(d time.Duration) { l.keeper.retain.Store(int64(d)) }
 
-// Shipments tells how it goes with the places that checkpoints are shipped to.
-func (l *Log) Shipments() []courier.Shipment { return l.courier.Shipments() }
+// Observe tells how it goes with each place that checkpoints are shipped to.
+func (l *Log) Observe(tell func(to string, sent, failed int64, late bool)) {
+	for _, s := range l.courier.Shipments() {
+		tell(s.To, s.Sent, s.Failed, s.Late)
+	}
+}
 
 // Close stores and seals what is left, has the last checkpoint shipped, and ends the log.
 func (l *Log) Close() error {

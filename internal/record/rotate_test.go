@@ -194,9 +194,19 @@ func TestOtherKey(t *testing.T) {
 		if err := begin(one); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := auditlog.OpenKey(other); err != nil {
+			t.Fatal(err)
+		}
 		err := begin(other)
 		if !errors.Is(err, auditlog.ErrOtherKey) || !record.Lost(err) || !strings.Contains(err.Error(), other) || !strings.Contains(err.Error(), "audit.keyFile") {
 			t.Errorf("another key: %v", err)
+		}
+		missing := filepath.Join(t.TempDir(), "k")
+		if err := begin(missing); !errors.Is(err, auditlog.ErrOtherKey) {
+			t.Errorf("without a key: %v", err)
+		}
+		if _, err := os.Stat(missing); err == nil {
+			t.Error("another key was made")
 		}
 		if err := begin(one); err != nil {
 			t.Errorf("the log was spoilt: %v", err)

@@ -9,7 +9,6 @@ import (
 	"iter"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/sumun-mcp/sumun/internal/auditlog"
 )
@@ -160,12 +159,9 @@ func (e *Entry) Line() string {
 	if e.Members == nil {
 		return fmt.Sprintf("%d  is no JSON object", e.Seq)
 	}
-	what := e.Text("method")
-	if name := e.Text("name"); name != "" {
-		what += " " + name
-	}
+	what := word(cmp.Or(e.Text("event"), e.Text("method")) + " " + cmp.Or(e.Text("name"), e.Text("subject")))
 	if n := e.Text("count"); n != "" {
-		what = strings.TrimSpace(what + " " + n + " times")
+		what = word(what + " " + n + " times")
 	}
 	said := e.Text("outcome")
 	if reason := cmp.Or(e.Text("error"), e.Text("reason")); reason != "" {
@@ -175,11 +171,7 @@ func (e *Entry) Line() string {
 	if us, err := time.ParseDuration(e.Text("durationUs") + "us"); err == nil {
 		took = "  " + us.String()
 	}
-	line := fmt.Sprintf("%d  %s  %s  %s  %s%s", e.Seq, e.Time().UTC().Format("2006-01-02T15:04:05.000Z"), cmp.Or(e.Text("caller"), "-"), cmp.Or(what, "-"), said, took)
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, line)
+	who := word(cmp.Or(e.Text("caller"), e.Text("actor")))
+	return fmt.Sprintf("%d  %s  %s  %s  %s%s", e.Seq, e.Time().UTC().Format("2006-01-02T15:04:05.000Z"), cmp.Or(who, "-"), cmp.Or(what, "-"),
+		cmp.Or(word(said+e.json("detail")), "-"), took)
 }

@@ -53,7 +53,8 @@ func TestLines(t *testing.T) {
 	if line := e.Line(); strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) || !strings.HasPrefix(line, "7  2026-11-22T12:00:00.500Z  local  tools/call x") {
 		t.Errorf("the line is %q", line)
 	}
-	want := `CEF:0|Sumun|Sumun|1|tools/call|tools/call x 8  2026` + "\x1b[2J\u202e" + `\|=\\|4|rt=1795348800500 cn1Label=seq cn1=7 suser=local src=::1 spt=9 request=x\n8  2026` + "\x1b[2J\u202e" + `|\=\\ outcome=error msg=a\=b\nc|d`
+	want := `CEF:0|Sumun|Sumun|1|tools/call|tools/call x` + "\ufffd" + `8 2026` + "\ufffd" + `[2J` + "\ufffd" + `\|=\\|4|rt=1795348800500 cn1Label=seq cn1=7 suser=local c6a2Label=Source IPv6 Address c6a2=::1 spt=9` +
+		` request=x\n8  2026` + "\ufffd" + `[2J` + "\ufffd" + `|\=\\ outcome=error msg=a\=b\nc|d`
 	if got := e.CEF(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

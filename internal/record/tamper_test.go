@@ -386,17 +386,18 @@ func TestErase(t *testing.T) {
 
 // TestOldRecords builds the tree over records that were stored before there was one.
 func TestOldRecords(t *testing.T) {
-	l := newLog(t, 40_000)
+	const records = 64<<8 + 700 // more than are built at once
+	l := newLog(t, records)
 	l.exec(`UPDATE audit_record SET leaf = NULL`, `DELETE FROM audit_block`)
 	want := l.verify()
 	s := l.open()
-	if err := s.AppendRecords(t.Context(), []audit.Row{row(40_001)}); err != nil {
+	if err := s.AppendRecords(t.Context(), []audit.Row{row(records + 1)}); err != nil {
 		t.Fatal(err)
 	}
-	if len(want.Faults) > 0 || want.Records != 40_000 {
+	if len(want.Faults) > 0 || want.Records != records {
 		t.Errorf("built anew: %+v", want)
 	}
-	if now := l.verify(); len(now.Faults) > 0 || now.Records != 40_001 {
+	if now := l.verify(); len(now.Faults) > 0 || now.Records != records+1 {
 		t.Errorf("gone on with: %+v", now)
 	}
 }

@@ -95,9 +95,7 @@ func (p Printer) record(e *Entry) error {
 		_, err := fmt.Fprintln(p.Out, e.Line())
 		return err
 	}
-	line := json.NewEncoder(p.Out)
-	line.SetEscapeHTML(false)
-	return line.Encode(e.Exported())
+	return (&jsonWriter{to: p.Out}).Encode(e.Exported())
 }
 
 // rotation prints an exchange of keys.

@@ -1,0 +1,78 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/sumun-mcp/sumun/internal/config"
+)
+
+// TestOnRecord has on record that the gate began and ended, and what became of each
+// change of its configuration: which keys changed, and no value.
+func TestOnRecord(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "mcp.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte("listen: 127.0.0.1:0\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load := func() (*config.Config, error) {
+		return config.Load(file, func(string) (string, bool) { return "", false })
+	}
+	write("")
+	cfg, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := openWith(t, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	again := make(chan os.Signal)
+	var watching sync.WaitGroup
+	watching.Go(func() { g.Watch(ctx, load, again) })
+	for _, text := range []string{"apiKey: a-secret-of-the-file\nlog: {level: debug}\n", "apiKey: a-secret-of-the-file\nlog: {level: silent}\n", "log: {format: json}\n"} {
+		write(text)
+		again <- syscall.SIGHUP
+		again <- syscall.SIGHUP // once it is taken the file of before has been dealt with
+	}
+	cancel()
+	watching.Wait()
+	var kinds, keys []string
+	for _, body := range g.records(t) {
+		if strings.Contains(body, "a-secret") {
+			t.Errorf("a secret is on record: %s", body)
+		}
+		var r struct {
+			Event  string
+			Detail struct {
+				File, SHA256 string
+				Keys, Faults []string
+			}
+		}
+		if err := json.Unmarshal([]byte(body), &r); err != nil || r.Event == "" {
+			t.Fatalf("%s: %v", body, err)
+		}
+		if r.Event != "gateway.stopped" && (r.Detail.File != file || len(r.Detail.SHA256) != 64) {
+			t.Errorf("of which file? %s", body)
+		}
+		if (r.Event == "config.refused") != (len(r.Detail.Faults) > 0) {
+			t.Errorf("why? %s", body)
+		}
+		kinds, keys = append(kinds, r.Event), append(keys, r.Detail.Keys...)
+	}
+	kinds = slices.Compact(kinds)
+	if want := "gateway.started config.changed config.refused gateway.stopped"; strings.Join(kinds, " ") != want {
+		t.Errorf("on record: %q, want %s", kinds, want)
+	}
+	if want := "apiKey log.level"; strings.Join(keys, " ") != want {
+		t.Errorf("what changed: %q, want %s", keys, want)
+	}
+}
