@@ -22,6 +22,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/gateway"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/port"
+	"github.com/sumun-mcp/sumun/internal/redact"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
@@ -138,9 +139,9 @@ func (a *app) logger(cfg *config.Config, level *slog.LevelVar, out io.Writer) *s
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Log.Format == "json" {
-		return slog.New(slog.NewJSONHandler(out, options))
+		return slog.New(redact.Handler(slog.NewJSONHandler(out, options), nil))
 	}
-	return slog.New(slog.NewTextHandler(out, options))
+	return slog.New(redact.Handler(slog.NewTextHandler(out, options), nil))
 }
 
 // open listens where the configuration says, with TLS if it says so.

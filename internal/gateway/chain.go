@@ -20,6 +20,7 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		a.Middleware,         // who may do this?
 		access.While,         // and for as long as the key holds
 		g.limits.Middleware,  // how much of it?
+		g.guard.Middleware,   // may this be said to it, and this come back?
 		g.approved,           // does a person have to allow it?
 		g.inRoots,            // what is in force where the call is made; an answer from memory goes no further
 	)

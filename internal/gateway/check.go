@@ -21,19 +21,14 @@ func (g *Gateway) checks(server string) bool {
 }
 
 // checkCall checks the arguments of a call against the tool's schema, and returns the
-// reply that checks its result. Who gets an error back is told where the faults are:
-// a client of the standard by the result of the tool, so that its model can mend them
-// (server/tools, "Error Handling"), one of the dialect by an error.
+// reply that checks its result.
 func (g *Gateway) checkCall(ctx context.Context, tool *catalog.Entry, call *mcp.Call, reply mcp.Reply) (_ mcp.Reply, done bool, _ error) {
 	if !g.checks(tool.Dest.Server) {
 		return reply, false, nil
 	}
 	input := g.compile(ctx, tool, "inputSchema")
 	if fault := input.Arguments(call.Member("arguments")); fault != nil {
-		if call.Dialect != "" {
-			return nil, true, fault
-		}
-		return nil, true, reply.Done(ctx, mcp.Own(toolError(call.Revision, fault)))
+		return nil, true, guard.Tell(ctx, call, reply, fault)
 	}
 	return g.compile(ctx, tool, "outputSchema").Reply(reply), false, nil
 }
@@ -50,18 +45,4 @@ func (g *Gateway) compile(ctx context.Context, tool *catalog.Entry, member strin
 		return nil
 	}
 	return schema
-}
-
-// toolError is the result of a tool that cannot do with its arguments.
-func toolError(r *mcp.Revision, fault *mcp.Error) []byte {
-	text := fault.Message
-	if len(fault.Data) > 0 {
-		text += "\n" + string(fault.Data)
-	}
-	value := []byte("{")
-	if r.ResultType {
-		value = append(value, `"resultType":"complete",`...)
-	}
-	value = wire.AppendQuote(append(value, `"isError":true,"content":[{"type":"text","text":`...), text)
-	return append(value, "}]}"...)
 }

@@ -73,6 +73,8 @@ type Gateway struct {
 	// ring holds the keys of the store, nil without one; limits bounds what callers do.
 	ring   *keyring.Ring
 	limits *limit.Limiter
+	// guard looks at what goes in and what comes out.
+	guard *guard.Guard
 	// issuers are those whose access tokens are taken.
 	issuers *oauth.Issuers
 	// watches asks servers for the updates that the hub hands out.
@@ -108,6 +110,8 @@ type setup struct {
 	// mcp.yaml whose answers are.
 	servers    map[string]*config.Server
 	remembered map[string]bool
+	// guard is what arguments and results are held to.
+	guard *guard.Settings
 	// local is who speaks on a pipe without a key.
 	local   *mcp.Caller
 	handler mcp.Handler

@@ -106,6 +106,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	}
 	g.issuers = oauth.Open(ctx, g.log)
 	g.limits = limit.New(limit.Settings{})
+	if err := g.openGuard(); err != nil {
+		return err
+	}
 	g.hub = notice.NewHub(g.log)
 	g.pins = g.openPins(ctx)
 	if err := g.openParking(ctx); err != nil {
@@ -231,7 +234,8 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	g.ring.SetGrace(cfg.KeyGrace)
 	if g.audit != nil {
 		g.audit.Retain(cfg.Audit.Retain)
-		g.audit.Keep(audit.Keeping{Payloads: audit.Payloads(cfg.Audit.Payloads)})
+		g.audit.Keep(audit.Keeping{Payloads: audit.Payloads(cfg.Audit.Payloads), Redact: next.guard.Redact})
+		g.guard.Set(next.guard)
 	}
 	if g.approvals != nil {
 		g.approvals.Set(approve.FromConfig(cfg))
@@ -250,6 +254,9 @@ func (g *Gateway) setUp(cfg *config.Config) (*setup, error) {
 	s := &setup{config: cfg}
 	s.index()
 	if err := g.openAccess(cfg, s); err != nil {
+		return nil, err
+	}
+	if err := g.guardSettings(cfg, s); err != nil {
 		return nil, err
 	}
 	s.handler = g.chain(s.access)

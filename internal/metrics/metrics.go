@@ -263,6 +263,23 @@ func (m *Metrics) WatchAlerts(alerts func(raised func(kind, severity string, n i
 	return err
 }
 
+// WatchGuard counts what was found in messages: by kind, by what was done about it, and by the part of the message. The function is
+// called when the instruments are read.
+func (m *Metrics) WatchGuard(findings func(found func(kind, action, part string, n int64))) error {
+	all, err := m.meter.Int64ObservableCounter("sumun.guard.findings", metric.WithDescription("What was flagged, redacted, refused or blocked in calls and their answers."))
+	if err != nil {
+		return fmt.Errorf("making the counter: %w", err)
+	}
+	_, err = m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		findings(func(kind, action, part string, n int64) {
+			o.ObserveInt64(all, n, metric.WithAttributes(
+				attribute.String("sumun.guard.kind", kind), attribute.String("sumun.guard.action", action), attribute.String("sumun.guard.part", part)))
+		})
+		return nil
+	}, all)
+	return err
+}
+
 // WatchShipments counts the checkpoints of the audit log that were sent to each place. The function is called when the instruments are
 // read.
 func (m *Metrics) WatchShipments(shipments func(tell func(to string, sent, failed int64, late bool))) error {
