@@ -99,7 +99,7 @@ func TestAround(t *testing.T) {
 				w.set(func() { w.need = "mail.send"; clear(w.live); clear(w.refresh) })
 			}
 			do := g.Around(func(ctx context.Context, _ mcp.Destination, call *mcp.Call, reply mcp.Reply) error {
-				who, err := g.ask(call.Caller.ID)
+				who, err := g.ask(call.Caller.ID) //nolint:contextcheck // the test's own will do
 				if err != nil {
 					return err
 				}
@@ -153,7 +153,7 @@ func TestAroundShared(t *testing.T) {
 	t.Parallel()
 	g := newGate(t, newWorld(t), newMemory(), shared, "")
 	do := g.Around(func(context.Context, mcp.Destination, *mcp.Call, mcp.Reply) error {
-		_, err := g.ask("ann-key")
+		_, err := g.ask("ann-key") //nolint:contextcheck // as above
 		return err
 	})
 	reply := &answers{}

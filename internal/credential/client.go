@@ -58,7 +58,7 @@ func (k *Keeper) client(ctx context.Context, s *server, f *found, redirect strin
 	if err != nil {
 		return c, err
 	}
-	if _, err := k.replace(ctx, key, ends, c); err != nil {
+	if err := k.replace(ctx, key, ends, c); err != nil {
 		return c, unavailable(err)
 	}
 	return c, nil

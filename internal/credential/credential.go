@@ -237,7 +237,7 @@ func (k *Keeper) holder(owner, server string) *holder {
 
 // event has something put on the audit record.
 func (k *Keeper) event(ctx context.Context, e Event) {
-	k.o.Log.InfoContext(ctx, e.Kind, slog.String("server", e.Server), slog.String("caller", e.Owner), slog.String("actor", e.Actor), slog.String("detail", e.Detail))
+	k.o.Log.InfoContext(ctx, "the credentials for a server have changed", slog.String("event", e.Kind), slog.String("server", e.Server), slog.String("caller", e.Owner), slog.String("actor", e.Actor), slog.String("detail", e.Detail))
 	if k.o.Event != nil {
 		k.o.Event(context.WithoutCancel(ctx), e)
 	}

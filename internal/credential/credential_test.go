@@ -454,6 +454,7 @@ func TestClientDocument(t *testing.T) {
 func TestFallback(t *testing.T) {
 	t.Parallel()
 	t.Run("no hint", func(t *testing.T) {
+		t.Parallel()
 		w := newWorld(t)
 		w.silent = true
 		g := newGate(t, w, newMemory(), callers, "")
@@ -461,6 +462,7 @@ func TestFallback(t *testing.T) {
 		g.want("ann-key", "ann")
 	})
 	t.Run("OpenID, at the end of the path, named by hand", func(t *testing.T) {
+		t.Parallel()
 		w := newWorld(t)
 		mux := http.NewServeMux()
 		mux.HandleFunc("GET /realm/.well-known/openid-configuration", func(rw http.ResponseWriter, r *http.Request) {
@@ -469,7 +471,7 @@ func TestFallback(t *testing.T) {
 			json.NewEncoder(rw).Encode(facts)
 		})
 		other := httptest.NewServer(mux)
-		defer other.Close()
+		t.Cleanup(other.Close)
 		w.iss = other.URL + "/realm"
 		g := newGate(t, w, newMemory(), "credentials: caller, oauth: {issuer: "+other.URL+"/realm}", "")
 		g.login(person("ann-key"), "ann")
@@ -481,7 +483,7 @@ func TestFallback(t *testing.T) {
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a stranger's address was asked") }))
-	defer inside.Close()
+	t.Cleanup(inside.Close)
 	for name, c := range map[string]struct {
 		set  func(w *world)
 		want string
@@ -568,11 +570,7 @@ func TestStandard(t *testing.T) {
 	defer carrier.CloseIdleConnections()
 	client := &http.Client{Transport: carrier.As(g.Authority("mail", "ann-key"))}
 	for range 2 {
-		resp, err := client.Post(w.URL+"/mcp", "application/json", strings.NewReader(`{"a":1}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := read(t, resp); got != "ann" {
+		if _, got := read(t)(client.Post(w.URL+"/mcp", "application/json", strings.NewReader(`{"a":1}`))); got != "ann" {
 			t.Errorf("taken for %q", got)
 		}
 		w.expire()
@@ -632,7 +630,7 @@ func TestConcurrentLogin(t *testing.T) {
 		asking.Go(func() {
 			for ctx.Err() == nil {
 				w.expire()
-				_, _ = g.ask("ann-key")
+				_, _ = g.ask("ann-key") //nolint:contextcheck // the test's own will do
 			}
 		})
 	}

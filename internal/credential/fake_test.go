@@ -34,8 +34,7 @@ type world struct {
 	*httptest.Server
 
 	mu       sync.Mutex
-	life     float64 // of access tokens, in seconds
-	scopes   []string
+	life     float64        // of access tokens, in seconds
 	metadata map[string]any // overrides what the authorization server says of itself
 	resource map[string]any // the same for the resource
 	hint     string         // the metadata's URL in challenges; the well-known one when empty
@@ -424,7 +423,7 @@ func newGate(t *testing.T, w *world, store *memory, text, top string) *gate {
 	g.At(g.pages.URL + "/mcp")
 	t.Cleanup(func() {
 		g.pages.Close()
-		g.Keeper.Close()
+		g.Close()
 		g.silent()
 	})
 	return g
@@ -528,42 +527,48 @@ func browser(t *testing.T, stop string) *http.Client {
 
 var formTarget = regexp.MustCompile(`<form method="post" action="([^"]+)">`)
 
+// A shown page is what a browser ends at.
+type shown struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
+	at         *url.URL
+}
+
 // visit goes to an address, and on from the question there. It returns where that ends.
-func visit(t *testing.T, b *http.Client, address string) (*http.Response, string) {
+func visit(t *testing.T, b *http.Client, address string) (*shown, string) {
 	t.Helper()
-	resp, text := get(t, b, address)
+	page, text := get(t, b, address)
 	form := formTarget.FindStringSubmatch(text)
 	if form == nil {
-		return resp, text
+		return page, text
 	}
-	to, err := resp.Request.URL.Parse(form[1])
+	to, err := page.at.Parse(form[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err = b.PostForm(to.String(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, read(t, resp)
+	return read(t)(b.PostForm(to.String(), nil))
 }
 
-func get(t *testing.T, b *http.Client, address string) (*http.Response, string) {
+func get(t *testing.T, b *http.Client, address string) (*shown, string) {
 	t.Helper()
-	resp, err := b.Get(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, read(t, resp)
+	return read(t)(b.Get(address))
 }
 
-func read(t *testing.T, resp *http.Response) string {
+func read(t *testing.T) func(*http.Response, error) (*shown, string) {
 	t.Helper()
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
+	return func(resp *http.Response, err error) (*shown, string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &shown{resp.StatusCode, resp.Status, resp.Header, resp.Request.URL}, string(body)
 	}
-	return string(body)
 }
 
 // login logs a caller in as a user of the authorization server.

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +42,7 @@ func newFetcher(private []string, urls ...string) (*fetcher, error) {
 	for _, text := range urls {
 		if u, err := url.Parse(text); err == nil && u.Host != "" {
 			f.named[hostPort(u)] = true
-			private = append(private[:len(private):len(private)], hostPort(u))
+			private = append(slices.Clip(private), hostPort(u))
 		}
 	}
 	var err error
@@ -123,9 +125,7 @@ func (f *fetcher) ask(ctx context.Context, method, address string, header http.H
 	if err != nil {
 		return nil, addressless(err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	resp, err := f.client.Do(r)
 	if err != nil {
 		return nil, addressless(err)

@@ -88,7 +88,7 @@ func (k *Keeper) Begin(ctx context.Context, caller *mcp.Caller, name string, sco
 	id := rand.Text()
 	ends := time.Now().Add(loginTime)
 	l := &login{Server: name, Owner: owner, Actor: caller.ID, Scopes: scopes, Began: time.Now()}
-	if _, err := k.replace(ctx, loginKey(id), ends, l); err != nil {
+	if err := k.replace(ctx, loginKey(id), ends, l); err != nil {
 		return Ticket{}, unavailable(err)
 	}
 	return Ticket{ID: id, URL: base + "/oauth/login/" + id, Ends: ends}, nil
@@ -316,7 +316,7 @@ func (k *Keeper) keep(ctx context.Context, l *login, r Record, t *token) error {
 	if len(t.Scopes) == 0 {
 		t.Scopes = l.Scopes
 	}
-	if _, err := k.replace(ctx, key, time.Time{}, t); err != nil {
+	if err := k.replace(ctx, key, time.Time{}, t); err != nil {
 		return k.failed(ctx, l, r, unavailable(err))
 	}
 	k.mu.Lock()

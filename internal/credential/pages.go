@@ -105,27 +105,23 @@ func (k *Keeper) leave(w http.ResponseWriter, r *http.Request) {
 		regret(w, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieOf(key.Owner), Value: cookie, Path: k.cookiePath(), MaxAge: int(loginTime.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: k.secure(),
-	})
+	http.SetCookie(w, k.cookie(key.Owner, cookie, int(loginTime.Seconds())))
 	h := w.Header()
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // it leads to the authorization server, which was checked
 }
 
-// cookiePath returns the path below which the browser comes back.
-func (k *Keeper) cookiePath() string {
-	if u, err := url.Parse(k.base()); err == nil {
-		return u.EscapedPath() + pathCallback
+// cookie returns the cookie of a login, which browsers send to the place where they come back to. On loopback there is no https.
+func (k *Keeper) cookie(owner, value string, age int) *http.Cookie {
+	path, base := pathCallback, k.base()
+	if u, err := url.Parse(base); err == nil {
+		path = u.EscapedPath() + pathCallback
 	}
-	return pathCallback
-}
-
-// secure reports whether browsers reach the gateway over https.
-func (k *Keeper) secure() bool {
-	return strings.HasPrefix(k.base(), "https:")
+	return &http.Cookie{ //nolint:gosec // see above
+		Name: cookieOf(owner), Value: value, Path: path, MaxAge: age,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(base, "https:"),
+	}
 }
 
 // callback takes what the browser brings back, and says that it worked.
@@ -143,9 +139,7 @@ func (k *Keeper) callback(w http.ResponseWriter, r *http.Request) {
 		regret(w, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieOf(owner), Path: k.cookiePath(), MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: k.secure(),
-	})
+	http.SetCookie(w, k.cookie(owner, "", -1))
 	show(w, http.StatusOK, view{Title: "You are logged in", Text: []string{"The gateway can now use \u201c" + l.Server + "\u201d for you.", "You can close this page."}})
 }
 

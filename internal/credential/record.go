@@ -154,7 +154,7 @@ func (s *sealer) seal(key Key, content any) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("writing a credential: %w", err)
 	}
-	return Record{Key: key, Sealed: s.aead.Seal(nil, nil, plain, bound(key))}, nil
+	return Record{Key: key, Sealed: s.aead.Seal(nil, nil, plain, bound(key))}, nil //nolint:gosec // the cipher makes a nonce itself
 }
 
 // open reads the content of a record.
@@ -193,15 +193,15 @@ func (k *Keeper) put(ctx context.Context, r *Record, content any) error {
 }
 
 // replace stores content whatever is there.
-func (k *Keeper) replace(ctx context.Context, key Key, ends time.Time, content any) (Record, error) {
+func (k *Keeper) replace(ctx context.Context, key Key, ends time.Time, content any) error {
 	for {
 		r, err := k.o.Store.Credential(ctx, key)
 		if err != nil && !errors.Is(err, ErrNone) {
-			return r, err
+			return err
 		}
 		r.Key, r.Ends = key, ends
 		if err = k.put(ctx, &r, content); !errors.Is(err, ErrChanged) || ctx.Err() != nil {
-			return r, err
+			return err
 		}
 	}
 }
