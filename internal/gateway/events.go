@@ -2,11 +2,9 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
@@ -41,27 +39,6 @@ func (g *Gateway) serverStates() []metrics.ServerState {
 	return all
 }
 
-// briefly tells each kind of problem of a server once, with an example.
-func briefly(warnings []catalog.Warning) []string {
-	type kind struct{ server, problem string }
-	count := map[kind]int{}
-	for _, w := range warnings {
-		count[kind{w.Server, w.Problem}]++
-	}
-	var told []string
-	for _, w := range warnings {
-		k := kind{w.Server, w.Problem}
-		switch n := count[k]; {
-		case n == 1:
-			told = append(told, fmt.Sprintf("server %s: %s: %s", w.Server, w.Name, w.Problem))
-		case n > 1:
-			told = append(told, fmt.Sprintf("server %s: %s and %d more: %s", w.Server, w.Name, n-1, w.Problem))
-		}
-		delete(count, k)
-	}
-	return told
-}
-
 // An Offer is what the gate offers once its servers have been tried.
 type Offer struct {
 	Tools, Prompts, Resources int
@@ -86,7 +63,7 @@ func (g *Gateway) Settled(ctx context.Context) Offer {
 	for _, server := range g.plain().keeper.Missing() {
 		offer.Warnings = append(offer.Warnings, "server "+server+" does not answer; `sumun server show "+server+"` tells more")
 	}
-	offer.Warnings = append(offer.Warnings, briefly(c.Warnings())...)
+	offer.Warnings = append(offer.Warnings, c.Brief()...)
 	for _, unused := range s.access.Unused(c.Matches) {
 		offer.Warnings = append(offer.Warnings, "scope "+unused+" names nothing that is offered")
 	}

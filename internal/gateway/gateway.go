@@ -61,7 +61,7 @@ type Gateway struct {
 	// approvals hold the calls that wait for people, nil on a bridge.
 	approvals *approve.Approvals
 	pins      *pins.Pins
-	drifts    drifts
+	drifts    pins.Once
 	alerts    *alert.Alerts
 	// schemas are those of tools that are checked.
 	schemas guard.Cache

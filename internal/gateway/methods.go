@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
-	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // An answerer answers one method.
@@ -99,30 +98,12 @@ func (g *Gateway) initialize(ctx context.Context, call *mcp.Call, reply mcp.Repl
 	if call.Session != nil {
 		g.hub.Open(call.Session.ID, int(g.shelf(call).to))
 	}
-	c := g.settle(ctx, call)
-	value := []byte(`{"protocolVersion":`)
-	value = wire.AppendQuote(value, call.Revision.Name)
-	value = append(append(value, `,"capabilities":`...), c.Capabilities(call.Revision)...)
-	value = append(append(value, `,"serverInfo":`...), g.info...)
-	value = appendInstructions(value, c.Instructions())
-	return reply.Done(ctx, mcp.Own(append(value, '}')))
+	return reply.Done(ctx, mcp.Own(g.settle(ctx, call).Initialized(call.Revision, g.info)))
 }
 
 // discover answers the modern era's question for what we are.
 func (g *Gateway) discover(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	c := g.settle(ctx, call)
-	value := mcp.AppendNames([]byte(`{"resultType":"complete","supportedVersions":`))
-	value = append(append(value, `,"capabilities":`...), c.Capabilities(call.Revision)...)
-	value = appendInstructions(value, c.Instructions())
-	value = append(value, `,"ttlMs":0,"cacheScope":"private","_meta":{"`+mcp.MetaServerInfo+`":`...)
-	return reply.Done(ctx, mcp.Own(append(append(value, g.info...), "}}"...)))
-}
-
-func appendInstructions(dst []byte, instructions string) []byte {
-	if instructions == "" {
-		return dst
-	}
-	return wire.AppendQuote(append(dst, `,"instructions":`...), instructions)
+	return reply.Done(ctx, mcp.Own(g.settle(ctx, call).Discovered(call.Revision, g.info)))
 }
 
 // list answers one of the lists, rendered before for what the caller may see.

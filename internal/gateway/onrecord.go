@@ -10,6 +10,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/document"
+	"github.com/sumun-mcp/sumun/internal/files"
 )
 
 // onRecord puts what the gate itself does on the audit record. What it does is not
@@ -44,7 +45,7 @@ func (g *Gateway) configured(ctx context.Context, before, after *config.Config, 
 // fileDetail tells a file apart from what it was at other times.
 func fileDetail(path string) map[string]any {
 	detail := map[string]any{}
-	if sum := digestOf(path); sum != nil {
+	if sum := files.Digest(path); sum != nil {
 		detail["file"], detail["sha256"] = path, hex.EncodeToString(sum)
 	}
 	return detail

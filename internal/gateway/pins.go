@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"strings"
-	"sync"
 
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/audit"
@@ -54,32 +53,9 @@ func (g *Gateway) pin(to egress.Audience, server string, said []byte) dialect.Pi
 	return p
 }
 
-// mostTold is how many drifts are remembered so that they are told once.
-const mostTold = 10_000
-
-// drifts has each drift told once, and not for each audience again. The zero value is ready.
-type drifts struct {
-	mu   sync.Mutex
-	told map[string]bool
-}
-
-// first reports whether the drift was not told yet.
-func (d *drifts) first(id string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.told[id] {
-		return false
-	}
-	if d.told == nil || len(d.told) >= mostTold {
-		d.told = map[string]bool{}
-	}
-	d.told[id] = true
-	return true
-}
-
 // drifted raises an alert: a tool is not any more what it was.
 func (g *Gateway) drifted(d pins.Drift) {
-	if !g.drifts.first(serverOf(d.Pin.Server) + "\n" + d.Pin.Tool + "\n" + d.Now.Digest) {
+	if !g.drifts.First(serverOf(d.Pin.Server) + "\n" + d.Pin.Tool + "\n" + d.Now.Digest) {
 		return
 	}
 	evidence := wire.AppendQuote([]byte(`{"checksum":`), d.Pin.Checksum)
