@@ -570,7 +570,7 @@ func TestStandard(t *testing.T) {
 	defer carrier.CloseIdleConnections()
 	client := &http.Client{Transport: carrier.As(g.Authority("mail", "ann-key"))}
 	for range 2 {
-		if _, got := read(t)(client.Post(w.URL+"/mcp", "application/json", strings.NewReader(`{"a":1}`))); got != "ann" {
+		if _, got := read(t)(client.Post(w.URL+"/mcp", "application/json", strings.NewReader(`{"a":1}`))); got != "ann" { //nolint:bodyclose // read does
 			t.Errorf("taken for %q", got)
 		}
 		w.expire()

@@ -547,12 +547,12 @@ func visit(t *testing.T, b *http.Client, address string) (*shown, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return read(t)(b.PostForm(to.String(), nil))
+	return read(t)(b.PostForm(to.String(), nil)) //nolint:bodyclose // read does
 }
 
 func get(t *testing.T, b *http.Client, address string) (*shown, string) {
 	t.Helper()
-	return read(t)(b.Get(address))
+	return read(t)(b.Get(address)) //nolint:bodyclose // read does
 }
 
 func read(t *testing.T) func(*http.Response, error) (*shown, string) {

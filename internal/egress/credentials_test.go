@@ -48,7 +48,9 @@ func (l login) Authorization(context.Context) (string, error) {
 	return "Bearer " + l.who, nil
 }
 
-func (l login) Refused(context.Context, string, bool, *http.Response) (bool, error) { return false, nil }
+func (l login) Refused(context.Context, string, bool, *http.Response) (bool, error) {
+	return false, nil
+}
 
 // knowing returns a server of the official SDK that says who asks, and which session it is.
 func knowing(t *testing.T, isModern bool) (url string) {

@@ -52,7 +52,7 @@ func (t *Transport) doAs(ctx context.Context, r *Request) (*http.Response, error
 // roundTripAs does as doAs. A body that cannot be had again is sent only once.
 func (t *Transport) roundTripAs(req *http.Request) (*http.Response, error) {
 	first := true
-	resp, err := t.authorized(req.Context(), func(value string) (*http.Response, error) {
+	resp, err := t.authorized(req.Context(), func(value string) (*http.Response, error) { //nolint:contextcheck // it is in the request
 		next := req.Clone(req.Context())
 		if value != "" {
 			next.Header.Set("Authorization", value)
