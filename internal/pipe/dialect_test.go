@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/doortest"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -56,6 +57,9 @@ func TestPipeHearsAfterRefusal(t *testing.T) {
 			return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "there is no such event")
 		}
 		heard <- string(call.Member("types"))
+		if err := doortest.Notify(ctx, reply, `{"jsonrpc":"2.0","method":"`+mcp.NoticeSubscribed+`","params":{"types":[]}}`); err != nil {
+			return err // the answer to the subscription waits until the stream has begun
+		}
 		<-ctx.Done()
 		return nil
 	}, 50*time.Millisecond)
