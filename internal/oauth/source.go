@@ -24,6 +24,8 @@ const (
 	refresh = 5 * time.Minute
 	// gap is the time from one question to the next, whatever keys callers name.
 	gap = 5 * time.Second
+	// again is the time until an issuer that did not answer is asked again by itself.
+	again = 15 * time.Second
 	// patience is how long a question may take, and a caller waits for the answer.
 	patience = 5 * time.Second
 	// answerBytes bounds one answer.
@@ -49,6 +51,8 @@ type source struct {
 	asked time.Time     // when the last one was asked
 	where string        // where the metadata said that the keys are
 	timer *time.Timer
+	// dropped says that no configuration has the issuer any more.
+	dropped bool
 }
 
 // A keySet is the keys of an issuer as it has published them at one time.
@@ -179,22 +183,28 @@ func (s *source) take(keys []*key, asked time.Duration) {
 	}
 }
 
-// plan has the keys asked for again while their tokens are in use, so that one that the issuer has withdrawn ends what goes on.
+// plan has the keys asked for again: soon if the issuer did not answer, and else while their tokens are in use, so that a key that the
+// issuer has withdrawn ends what goes on.
 func (s *source) plan() {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	set := s.set.Load()
-	idle := time.Since(s.started)-time.Duration(s.used.Load()) > refresh
-	if set == nil || !s.owner.open() || idle && !slices.ContainsFunc(set.keys, (*key).open) {
+	if s.dropped || !s.owner.open() {
 		return
 	}
-	s.timer = time.AfterFunc(refresh+time.Second, func() { s.ask() })
+	next := refresh + time.Second
+	if s.failing.Load() {
+		next = again
+	} else if idle := time.Since(s.started)-time.Duration(s.used.Load()) > refresh; idle && !slices.ContainsFunc(s.set.Load().keys, (*key).open) {
+		return
+	}
+	s.timer = time.AfterFunc(next, func() { s.ask() })
 }
 
 // drop ends all tokens of the issuer.
 func (s *source) drop() {
 	s.mu.Lock()
+	s.dropped = true
 	if s.timer != nil {
 		s.timer.Stop()
 	}

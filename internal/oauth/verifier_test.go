@@ -305,6 +305,23 @@ func TestAway(t *testing.T) {
 	})
 }
 
+// TestLate has the issuer come up after the gateway: its keys are known before anybody calls.
+func TestLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := newInternet()
+		net.cut(true)
+		_, v := open(t, configuration, net)
+		time.Sleep(time.Second)
+		net.cut(false)
+		time.Sleep(again)
+		synctest.Wait()
+		net.cut(true)
+		if _, err := v.Find(good(nil)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestReload takes another configuration: what is known of keys stays, tokens of issuers that are left out end.
 func TestReload(t *testing.T) {
 	net := newInternet()
