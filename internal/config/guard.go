@@ -11,9 +11,10 @@ import (
 
 // Guard says what may stand in the arguments of calls and in what comes back: characters, sizes, secrets, and the form of single values.
 type Guard struct {
-	// Arguments is for what clients send, Results for what servers answer, ask and tell meanwhile.
+	// Arguments is for what clients send.
 	Arguments GuardSide `yaml:"arguments"`
-	Results   GuardSide `yaml:"results"`
+	// Results is for what servers answer, ask and tell meanwhile.
+	Results GuardSide `yaml:"results"`
 	// Secrets says what a secret is.
 	Secrets Secrets `yaml:"secrets"`
 	// Servers are the exceptions for single servers, by their names.
@@ -36,9 +37,10 @@ type Secrets struct {
 type GuardEntry struct {
 	// Name is the name of the server, or the name or pattern of the tools.
 	Name string `yaml:"-"`
-	// Arguments is for what clients send, Results for what servers answer.
+	// Arguments is for what clients send.
 	Arguments GuardSide `yaml:"arguments"`
-	Results   GuardSide `yaml:"results"`
+	// Results is for what servers answer.
+	Results GuardSide `yaml:"results"`
 }
 
 // A GuardSide is what may stand in arguments, or in results. What an exception does not say is as for all.
@@ -53,13 +55,15 @@ type GuardSide struct {
 	Invisible string `yaml:"invisible" enum:"off flag refuse"`
 	// Surrogate is for one half of a pair of surrogates.
 	Surrogate string `yaml:"surrogate" enum:"off flag refuse"`
-	// MaxText and MaxName are how many bytes a text and the name of a member may have.
+	// MaxText is how many bytes a text may have.
 	MaxText document.Size `yaml:"maxText" min:"1" max:"1073741824"`
+	// MaxName is how many bytes the name of a member may have.
 	MaxName document.Size `yaml:"maxName" min:"1" max:"1073741824"`
 	// MaxNumber is how many characters a number may have.
 	MaxNumber int `yaml:"maxNumber" min:"1" max:"1000000"`
-	// MaxArray and MaxMembers are how many elements an array and how many members an object may have.
-	MaxArray   int `yaml:"maxArray" min:"1" max:"1000000000"`
+	// MaxArray is how many elements an array may have.
+	MaxArray int `yaml:"maxArray" min:"1" max:"1000000000"`
+	// MaxMembers is how many members an object may have.
 	MaxMembers int `yaml:"maxMembers" min:"1" max:"1000000000"`
 	// MaxDepth is how deep arrays and objects may nest.
 	MaxDepth int `yaml:"maxDepth" min:"1" max:"512"`
@@ -77,15 +81,17 @@ type GuardValue struct {
 	Name string `yaml:"-"`
 	// Required wants the value to be there.
 	Required bool `yaml:"required"`
-	// MinLength and MaxLength bound the characters of a text.
+	// MinLength is how many characters a text has at least.
 	MinLength int `yaml:"minLength" min:"0" max:"1000000000"`
+	// MaxLength is how many characters a text has at most.
 	MaxLength int `yaml:"maxLength" min:"1" max:"1000000000"`
 	// Pattern is a regular expression (RE2) that matches all of a text.
 	Pattern string `yaml:"pattern"`
 	// OneOf are the values that may be there.
 	OneOf []string `yaml:"oneOf"`
-	// Min and Max bound a number.
+	// Min is the least that a number may be.
 	Min *float64 `yaml:"min"`
+	// Max is the most that a number may be.
 	Max *float64 `yaml:"max"`
 	// Forbid are characters that no text may have.
 	Forbid string `yaml:"forbid"`
