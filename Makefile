@@ -61,4 +61,5 @@ interop: ## official SDKs, the Inspector and Claude Code through the gateway (np
 postgres: ## queries and state in a PostgreSQL server, which the tests start (initdb and postgres of this machine)
 	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '/postgres|Postgres' ./internal/database
 	SUMUN_TEST_POSTGRES=start go test $(RACE) -count=1 ./internal/store ./internal/record
-	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '^TestShared$$' ./cmd/sumun
+	SUMUN_TEST_POSTGRES=start go test $(RACE) -count=1 ./internal/steward
+	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '^Test(Shared|Copied|Away|Full)$$' ./cmd/sumun

@@ -3,7 +3,6 @@ package store_test
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,16 +16,12 @@ var _ route.Store = (*store.Store)(nil)
 
 // TestRouting keeps the newest policy beyond the life of an instance, and each number once.
 func TestRouting(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "sumun.db")
-	open := func() *store.Store {
-		s, err := store.Open(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
-		return s
-	}
-	one, two := open(), open()
+	engines(t, testRouting)
+}
+
+func testRouting(t *testing.T, at string) {
+	t.Helper()
+	one, two := open(t, at), open(t, at)
 	if rev, err := one.Routing(t.Context()); err != nil || rev.Number != 0 {
 		t.Errorf("an empty store has %+v, %v", rev, err)
 	}
