@@ -27,7 +27,7 @@ test: ## every test that needs nothing but Go; the race detector where a C compi
 	go test $(RACE) -shuffle=on ./...
 
 slow: ## what takes minutes: the gateway killed 50 times under load, every byte of records and proofs changed
-	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m ./internal/record
+	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m ./internal/auditlog ./internal/record
 	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m -v -run '^TestKilledOften$$' ./cmd/sumun
 
 fuzz: ## half a minute for each fuzz target

@@ -66,8 +66,12 @@ func (all *claims) read(name string, data []byte) *claim {
 		keys = nil
 	}
 	c, err := keys.Open(data)
-	if err != nil {
+	switch {
+	case err != nil:
 		all.wrong("%s: %v", name, err)
+		return nil
+	case all.signed && keys.None() && c.Origin != unsigned:
+		all.wrong("%s of %d records has lost its signature", name, c.Size)
 		return nil
 	}
 	return &claim{c, name, !keys.None()}

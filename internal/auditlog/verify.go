@@ -253,7 +253,11 @@ func (v *verifier) finish() error {
 		return err
 	}
 	if last != nil && last.Size >= v.next {
-		v.fault(v.next, last.Size, "missing: %s, made %s, covers them", last.name, last.Time.Format(time.RFC3339))
+		unproved := ""
+		if v.good < v.next-1 && !v.broken { // any of these may be another one, so that it is not the last that are missing
+			unproved = fmt.Sprintf("; nothing proves records %d to %d", v.good+1, v.next-1)
+		}
+		v.fault(v.next, last.Size, "missing: %s, made %s, covers them%s", last.name, last.Time.Format(time.RFC3339), unproved)
 	}
 	for _, c := range v.naked {
 		v.fault(0, 0, "%s of %d records is not signed", c.name, c.Size)

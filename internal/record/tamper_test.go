@@ -275,7 +275,7 @@ func TestAnyByte(t *testing.T) {
 	}
 	defer db.Close()
 	s := l.open()
-	for range 80 {
+	for range 20 { // internal/auditlog tries all positions
 		seq, column := 1+random.IntN(records), []string{"body", "body", "arguments", "result", "salt"}[random.IntN(5)]
 		var was []byte
 		if err := db.QueryRow(`SELECT CAST(`+column+` AS BLOB) FROM audit_record WHERE seq = $1`, seq).Scan(&was); err != nil {
