@@ -85,25 +85,47 @@ func Open(ctx context.Context, cfg *config.Config, parts Parts) (*Gateway, error
 	return g, nil
 }
 
+// open makes the rooms from the ground up: each stage needs those before it.
 func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
+	for _, stage := range []func(context.Context, *config.Config) error{g.openStore, g.openClients, g.openServers, g.openAnswers} {
+		if err := stage(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	if err := g.apply(cfg); err != nil {
+		return err
+	}
+	g.started(ctx, cfg)
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	g.plain().keeper.SettleOwn(ctx)
+	return nil
+}
+
+// openStore opens the instruments, and what is kept, which a bridge does without.
+func (g *Gateway) openStore(ctx context.Context, cfg *config.Config) error {
 	var err error
 	if g.metrics, err = metrics.New(); err != nil {
 		return fmt.Errorf("opening the metrics: %w", err)
 	}
-	if !g.parts.Bridge {
-		if g.store, err = store.Open(ctx, cfg.Store); err != nil {
-			return err
-		}
-		if g.audit, err = record.Open(ctx, cfg, g.store, g.log); err != nil {
-			return err
-		}
-		if err = g.metrics.WatchShipments(g.audit.Observe); err != nil {
-			return err
-		}
-		if g.ring, err = keyring.Open(ctx, keyring.Options{Store: g.store, Log: g.log}); err != nil {
-			return err
-		}
+	if g.parts.Bridge {
+		return nil
 	}
+	if g.store, err = store.Open(ctx, cfg.Store); err != nil {
+		return err
+	}
+	if g.audit, err = record.Open(ctx, cfg, g.store, g.log); err != nil {
+		return err
+	}
+	if err = g.metrics.WatchShipments(g.audit.Observe); err != nil {
+		return err
+	}
+	g.ring, err = keyring.Open(ctx, keyring.Options{Store: g.store, Log: g.log})
+	return err
+}
+
+// openClients makes what concerns clients: who they are, what they may send, their sessions and tasks, and what they are told.
+func (g *Gateway) openClients(ctx context.Context, cfg *config.Config) error {
 	g.issuers = oauth.Open(ctx, g.log)
 	g.limits = limit.New(limit.Settings{})
 	if err := g.openGuard(); err != nil {
@@ -121,6 +143,11 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		g.tasks.Only = cfg.Servers[0].Name
 	}
 	g.sessions = session.NewStore(g.sessionOptions(cfg))
+	return nil
+}
+
+// openServers makes the ways to servers, and the catalogues of what they offer.
+func (g *Gateway) openServers(ctx context.Context, cfg *config.Config) error {
 	g.openCredentials(ctx, cfg)
 	g.openPool(ctx)
 	g.tasks.Do, g.router = g.do, route.New(ctx, g.routing())
@@ -132,6 +159,11 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 	}
 	g.watches = notice.NewWatches(g.hub, tellers{g}, g.log)
 	g.openShelves()
+	return nil
+}
+
+// openAnswers makes what the gate answers by itself, and the doors that outlive a configuration.
+func (g *Gateway) openAnswers(ctx context.Context, cfg *config.Config) error {
 	g.desk = g.newDesk()
 	if err := g.openAlerts(ctx); err != nil {
 		return err
@@ -141,13 +173,6 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.lines = g.newLines(ctx)
-	if err := g.apply(cfg); err != nil {
-		return err
-	}
-	g.started(ctx, cfg)
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	g.plain().keeper.SettleOwn(ctx)
 	return nil
 }
 
@@ -301,6 +326,17 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.approvals != nil {
 		g.approvals.Close()
 	}
+	err := g.closeCalls(ctx)
+	close(g.closed)
+	g.retiring.Wait()
+	if now := g.setup.Load(); now != nil {
+		err = errors.Join(err, now.own.Close())
+	}
+	return errors.Join(err, g.closeStore(ctx))
+}
+
+// closeCalls ends the doors, the calls in flight, and the ways to servers.
+func (g *Gateway) closeCalls(ctx context.Context) error {
 	var errs []error
 	if g.lines != nil {
 		errs = append(errs, g.lines.Close(ctx))
@@ -330,11 +366,12 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.roots != nil {
 		errs = append(errs, g.roots.Close())
 	}
-	close(g.closed)
-	g.retiring.Wait()
-	if now := g.setup.Load(); now != nil {
-		errs = append(errs, now.own.Close())
-	}
+	return errors.Join(errs...)
+}
+
+// closeStore ends what is kept, and the instruments: nothing happens any more that they could tell of.
+func (g *Gateway) closeStore(ctx context.Context) error {
+	var errs []error
 	if g.pins != nil {
 		g.pins.Close()
 	}
