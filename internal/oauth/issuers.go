@@ -82,9 +82,12 @@ func (i *Issuers) Verifier(c *config.Config, by Resolver) (*Verifier, error) {
 	}
 	o := cmp.Or(c.OAuth, &config.OAuth{})
 	v := newVerifier(c, o, by)
-	fresh, err := i.follow(o, v)
+	fresh, gone, err := i.follow(o, v)
 	for _, s := range fresh {
 		s.ask()
+	}
+	for _, s := range gone {
+		s.drop()
 	}
 	if err != nil || len(o.Issuers) == 0 {
 		return nil, err
@@ -92,9 +95,9 @@ func (i *Issuers) Verifier(c *config.Config, by Resolver) (*Verifier, error) {
 	return v, nil
 }
 
-// follow gives a Verifier the sources of a configuration's issuers, and returns those that are new. The others end.
-func (i *Issuers) follow(o *config.OAuth, v *Verifier) ([]*source, error) {
-	keep, fresh := map[[2]string]*source{}, []*source(nil)
+// follow gives a Verifier the sources of a configuration's issuers, and returns those that are new, and those that are in use no more.
+func (i *Issuers) follow(o *config.OAuth, v *Verifier) (fresh, gone []*source, err error) {
+	keep := map[[2]string]*source{}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for n := range o.Issuers {
@@ -104,7 +107,7 @@ func (i *Issuers) follow(o *config.OAuth, v *Verifier) ([]*source, error) {
 		if s == nil {
 			client, hangUp, err := i.dial(issuer)
 			if err != nil {
-				return nil, fmt.Errorf("issuer %s: %w", issuer.Name, err)
+				return nil, nil, fmt.Errorf("issuer %s: %w", issuer.Name, err)
 			}
 			s = &source{issuer: issuer.Issuer, jwks: issuer.JWKS, http: client, hangUp: hangUp, log: i.log, owner: i, started: time.Now()}
 			fresh = append(fresh, s)
@@ -114,11 +117,11 @@ func (i *Issuers) follow(o *config.OAuth, v *Verifier) ([]*source, error) {
 	}
 	for id, s := range i.sources {
 		if keep[id] == nil {
-			s.drop()
+			gone = append(gone, s)
 		}
 	}
 	i.sources = keep
-	return fresh, nil
+	return fresh, gone, nil
 }
 
 // dialer returns what an issuer is asked with. Hosts that the operator has written may be private ones, others may not.

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -346,6 +348,28 @@ func TestReload(t *testing.T) {
 	if _, err := v.Find(good(map[string]any{"iss": "https://login.example.net"})); err == nil || err.Reason != mcp.Unavailable {
 		t.Errorf("after the end: %v", err)
 	}
+}
+
+// TestTogether checks tokens while the configuration changes.
+func TestTogether(t *testing.T) {
+	net := newInternet()
+	i, v := open(t, configuration, net)
+	token, other := good(nil), strings.ReplaceAll(configuration, workURL, "https://login.example.net")
+	if _, err := v.Find(token); err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	for n := range 4 {
+		running.Go(func() {
+			for range 25 {
+				verifier(t, i, []string{configuration, other}[n%2])
+				if _, err := v.Find(good(map[string]any{"jti": rand.Text()})); err != nil && err.Reason != mcp.Unavailable {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	running.Wait()
 }
 
 // TestFull fills the memory of tokens.
