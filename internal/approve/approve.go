@@ -10,7 +10,6 @@
 package approve
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -24,9 +23,9 @@ const (
 	// maxPerCaller and maxWaiting are how many calls may wait at once, of one caller and in all.
 	maxPerCaller, maxWaiting = 64, 4096
 	// poll is how often the store is looked at for decisions while a call waits, and beat how often it is told that the call still does.
-	poll, beat = 200 * time.Millisecond, time.Second
+	poll, beat = 200 * time.Millisecond, 500 * time.Millisecond
 	// stale is how long a request of another instance may be without a beat: after that, nobody holds the call any more.
-	stale = 5 * time.Second
+	stale = 3 * time.Second
 	// storeTimeout bounds what the store is asked when the call itself has ended.
 	storeTimeout = 3 * time.Second
 	// reminder is how often a client that asked for progress is told that its call still waits.
@@ -88,8 +87,6 @@ type Options struct {
 	Redact func(value []byte) []byte
 	// Log takes what goes wrong.
 	Log *slog.Logger
-	// Stale is how long a request of another instance may be without a sign of life: five seconds unless it is set.
-	Stale time.Duration
 }
 
 // Approvals hold the calls that wait. Their methods may be called concurrently.
@@ -121,7 +118,6 @@ type waiter struct {
 
 // New returns Approvals that ask nobody, until Set says otherwise. Close ends them.
 func New(ctx context.Context, o Options) *Approvals {
-	o.Stale = cmp.Or(o.Stale, stale)
 	a := &Approvals{Options: o, closing: make(chan struct{}), waiting: map[string]*waiter{}, perCaller: map[string]int{}}
 	a.policy.Store(&Policy{})
 	ctx, a.end = context.WithCancel(ctx)

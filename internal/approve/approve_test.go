@@ -604,7 +604,11 @@ func TestDied(t *testing.T) {
 		var store memory
 		store.requests = []Request{{ID: "a", Instance: "dead", State: Waiting, Asked: time.Now(), Until: time.Now().Add(time.Hour)}}
 		s := newScene(t, &store, "one", "")
-		time.Sleep(4 * time.Second)
+		time.Sleep(2 * time.Second)
+		store.fall(true) // for longer than anybody may be silent
+		time.Sleep(5 * time.Second)
+		store.fall(false)
+		time.Sleep(2 * time.Second)
 		if store.states() != "waiting" {
 			t.Errorf("it stands at %s", store.states())
 		}

@@ -36,6 +36,7 @@ func (a *Approvals) follow(ctx context.Context) {
 			return
 		} else if silent := err != nil; silent != w.silent {
 			if w.silent = silent; silent {
+				w.strangers = nil // who could not be heard is not dead
 				a.Log.ErrorContext(ctx, "the store does not tell what is decided about calls that wait for approval", slog.Any("error", err))
 			}
 		}
@@ -47,7 +48,7 @@ func (a *Approvals) follow(ctx context.Context) {
 	}
 }
 
-// look hears what is decided about the calls that wait here, and once a second what else there is.
+// look hears what is decided about the calls that wait here, and twice a second what else there is.
 func (w *watcher) look(ctx context.Context) error {
 	since, some := w.oldest()
 	if some {
@@ -105,7 +106,7 @@ func (w *watcher) sweep(ctx context.Context, now time.Time) error {
 		if !known || s.beat != r.Beat {
 			s = stranger{r.Beat, now}
 		}
-		if now.Sub(s.since) >= w.Stale {
+		if now.Sub(s.since) >= stale {
 			w.bury(ctx, r)
 			continue
 		}

@@ -25,7 +25,9 @@ func asking(t *testing.T, by string, servers ...config.Server) *config.Config {
 func (g *gate) connect(t *testing.T, revision string, person func(message string) *sdk.ElicitResult) *sdk.ClientSession {
 	t.Helper()
 	c := sdk.NewClient(&sdk.Implementation{Name: "c", Version: "1"}, &sdk.ClientOptions{
-		ElicitationHandler: func(_ context.Context, r *sdk.ElicitRequest) (*sdk.ElicitResult, error) { return person(r.Params.Message), nil },
+		ElicitationHandler: func(_ context.Context, r *sdk.ElicitRequest) (*sdk.ElicitResult, error) {
+			return person(r.Params.Message), nil
+		},
 	})
 	s, err := c.Connect(t.Context(), &sdk.StreamableClientTransport{Endpoint: g.url, HTTPClient: g.web}, &sdk.ClientSessionOptions{ProtocolVersion: revision})
 	if err != nil {
@@ -191,5 +193,44 @@ func TestApprovalRules(t *testing.T) {
 		if calc, peer := expires("calc.evaluate"), expires("reads"); calc != tt.calc || peer != tt.peer {
 			t.Errorf("%s: calc waits %t, the peer's tool %t", name, calc, peer)
 		}
+	}
+}
+
+// TestApprovalFirst has the operator decide before the person in front of the host does. A client of the legacy era is told that it need not
+// ask any more; one of the modern era is told the result, whatever its person says. Its state is good for nobody else, and once.
+func TestApprovalFirst(t *testing.T) {
+	t.Parallel()
+	cfg := asking(t, config.ByEither)
+	g := openWith(t, cfg)
+	const six = `{"name":"calc.evaluate","arguments":{"expression":"6*7"}}`
+	in, _ := g.legacy(t, `{"elicitation":{}}`).start(t, "tools/call", six, nil)
+	defer in.end()
+	in.must(t, `"elicitation/create"`)
+	g.admin(t, "mcp.admin.decide", `{"id":"`+g.waiting(t)+`","allow":true}`)
+	in.must(t, `"notifications/cancelled"`)
+	in.must(t, "42")
+
+	c := g.modernClient(`{"elicitation":{"form":{}}}`)
+	p := pendingOf(t, c.ask(t, "tools/call", six))
+	retry := func(c *client, expression, value string) string {
+		t.Helper()
+		return c.ask(t, "tools/call", fmt.Sprintf(`{"name":"calc.evaluate","arguments":{"expression":%q},"inputResponses":{%q:%s},"requestState":%q}`,
+			expression, p.keys[0], value, p.state))
+	}
+	const yes = `{"action":"accept","content":{"allow":true}}`
+	other := g.modernClient(c.capabilities)
+	other.key = readKey(t, g.Config())
+	if text := retry(other, "6*7", yes); !strings.Contains(text, "requestState is refused") {
+		t.Errorf("another caller allows it: %s", text)
+	}
+	if text := retry(c, "6*8", yes); !strings.Contains(text, "requestState is refused") {
+		t.Errorf("it is allowed for other arguments: %s", text)
+	}
+	g.admin(t, "mcp.admin.decide", `{"id":"`+g.waiting(t)+`","allow":true}`)
+	if text := retry(c, "6*7", `{"action":"decline"}`); !strings.Contains(text, "42") {
+		t.Errorf("what was allowed is not run: %s", text)
+	}
+	if text := retry(c, "6*7", yes); !strings.Contains(text, "requestState is refused") {
+		t.Errorf("it is allowed twice: %s", text)
 	}
 }
