@@ -19,54 +19,100 @@ type Place struct {
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
 // Locate returns where the byte at an offset of a scanned JSON value stands. A byte between values belongs to the array or object around
-// them.
+// them. It takes the time of one walk to the byte.
 func Locate(value []byte, at int) Place {
-	p := Place{Value: Span{0, len(value)}}
-	var b strings.Builder
-	for deeper := true; deeper && !p.Name; {
-		deeper = p.descend(value, at, &b)
+	l := locator{value: value, at: at}
+	for i := 0; i < len(value) && i <= at; {
+		var found bool
+		if i, found = l.step(i); found {
+			return l.place
+		}
 	}
-	p.Pointer = b.String()
-	return p
+	return Place{Value: Span{0, len(value)}}
 }
 
-// descend goes on to the part of p's value that has the byte, and reports whether there is one.
-func (p *Place) descend(value []byte, at int, pointer *strings.Builder) bool {
-	base, inside := p.Value.Start, value[p.Value.Start:p.Value.End]
-	for m := range MemberSpans(inside) {
-		name := Span{base + m.Key.Start - 1, base + m.Key.End + 1}
-		part := Span{base + m.Value.Start, base + m.Value.End}
-		if at >= part.End {
+// A locator walks to a byte.
+type locator struct {
+	value []byte
+	at    int
+	// open are the arrays and objects around the byte that it has come to.
+	open  []container
+	place Place
+}
+
+// A container is an array or object that is open.
+type container struct {
+	start, index int
+	// key is the name of the member that it has come to, with its quotes; absent in an array. colon says that its value follows.
+	key   Span
+	array bool
+	colon bool
+}
+
+// step looks at what begins at i. It returns where the next thing begins, or that the byte was found.
+func (l *locator) step(i int) (next int, found bool) {
+	c := l.value[i]
+	if c == '{' || c == '[' {
+		l.open = append(l.open, container{start: i, array: c == '['})
+	}
+	last := len(l.open) - 1
+	switch c {
+	case '{', '[', '}', ']', ',', ':', ' ', '\t', '\n', '\r':
+		if i == l.at {
+			l.around(i)
+			return i, true
+		}
+		if last >= 0 {
+			l.pass(c)
+		}
+		return i + 1, false
+	}
+	end := max(skip(l.value, i), i+1)
+	name := last >= 0 && !l.open[last].array && !l.open[last].colon
+	if name {
+		l.open[last].key = Span{i, end}
+	}
+	if l.at < end {
+		l.place = Place{Pointer: l.pointer(len(l.open)), Value: Span{i, end}, Name: name}
+		return end, true
+	}
+	return end, false
+}
+
+// pass notes what stands between values, within the innermost container.
+func (l *locator) pass(b byte) {
+	last := len(l.open) - 1
+	switch b {
+	case '}', ']':
+		l.open = l.open[:last]
+	case ',':
+		l.open[last].index++
+		l.open[last].colon = false
+	case ':':
+		l.open[last].colon = true
+	}
+}
+
+// around has the byte belong to the innermost container, or to the whole.
+func (l *locator) around(i int) {
+	if len(l.open) == 0 {
+		l.place = Place{Value: Span{0, len(l.value)}}
+		return
+	}
+	start := l.open[len(l.open)-1].start
+	l.place = Place{Pointer: l.pointer(len(l.open) - 1), Value: Span{start, max(skip(l.value, start), i)}}
+}
+
+// pointer names what the outermost containers have come to.
+func (l *locator) pointer(depth int) string {
+	var b strings.Builder
+	for _, c := range l.open[:depth] {
+		if c.array {
+			b.WriteString("/" + strconv.Itoa(c.index))
 			continue
 		}
-		if at < name.Start || name.End <= at && at < part.Start {
-			return false
-		}
-		text, _ := Unquote(value[name.Start:name.End])
-		pointer.WriteString("/" + pointerEscapes.Replace(text))
-		p.Value, p.Name = part, at < name.End
-		if p.Name {
-			p.Value = name
-		}
-		return true
+		text, _ := Unquote(l.value[c.key.Start:c.key.End])
+		b.WriteString("/" + pointerEscapes.Replace(text))
 	}
-	return p.descendArray(value, at, pointer)
-}
-
-func (p *Place) descendArray(value []byte, at int, pointer *strings.Builder) bool {
-	array := value[p.Value.Start:p.Value.End]
-	for i, n := enter(array, '['), 0; i < len(array); n++ {
-		end := skip(array, i)
-		part := Span{p.Value.Start + i, p.Value.Start + end}
-		switch {
-		case end == i || at < part.Start:
-			return false
-		case at < part.End:
-			pointer.WriteString("/" + strconv.Itoa(n))
-			p.Value = part
-			return true
-		}
-		i = separator(array, end)
-	}
-	return false
+	return b.String()
 }

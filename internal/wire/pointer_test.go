@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 )
 
@@ -18,7 +19,7 @@ func TestLocate(t *testing.T) {
 		{"Y", "/c\n/Y", `"Y"`, true},
 		{"Z", "/d", `"Z"`, false},
 		{"[]", "/a/2", "[]", false},
-		{"  {", "", string(value), false},
+		{"  {", "", strings.TrimSpace(string(value)), false},
 		{`{"b`, "/a/1", `{"b/~":"X"}`, false},
 	} {
 		p := Locate(value, bytes.Index(value, []byte(tt.at)))
@@ -29,4 +30,27 @@ func TestLocate(t *testing.T) {
 	if p := Locate([]byte(`"x"`), 1); p.Pointer != "" || p.Name || p.Value != (Span{0, 3}) {
 		t.Errorf("a lone text is at %+v", p)
 	}
+}
+
+func FuzzLocate(f *testing.F) {
+	f.Add(`{"a":[1,{"b":"c"}]} `, 12)
+	f.Add(`["\"",}`, 3)
+	f.Fuzz(func(t *testing.T, text string, at int) {
+		value := []byte(text)
+		p := Locate(value, at)
+		if p.Value.Start < 0 || p.Value.Start > p.Value.End || p.Value.End > len(value) {
+			t.Fatalf("%q at %d: %+v", text, at, p)
+		}
+		s := NewScanner(Vocabulary{}, 0)
+		if at < 0 || at >= len(value) || s.Value(value) != nil {
+			return
+		}
+		if at < p.Value.Start || at >= p.Value.End {
+			t.Fatalf("%q at %d is in %+v", text, at, p)
+		}
+		part := value[p.Value.Start:p.Value.End]
+		if err := s.Value(part); err != nil {
+			t.Fatalf("%q at %d is in %q: %v", text, at, part, err)
+		}
+	})
 }
