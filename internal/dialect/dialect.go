@@ -63,6 +63,9 @@ var methods = map[string]*method{
 	mcp.MethodDecide:     {params: []string{"id", "allow", "reason", "for", "always"}},
 	mcp.MethodForget:     {params: []string{"id"}},
 	mcp.MethodRestart:    {params: []string{"server"}},
+	mcp.MethodLogin:      {params: []string{"server", "scopes"}},
+	mcp.MethodAwaitLogin: {params: []string{"login"}},
+	mcp.MethodLogout:     {params: []string{"server"}},
 }
 
 // plurals are the categories that may be written in the plural: M2 of the seed writes
