@@ -86,6 +86,9 @@ func forget(c *Config) {
 	for i := range c.APIs {
 		c.APIs[i].Headers = nil
 	}
+	for i := range c.Audit.Ship {
+		c.Audit.Ship[i].Headers = nil
+	}
 	if c.Weather != nil {
 		c.Weather.Headers = nil
 	}

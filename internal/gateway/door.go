@@ -29,7 +29,7 @@ func (g *Gateway) newDoor(s *setup) http.Handler {
 	mux.Handle(oauth.WellKnown+"/", s.access.Metadata())
 	if g.credentials != nil {
 		for _, path := range credential.Paths() {
-			mux.Handle(path, asked(door, g.credentials))
+			mux.Handle(path, s.asked(door, g.credentials))
 		}
 	}
 	mux.HandleFunc("GET /healthz", g.healthy)
@@ -45,14 +45,21 @@ func (g *Gateway) newDoor(s *setup) http.Handler {
 }
 
 // asked lets requests through whose Host and Origin may use the gateway.
-func asked(door *ingress.HTTP, next http.Handler) http.Handler {
+func (s *setup) asked(door *ingress.HTTP, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !door.Allowed(r) {
-			http.Error(w, "this Host or Origin may not use the gateway", http.StatusForbidden)
+			s.turnAway(w, r, http.StatusForbidden, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Forbidden, "this Host or Origin may not use the gateway"))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// turnAway refuses a request that is no message. That is on record like refusals of messages.
+func (s *setup) turnAway(w http.ResponseWriter, r *http.Request, status int, why *mcp.Error) {
+	call := &mcp.Call{Transport: "http", Remote: r.RemoteAddr, Name: r.URL.Path, Refused: why}
+	_ = s.handler.Handle(r.Context(), call, nil) // it returns why
+	http.Error(w, why.Message, status)
 }
 
 // ServeHTTP answers a request by the configuration in force.
@@ -88,12 +95,12 @@ func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request) {
 // local lets a request through that comes from this machine itself, not by way of
 // a web page or a proxy, or with a key: the instruments name tools and servers.
 func (g *Gateway) local(s *setup, door *ingress.HTTP, next http.Handler) http.Handler {
-	return asked(door, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.asked(door, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		if err != nil || !port.IsLoopback(host) || forwarded(r.Header) {
 			if _, refused := s.access.Authenticate(r); refused != nil {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="sumun"`)
-				http.Error(w, refused.Message, http.StatusUnauthorized)
+				s.turnAway(w, r, http.StatusUnauthorized, refused)
 				return
 			}
 		}

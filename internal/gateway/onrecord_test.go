@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,5 +75,39 @@ func TestOnRecord(t *testing.T) {
 	}
 	if want := "apiKey log.level"; strings.Join(keys, " ") != want {
 		t.Errorf("what changed: %q, want %s", keys, want)
+	}
+}
+
+// TestTurnedAway has on record who asked for what is no message without being let in.
+func TestTurnedAway(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	get := func(change func(r *http.Request)) int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin()+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(r)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	if got := get(func(r *http.Request) { r.Host = "evil.example.com" }); got != http.StatusForbidden {
+		t.Errorf("another Host: %d", got)
+	}
+	if got := get(func(r *http.Request) { r.Header.Set("Origin", "https://evil.example.com") }); got != http.StatusForbidden {
+		t.Errorf("another Origin: %d", got)
+	}
+	refused := 0
+	for _, body := range g.records(t) {
+		if strings.Contains(body, `"name":"/metrics","outcome":"refused"`) && strings.Contains(body, `"reason":"forbidden"`) {
+			refused++
+		}
+	}
+	if refused != 2 {
+		t.Errorf("%d refusals are on record, want 2", refused)
 	}
 }
