@@ -92,9 +92,9 @@ type Call struct {
 type Finding struct {
 	// Kind is what it is, such as "card" or "too-long".
 	Kind string
-	// Action is what was done: "redacted", "refused" or "flagged".
+	// Action is what was done: "flagged", "redacted", "refused", or "blocked" because of a secret.
 	Action string
-	// Pointer is where it was (RFC 6901), from "/params" or "/result" on.
+	// Pointer is where it was (RFC 6901), from "/params", "/result", "/notice", "/question", "/answer" or "/error" on.
 	Pointer string
 }
 
