@@ -223,9 +223,9 @@ func (m *Move) clear(ctx context.Context, to side, all []table) error {
 			return err
 		}
 	}
-	for i := len(all) - 1; i >= 0; i-- { // before those that they refer to
-		if _, err := to.tx.ExecContext(ctx, `DELETE FROM "`+all[i].name+`"`); err != nil {
-			return fmt.Errorf("emptying %s: %w", all[i].name, err)
+	for _, t := range slices.Backward(all) { // before those that they refer to
+		if _, err := to.tx.ExecContext(ctx, `DELETE FROM "`+t.name+`"`); err != nil { //nolint:gosec // the name of a table of ours
+			return fmt.Errorf("emptying %s: %w", t.name, err)
 		}
 	}
 	return nil

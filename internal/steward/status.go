@@ -137,7 +137,7 @@ func (s *Status) readSteps(ctx context.Context, tx *sql.Tx, d *store.Direct) err
 
 // madeSteps returns the steps that were made, and when.
 func madeSteps(ctx context.Context, tx *sql.Tx) (map[int64]time.Time, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT version_id, tstamp FROM "`+store.StepsTable+`" WHERE is_applied AND version_id > 0`)
+	rows, err := tx.QueryContext(ctx, `SELECT version_id, tstamp FROM "`+store.StepsTable+`" WHERE is_applied AND version_id > 0`) //nolint:gosec // a name of ours
 	if err != nil {
 		return nil, err
 	}
@@ -198,12 +198,12 @@ func (s *Status) readCheckpoint(ctx context.Context, tx *sql.Tx, _ *store.Direct
 func Migrate(ctx context.Context, address string, only bool) ([]Step, error) {
 	before, err := Inspect(ctx, address)
 	if errors.Is(err, fs.ErrNotExist) {
-		before, err = &Status{}, nil
-		known, stepsErr := store.Steps()
+		var known []store.Step
+		known, err = store.Steps()
+		before = &Status{}
 		for _, step := range known {
 			before.Pending = append(before.Pending, Step{step.Number, step.Name, nil})
 		}
-		err = stepsErr
 	}
 	if err != nil {
 		return nil, err

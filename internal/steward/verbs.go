@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/config"
-	"github.com/sumun-mcp/sumun/internal/document"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/store"
@@ -83,7 +83,7 @@ func (d *Desk) status() *cobra.Command {
 // show prints a status.
 func (d *Desk) show(s *Status) error {
 	table := tabwriter.NewWriter(d.Data, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "store\t%s\nengine\t%s %s\nsize\t%s\n", s.Store, s.Engine, s.Version, document.Size(s.Bytes))
+	fmt.Fprintf(table, "store\t%s\nengine\t%s %s\nsize\t%s\n", s.Store, s.Engine, s.Version, room(s.Bytes))
 	state := "up to date"
 	if len(s.Pending) > 0 {
 		state = "pending: " + steps(s.Pending)
@@ -101,6 +101,18 @@ func (d *Desk) show(s *Status) error {
 		fmt.Fprintf(table, "%s\t%d\n", t.Table, t.Rows)
 	}
 	return table.Flush()
+}
+
+// room says how large something is, as people read it.
+func room(bytes int64) string {
+	size, unit := float64(bytes), "B"
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if size < 1024 {
+			break
+		}
+		size, unit = size/1024, next
+	}
+	return strconv.FormatFloat(size, 'f', min(1, len(unit)-1), 64) + " " + unit
 }
 
 // steps names steps.
