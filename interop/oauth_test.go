@@ -37,7 +37,13 @@ func startBank(t *testing.T) (*bank, string) {
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: name + " done"}}}, none{}, nil
 		})
 	}
-	s := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil))
+	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := r.Header["Authorization"]; ok {
+			t.Error("the client's token is handed on")
+		}
+		handler.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.Close)
 	return b, s.URL
 }

@@ -27,6 +27,16 @@ func (a *Access) Metadata() http.Handler {
 	return a.tokens
 }
 
+// Instruments returns why a request may not see the instruments, which name all tools and servers; nil if it may. Access tokens do not
+// open them: whoever may log in has one.
+func (a *Access) Instruments(r *http.Request) *mcp.Error {
+	caller, err := a.Authenticate(r)
+	if err == nil && oauth.IsCaller(caller.ID) {
+		return refused("access tokens do not open the instruments; send a key")
+	}
+	return err
+}
+
 // token returns who shows what is no key that is known, if it is an access token.
 func (a *Access) token(bearer string) (*mcp.Caller, *mcp.Error) {
 	jwt := oauth.LooksLike(bearer)

@@ -147,6 +147,9 @@ func (l *loader) checkResource() {
 	case u.Scheme != "https" && !loopback(u.Hostname()):
 		l.Wrong("publicURL", "is not https, but clients are to send access tokens there", "write https://HOST, or use a loopback address")
 	}
+	if c.Anonymous {
+		c.Warnings = append(c.Warnings, "anonymous lets in who shows no token, so that no client is told to get one")
+	}
 	if c.Scopes == nil {
 		c.Warnings = append(c.Warnings, "oauth lets callers in, but there are no scopes to give them: unless an issuer gives them *, they may use nothing")
 	}

@@ -98,7 +98,7 @@ func (g *Gateway) local(s *setup, door *ingress.HTTP, next http.Handler) http.Ha
 	return s.asked(door, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		if err != nil || !port.IsLoopback(host) || forwarded(r.Header) {
-			if _, refused := s.access.Authenticate(r); refused != nil {
+			if refused := s.access.Instruments(r); refused != nil {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="sumun"`)
 				s.turnAway(w, r, http.StatusUnauthorized, refused)
 				return

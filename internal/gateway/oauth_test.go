@@ -89,7 +89,7 @@ const (
 
 func TestChallenges(t *testing.T) {
 	t.Parallel()
-	g, m, _ := openTokened(t)
+	g, m, s := openTokened(t)
 	c := g.modernClient("{}")
 	for token, want := range map[string]string{
 		"":                                     `Bearer scope="invoke:odd read:echo", ` + challengeAt,
@@ -102,6 +102,17 @@ func TestChallenges(t *testing.T) {
 		in, _ := c.start(t, "tools/list", "{}", nil)
 		if got := in.header.Get("WWW-Authenticate"); in.status != http.StatusUnauthorized || !strings.Contains(got, want) || !strings.Contains(got, challengeAt) {
 			t.Errorf("with %q: %d, %s", token, in.status, got)
+		}
+	}
+	for token, want := range map[string]int{m.token(t, "alice", "read:echo", time.Minute): http.StatusUnauthorized, addKey(t, s, "ops"): http.StatusOK} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin()+"/metrics", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Forwarded-For", "192.0.2.1")
+		req.Header.Set("Authorization", "Bearer "+token)
+		if in := g.do(t, req, func() {}); in.status != want {
+			t.Errorf("the instruments: %d, want %d", in.status, want)
 		}
 	}
 	for _, path := range []string{"", "/mcp"} {
@@ -199,6 +210,13 @@ func TestStepUpElsewhere(t *testing.T) {
 		if id == 1 && (!strings.Contains(string(answer), `"insufficient-scope"`) || !strings.Contains(string(answer), `"invoke:slow"`)) {
 			t.Errorf("over a WebSocket: %s", answer)
 		}
+	}
+	array := &client{gate: g, key: small, older: "2025-03-26"}
+	array.initialize(t, "{}")
+	answers := array.post(t, `[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{}}},`+
+		`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"progress","arguments":{}}}]`, nil)
+	if body, _ := io.ReadAll(answers.lines); answers.status != http.StatusOK || !strings.Contains(string(body), `"insufficient-scope"`) || strings.Count(string(body), `"result"`) != 1 {
+		t.Errorf("in an array: %d %s", answers.status, body)
 	}
 	c := &client{gate: g, key: small}
 	in := c.post(t, `{"jsonrpc":"2.0","id":1,"method":"mcp.tool.invoke","params":{"toolId":"progress","args":{}}}`, nil)
