@@ -62,6 +62,7 @@ type Gateway struct {
 	approvals *approve.Approvals
 	pins      *pins.Pins
 	drifts    pins.Once
+	leftOuts  pins.Once
 	alerts    *alert.Alerts
 	// schemas are those of tools that are checked.
 	schemas guard.Cache

@@ -2,12 +2,16 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"log/slog"
+	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/document"
 	"github.com/sumun-mcp/sumun/internal/files"
@@ -49,6 +53,46 @@ func fileDetail(path string) map[string]any {
 		detail["file"], detail["sha256"] = path, hex.EncodeToString(sum)
 	}
 	return detail
+}
+
+// An omission is what a server offers that clients are not shown.
+type omission struct {
+	told  []string // the first of it
+	count int
+	sum   hash.Hash // tells it apart from others
+}
+
+// omissions are those of a catalogue, by servers.
+func omissions(c *catalog.Catalog) map[string]*omission {
+	const most = 20
+	all := map[string]*omission{}
+	for _, w := range c.Warnings() {
+		if !strings.HasPrefix(w.Problem, "left out") {
+			continue
+		}
+		o := all[w.Server]
+		if o == nil {
+			o = &omission{sum: sha256.New()}
+			all[w.Server] = o
+		}
+		said := w.Name + ": " + w.Problem
+		fmt.Fprintf(o.sum, "%q\n", said)
+		if o.count++; o.count <= most {
+			o.told = append(o.told, said)
+		}
+	}
+	return all
+}
+
+// leftOut puts on record what servers offer that clients are not shown: a record for each
+// server, when that is not what it was. It does not wait.
+func (g *Gateway) leftOut(c *catalog.Catalog) {
+	for server, o := range omissions(c) {
+		if g.leftOuts.First(server + string(o.sum.Sum(nil))) {
+			e := audit.Event{Kind: audit.Withheld, Subject: server, Detail: map[string]any{"leftOut": o.told, "count": o.count}}
+			g.watching.Go(func() { g.onRecord(g.draining, e) })
+		}
+	}
 }
 
 // faultsOf tells what is wrong with a file, without the lines of it.

@@ -111,3 +111,26 @@ func TestTurnedAway(t *testing.T) {
 		t.Errorf("%d refusals are on record, want 2", refused)
 	}
 }
+
+// TestWithheld has on record, once, what a server offers that nobody is shown.
+func TestWithheld(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t, false)
+	p.setList("tools/list", `{"tools":[{"name":"fine","inputSchema":{"type":"object"}},{"name":"fine","inputSchema":{"type":"object"}}]}`)
+	g := open(t, p.server("up"))
+	for range 2 {
+		if list := g.modernClient("{}").ask(t, "tools/list", "{}"); strings.Count(list, `"fine"`) != 1 {
+			t.Fatalf("the list: %s", list)
+		}
+		g.legacy(t, "{}").ask(t, "tools/list", "{}")
+	}
+	var told []string
+	for _, body := range g.records(t) {
+		if strings.Contains(body, `"event":"withheld"`) {
+			told = append(told, body)
+		}
+	}
+	if len(told) != 1 || !strings.Contains(told[0], `"subject":"up"`) || !strings.Contains(told[0], `"count":1,"leftOut":["fine: left out: the server lists it twice`) {
+		t.Errorf("on record: %q", told)
+	}
+}

@@ -72,6 +72,7 @@ func (g *Gateway) rebuild(s *shelf, sources []catalog.Source) {
 	}
 	next := catalog.Build(known, g.catalogOptions(s.to))
 	old := s.catalog.Swap(next)
+	g.leftOut(next)
 	g.watches.Stale()
 	if !s.shown.Load() {
 		return
