@@ -44,13 +44,15 @@ func secrets(name string) (string, bool) {
 // TestDocsConfigurations loads every configuration that stands in the pages.
 func TestDocsConfigurations(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"docs", "notes", "prompts", "work"} {
+	for _, name := range []string{"docs", "notes", "prompts", "work", "certs"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "key.txt"), []byte("0123456789abcdef\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"key.txt", "certs/server.crt", "certs/server.key", "certs/clients.pem", "certs/revoked.pem"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("0123456789abcdef\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	block := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 	loaded := 0
