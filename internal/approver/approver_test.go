@@ -37,7 +37,14 @@ func (g *gate) verdicts() string {
 	defer g.mu.Unlock()
 	var all []string
 	for _, v := range g.decided {
-		all = append(all, strings.TrimSpace(fmt.Sprint(v.ID, " ", *v.Allow, " ", v.For, v.Always, " ", v.Reason)))
+		word := "denied"
+		if *v.Allow {
+			word = "allowed"
+		}
+		if v.Always {
+			word = "always"
+		}
+		all = append(all, strings.TrimSpace(v.ID+" "+word+" "+v.For+v.Reason))
 	}
 	return strings.Join(all, "; ")
 }
@@ -130,7 +137,7 @@ func TestWatch(t *testing.T) {
 		g.come(request("g"))
 		time.Sleep(2 * look)
 		says("a")
-		if want := "a true false as agreed; b false false; d true 1hfalse; g true true"; g.verdicts() != want {
+		if want := "a allowed as agreed; b denied; d allowed 1h; g always"; g.verdicts() != want {
 			t.Errorf("decided: %s, want %s", g.verdicts(), want)
 		}
 		if text := people.take(); !strings.Contains(text, "e does not wait any more") || !strings.Contains(text, "f is denied already") || strings.Count(text, "c: [y]") != 1 {

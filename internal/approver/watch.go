@@ -42,7 +42,7 @@ func (d *Desk) watch(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := w.look(ctx, typed != nil); ctx.Err() != nil {
-			return nil //nolint:nilerr // the user has ended it
+			return nil // the user has ended it
 		} else if err != nil {
 			return err
 		}

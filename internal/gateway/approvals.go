@@ -16,6 +16,7 @@ func (g *Gateway) openApprovals(ctx context.Context) {
 	if g.store != nil {
 		g.approvals = approve.New(context.WithoutCancel(ctx), approve.Options{
 			Store: g.store, Instance: g.instance, House: subjects{g}, Record: g.recordApproval, Log: g.log,
+			Redact: func(arguments []byte) []byte { return g.setup.Load().guard.Redact(arguments) },
 		})
 	}
 }
