@@ -80,7 +80,7 @@ func (k *Keeper) visit(ctx context.Context, needed *LoginError, call *mcp.Call, 
 	case errors.Is(err, mcp.ErrUnsupported):
 		return unasked(needed, &e, call)
 	case errors.Is(err, mcp.ErrExpired):
-		return mcp.Errorf(mcp.CodeInternal, mcp.Timeout, "the client did not answer in time; server %q still needs a login: sumun server login %s", needed.Server, needed.Server)
+		return mcp.Errorf(mcp.CodeInternal, mcp.Blocked, "the client did not answer in time; server %q still needs a login: sumun server login %s", needed.Server, needed.Server)
 	case errors.Is(err, mcp.ErrDeclined), err == nil && !accepted(answers):
 		return mcp.Errorf(mcp.CodeInternal, mcp.Cancelled, "the login at server %q was declined", needed.Server)
 	case err != nil:
@@ -112,7 +112,7 @@ func (k *Keeper) awaitVisit(ctx context.Context, server string, caller *mcp.Call
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case !done:
-		return mcp.Errorf(mcp.CodeInternal, mcp.Timeout, "the login at server %q was not finished within %v; finish it and call again", server, visitTime)
+		return mcp.Errorf(mcp.CodeInternal, mcp.Blocked, "the login at server %q was not finished within %v; finish it and call again", server, visitTime)
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (k *Keeper) awaitVisit(ctx context.Context, server string, caller *mcp.Call
 // unasked is the error for a client that takes visits but cannot be asked now: one of the legacy era goes there first, and calls again
 // (URLElicitationRequiredError).
 func unasked(needed *LoginError, e *elicitation, call *mcp.Call) error {
-	refused := mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "%s", needed.Error())
+	refused := mcp.Errorf(mcp.CodeInternal, mcp.Blocked, "%s", needed.Error())
 	if call.Revision.Stateless {
 		return refused
 	}
@@ -134,10 +134,11 @@ func unasked(needed *LoginError, e *elicitation, call *mcp.Call) error {
 	return refused
 }
 
-// tell says that a login is needed: in the result of a tool, so that a model can tell its user, or else as an error.
+// tell says that a login is needed: in the result of a tool, so that a model can tell its user, or else as an error, which says nothing
+// against the server.
 func tell(ctx context.Context, needed *LoginError, call *mcp.Call, reply mcp.Reply) error {
 	if call.Method != mcp.MethodToolsCall || call.Dialect != "" {
-		return mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "%s", needed.Error())
+		return mcp.Errorf(mcp.CodeInternal, mcp.Blocked, "%s", needed.Error())
 	}
 	value := []byte("{")
 	if call.Revision.ResultType {

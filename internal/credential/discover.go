@@ -160,7 +160,7 @@ func (f *fetcher) issuer(ctx context.Context, name string) (*issuer, error) {
 	if path := strings.TrimSuffix(u.EscapedPath(), "/"); path != "" {
 		urls = append(urls, u.Scheme+"://"+u.Host+path+openID)
 	}
-	var faults []error
+	var faults []string
 	for _, at := range urls {
 		var m issuer
 		err := f.document(ctx, at, &m)
@@ -173,9 +173,9 @@ func (f *fetcher) issuer(ctx context.Context, name string) (*issuer, error) {
 		if err == nil {
 			return &m, nil
 		}
-		faults = append(faults, err)
+		faults = append(faults, err.Error())
 	}
-	return nil, fmt.Errorf("the authorization server %s does not describe itself: %w", shorten(name), errors.Join(faults...))
+	return nil, fmt.Errorf("the authorization server %s does not describe itself: %w", shorten(name), errors.New(strings.Join(faults, "; ")))
 }
 
 // checkIssuer wants addresses that may be asked.

@@ -122,7 +122,7 @@ func readToken(body []byte, got time.Time) (*token, error) {
 	}
 	t := &token{Access: said.AccessToken, Refresh: said.RefreshToken, Got: got, Scopes: strings.Fields(said.Scope)}
 	// Some write the number as a text.
-	if seconds, err := strconv.ParseFloat(strings.Trim(string(said.ExpiresIn), `"`), 64); err == nil && seconds >= 0 && seconds < 1e9 {
+	if seconds, err := strconv.ParseFloat(strings.Trim(string(said.ExpiresIn), `"`), 64); err == nil && seconds > 0 && seconds < 1e9 {
 		t.Expires = got.Add(time.Duration(seconds * float64(time.Second)))
 	}
 	return t, nil

@@ -70,8 +70,8 @@ func (k *Keeper) Begin(ctx context.Context, caller *mcp.Caller, name string, sco
 	switch {
 	case s.oauth.Grant != config.GrantLogin:
 		return Ticket{}, mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "server %q needs no login: its tokens come by client_credentials", name)
-	case s.shared && !caller.Admin:
-		return Ticket{}, mcp.Errorf(mcp.CodeInvalidRequest, mcp.Forbidden, "all callers share the login at server %q; it needs the scope %s", name, mcp.ScopeGate)
+	case s.shared && !runsGate(caller):
+		return Ticket{}, s.forbidden()
 	}
 	owner := s.owner(caller.ID)
 	base := k.base()
@@ -92,6 +92,19 @@ func (k *Keeper) Begin(ctx context.Context, caller *mcp.Caller, name string, sco
 		return Ticket{}, unavailable(err)
 	}
 	return Ticket{ID: id, URL: base + "/oauth/login/" + id, Ends: ends}, nil
+}
+
+// runsGate reports whether a caller is one of those who run the gateway.
+func runsGate(caller *mcp.Caller) bool {
+	return caller.Admin || slices.Contains(caller.Scopes, mcp.ScopeGate)
+}
+
+// forbidden says that a login is for those who run the gateway.
+func (s *server) forbidden() error {
+	e := mcp.Errorf(mcp.CodeInvalidRequest, mcp.Forbidden,
+		"all callers share the login at server %q; it needs the scope %s, which the key local has", s.config.Name, mcp.ScopeGate)
+	e.Data = []byte(`{"reason":"` + string(mcp.Forbidden) + `"}`)
+	return e
 }
 
 // mayBegin counts a login of an actor; it reports false if there are too many. The lock is held.
@@ -145,7 +158,7 @@ func (k *Keeper) Await(ctx context.Context, caller *mcp.Caller, id string) (bool
 			err = errors.New(l.Outcome)
 		}
 		if errors.Is(err, errNoLogin) || err != nil && mcp.AsError(err) == nil {
-			return false, mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the login failed: %v", err)
+			return false, mcp.Errorf(mcp.CodeInternal, mcp.Blocked, "the login failed: %v", err)
 		}
 		if err != nil {
 			return false, err
@@ -360,8 +373,8 @@ func (k *Keeper) Logout(ctx context.Context, caller *mcp.Caller, name string) er
 	if err != nil {
 		return err
 	}
-	if s.shared && !caller.Admin {
-		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Forbidden, "all callers share the login at server %q; it needs the scope %s", name, mcp.ScopeGate)
+	if s.shared && !runsGate(caller) {
+		return s.forbidden()
 	}
 	key := Key{Kind: tokenKind, Owner: s.owner(caller.ID), Of: name}
 	var t token

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/config"
@@ -75,6 +76,39 @@ func knowing(t *testing.T, isModern bool) (url string) {
 		web.Close()
 	})
 	return web.URL
+}
+
+// TestSocketLogin shows a login with the handshake of a WebSocket.
+func TestSocketLogin(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer ann" {
+			t.Errorf("shown: %q", r.Header.Get("Authorization"))
+		}
+		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"mcp"}})
+		if err == nil {
+			conversation(r.Context(), ws)
+			_ = ws.CloseNow()
+		}
+	}))
+	t.Cleanup(func() {
+		web.CloseClientConnections()
+		web.Close()
+	})
+	l := &logins{have: map[string]bool{}}
+	c := atURL("srv", "ws"+web.URL[len("http"):])
+	c.Type, c.Credentials, c.Isolation = "websocket", config.PerCaller, "caller"
+	p := New(t.Context(), Options{Credentials: l.of})
+	t.Cleanup(func() { _ = p.Close(context.WithoutCancel(t.Context())) })
+	p.Update([]config.Server{c}, nil)
+	one := toolCall(t, legacy, "echo")
+	one.Caller = &mcp.Caller{ID: "ann"}
+	if err := p.Do(t.Context(), to(one), one, &reply{}); !errors.Is(err, errNoLogin) {
+		t.Errorf("without a login: %v", err)
+	}
+	l.set("ann", true)
+	if got := do(t, p, one); got != "heard" {
+		t.Errorf("echo = %q", got)
+	}
 }
 
 // TestPerCaller has each caller use its own login and session, in both eras, whoever else has logged in.
