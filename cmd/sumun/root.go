@@ -68,6 +68,7 @@ func (a *app) sections() []section {
 			a.initCommand(),
 			a.configCommand(),
 			a.keyCommand(),
+			a.scopeCommand(),
 			a.certCommand(),
 			a.dbCommand(),
 			a.clientCommand(),

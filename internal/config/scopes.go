@@ -49,6 +49,35 @@ func (c *Config) CheckScope(name string) error {
 	return fmt.Errorf("the scope %s is not among scopes", name)
 }
 
+// Given returns what tokens and certificates may be given, one entry for each rule that gives.
+func (c *Config) Given() []Claim {
+	var all []Claim
+	var issuers []Issuer
+	if c.OAuth != nil {
+		issuers = c.OAuth.Issuers
+	}
+	for i := range issuers {
+		issuer := &issuers[i]
+		all = append(all, Claim{Scopes: issuer.Scopes})
+		if len(issuer.Claims) == 0 {
+			all = append(all, Claim{Scopes: c.ScopeNames()})
+		}
+		for _, claim := range issuer.Claims {
+			switch claim.As {
+			case "scopes":
+				claim.Scopes = c.ScopeNames()
+			case "roles":
+				claim.Roles = c.roleNames()
+			}
+			all = append(all, claim)
+		}
+	}
+	for i := range c.TLS.Identities {
+		all = append(all, Claim{Scopes: c.TLS.Identities[i].Scopes, Roles: c.TLS.Identities[i].Roles})
+	}
+	return all
+}
+
 // checkScopes wants names that are free, and long forms that make sense.
 func (l *loader) checkScopes() {
 	for _, name := range l.config.ScopeNames() {

@@ -22,6 +22,7 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		g.limits.Middleware,  // how much of it?
 		g.guard.Middleware,   // may this be said to it, and this come back?
 		g.approved,           // does a person have to allow it?
+		g.usage.Middleware,   // who uses what is known afterwards
 		g.inRoots,            // what is in force where the call is made; an answer from memory goes no further
 	)
 }

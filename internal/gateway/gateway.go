@@ -31,11 +31,13 @@ import (
 	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/record"
+	"github.com/sumun-mcp/sumun/internal/review"
 	"github.com/sumun-mcp/sumun/internal/roots"
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/task"
+	"github.com/sumun-mcp/sumun/internal/usage"
 )
 
 // A Gateway is one running gate. What depends on the configuration is a setup,
@@ -64,6 +66,9 @@ type Gateway struct {
 	drifts    pins.Once
 	leftOuts  pins.Once
 	alerts    *alert.Alerts
+	// usage counts who uses what, nil without a store; reviews looks through that now and then.
+	usage   *usage.Counter
+	reviews *review.Schedule
 	// schemas are those of tools that are checked.
 	schemas guard.Cache
 	pool    *egress.Pool

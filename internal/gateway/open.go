@@ -164,6 +164,7 @@ func (g *Gateway) openServers(ctx context.Context, cfg *config.Config) error {
 
 // openAnswers makes what the gate answers by itself, and the doors that outlive a configuration.
 func (g *Gateway) openAnswers(ctx context.Context, cfg *config.Config) error {
+	g.openUsage(ctx)
 	g.desk = g.newDesk()
 	if err := g.openAlerts(ctx); err != nil {
 		return err
@@ -375,6 +376,8 @@ func (g *Gateway) closeStore(ctx context.Context) error {
 	if g.pins != nil {
 		g.pins.Close()
 	}
+	g.usage.Close()
+	g.reviews.Close()
 	g.alerts.Close()
 	if g.audit != nil {
 		if g.setup.Load() != nil {

@@ -3,14 +3,18 @@ package gateway
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pins"
+	"github.com/sumun-mcp/sumun/internal/review"
+	"github.com/sumun-mcp/sumun/internal/usage"
 	"github.com/sumun-mcp/sumun/internal/wire"
 	"github.com/sumun-mcp/sumun/trust"
 )
@@ -64,6 +68,38 @@ func (g *Gateway) drifted(d pins.Drift) {
 		ID: d.Now.Digest, Kind: "drift", Severity: alert.High, Server: serverOf(d.Pin.Server), Subject: d.Pin.Tool,
 		Text: "the tool is not any more what it was when it was first seen", Evidence: append(evidence, '}'),
 	})
+}
+
+// openUsage opens what counts who uses what, and what looks through it.
+func (g *Gateway) openUsage(ctx context.Context) {
+	if g.store == nil {
+		return
+	}
+	g.usage = usage.Open(ctx, usage.Options{Store: g.store, Offered: g.offered, Log: g.log})
+	g.reviews = review.Begin(ctx, review.Options{
+		Config: func() *config.Config {
+			if now := g.setup.Load(); now != nil {
+				return now.config
+			}
+			return nil
+		},
+		Store: g.store, Tell: func(ctx context.Context, a alert.Alert) { g.alerts.Alert(ctx, a) }, Log: g.log,
+	})
+}
+
+// offered returns what there is, for the counts of what is used.
+func (g *Gateway) offered() []usage.Row {
+	var rows []usage.Row
+	c, now := g.plain().catalog.Load(), time.Now()
+	if c == nil {
+		return nil
+	}
+	for kind, word := range usage.Kinds {
+		for e := range c.Seen(mcp.Kind(kind), &mcp.View{Whole: true}) {
+			rows = append(rows, usage.Row{Thing: usage.Thing{Kind: word, Name: e.Name}, Server: e.Dest.Server, Own: e.Dest.Name, First: now, Last: now})
+		}
+	}
+	return rows
 }
 
 // openAlerts opens what tells people of alerts. The desk is there already.

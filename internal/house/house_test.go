@@ -43,11 +43,11 @@ var floors = [][]string{
 	{
 		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
-		"internal/alert", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
+		"internal/alert", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile",
 	},
-	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/desk", "internal/own", "internal/record", "client"},
+	{"internal/store", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/review", "internal/desk", "internal/own", "internal/record", "client"},
 	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith", "internal/approver", "internal/usher", "internal/devca", "internal/steward"},
 	{"server"},
 	{"cmd/sumun"},
