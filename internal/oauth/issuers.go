@@ -2,7 +2,7 @@
 // specification asks (basic/authorization; RFC 6750, RFC 8707, RFC 9068, RFC 9728).
 //
 // A token is a JWT. Its iss chooses the issuer among those that the operator has written down, and only keys of that one can have signed
-// it, with an algorithm that was written down too. Keys are asked for at the issuer when a token needs one that is not known, at most once
+// it, with an algorithm that was written down too. Keys are asked for at the start, when a token needs one that is not known, at most once
 // in a few seconds, and now and then besides; a call never waits for that once its token is known. What a token is good for stands in its
 // claims, as the configuration maps them to scopes and roles.
 package oauth
