@@ -18,6 +18,7 @@ import (
 
 // beyondSchema lists the bad files that the schema accepts, and why it must: it sees one file, before variables are expanded.
 var beyondSchema = map[string]string{
+	"guard-rules":                       "patterns are compiled, ranges and servers are looked at as a whole",
 	"alias-bomb":                        "not a tree of values",
 	"alias-loop":                        "not a tree of values",
 	"alias-unknown":                     "not a tree of values",
