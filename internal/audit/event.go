@@ -37,9 +37,9 @@ const (
 	Redacted Kind = "redacted"
 
 	// CredentialLogin is a login at a server, CredentialFailed one that could not be renewed.
-	CredentialLogin  Kind = "credential.login"
-	CredentialLogout Kind = "credential.logout"
-	CredentialFailed Kind = "credential.refresh-failed"
+	CredentialLogin  Kind = "credential.login"          //nolint:gosec // no credential, the name of an event
+	CredentialLogout Kind = "credential.logout"         //nolint:gosec // likewise
+	CredentialFailed Kind = "credential.refresh-failed" //nolint:gosec // likewise
 
 	GatewayStarted Kind = "gateway.started"
 	GatewayStopped Kind = "gateway.stopped"

@@ -91,11 +91,11 @@ func (m *ram) Exchanges(context.Context) ([][]byte, error) {
 }
 
 // Seal implements Store.
-func (m *ram) Seal(_ context.Context, record []byte, checkpoint Make) ([]byte, error) {
+func (m *ram) Seal(ctx context.Context, record []byte, checkpoint Make) ([]byte, error) {
 	if record != nil {
 		m.add(Record{Body: record})
 	}
-	newest, _ := m.NewestCheckpoint(context.Background())
+	newest, _ := m.NewestCheckpoint(ctx)
 	note, err := checkpoint(m.tree.Size(), m.tree.Root(), newest)
 	if err == nil && !bytes.Equal(note, newest) {
 		m.sealed = append(m.sealed, Sealed{m.tree.Size(), note})
@@ -165,9 +165,9 @@ func (m *ram) rebuild() {
 	*m = *again
 }
 
-// found verifies a log and wants faults, the first of which is among the records that
+// finds verifies a log and wants faults, the first of which is among the records that
 // reach from some to a position.
-func found(t *testing.T, what string, m *ram, e Evidence, at int64, exact bool) {
+func (e Evidence) finds(t *testing.T, what string, m *ram, at int64, exact bool) {
 	t.Helper()
 	report, err := Verify(t.Context(), m, e)
 	if err != nil {
@@ -214,7 +214,7 @@ func TestAnyPosition(t *testing.T) {
 				if fit {
 					m.rebuild()
 				}
-				found(t, what, m, e, at, exact && !fit)
+				e.finds(t, what, m, at, exact && !fit)
 			}
 			check("a byte", true, func(m *ram) {
 				r := &m.records[i]
@@ -265,7 +265,7 @@ func TestAnyByte(t *testing.T) {
 			b := column(&m.records[i])
 			*b = bytes.Clone(*b)
 			(*b)[rand.IntN(len(*b))] ^= 1 << rand.IntN(8)
-			found(t, name, m, e, int64(i)+1, name != "leaf")
+			e.finds(t, name, m, int64(i)+1, name != "leaf")
 		}
 		m := whole.copy()
 		for n := range i {

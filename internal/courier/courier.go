@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sumun-mcp/sumun/internal/config"
 )
@@ -118,8 +119,8 @@ func Line(checkpoint []byte) []byte {
 	}
 	line := make([]byte, 0, len(told)+16)
 	for _, r := range string(told) {
-		if r < 0x80 {
-			line = append(line, byte(r))
+		if r < utf8.RuneSelf {
+			line = utf8.AppendRune(line, r)
 		} else {
 			line = fmt.Appendf(line, `\u%04x`, r) // in a checkpoint there is but the dash before a signature
 		}

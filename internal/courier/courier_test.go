@@ -260,6 +260,7 @@ func TestStreams(t *testing.T) {
 
 	socket := filepath.Join(t.TempDir(), "log")
 	got = accept(t, listen(t, "unix", socket), func(t *testing.T, conn net.Conn) string {
+		t.Helper()
 		b, err := io.ReadAll(conn)
 		if err != nil || !strings.HasSuffix(string(b), "\n") {
 			t.Errorf("%q, %v", b, err)

@@ -32,12 +32,12 @@ func extension(s string) string {
 }
 
 // A cef is a line of the Common Event Format in the making.
-type cef struct{ strings.Builder }
+type cef struct{ line strings.Builder }
 
 // add adds a pair to the extension unless the value is empty.
 func (c *cef) add(key, value string) {
 	if value != "" {
-		c.WriteString(" " + key + "=" + extension(value))
+		c.line.WriteString(" " + key + "=" + extension(value))
 	}
 }
 
@@ -45,9 +45,9 @@ func (c *cef) add(key, value string) {
 func (e *Entry) CEF() string {
 	what := cmp.Or(e.Text("event"), e.Text("method"), "message")
 	var c cef
-	c.WriteString("CEF:0|Sumun|Sumun|1|" + header(what) + "|" + header(what+" "+cmp.Or(e.Text("name"), e.Text("subject"))) + "|" +
+	c.line.WriteString("CEF:0|Sumun|Sumun|1|" + header(what) + "|" + header(what+" "+cmp.Or(e.Text("name"), e.Text("subject"))) + "|" +
 		cmp.Or(severities[e.Text("outcome")], "5") + "|")
-	c.WriteString("rt=" + strconv.FormatInt(e.Time().UnixMilli(), 10) + " cn1Label=seq cn1=" + strconv.FormatInt(e.Seq, 10))
+	c.line.WriteString("rt=" + strconv.FormatInt(e.Time().UnixMilli(), 10) + " cn1Label=seq cn1=" + strconv.FormatInt(e.Seq, 10))
 	c.add("externalId", e.Text("id"))
 	c.add("suser", cmp.Or(e.Text("caller"), e.Text("actor")))
 	c.source(e.Text("remote"))
@@ -63,7 +63,7 @@ func (e *Entry) CEF() string {
 	c.add("reason", e.Text("reason"))
 	c.add("msg", e.Text("error"))
 	c.add("cnt", e.Text("count"))
-	return c.String()
+	return c.line.String()
 }
 
 // labelled adds a pair whose key means what its label says.

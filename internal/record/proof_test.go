@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -46,7 +47,7 @@ func verifyAlone(export []byte, public string) (int, error) {
 		leaf := sha256.Sum256(append([]byte{0}, line.Body...))
 		got, rest, err := climb(leaf[:], line.Seq-1, size, line.Proof)
 		if err != nil || len(rest) > 0 || !bytes.Equal(got, root) {
-			return proved, fmt.Errorf("record %d: %v, %d hashes too many", line.Seq, err, len(rest))
+			return proved, fmt.Errorf("record %d is not proved, and %d hashes are left: %w", line.Seq, len(rest), err)
 		}
 		proved++
 	}
@@ -88,7 +89,7 @@ func climb(leaf []byte, m, n int, path []string) (root []byte, rest []string, er
 func openAlone(note, public string) (size int, root []byte, err error) {
 	text, signatures, found := strings.Cut(note, "\n\n")
 	if !found {
-		return 0, nil, fmt.Errorf("no signature")
+		return 0, nil, errors.New("no signature")
 	}
 	text += "\n"
 	parts := strings.SplitN(public, "+", 3) // NAME+HASH+BASE64, and the base64 may have a plus in it
@@ -97,14 +98,14 @@ func openAlone(note, public string) (size int, root []byte, err error) {
 		return 0, nil, fmt.Errorf("no Ed25519 key: %w", err)
 	}
 	id := sha256.Sum256(append([]byte(parts[0]+"\n"), key...))
-	for _, line := range strings.Split(strings.TrimSuffix(signatures, "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSuffix(signatures, "\n"), "\n") {
 		name, encoded, _ := strings.Cut(strings.TrimPrefix(line, "\u2014 "), " ")
 		signature, err := base64.StdEncoding.Strict().DecodeString(encoded)
 		if err != nil || name != parts[0] || !bytes.HasPrefix(signature, id[:4]) {
 			continue
 		}
 		if !ed25519.Verify(key[1:], []byte(text), signature[4:]) {
-			return 0, nil, fmt.Errorf("the signature is false")
+			return 0, nil, errors.New("the signature is false")
 		}
 		lines := strings.Split(text, "\n")
 		if size, err = strconv.Atoi(lines[1]); err == nil {
@@ -112,7 +113,7 @@ func openAlone(note, public string) (size int, root []byte, err error) {
 		}
 		return size, root, err
 	}
-	return 0, nil, fmt.Errorf("not signed with that key")
+	return 0, nil, errors.New("not signed with that key")
 }
 
 // TestProofsAlone has exports of logs of many sizes verified by somebody else's program,

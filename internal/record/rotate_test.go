@@ -174,6 +174,7 @@ func (l *log) exchanged() string {
 // TestOtherKey refuses to begin with another key than the log's, whether the log is empty or not.
 func TestOtherKey(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
+		t.Helper()
 		begin := func(keyFile string) error {
 			cfg := &config.Config{Store: at, Dir: filepath.Dir(keyFile), Audit: config.Audit{Sign: true, Payloads: "hash", KeyFile: keyFile}}
 			s, err := store.Open(t.Context(), at)
@@ -217,6 +218,7 @@ func TestOtherKey(t *testing.T) {
 // TestRotateBeside exchanges the key beside a gateway, which goes on with the new one.
 func TestRotateBeside(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
+		t.Helper()
 		dir := t.TempDir()
 		if file, ok := strings.CutPrefix(at, "sqlite:"); ok {
 			dir = filepath.Dir(file)

@@ -48,6 +48,7 @@ func sharedSettings(at, dir string) *config.Config {
 // tree, and no checkpoint of either contradicts it.
 func TestTwoProcesses(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
+		t.Helper()
 		dir := t.TempDir()
 		if file, ok := strings.CutPrefix(at, "sqlite:"); ok {
 			dir = filepath.Dir(file)
