@@ -13,6 +13,7 @@ import (
 // TestApprovals keeps requests for approval, settles each once, and remembers decisions.
 func TestApprovals(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
+		t.Helper()
 		one, two, ctx := open(t, at), open(t, at), t.Context()
 		now := time.UnixMilli(1_800_000_000_000)
 		pay := approve.Subject{Caller: "ci", Server: "bank", Name: "bank.pay\x00", Digest: "d1"}
