@@ -158,7 +158,7 @@ func TestNeverLeaves(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	parts := []string{"docs", "deep", "up", "out", "in", "far", "same", "..", "..", ".", "secret", "read.md", "a b", "away", "%2e%2e", "．．", "dangling", "new", "root", "outside", "root-twin", "..%2f..", "%5c..", "", "~", "loop"}
 	passed := 0
-	for range 1500 {
+	for range 800 {
 		var text strings.Builder
 		if r.IntN(4) == 0 {
 			text.WriteString(root)
@@ -173,7 +173,7 @@ func TestNeverLeaves(t *testing.T) {
 			passed++
 		}
 	}
-	if passed < 75 {
+	if passed < 40 {
 		t.Errorf("only %d paths were let through: little is tested", passed)
 	}
 }
