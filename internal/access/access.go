@@ -194,6 +194,9 @@ func (a *Access) Again(caller *mcp.Caller) *mcp.Caller {
 	if oauth.IsCaller(caller.ID) {
 		return a.againByToken(caller)
 	}
+	if caller.Over != nil {
+		return a.againByRing(caller)
+	}
 	if caller.Key == ([32]byte{}) {
 		return a.nobody
 	}

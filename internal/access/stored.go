@@ -21,6 +21,16 @@ func (a *Access) Holder(k *keyring.Key) mcp.Caller {
 	return c
 }
 
+// againByRing returns who the holder of a key of the store is by this configuration; nil if the key is revoked or has expired.
+func (a *Access) againByRing(caller *mcp.Caller) *mcp.Caller {
+	if a.ring == nil || caller.Expired() {
+		return nil
+	}
+	now := *caller
+	now.View = a.ViewOf(caller.Scopes, false)
+	return &now
+}
+
 // Expand returns the scopes that scopes and roles are together, in order and each once.
 func (a *Access) Expand(scopes, roles []string) []string {
 	all := slices.Clone(scopes)

@@ -238,3 +238,27 @@ func FuzzDenial(f *testing.F) {
 		}
 	})
 }
+
+// TestAgainByRing knows who holds a key of the store as long as that holds: streams ask for each thing that they are told.
+func TestAgainByRing(t *testing.T) {
+	t.Parallel()
+	ring, err := keyring.Open(t.Context(), keyring.Options{Store: &shelf{keys: map[string]keyring.Key{}}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ring.Close()
+	a, err := New(Options{Ring: ring, Scopes: map[string]config.Scope{"read:a": {Names: []string{"a"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	was := a.Holder(&keyring.Key{Name: "ci", Scopes: []string{"read:a"}})
+	was.Over = over
+	if now := a.Again(&was); now == nil || now.ID != "ci" || !now.View.Sees(mcp.Tool, "a") {
+		t.Errorf("again it is %+v", now)
+	}
+	close(over)
+	if now := a.Again(&was); now != nil {
+		t.Errorf("when it is over it is %+v", now)
+	}
+}
