@@ -79,14 +79,5 @@ func (g *Gateway) sources(c *config.Config, now *setup) []catalog.Source {
 	for name := range g.parts.Own {
 		all = append(all, catalog.Source{Server: name + ownSuffix, Own: true, Order: math.MinInt32}) // whose program it is wins
 	}
-	for i, s := range c.Servers {
-		if s.Disabled {
-			continue
-		}
-		all = append(all, catalog.Source{
-			Server: s.Name, Prefix: s.Prefix, Order: i + 1, Gateway: g.parts.Bridge, Allow: s.Tools.Allow, Rename: s.Tools.Rename,
-			HTTP: s.URL != "", Timeout: s.Tools.Timeout, TrustAnnotations: s.Trust.Annotations,
-		})
-	}
-	return all
+	return append(all, own.Configured(c, g.parts.Bridge)...)
 }

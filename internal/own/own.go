@@ -179,6 +179,21 @@ func (s Servers) Sources() []catalog.Source {
 	return all
 }
 
+// Configured tells how the servers of a configuration appear behind them; across a bridge they are another gateway.
+func Configured(c *config.Config, bridge bool) []catalog.Source {
+	var all []catalog.Source
+	for i, s := range c.Servers {
+		if s.Disabled {
+			continue
+		}
+		all = append(all, catalog.Source{
+			Server: s.Name, Prefix: s.Prefix, Order: i + 1, Gateway: bridge, Allow: s.Tools.Allow, Rename: s.Tools.Rename,
+			HTTP: s.URL != "", Timeout: s.Tools.Timeout, TrustAnnotations: s.Trust.Annotations,
+		})
+	}
+	return all
+}
+
 // Resources returns the server of resources, nil where there is none.
 func (s Servers) Resources() *resource.Resources {
 	r, _ := s[resources].(*resource.Resources)
