@@ -2,7 +2,6 @@ package record
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sort"
 	"sync/atomic"
@@ -115,20 +114,21 @@ func (k *keeper) run(ctx context.Context) {
 		case <-next.C:
 		}
 		next.Reset(eraseEvery)
-		retain := time.Duration(k.retain.Load())
-		if retain <= 0 {
-			continue
+		if retain := time.Duration(k.retain.Load()); retain > 0 {
+			k.erase(ctx, time.Now().Add(-retain))
 		}
-		to := time.Now().Add(-retain)
-		erased, err := k.upTo(ctx, to)
-		if erased > 0 {
-			if told := k.log.Event(ctx, erasure(erased, to)); err == nil {
-				err = told
-			}
+	}
+}
+
+// erase erases the payloads of before a time.
+func (k *keeper) erase(ctx context.Context, to time.Time) {
+	erased, err := k.upTo(ctx, to)
+	if erased > 0 {
+		if told := k.log.Event(ctx, erasure(erased, to)); err == nil {
+			err = told
 		}
-		if err != nil && ctx.Err() == nil {
-			k.tell.ErrorContext(ctx, "payloads beside audit records cannot be erased; they are in an hour",
-				slog.Any("error", fmt.Errorf("erasing what is older than %v: %w", retain, err)))
-		}
+	}
+	if err != nil && ctx.Err() == nil {
+		k.tell.ErrorContext(ctx, "payloads beside audit records cannot be erased; it is tried again in an hour", slog.Time("until", to), slog.Any("error", err))
 	}
 }

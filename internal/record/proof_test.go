@@ -101,7 +101,10 @@ func openAlone(note, public string) (size int, root []byte, err error) {
 	for line := range strings.SplitSeq(strings.TrimSuffix(signatures, "\n"), "\n") {
 		name, encoded, _ := strings.Cut(strings.TrimPrefix(line, "\u2014 "), " ")
 		signature, err := base64.StdEncoding.Strict().DecodeString(encoded)
-		if err != nil || name != parts[0] || !bytes.HasPrefix(signature, id[:4]) {
+		if err != nil {
+			return 0, nil, err
+		}
+		if name != parts[0] || !bytes.HasPrefix(signature, id[:4]) {
 			continue
 		}
 		if !ed25519.Verify(key[1:], []byte(text), signature[4:]) {

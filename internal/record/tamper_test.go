@@ -384,6 +384,43 @@ func TestErase(t *testing.T) {
 	}
 }
 
+// TestRetain has a gateway erase what is older than it may be kept, a part each time,
+// and says so on record.
+func TestRetain(t *testing.T) {
+	l := newLog(t, 40)
+	s := l.open()
+	gate, err := record.Open(t.Context(), l.cfg, s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, seconds := range []int64{0, 11, 11, 21} {
+		gate.EraseOld(t.Context(), time.Unix(seconds, 0))
+	}
+	if err := gate.Close(); err != nil {
+		t.Fatal(err)
+	}
+	erased, told := 0, ""
+	for r, err := range s.SealedRecords(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Salt == nil && r.Arguments == nil && r.Result == nil && r.Seq <= 40 {
+			erased++
+		}
+		if r.Seq > 40 {
+			_, said, _ := strings.Cut(string(r.Body), `"event":`)
+			told += said + " "
+		}
+	}
+	want := `"audit.erased","detail":{"records":10,"until":"1970-01-01T00:00:11Z"}} "audit.erased","detail":{"records":10,"until":"1970-01-01T00:00:21Z"}} `
+	if erased != 20 || told != want {
+		t.Errorf("%d records have no payloads; on record is %s", erased, told)
+	}
+	if report := l.verify(); len(report.Faults) > 0 {
+		t.Errorf("%+v", report)
+	}
+}
+
 // TestOldRecords builds the tree over records that were stored before there was one.
 func TestOldRecords(t *testing.T) {
 	const records = 64<<8 + 700 // more than are built at once
