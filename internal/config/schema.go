@@ -62,9 +62,16 @@ var rules = with(offer.Rules, map[string]document.Schema{
 	"Config.APIKey": {"minLength": 1},
 	"Config.Listen": {"pattern": listenPattern},
 	"Config.Store":  {"pattern": `^(sqlite:.+|postgres(ql)?://.+)$`},
-	"TLS":           {"if": encrypts, "then": document.Schema{"required": []string{"certFile", "keyFile"}, "properties": document.Schema{"terminated": document.OrVariable(document.Schema{"const": false})}}},
-	"Server":        {"type": "object", "oneOf": []document.Schema{stdioServer, remoteServer}},
+	"TLS": {
+		"if": encrypts, "then": document.Schema{"required": []string{"certFile", "keyFile"}, "properties": document.Schema{"terminated": document.OrVariable(document.Schema{"const": false})}},
+		"else":              document.Schema{"not": document.HasAny("clientCAFile")},
+		"dependentRequired": document.Schema{"crlFile": asking, "clientAuth": asking, "identities": asking},
+	},
+	"Server": {"type": "object", "oneOf": []document.Schema{stdioServer, remoteServer}},
 })
+
+// asking is what it takes to ask clients for certificates.
+var asking = []string{"clientCAFile"}
 
 // encrypts is the schema of a tls that the gateway is to do itself.
 var encrypts = document.Schema{"anyOf": []document.Schema{

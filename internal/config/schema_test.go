@@ -58,7 +58,6 @@ var beyondSchema = map[string]string{
 	"server-timeout":                    "compares durations",
 	"store-memory":                      "one name among all names",
 	"syntax-colon":                      "not a tree of values",
-	"syntax-colon-in-braces":            "not a tree of values",
 	"syntax-indent":                     "not a tree of values",
 	"syntax-open":                       "not a tree of values",
 	"syntax-quote":                      "not a tree of values",

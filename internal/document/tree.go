@@ -144,7 +144,7 @@ func (s *source) syntax(err error) Fault {
 	case strings.Contains(line, "${"):
 		hint = "put a text with ${…} in quotes"
 	case strings.Contains(e.GetMessage(), "'}' must be"):
-		hint = "within braces, a key with a colon in it needs quotes; or write each key on a line of its own"
+		hint = "within braces, put keys and texts with colons in quotes; or write each key on a line of its own"
 	}
 	return s.at(position{p.Line, p.Column}, "", "cannot be parsed: "+e.GetMessage(), hint)
 }
