@@ -346,6 +346,12 @@ func TestComeback(t *testing.T) {
 	}
 	_, b, back := begin()
 	refused("another state", b, with(back, "state", "x.y"))
+	state, err := url.Parse(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, _, _ := strings.Cut(state.Query().Get("state"), ".")
+	refused("half a state", b, with(back, "state", half+".x"))
 	refused("no state", b, with(back, "state", ""))
 	refused("another browser", browser(t, ""), back)
 	refused("another server", b, strings.Replace(back, "/callback/mail", "/callback/other", 1))
@@ -370,6 +376,20 @@ func TestComeback(t *testing.T) {
 			t.Errorf("%s: waiting for it: %v, %v", name, done, err)
 		}
 		refused(name+", then the right way", b, back)
+	}
+	_, b, back = begin()
+	before := w.count("authorization_code")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if resp, err := b.Get(back); err == nil {
+				_ = resp.Body.Close()
+			}
+		})
+	}
+	all.Wait()
+	if n := w.count("authorization_code") - before; n != 1 {
+		t.Errorf("eight at once: the code was used %d times", n)
 	}
 	ticket, _, _ := begin()
 	if done, err := g.Await(t.Context(), person("bob-key"), ticket.ID); done || err == nil {
