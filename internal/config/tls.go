@@ -96,9 +96,9 @@ func (l *loader) checkTLS() {
 	if t.Enabled && t.Terminated {
 		l.Wrong("tls.terminated", "says that a proxy ends TLS, but TLS is enabled here too", "keep one of the two")
 	}
-	l.checkClients()
-	implied := !l.Written("tls.enabled") && (t.CertFile != "" || t.KeyFile != "")
-	if !t.Enabled && !implied {
+	own := t.Enabled || !l.Written("tls.enabled") && (t.CertFile != "" || t.KeyFile != "")
+	l.checkClients(own)
+	if !own {
 		return
 	}
 	for i, f := range t.files() {
@@ -113,10 +113,10 @@ func (l *loader) checkTLS() {
 	}
 }
 
-// checkClients wants what is said of clients' certificates to have an effect.
-func (l *loader) checkClients() {
+// checkClients wants what is said of clients' certificates to have an effect. Own says that the gateway does TLS itself.
+func (l *loader) checkClients(own bool) {
 	t := &l.config.TLS
-	if t.ClientCAFile != "" && (t.Terminated || l.Written("tls.enabled") && !t.Enabled) && l.OK("tls.clientCAFile") {
+	if t.ClientCAFile != "" && !own && l.OK("tls.clientCAFile") {
 		l.Wrong("tls.clientCAFile", "asks clients for certificates, which needs TLS that the gateway does itself", "set certFile and keyFile, or remove it")
 	}
 	for _, key := range []string{"crlFile", "clientAuth", "identities"} {
