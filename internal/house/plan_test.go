@@ -18,7 +18,7 @@ func TestPlan(t *testing.T) {
 	plan, _, _ = strings.Cut(plan, "\n## ")
 	_, beside, _ := strings.Cut(plan, "\nbeside: ")
 	planned, floor := map[string]int{}, 0
-	for _, m := range regexp.MustCompile(`(?m)^(\d| ) {2}([a-z][a-z0-9/]*)  `).FindAllStringSubmatch(plan, -1) {
+	for _, m := range regexp.MustCompile(`(?m)(?:^(\d| ) {2}|[^ ] · )([a-z][a-z0-9/]*)(?:  |: )`).FindAllStringSubmatch(plan, -1) {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			floor = n
 		}
