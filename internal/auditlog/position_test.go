@@ -189,14 +189,14 @@ func (e Evidence) finds(t *testing.T, what string, m *ram, at int64, exact bool)
 // position, whether or not the hashes are made to fit afterwards: it is found, and the
 // first record that is not what it was is named, or the sealed records it is among.
 func TestAnyPosition(t *testing.T) {
-	const records = 600
+	const records = 530
 	whole, e := written(t, records)
 	if report, err := Verify(t.Context(), whole, e); err != nil || len(report.Faults) > 0 || report.Sealed != records {
 		t.Fatalf("as it was written: %+v, %v", report, err)
 	}
 	random := rand.New(rand.NewPCG(rand.Uint64(), 0))
-	positions := []int{0, 1, 95, 96, 97, 255, 256, 257, 511, 512, records - 2, records - 1}
-	for range 20 {
+	positions := []int{0, 96, 97, 255, 256, records - 1}
+	for range 4 {
 		positions = append(positions, random.IntN(records))
 	}
 	if os.Getenv("SUMUN_TEST_SLOW") != "" {
@@ -251,7 +251,7 @@ func TestAnyPosition(t *testing.T) {
 func TestAnyByte(t *testing.T) {
 	const records = 300
 	whole, e := written(t, records)
-	flips := 40
+	flips := 8
 	if os.Getenv("SUMUN_TEST_SLOW") != "" {
 		flips = 4000
 	}
@@ -287,7 +287,7 @@ func TestAnyCheckpointByte(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		step := 7
+		step := 29
 		if os.Getenv("SUMUN_TEST_SLOW") != "" {
 			step = 1
 		}

@@ -145,25 +145,10 @@ func text(b []byte) any {
 // first error.
 func (s *Store) Records(ctx context.Context, seq int64) iter.Seq2[audit.Row, error] {
 	return func(yield func(audit.Row, error) bool) {
-		rows, err := s.db.QueryContext(ctx,
-			`SELECT seq, body, salt, COALESCE(arguments, ''), COALESCE(result, '') FROM audit_record WHERE seq > $1 ORDER BY seq`, seq)
-		if err != nil {
-			yield(audit.Row{}, fmt.Errorf("reading audit records: %w", err))
-			return
-		}
-		defer func() { _ = rows.Close() }() // reading only
-		for rows.Next() {
-			var r audit.Row
-			if err := rows.Scan(&r.Seq, &r.Body, &r.Salt, &r.Arguments, &r.Result); err != nil {
-				yield(audit.Row{}, fmt.Errorf("reading an audit record: %w", err))
+		for r, err := range s.SealedRecords(ctx, seq) {
+			if !yield(audit.Row{Seq: r.Seq, Body: r.Body, Salt: r.Salt, Arguments: r.Arguments, Result: r.Result}, err) {
 				return
 			}
-			if !yield(r, nil) {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(audit.Row{}, fmt.Errorf("reading audit records: %w", err))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -208,20 +209,32 @@ func (s *Store) Checkpoints(ctx context.Context, after int64) iter.Seq2[auditlog
 }
 
 // checkpointPage returns some checkpoints of more than after records.
-func (s *Store) checkpointPage(ctx context.Context, after int64) (page []auditlog.Sealed, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT size, note FROM audit_checkpoint WHERE size > $1 ORDER BY size LIMIT 1024`, after)
-	if err != nil {
-		return nil, fmt.Errorf("reading the checkpoints: %w", err)
-	}
-	defer func() { _ = rows.Close() }() // reading only
-	for rows.Next() {
-		var c auditlog.Sealed
-		if err := rows.Scan(&c.Size, &c.Note); err != nil {
-			return page, fmt.Errorf("reading a checkpoint: %w", err)
+func (s *Store) checkpointPage(ctx context.Context, after int64) ([]auditlog.Sealed, error) {
+	return s.checkpoints(ctx, `WHERE size > $1 ORDER BY size LIMIT 1024`, after)
+}
+
+// checkpoints returns those of a choice.
+func (s *Store) checkpoints(ctx context.Context, choice string, args ...any) ([]auditlog.Sealed, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT size, note FROM audit_checkpoint `+choice, args...) //nolint:gosec // the choices stand in this file
+	return scanAll(rows, err, "the checkpoints", func(c *auditlog.Sealed) error { return rows.Scan(&c.Size, &c.Note) })
+}
+
+// scanAll reads the rows of an answer, and ends it.
+func scanAll[T any](rows *sql.Rows, err error, what string, scan func(v *T) error) (all []T, _ error) {
+	if err == nil {
+		defer func() { _ = rows.Close() }() // reading only
+		for err == nil && rows.Next() {
+			var v T
+			if err = scan(&v); err == nil {
+				all = append(all, v)
+			}
 		}
-		page = append(page, c)
+		err = cmp.Or(err, rows.Err())
 	}
-	return page, rows.Err()
+	if err != nil {
+		return all, fmt.Errorf("reading %s: %w", what, err)
+	}
+	return all, nil
 }
 
 // NewestCheckpoint returns the checkpoint of the largest log, nil if there is none.
@@ -231,20 +244,12 @@ func (s *Store) NewestCheckpoint(ctx context.Context) ([]byte, error) {
 
 // Exchanges returns the checkpoints that exchange the key of the log.
 func (s *Store) Exchanges(ctx context.Context) ([][]byte, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT note FROM audit_checkpoint WHERE exchange <> 0 ORDER BY size`)
-	if err != nil {
-		return nil, fmt.Errorf("reading the checkpoints: %w", err)
+	sealed, err := s.checkpoints(ctx, `WHERE exchange <> 0 ORDER BY size`)
+	all := make([][]byte, 0, len(sealed))
+	for _, c := range sealed {
+		all = append(all, c.Note)
 	}
-	defer func() { _ = rows.Close() }() // reading only
-	var all [][]byte
-	for rows.Next() {
-		var sealed []byte
-		if err := rows.Scan(&sealed); err != nil {
-			return nil, fmt.Errorf("reading a checkpoint: %w", err)
-		}
-		all = append(all, sealed)
-	}
-	return all, rows.Err()
+	return all, err
 }
 
 // LastRecord returns the highest number of an audit record, 0 if there is none.
@@ -379,20 +384,13 @@ func (q logReader) Leaves(ctx context.Context, first int64, n int) ([]tlog.Hash,
 // Blocks implements auditlog.Source.
 func (q logReader) Blocks(ctx context.Context, level int, first int64, n int) ([]auditlog.Block, error) {
 	rows, err := q.QueryContext(ctx, `SELECT number, hash FROM audit_block WHERE level = $1 AND number >= $2 ORDER BY number LIMIT $3`, level, first, n)
-	if err != nil {
-		return nil, fmt.Errorf("reading the tree over the audit records: %w", err)
-	}
-	defer func() { _ = rows.Close() }() // reading only
-	var blocks []auditlog.Block
-	for rows.Next() {
-		b, hash := auditlog.Block{Level: level}, []byte(nil)
-		if err := rows.Scan(&b.Number, &hash); err != nil {
-			return nil, fmt.Errorf("reading the tree over the audit records: %w", err)
-		}
+	return scanAll(rows, err, "the tree over the audit records", func(b *auditlog.Block) error {
+		var hash []byte
+		b.Level = level
+		err := rows.Scan(&b.Number, &hash)
 		copy(b.Hash[:], hash)
-		blocks = append(blocks, b)
-	}
-	return blocks, rows.Err()
+		return err
+	})
 }
 
 // Corrupt reports whether an error of the store is that its file is no database, or
