@@ -167,7 +167,8 @@ func (c *Catalog) Seen(kind mcp.Kind, view *mcp.View) iter.Seq[*Entry] {
 func (c *Catalog) Parametric(view *mcp.View) iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
 		for _, e := range c.entries[mcp.Template] {
-			if (view.Lists(mcp.Template, e.Name) || view.Lists(mcp.Resource, text(e.Raw, "name"))) && !yield(e) {
+			named := view.Lists(mcp.Resource, text(e.Raw, "name")) && !view.Denies(mcp.Template, e.Name, mcp.ToList)
+			if (view.Lists(mcp.Template, e.Name) || named) && !yield(e) {
 				return
 			}
 		}
@@ -178,7 +179,8 @@ func (c *Catalog) Parametric(view *mcp.View) iter.Seq[*Entry] {
 // is written; the first of several.
 func (c *Catalog) Named(name string, view *mcp.View) (*Entry, bool) {
 	for _, e := range c.entries[mcp.Template] {
-		if text(e.Raw, "name") == name && (view.Sees(mcp.Resource, name) || view.Sees(mcp.Template, e.Name)) {
+		named := view.Sees(mcp.Resource, name) && !view.Denies(mcp.Template, e.Name, mcp.ToRead)
+		if text(e.Raw, "name") == name && (named || view.Sees(mcp.Template, e.Name)) {
 			return e, true
 		}
 	}
