@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/store/engine"
 )
 
 // A Move is what is to be copied.
@@ -65,8 +66,8 @@ func (m *Move) Copy(ctx context.Context) (*Copied, error) {
 		return nil, err
 	}
 	var done *Copied
-	err = within(ctx, m.From, func(from *store.Direct, source *sql.Tx) error {
-		return within(ctx, m.To, func(to *store.Direct, target *sql.Tx) (err error) {
+	err = within(ctx, m.From, func(from *engine.Direct, source *sql.Tx) error {
+		return within(ctx, m.To, func(to *engine.Direct, target *sql.Tx) (err error) {
 			done, err = m.fill(ctx, side{from, source}, side{to, target})
 			return err
 		})
@@ -115,20 +116,20 @@ func filled(name string, have []Rows, all []table) error {
 
 // A side is one of the two stores, in a transaction.
 type side struct {
-	*store.Direct
+	*engine.Direct
 	tx *sql.Tx
 }
 
 // within does something in a transaction of a store that nobody else has open, all of it or nothing.
-func within(ctx context.Context, address string, do func(d *store.Direct, tx *sql.Tx) error) (err error) {
-	d, err := store.Connect(address, true)
+func within(ctx context.Context, address string, do func(d *engine.Direct, tx *sql.Tx) error) (err error) {
+	d, err := engine.Connect(address, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.DB.Close()) }()
 	d.DB.SetMaxOpenConns(1) // which is told from those of others
 	explain := func(err error) error {
-		if store.Busy(err) {
+		if engine.Busy(err) {
 			err = ErrUsed
 		}
 		return fmt.Errorf("%s: %w", d.Name, d.Explain(err))
@@ -151,7 +152,7 @@ func within(ctx context.Context, address string, do func(d *store.Direct, tx *sq
 }
 
 // left waits for a moment until nobody else is connected to a store: what has just been closed is still to be noticed by PostgreSQL.
-func left(ctx context.Context, d *store.Direct) error {
+func left(ctx context.Context, d *engine.Direct) error {
 	if !d.Postgres {
 		var n int
 		return d.DB.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master`).Scan(&n)

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/store/engine"
 )
 
 // A table is one of the tables of a store, as this version makes them.
@@ -41,7 +42,7 @@ func tables(ctx context.Context) (all []table, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := store.Connect(address, false)
+	d, err := engine.Connect(address, false)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func tables(ctx context.Context) (all []table, err error) {
 
 // describe reads the tables of a SQLite database.
 func describe(ctx context.Context, db *sql.DB) ([]table, error) {
-	names, err := list(ctx, db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name <> $1 ORDER BY name`, store.StepsTable)
+	names, err := list(ctx, db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name <> $1 ORDER BY name`, engine.StepsTable)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +135,7 @@ func count(ctx context.Context, q querier, table string) (n int64, err error) {
 }
 
 // present returns which tables a database has, ours and others.
-func present(ctx context.Context, d *store.Direct, q querier) ([]string, error) {
+func present(ctx context.Context, d *engine.Direct, q querier) ([]string, error) {
 	query := `SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`
 	if d.Postgres {
 		query = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename`

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/auditlog"
 	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/store/engine"
 )
 
 // A Status is how a database is.
@@ -64,7 +65,7 @@ func Inspect(ctx context.Context, address string) (*Status, error) {
 }
 
 func inspect(ctx context.Context, address string, all []table) (s *Status, err error) {
-	d, err := store.Connect(address, false)
+	d, err := engine.Connect(address, false)
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +77,9 @@ func inspect(ctx context.Context, address string, all []table) (s *Status, err e
 	}
 	defer func() { _ = tx.Rollback() }() // reading only
 	s = &Status{Store: d.Name, Tables: []Rows{}}
-	for _, read := range []func(context.Context, *sql.Tx, *store.Direct) error{
+	for _, read := range []func(context.Context, *sql.Tx, *engine.Direct) error{
 		s.readEngine, s.readSteps,
-		func(ctx context.Context, tx *sql.Tx, d *store.Direct) error { return s.readTables(ctx, tx, d, all) }, s.readCheckpoint,
+		func(ctx context.Context, tx *sql.Tx, d *engine.Direct) error { return s.readTables(ctx, tx, d, all) }, s.readCheckpoint,
 	} {
 		if err := read(ctx, tx, d); err != nil {
 			return nil, fmt.Errorf("reading the store %s: %w", d.Name, d.Explain(err))
@@ -88,14 +89,14 @@ func inspect(ctx context.Context, address string, all []table) (s *Status, err e
 }
 
 // reading are the transactions that see one state.
-func reading(d *store.Direct) *sql.TxOptions {
+func reading(d *engine.Direct) *sql.TxOptions {
 	if d.Postgres {
 		return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	}
 	return nil
 }
 
-func (s *Status) readEngine(ctx context.Context, tx *sql.Tx, d *store.Direct) error {
+func (s *Status) readEngine(ctx context.Context, tx *sql.Tx, d *engine.Direct) error {
 	s.Engine = "SQLite"
 	query := `SELECT sqlite_version(), page_count * page_size FROM pragma_page_count(), pragma_page_size()`
 	if d.Postgres {
@@ -105,17 +106,17 @@ func (s *Status) readEngine(ctx context.Context, tx *sql.Tx, d *store.Direct) er
 }
 
 // readSteps tells the steps that were made from those that were not.
-func (s *Status) readSteps(ctx context.Context, tx *sql.Tx, d *store.Direct) error {
+func (s *Status) readSteps(ctx context.Context, tx *sql.Tx, d *engine.Direct) error {
 	s.Applied, s.Pending, s.Newer = []Step{}, []Step{}, []int64{}
 	made := map[int64]time.Time{}
 	there, err := present(ctx, d, tx)
-	if err == nil && slices.Contains(there, store.StepsTable) {
+	if err == nil && slices.Contains(there, engine.StepsTable) {
 		made, err = madeSteps(ctx, tx)
 	}
 	if err != nil {
 		return err
 	}
-	known, err := store.Steps()
+	known, err := engine.Steps()
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (s *Status) readSteps(ctx context.Context, tx *sql.Tx, d *store.Direct) err
 
 // madeSteps returns the steps that were made, and when.
 func madeSteps(ctx context.Context, tx *sql.Tx) (map[int64]time.Time, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT version_id, tstamp FROM "`+store.StepsTable+`" WHERE is_applied AND version_id > 0`) //nolint:gosec // a name of ours
+	rows, err := tx.QueryContext(ctx, `SELECT version_id, tstamp FROM "`+engine.StepsTable+`" WHERE is_applied AND version_id > 0`) //nolint:gosec // a name of ours
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func madeSteps(ctx context.Context, tx *sql.Tx) (map[int64]time.Time, error) {
 	return made, rows.Err()
 }
 
-func (s *Status) readTables(ctx context.Context, tx *sql.Tx, d *store.Direct, ours []table) error {
+func (s *Status) readTables(ctx context.Context, tx *sql.Tx, d *engine.Direct, ours []table) error {
 	there, err := present(ctx, d, tx)
 	if err != nil {
 		return err
@@ -173,7 +174,7 @@ func (s *Status) readTables(ctx context.Context, tx *sql.Tx, d *store.Direct, ou
 	return nil
 }
 
-func (s *Status) readCheckpoint(ctx context.Context, tx *sql.Tx, _ *store.Direct) error {
+func (s *Status) readCheckpoint(ctx context.Context, tx *sql.Tx, _ *engine.Direct) error {
 	const name = "audit_checkpoint"
 	if !slices.ContainsFunc(s.Tables, func(r Rows) bool { return r.Table == name }) {
 		return nil
@@ -198,8 +199,8 @@ func (s *Status) readCheckpoint(ctx context.Context, tx *sql.Tx, _ *store.Direct
 func Migrate(ctx context.Context, address string, only bool) ([]Step, error) {
 	before, err := Inspect(ctx, address)
 	if errors.Is(err, fs.ErrNotExist) {
-		var known []store.Step
-		known, err = store.Steps()
+		var known []engine.Step
+		known, err = engine.Steps()
 		before = &Status{}
 		for _, step := range known {
 			before.Pending = append(before.Pending, Step{step.Number, step.Name, nil})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/pgtest"
 	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/store/engine"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
@@ -44,7 +45,7 @@ func made(t *testing.T, at string, rows int) []table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = within(t.Context(), at, func(d *store.Direct, tx *sql.Tx) error {
+	err = within(t.Context(), at, func(d *engine.Direct, tx *sql.Tx) error {
 		for _, tab := range all {
 			insert, err := tx.PrepareContext(t.Context(), tab.insert(1, d.Postgres))
 			if err != nil {
@@ -91,7 +92,7 @@ func value(c column, i int, postgres bool) any {
 // dump returns all rows of a store as text, table by table, read past the code that copies.
 func dump(t *testing.T, at string, all []table) map[string][]string {
 	t.Helper()
-	d, err := store.Connect(at, false)
+	d, err := engine.Connect(at, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func TestCopyNothing(t *testing.T) {
 		t.Helper()
 		from := file(t)
 		all := made(t, from, 3)
-		d, err := store.Connect(from, false)
+		d, err := engine.Connect(from, false)
 		if err == nil {
 			_, err = d.DB.ExecContext(t.Context(), `UPDATE tool_pin SET tool = 'a' || char(0) WHERE first_seen = (SELECT MAX(first_seen) FROM tool_pin)`)
 		}
@@ -256,7 +257,7 @@ func TestStatus(t *testing.T) {
 		t.Helper()
 		ctx := t.Context()
 		pending, err := Migrate(ctx, at, true)
-		known, _ := store.Steps()
+		known, _ := engine.Steps()
 		if err != nil || len(pending) != len(known) || len(known) < 10 {
 			t.Fatalf("of nothing %d steps of %d are pending, %v", len(pending), len(known), err)
 		}
@@ -274,7 +275,7 @@ func TestStatus(t *testing.T) {
 			!slices.Contains(s.Tables, Rows{"key_clock", 1}) || s.Applied[0].At == nil || s.Applied[0].At.IsZero() {
 			t.Errorf("%+v, %v", s, err)
 		}
-		exec(t, at, `DELETE FROM `+store.StepsTable+` WHERE version_id = 13`, `INSERT INTO `+store.StepsTable+` (version_id, is_applied) VALUES (99999, true)`)
+		exec(t, at, `DELETE FROM `+engine.StepsTable+` WHERE version_id = 13`, `INSERT INTO `+engine.StepsTable+` (version_id, is_applied) VALUES (99999, true)`)
 		s, err = inspect(ctx, at, all)
 		if err != nil || len(s.Pending) != 1 || s.Pending[0].Number != 13 || !slices.Equal(s.Newer, []int64{99999}) {
 			t.Errorf("%+v, %v", s, err)
@@ -285,7 +286,7 @@ func TestStatus(t *testing.T) {
 		if _, err := (&Move{all: all, From: at, To: file(t)}).Copy(ctx); err == nil || !strings.Contains(err.Error(), "newer version") {
 			t.Errorf("copied from a newer version: %v", err)
 		}
-		exec(t, at, `DELETE FROM `+store.StepsTable+` WHERE version_id = 99999`)
+		exec(t, at, `DELETE FROM `+engine.StepsTable+` WHERE version_id = 99999`)
 		if _, err := (&Move{all: all, From: at, To: file(t)}).Copy(ctx); !errors.Is(err, ErrPending) {
 			t.Errorf("copied from an older version: %v", err)
 		}
@@ -295,7 +296,7 @@ func TestStatus(t *testing.T) {
 // exec runs statements in a store.
 func exec(t *testing.T, at string, statements ...string) {
 	t.Helper()
-	d, err := store.Connect(at, false)
+	d, err := engine.Connect(at, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,13 +312,13 @@ func exec(t *testing.T, at string, statements ...string) {
 func TestSequences(t *testing.T) {
 	at := pgtest.Database(t, "")
 	made(t, at, 1)
-	d, err := store.Connect(at, false)
+	d, err := engine.Connect(at, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.DB.Close()
 	names, err := list(t.Context(), d.DB, `SELECT sequencename FROM pg_sequences WHERE schemaname = current_schema()`)
-	if err != nil || len(names) != 1 || !strings.HasPrefix(names[0], store.StepsTable) {
+	if err != nil || len(names) != 1 || !strings.HasPrefix(names[0], engine.StepsTable) {
 		t.Errorf("sequences %q, %v", names, err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/store/engine"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
@@ -46,7 +47,7 @@ func fault(err error, target string) error {
 		return told
 	case errors.Is(err, fs.ErrNotExist):
 		e.Code, e.Hint = exit.Failed, "`sumun serve` or `sumun db migrate` makes a store; --config or --dir names another place"
-	case newer || store.Newer(err):
+	case newer || engine.Newer(err):
 		e.Code, e.Hint = exit.Failed, "run that version, or name another store"
 	case errors.Is(err, ErrUsed):
 		e.Code, e.Hint = exit.Failed, "end the gateways and programs that use it, and try again"

@@ -23,7 +23,7 @@ const approvalRows = `SELECT id, instance, beat, state, caller, server, name, di
 
 // AddApproval adds a request that waits, and lets go of what was settled long ago. It implements approve.Requests.
 func (s *Store) AddApproval(ctx context.Context, r *approve.Request) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		old := millis(r.Asked.Add(-keptApprovals))
 		if _, err := tx.ExecContext(ctx, `DELETE FROM approval WHERE state <> 'waiting' AND asked < $1`, old); err != nil {
 			return err
@@ -44,7 +44,7 @@ func (s *Store) AddApproval(ctx context.Context, r *approve.Request) error {
 // SettleApproval settles a request that waits. It implements approve.Requests.
 func (s *Store) SettleApproval(ctx context.Context, id string, how *approve.Settlement) (approve.Request, error) {
 	var r approve.Request
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		found, err := s.approvals(ctx, tx, `WHERE id = $1`, id)
 		if err != nil {
 			return err
@@ -112,7 +112,7 @@ func (s *Store) SettledApprovals(ctx context.Context, instance string, since tim
 
 // BeatApprovals says that an instance still holds its calls. It implements approve.Requests.
 func (s *Store) BeatApprovals(ctx context.Context, instance string) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE approval SET beat = beat + 1 WHERE state = 'waiting' AND instance = $1`, instance)
 		return err
 	})
@@ -176,7 +176,7 @@ func (s *Store) RememberedApprovals(ctx context.Context, now time.Time) ([]appro
 // ForgetApproval forgets a decision. It implements approve.Memory.
 func (s *Store) ForgetApproval(ctx context.Context, id string) (approve.Remembered, error) {
 	var r approve.Remembered
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		found, err := s.remembered(ctx, tx, `WHERE id = $1`, id)
 		if err != nil {
 			return err

@@ -48,8 +48,8 @@ func insertText(rows int, numbered bool) string {
 
 // prepareInserts prepares what AppendRecords writes with.
 func (s *Store) prepareInserts(ctx context.Context) error {
-	for _, rows := range s.engine.batches {
-		stmt, err := s.db.PrepareContext(ctx, insertText(rows, s.engine.numbered))
+	for _, rows := range s.db.Batches {
+		stmt, err := s.db.PrepareContext(ctx, insertText(rows, s.db.Numbered))
 		if err != nil {
 			return fmt.Errorf("preparing audit records: %w", err)
 		}

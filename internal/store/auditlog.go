@@ -14,6 +14,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/auditlog"
+	"github.com/sumun-mcp/sumun/internal/store/engine"
 )
 
 // SyncRecords makes AppendRecords return only once a power failure cannot take what
@@ -27,7 +28,7 @@ func (s *Store) inLog(ctx context.Context, synced bool, do func(ctx context.Cont
 	var tree *auditlog.Tree
 	err := s.inSyncedTx(ctx, synced, func(tx *sql.Tx) (err error) {
 		// Beginning is what waits for others. What follows is watched as the engine needs it.
-		ctx := s.engine.statements(ctx)
+		ctx := s.db.Statements(ctx)
 		// What was made of the tree is thrown away unless the transaction is committed.
 		if tree, err = treeOf(ctx, tx, s.tree.Swap(nil)); err != nil {
 			return err
@@ -40,12 +41,12 @@ func (s *Store) inLog(ctx context.Context, synced bool, do func(ctx context.Cont
 	return err
 }
 
-// inSyncedTx is inTx where it is not synced; else it waits for the disk at the end.
+// inSyncedTx is InTx where it is not synced; else it waits for the disk at the end.
 func (s *Store) inSyncedTx(ctx context.Context, synced bool, do func(tx *sql.Tx) error) (err error) {
-	if !synced || s.engine.durable {
-		return s.alone(ctx, auditWriter, do)
+	if !synced || s.db.Durable {
+		return s.db.Alone(ctx, engine.AuditWriter, do)
 	}
-	ctx, done, err := s.turn(ctx, auditWriter)
+	ctx, done, err := s.db.Turn(ctx, engine.AuditWriter)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (s *Store) inSyncedTx(ctx context.Context, synced bool, do func(tx *sql.Tx)
 	if _, err := conn.ExecContext(ctx, `PRAGMA synchronous=FULL`); err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
-	err = s.inTurn(ctx, auditWriter, conn, do)
+	err = s.db.InTurn(ctx, engine.AuditWriter, conn, do)
 	_, back := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous=NORMAL`)
 	return errors.Join(err, back)
 }
@@ -129,7 +130,7 @@ func (s *Store) growTree(ctx context.Context) error {
 // growSome builds the tree over some more records, and reports whether it did.
 func (s *Store) growSome(ctx context.Context) (grown bool, err error) {
 	const portion = 64 << 8
-	err = s.alone(ctx, auditWriter, func(tx *sql.Tx) error {
+	err = s.db.Alone(ctx, engine.AuditWriter, func(tx *sql.Tx) error {
 		blocks, err := logReader{tx}.countBlocks(ctx)
 		if err != nil {
 			return err

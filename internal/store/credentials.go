@@ -30,7 +30,7 @@ func (s *Store) Credential(ctx context.Context, key credential.Key) (credential.
 func (s *Store) PutCredential(ctx context.Context, r credential.Record) (int64, error) {
 	// Two records of one key, one after the other, must not have one revision, or the first would be taken for the second.
 	next := max(time.Now().UnixNano(), r.Revision+1)
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM credential WHERE ends > 0 AND ends <= $1`, millis(time.Now())); err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func changed(done sql.Result, err error) error {
 
 // DropCredential deletes a record. It implements credential.Store.
 func (s *Store) DropCredential(ctx context.Context, r credential.Record) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx,
 			`DELETE FROM credential WHERE kind = $1 AND owner = $2 AND server = $3 AND (revision = $4 OR CAST($4 AS BIGINT) = 0)`,
 			r.Key.Kind, r.Key.Owner, r.Key.Of, r.Revision)
@@ -78,7 +78,7 @@ func (s *Store) DropCredential(ctx context.Context, r credential.Record) error {
 
 // TurnCredential takes the turn to change a record, or gives it back. It implements credential.Store.
 func (s *Store) TurnCredential(ctx context.Context, r credential.Record, until time.Time) (bool, error) {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, `UPDATE credential SET turn = $5
 			WHERE kind = $1 AND owner = $2 AND server = $3 AND revision = $4 AND (turn < $6 OR CAST($5 AS BIGINT) = 0)`,
 			r.Key.Kind, r.Key.Owner, r.Key.Of, r.Revision, millis(until), millis(time.Now()))

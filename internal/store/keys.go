@@ -188,7 +188,7 @@ func (s *Store) changeKey(ctx context.Context, what, ref string, change func(tx 
 
 // changeKeys makes a change of keys, with the revision that it makes. Of several at once, one waits for the other.
 func (s *Store) changeKeys(ctx context.Context, what string, change func(tx *sql.Tx, revision int64) error) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		var revision int64
 		err := tx.QueryRowContext(ctx, `UPDATE key_clock SET revision = revision + 1 WHERE one = 1 RETURNING revision`).Scan(&revision)
 		if err != nil {
@@ -204,7 +204,7 @@ func (s *Store) changeKeys(ctx context.Context, what string, change func(tx *sql
 
 // UseKeys adds to the counts of uses. It implements keyring.Store.
 func (s *Store) UseKeys(ctx context.Context, uses []keyring.Use) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		for _, u := range uses {
 			_, err := tx.ExecContext(ctx, `INSERT INTO key_use (owner, uses, last)
 				SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM access_key WHERE id = $1

@@ -52,7 +52,7 @@ func scanPin(row interface{ Scan(into ...any) error }) (pins.Pin, error) {
 
 // AddPins stores pins of tools, all or none, and returns those that were there and stay. It implements pins.Store.
 func (s *Store) AddPins(ctx context.Context, add []*pins.Pin) (stay []pins.Pin, err error) {
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
+	err = s.db.InTx(ctx, func(tx *sql.Tx) error {
 		stay = nil
 		for _, pin := range add {
 			there, err := addPin(ctx, tx, pin)

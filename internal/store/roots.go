@@ -13,7 +13,7 @@ import (
 // ChangeRoots does what the changes say, in their order, all or nothing. It implements roots.Store. A node or an entry
 // of a root that is not there is passed over: the root was closed after it was written.
 func (s *Store) ChangeRoots(ctx context.Context, changes []roots.Change) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		for i := range changes {
 			if err := changeRoot(ctx, tx, &changes[i]); err != nil {
 				return err

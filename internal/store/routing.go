@@ -32,7 +32,7 @@ func (s *Store) Routing(ctx context.Context) (route.Revision, error) {
 // AddRouting adds a routing policy; the error is route.ErrTaken if another instance has added one of that number. It implements
 // route.Store.
 func (s *Store) AddRouting(ctx context.Context, rev *route.Revision) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx,
 			`INSERT INTO routing (revision, policy, base, set_by, set_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
 			rev.Number, string(rev.Policy), rev.Base, rev.By, rev.At.UnixMilli())

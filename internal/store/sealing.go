@@ -21,7 +21,7 @@ type sealingKey struct {
 // key, or the next one when the newest is old; keys that have no token left go.
 func (s *Store) SealingKeys(ctx context.Context, fresh func() []byte) ([][]byte, error) {
 	var keys [][]byte
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		now := time.Now()
 		rows, err := sealingKeys(ctx, tx)
 		if err != nil {

@@ -19,7 +19,7 @@ const (
 
 // WriteEvents does what a batch says. It implements session.Archive.
 func (s *Store) WriteEvents(ctx context.Context, b *session.Batch) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		at := b.At.Unix()
 		if _, err := tx.ExecContext(ctx, `UPDATE stream SET touched = $1 WHERE owner = $2 AND ended = 0`, at, b.Owner); err != nil {
 			return err
@@ -122,7 +122,7 @@ func (s *Store) streamEvents(ctx context.Context, id session.StreamID, after int
 // those that were touched longest ago, until the others have that many bytes. It
 // implements session.Archive.
 func (s *Store) TrimEvents(ctx context.Context, before time.Time, bytes int64) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM stream WHERE touched < $1`, before.Unix()); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func (s *Store) AddUsage(ctx context.Context, rows []usage.Row) error {
 	slices.SortFunc(rows, func(a, b usage.Row) int { // in one order at all instances, so that none waits for another that waits for it
 		return cmp.Or(cmp.Compare(a.Caller, b.Caller), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
 		add, err := tx.PrepareContext(ctx, `INSERT INTO thing_use (caller, kind, name, server, own, first, last, uses) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (caller, kind, name) DO UPDATE SET uses = thing_use.uses + excluded.uses, server = excluded.server, own = excluded.own,
 				last = CASE WHEN excluded.last > thing_use.last THEN excluded.last ELSE thing_use.last END`)

@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"cmp"
@@ -48,7 +48,7 @@ func isPostgres(address string) bool {
 
 // openPostgres prepares the connections to a PostgreSQL database. The address is one of
 // libpq's, and what it leaves out is taken from where libpq takes it.
-func openPostgres(address string) (*engine, error) {
+func openPostgres(address string) (*DB, error) {
 	c, err := parsePostgres(address)
 	if err != nil {
 		return nil, err
@@ -69,12 +69,12 @@ func openPostgres(address string) (*engine, error) {
 	db.SetMaxIdleConns(idleConnections)
 	db.SetConnMaxIdleTime(idleTime)
 	a := &account{c}
-	return &engine{
-		db: db, name: a.String(), dialect: goose.DialectPostgres, options: []goose.ProviderOption{goose.WithSessionLocker(migrationLock{})},
+	return &DB{
+		DB: db, Name: a.String(), dialect: goose.DialectPostgres, options: []goose.ProviderOption{goose.WithSessionLocker(migrationLock{})},
 		tx: &sql.TxOptions{Isolation: sql.LevelReadCommitted}, lock: lockWriter, patience: transactionTime,
 		// What waits for the server must not outlast its transaction.
 		statements: func(ctx context.Context) context.Context { return ctx },
-		passing:    isPassing, explain: a.explain, numbered: true, durable: true, batches: []int{256, 32, 8, 1},
+		passing:    isPassing, explain: a.explain, Numbered: true, Durable: true, Batches: []int{256, 32, 8, 1},
 	}, nil
 }
 
@@ -122,7 +122,7 @@ func isHere(host string) bool {
 const lockSpace = 0x73756d75
 
 // lockWriter waits for the advisory lock of a writer. It is free again once the transaction is over and seen by all.
-func lockWriter(ctx context.Context, tx *sql.Tx, w writer) error {
+func lockWriter(ctx context.Context, tx *sql.Tx, w Writer) error {
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1, $2)`, lockSpace, int32(w)); err != nil {
 		return fmt.Errorf("waiting for other instances that write: %w", err)
 	}

@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"context"
@@ -27,14 +27,14 @@ const (
 )
 
 // migrate brings the tables up to date.
-func (s *Store) migrate(ctx context.Context) error {
+func (d *DB) migrate(ctx context.Context) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
 	// The numbers of steps are given out before the steps are made, so that a lower one may come later.
-	options := slices.Concat(s.engine.options, []goose.ProviderOption{goose.WithAllowOutofOrder(true)})
-	steps, err := goose.NewProvider(s.engine.dialect, s.db, inWords{files, s.engine.words}, options...)
+	options := slices.Concat(d.options, []goose.ProviderOption{goose.WithAllowOutofOrder(true)})
+	steps, err := goose.NewProvider(d.dialect, d.DB, inWords{files, d.words}, options...)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		if err = upTo(ctx, steps); err == nil {
 			return nil
 		}
-		if ctx.Err() != nil || time.Now().After(over) || errors.Is(err, errNewer) || !s.engine.passing(err) {
+		if ctx.Err() != nil || time.Now().After(over) || errors.Is(err, errNewer) || !d.passing(err) {
 			return fmt.Errorf("bringing its tables up to date: %w", err)
 		}
 		select {

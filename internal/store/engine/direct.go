@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"database/sql"
@@ -33,7 +33,7 @@ func Connect(address string, alone bool) (*Direct, error) {
 		if err != nil {
 			return nil, fmt.Errorf("opening the store: %w", err)
 		}
-		return &Direct{DB: e.db, Name: e.name, Postgres: true, Explain: e.explain}, nil
+		return &Direct{DB: e.DB, Name: e.Name, Postgres: true, Explain: e.explain}, nil
 	}
 	file := strings.TrimPrefix(address, "sqlite:")
 	if _, err := os.Stat(file); err != nil {

@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"context"
@@ -20,7 +20,7 @@ var pragmas = []string{"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout
 
 // openSQLite prepares the SQLite database at path. It has one connection: SQLite has
 // one writer at a time, and a second one would only wait in another place.
-func openSQLite(path string) (*engine, error) {
+func openSQLite(path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making its directory: %w", err)
 	}
@@ -33,12 +33,12 @@ func openSQLite(path string) (*engine, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1)
-	return &engine{
-		db: db, name: path, dialect: goose.DialectSQLite3,
+	return &DB{
+		DB: db, Name: path, dialect: goose.DialectSQLite3,
 		// An INTEGER PRIMARY KEY is the row's own number; any other key would be an index beside it.
 		words: []string{"BYTEA", "BLOB", "BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"},
 		// A transaction holds the database for writing from its start.
-		lock:     func(context.Context, *sql.Tx, writer) error { return nil },
+		lock:     func(context.Context, *sql.Tx, Writer) error { return nil },
 		patience: time.Minute,
 		// The end of the context ends the transaction. A watch for each statement would cost a goroutine.
 		statements: context.WithoutCancel,
@@ -46,7 +46,7 @@ func openSQLite(path string) (*engine, error) {
 		// and find it at a later try.
 		passing: func(error) bool { return true },
 		explain: func(err error) error { return err },
-		batches: []int{32, 8, 1},
+		Batches: []int{32, 8, 1},
 	}, nil
 }
 
