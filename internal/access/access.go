@@ -81,10 +81,10 @@ type holder struct {
 // with scopes that do not exist.
 func New(o Options) (*Access, error) {
 	a := &Access{keys: make(map[[32]byte]*holder, len(o.Keys)), scopes: maps.Clone(o.Scopes), roles: maps.Clone(o.Roles), ring: o.Ring, naming: o.Naming}
-	a.certs = a.certify(o.Identities)
-	if err := a.read(); err != nil {
+	if err := a.read(); err != nil { // before anybody is given a view, which conditions are part of
 		return nil, err
 	}
+	a.certs = a.certify(o.Identities)
 	if o.Anonymous {
 		a.nobody = &mcp.Caller{ID: anonymous, View: whole()}
 	}

@@ -22,8 +22,8 @@ type certified struct {
 func (a *Access) certify(list []config.Identity) *certified {
 	c := &certified{identities: identity.New(list), callers: make([]mcp.Caller, len(list))}
 	for i := range list {
-		scopes := a.Expand(list[i].Scopes, list[i].Roles)
-		c.callers[i] = mcp.Caller{View: a.ViewOf(scopes, false), Scopes: scopes}
+		c.callers[i] = mcp.Caller{Given: list[i].Scopes, Roles: list[i].Roles}
+		a.grant(&c.callers[i], false)
 	}
 	return c
 }

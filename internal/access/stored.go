@@ -13,12 +13,18 @@ import (
 // Holder returns who holds a key of the store, by this configuration. It implements keyring.Resolver. A scope or a role that is not
 // there any more grants nothing.
 func (a *Access) Holder(k *keyring.Key) mcp.Caller {
-	scopes := a.Expand(k.Scopes, k.Roles)
-	c := mcp.Caller{ID: k.Name, View: a.ViewOf(scopes, false), Scopes: scopes, Roles: k.Roles}
+	c := mcp.Caller{ID: k.Name, Given: k.Scopes, Roles: k.Roles}
 	if a.naming != nil {
 		c.Naming = a.naming(k.Name)
 	}
+	a.grant(&c, false)
 	return c
+}
+
+// grant gives a caller the scopes and the view that it has, by this configuration, by what it was given.
+func (a *Access) grant(c *mcp.Caller, stepUp bool) {
+	c.Scopes = a.Expand(c.Given, c.Roles)
+	c.View = a.ViewOf(c.Scopes, stepUp)
 }
 
 // againByRing returns who the holder of a key of the store is by this configuration; nil if the key is revoked or has expired.
@@ -27,7 +33,7 @@ func (a *Access) againByRing(caller *mcp.Caller) *mcp.Caller {
 		return nil
 	}
 	now := *caller
-	now.View = a.ViewOf(caller.Scopes, false)
+	a.grant(&now, false)
 	return &now
 }
 

@@ -8,14 +8,17 @@ import (
 	"github.com/sumun-mcp/sumun/internal/oauth"
 )
 
-// TokenHolder returns who shows a good access token that was given these scopes and roles. It implements oauth.Resolver. Such a caller
-// is shown what it could step up to.
-func (a *Access) TokenHolder(id string, scopes, roles []string) mcp.Caller {
-	all := a.Expand(scopes, roles)
-	c := mcp.Caller{ID: id, View: a.ViewOf(all, true), Scopes: all}
+// TokenHolder returns who shows a good access token that was given these scopes and roles, and has these claims. It implements
+// oauth.Resolver. Such a caller is shown what it could step up to. Claims are kept only where conditions can ask for them.
+func (a *Access) TokenHolder(id string, scopes, roles []string, claims []byte) mcp.Caller {
+	c := mcp.Caller{ID: id, Given: scopes, Roles: roles}
+	if len(a.when) > 0 {
+		c.Claims = claims
+	}
 	if a.naming != nil {
 		c.Naming = a.naming(id)
 	}
+	a.grant(&c, true)
 	return c
 }
 
@@ -62,12 +65,13 @@ func (a *Access) challenge(e *mcp.Error, shown bool, caller *mcp.Caller) *mcp.Er
 	return &told
 }
 
-// againByToken returns who a caller with an access token is by this configuration; nil if its issuer is not in it.
+// againByToken returns who a caller with an access token is by this configuration; nil if its issuer is not in it, or if there are
+// conditions now, which could ask for claims that nobody has kept.
 func (a *Access) againByToken(caller *mcp.Caller) *mcp.Caller {
-	if !a.tokens.Has(caller) || caller.Expired() {
+	if !a.tokens.Has(caller) || caller.Expired() || len(a.when) > 0 && caller.Claims == nil {
 		return nil
 	}
-	now := a.TokenHolder(caller.ID, caller.Scopes, nil)
+	now := a.TokenHolder(caller.ID, caller.Given, caller.Roles, caller.Claims)
 	now.Over = caller.Over
 	return &now
 }

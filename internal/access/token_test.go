@@ -35,7 +35,7 @@ oauth: {issuers: {work: {issuer: "http://127.0.0.1:1"}}}
 
 func TestTokenHolder(t *testing.T) {
 	a := tokened(t)
-	c := a.TokenHolder("oauth:work:alice", nil, []string{"reader", "gone"})
+	c := a.TokenHolder("oauth:work:alice", nil, []string{"reader", "gone"}, nil)
 	if !slices.Equal(c.Scopes, []string{"deny:old", "read:docs"}) || c.Admin {
 		t.Errorf("%+v", c)
 	}

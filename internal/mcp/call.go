@@ -178,8 +178,9 @@ type Caller struct {
 	Naming Naming
 	// Admin says that the caller may run the gate itself: it has every scope that a method needs as such.
 	Admin bool
-	// Scopes are the scopes of the caller's key, those of its roles among them, and Roles its roles.
-	Scopes, Roles []string
+	// Scopes are the scopes of what the caller has shown, those of its roles among them; Given are those that it has by itself, and Roles
+	// its roles.
+	Scopes, Given, Roles []string
 	// Claims are those of the caller's token, a JSON object; nil for a key.
 	Claims []byte
 	// Key is the hash of the key that the caller has shown; zero for one without a key.

@@ -40,7 +40,7 @@ func TestClaims(t *testing.T) {
 			c := load(t, text)
 			third := &c.OAuth.Issuers[2]
 			var cl claims
-			if err := decode(b64([]byte(tt.claims)), &cl.all); err != nil && tt.scopes != nil {
+			if _, err := decode(b64([]byte(tt.claims)), &cl.all); err != nil && tt.scopes != nil {
 				t.Fatal(err)
 			}
 			scopes, roles := v.given(third, &cl)

@@ -235,11 +235,11 @@ func load(tb testing.TB, text string) *config.Config {
 // holders make callers as access does.
 type holders struct{}
 
-func (holders) TokenHolder(id string, scopes, roles []string) mcp.Caller {
+func (holders) TokenHolder(id string, scopes, roles []string, claims []byte) mcp.Caller {
 	for _, r := range roles {
 		scopes = append(scopes, "role "+r)
 	}
-	return mcp.Caller{ID: id, Scopes: scopes}
+	return mcp.Caller{ID: id, Scopes: scopes, Claims: claims}
 }
 
 // open returns a Verifier by a configuration, on an internet of the test's own.

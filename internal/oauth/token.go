@@ -34,6 +34,8 @@ type token struct {
 	text   string
 	header header
 	claims claims
+	// payload is what claims were read from.
+	payload []byte
 }
 
 // A header is what the header of a token says (RFC 7515 section 4.1). Keys and places of keys that it names (jwk, jku, x5c, x5u) are not
@@ -96,13 +98,14 @@ func parse(text string) (*token, error) {
 		return nil, errForm
 	}
 	t := &token{text: text}
-	if err := decode(parts[0], &t.header); err != nil {
+	if _, err := decode(parts[0], &t.header); err != nil {
 		return nil, errForm
 	}
 	if err := t.header.check(); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(decode(parts[1], &t.claims), decode(parts[1], &t.claims.all)); err != nil {
+	var err error
+	if t.payload, err = decode(parts[1], &t.claims); err != nil || json.Unmarshal(t.payload, &t.claims.all) != nil {
 		return nil, errForm
 	}
 	if _, err := base64.RawURLEncoding.Strict().DecodeString(parts[2]); err != nil {
@@ -111,16 +114,16 @@ func parse(text string) (*token, error) {
 	return t, nil
 }
 
-// decode reads a part of a token: an object in base64.
-func decode(part string, into any) error {
+// decode reads a part of a token, an object in base64, and returns its text.
+func decode(part string, into any) ([]byte, error) {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(data) == 0 || data[0] != '{' {
-		return errForm
+		return nil, errForm
 	}
-	return json.Unmarshal(data, into)
+	return data, json.Unmarshal(data, into)
 }
 
 // check wants a header of a signed token that means what it seems to mean.

@@ -10,9 +10,10 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
-// A Resolver makes callers of tokens, as one configuration says what scopes and roles are. A caller's Over is the Verifier's own to set.
+// A Resolver makes callers of tokens, as one configuration says what scopes and roles are. Claims are all claims of the token, a JSON
+// object. A caller's Over is the Verifier's own to set.
 type Resolver interface {
-	TokenHolder(id string, scopes, roles []string) mcp.Caller
+	TokenHolder(id string, scopes, roles []string, claims []byte) mcp.Caller
 }
 
 // A Verifier checks tokens by one configuration. It is safe for concurrent use.
@@ -207,7 +208,8 @@ func (i *issuer) judge(c *claims, now time.Time) string {
 func (v *Verifier) entry(i *issuer, t *token, k *key) *entry {
 	scopes, roles := v.given(i.Issuer, &t.claims)
 	ends := int64(*t.claims.Expires+i.ClockSkew.Seconds()) * 1000
-	e := &entry{caller: v.by.TokenHolder(prefix+i.Name+":"+harmless(t.claims.Subject), scopes, roles), ends: ends, key: k, source: i.source}
+	id := prefix + i.Name + ":" + harmless(t.claims.Subject)
+	e := &entry{caller: v.by.TokenHolder(id, scopes, roles, t.payload), ends: ends, key: k, source: i.source}
 	e.caller.Over = k.over(ends / 1000)
 	return e
 }

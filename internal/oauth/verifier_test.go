@@ -55,6 +55,9 @@ func TestFind(t *testing.T) {
 				if caller.ID != tt.id || !slices.Equal(caller.Scopes, tt.scopes) || caller.Admin || caller.Expired() {
 					t.Errorf("%+v, want %s with %q", caller, tt.id, tt.scopes)
 				}
+				if !strings.Contains(string(caller.Claims), `"aud":`) {
+					t.Errorf("conditions are told of the claims %q", caller.Claims)
+				}
 			}
 		})
 	}
