@@ -56,6 +56,14 @@ func (c *conversation) Ask(ctx context.Context, questions []mcp.Question) ([]mcp
 	}
 }
 
+// revoked is closed when the client's key is good for nothing any more: then nobody can come with answers.
+func (c *conversation) revoked() <-chan struct{} {
+	if c.call.Caller == nil {
+		return nil
+	}
+	return c.call.Caller.Over
+}
+
 // join adds questions to the round that is being gathered, or begins one when those
 // before it are over. It returns where the answers will stand: 0 says that the round
 // has begun and is to be put.
@@ -98,6 +106,9 @@ func (c *conversation) put(ctx context.Context, r *round) {
 		select {
 		case <-slot.Expired:
 			err = mcp.ErrExpired
+		case <-c.revoked():
+			c.parking.Leave(slot)
+			err = mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unauthenticated, "nobody can answer any more: the key of who was asked is revoked or has expired")
 		case <-r.over:
 			return
 		}
