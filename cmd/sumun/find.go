@@ -71,19 +71,31 @@ func (a *app) open(ctx context.Context, to *local.Gateway) (*transport.Session, 
 
 // isDenied reports whether the gateway refused the key, or the key's holder.
 func isDenied(told *mcp.Error) bool {
-	if told == nil {
-		return false
-	}
-	reason := mcp.Reason(terminal.Text(told.Data, "reason"))
+	reason := reasonOf(told)
 	return reason == mcp.Unauthenticated || reason == mcp.Forbidden
 }
+
+// reasonOf returns the reason that an error of the gateway tells, if it tells one.
+func reasonOf(told *mcp.Error) mcp.Reason {
+	if told == nil {
+		return ""
+	}
+	return mcp.Reason(terminal.Text(told.Data, "reason"))
+}
+
+// hintLimited is what to try when the gateway refuses for now.
+const hintLimited = "the key has used up what `limits` in mcp.yaml allow it; wait, or raise them"
 
 // dialError tells what to try when the gateway could not be asked.
 func dialError(to *local.Gateway, err error) error {
 	e := &exit.Error{Code: exit.Unreachable, Msg: "asking the gateway", Target: to.URL, Err: err}
-	switch {
-	case isDenied(mcp.AsError(err)):
+	switch told := mcp.AsError(err); {
+	case isDenied(told):
 		e.Code, e.Hint = exit.Denied, "show a key with --key or SUMUN_KEY; the key local lies in .sumun/local.key of the gateway's directory"
+	case reasonOf(told) == mcp.RateLimited:
+		e.Code, e.Msg, e.Hint, e.Err = exit.Denied, told.Message, hintLimited, nil
+	case reasonOf(told) == mcp.Unavailable:
+		e.Msg, e.Hint, e.Err = told.Message, "the gateway runs; its log says what it cannot reach", nil
 	case strings.Contains(err.Error(), "x509: "):
 		e.Hint = certificateHint
 	default:

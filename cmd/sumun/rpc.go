@@ -164,6 +164,8 @@ func resultOf(method string, body []byte) ([]byte, error) {
 	switch answer.Error.Data.Reason {
 	case mcp.Unauthenticated, mcp.Forbidden:
 		e.Code, e.Hint = exit.Denied, "show another key with --key or SUMUN_KEY"
+	case mcp.RateLimited:
+		e.Code, e.Hint = exit.Denied, hintLimited
 	case mcp.NotFound, mcp.InvalidArguments:
 		e.Hint = "`sumun rpc mcp.server.info` lists the methods, docs/dialect.md tells of each"
 	default: // the message says what to do

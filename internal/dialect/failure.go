@@ -64,6 +64,9 @@ func reasonOf(call *mcp.Call, e *mcp.Error) mcp.Reason {
 	case mcp.Cancelled:
 		return mcp.Timeout
 	case mcp.Unavailable:
+		if wire.IsString(wire.Get(e.Data, "reason"), string(mcp.Unavailable)) {
+			return e.Reason // it is the gateway itself that cannot tell
+		}
 		return mcp.Upstream
 	case mcp.InsufficientScope:
 		return mcp.Forbidden

@@ -109,10 +109,9 @@ func (r *dialectReply) finish(ctx context.Context, err error) {
 	r.done = true
 	e := translate.Failure(&r.x.call, err)
 	r.x.out = dialect.AppendFailure(r.x.out[:0], r.x.id(), &r.x.call, e)
-	if e.Challenge != "" {
-		r.x.w.Header().Set("WWW-Authenticate", e.Challenge)
-	}
-	r.x.write(dialect.Status(e), r.x.out)
+	status := dialect.Status(e)
+	r.x.advise(status, e)
+	r.x.write(status, r.x.out)
 }
 
 // dialectElement answers one message of the dialect that came in an array.

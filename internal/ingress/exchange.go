@@ -200,14 +200,19 @@ func (x *exchange) id() []byte {
 }
 
 func (x *exchange) writeError(status int, e *mcp.Error) {
+	x.advise(status, e)
+	x.out = dialect.AppendRefusal(x.out[:0], x.id(), &x.message, e)
+	x.write(status, x.out)
+}
+
+// advise has the headers say what the client can do about an error: show something better, or wait.
+func (x *exchange) advise(status int, e *mcp.Error) {
 	if status == http.StatusUnauthorized || e.Challenge != "" {
 		x.w.Header().Set("WWW-Authenticate", cmp.Or(e.Challenge, `Bearer realm="sumun"`))
 	}
 	if after := retryAfter(e); after != "" {
 		x.w.Header().Set("Retry-After", after)
 	}
-	x.out = dialect.AppendRefusal(x.out[:0], x.id(), &x.message, e)
-	x.write(status, x.out)
 }
 
 // answer sends the result of the call as one JSON document. A long one of the

@@ -206,6 +206,9 @@ func (r *legacyReply) finish(ctx context.Context, err error) {
 // fail sends an error. One that asks for more scopes has a status of its own, if it is all that there is to say
 // (basic/authorization, "Scope Challenge Handling").
 func (r *legacyReply) fail(e *mcp.Error) {
+	if r.call.Method == mcp.MethodInitialize && r.stream == nil {
+		r.x.w.Header().Del(headerSession) // there is none
+	}
 	if e.Challenge == "" || r.array || r.stream != nil {
 		r.give(translate.AppendFailure(nil, r.id(), e))
 		return

@@ -142,7 +142,9 @@ func (h *httpConn) close(ctx context.Context) {
 	h.s.calls.Wait() // which start work, and may yet have to tell the server that they were cancelled
 	if h.session != "" && open {
 		ctx, cancel := context.WithTimeout(ctx, courtesy)
-		if resp, err := h.do(ctx, &http1.Request{Method: http.MethodDelete, Header: h.base}, nil); err == nil {
+		base := maps.Clone(h.base)
+		base[headerSession] = []string{h.session} // also one that was named by an answer that nobody waited for any more
+		if resp, err := h.do(ctx, &http1.Request{Method: http.MethodDelete, Header: base}, nil); err == nil {
 			discard(resp)
 		}
 		cancel()

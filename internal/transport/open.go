@@ -195,10 +195,16 @@ func (s *Session) keep(info, result []byte) {
 	s.advice = slices.Clone(wire.Get(result, "instructions"))
 }
 
-// judgeAnswer tells what an error object says about the era: the modern era's own codes come from servers that speak it.
+// judgeAnswer tells what an error object says about the era: the modern era's own codes come from servers that speak it, and a gateway
+// of ours would refuse in any era who calls too often, or whom it cannot tell from others.
 func judgeAnswer(e *mcp.Error) error {
 	switch e.Code {
 	case mcp.CodeHeaderMismatch, mcp.CodeMissingCapability:
+		return e
+	}
+	word, _ := wire.Unquote(wire.Get(e.Data, "reason"))
+	switch mcp.Reason(word) {
+	case mcp.RateLimited, mcp.Unavailable:
 		return e
 	}
 	return wrongEraError{e}
@@ -234,7 +240,7 @@ func (s *Session) initialize(ctx context.Context) error {
 	}
 	defer a.Release()
 	if e := a.Err(nil); e != nil {
-		return wrongEraError{e}
+		return judgeAnswer(e)
 	}
 	result := a.Result()
 	name, _ := wire.Unquote(wire.Get(result, "protocolVersion"))

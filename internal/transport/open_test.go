@@ -1,8 +1,13 @@
 package transport
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 func atModern(t *testing.T) Target {
@@ -118,5 +123,29 @@ func TestNotOpened(t *testing.T) {
 				t.Errorf("error = %q, want one with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestEndsWhatWasOpened ends a session that a server has named although it then could not be opened.
+func TestEndsWhatWasOpened(t *testing.T) {
+	t.Parallel()
+	ended := make(chan string, 1)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			ended <- r.Header.Get("Mcp-Session-Id")
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Mcp-Session-Id", "s1")
+		asJSON(w, http.StatusOK, `{"jsonrpc":"2.0","id":`+string(wire.Get(body, "id"))+`,"error":{"code":-32603,"message":"not now"}}`)
+	}))
+	defer web.Close()
+	s, err := Open(t.Context(), Target{URL: web.URL, MaxMessage: 1 << 20}, Hello{Require: Legacy})
+	if err == nil {
+		s.Close()
+		t.Fatal("it was opened")
+	}
+	if got := <-ended; got != "s1" {
+		t.Errorf("the session %q was ended", got)
 	}
 }
