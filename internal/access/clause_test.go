@@ -140,8 +140,10 @@ func TestUnsettled(t *testing.T) {
 		name   string
 		want   bool
 	}{
-		{[]string{"invoke:day"}, "day", false}, {[]string{"read:plain", "invoke:day"}, "plain", true},
-		{[]string{"*", "deny:dear"}, "pay.now", false}, {[]string{"*", "deny:dear"}, "other", true},
+		{[]string{"invoke:day"}, "day", false},
+		{[]string{"read:plain", "invoke:day"}, "plain", true},
+		{[]string{"*", "deny:dear"}, "pay.now", false},
+		{[]string{"*", "deny:dear"}, "other", true},
 	} {
 		if got := a.ViewOf(tt.scopes, false).Sees(mcp.Tool, tt.name); got != tt.want {
 			t.Errorf("%v %s: %v", tt.scopes, tt.name, got)

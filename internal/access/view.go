@@ -97,7 +97,7 @@ func (r *rights) view() *mcp.View {
 	}
 	deny := r.deny
 	for i := range r.clauses {
-		deny = append(deny[:len(deny):len(deny)], r.clauses[i].deny...)
+		deny = append(slices.Clip(deny), r.clauses[i].deny...)
 	}
 	if len(deny) > 0 {
 		v.Deny = newDenial(deny).denies

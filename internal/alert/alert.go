@@ -224,7 +224,7 @@ func (a *Alerts) release(all bool) {
 
 // tell hands one alert to everybody.
 func (a *Alerts) tell(ctx context.Context, alert *Alert) {
-	a.Log.LogAttrs(ctx, level(alert.Severity), alert.Text, alert.attrs()...)
+	a.Log.LogAttrs(ctx, level(alert.Severity), "alert", alert.attrs()...)
 	if a.Record != nil {
 		if err := a.Record(ctx, alert); err != nil {
 			a.Log.ErrorContext(ctx, "an alert is not on record", slog.String("id", alert.ID), slog.Any("error", err))
@@ -249,7 +249,7 @@ func level(s Severity) slog.Level {
 }
 
 func (a *Alert) attrs() []slog.Attr {
-	attrs := []slog.Attr{slog.String("alert", a.Kind), slog.String("severity", a.Severity.String()), slog.String("id", a.ID)}
+	attrs := []slog.Attr{slog.String("text", a.Text), slog.String("kind", a.Kind), slog.String("severity", a.Severity.String()), slog.String("id", a.ID)}
 	for _, one := range []struct{ name, value string }{{"server", a.Server}, {"subject", a.Subject}, {"remedy", a.Remedy}} {
 		if one.value != "" {
 			attrs = append(attrs, slog.String(one.name, one.value))

@@ -7,11 +7,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,7 +54,7 @@ func TestAlert(t *testing.T) {
 			Log: slog.New(slog.NewTextHandler(&log, nil)), Tell: d.tell,
 			Record: func(_ context.Context, a *Alert) error {
 				recorded = append(recorded, a.Kind+" "+a.Subject)
-				return fmt.Errorf("the store is away")
+				return errors.New("the store is away")
 			},
 		})
 		a.Alert(t.Context(), Alert{Kind: "drift", Severity: High, Server: "s", Subject: "tool\nx", Text: "changed", Remedy: "sumun pin show", Evidence: json.RawMessage(`{"now":1}`)})
@@ -65,7 +67,7 @@ func TestAlert(t *testing.T) {
 		if len(recorded) != 1 || recorded[0] != "drift tool\nx" {
 			t.Errorf("recorded %v", recorded)
 		}
-		for _, want := range []string{"level=ERROR msg=changed", "remedy=\"sumun pin show\"", `subject="tool\nx"`, "the store is away"} {
+		for _, want := range []string{"level=ERROR msg=alert text=changed kind=drift", "remedy=\"sumun pin show\"", `subject="tool\nx"`, "the store is away"} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("the log lacks %s:\n%s", want, &log)
 			}
@@ -122,7 +124,7 @@ func TestManyKinds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := New(t.Context(), Options{Log: slog.New(slog.DiscardHandler)})
 		for i := range 10 * maxKinds {
-			a.Alert(t.Context(), Alert{Kind: fmt.Sprint(i), Text: "x"})
+			a.Alert(t.Context(), Alert{Kind: strconv.Itoa(i), Text: "x"})
 		}
 		a.Close()
 		if len(a.floods) > maxKinds+1 || len(a.counts) > maxKinds+1 {
@@ -218,7 +220,7 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: code, Status: fmt.Sprint(code), Body: http.NoBody, Header: http.Header{"Retry-After": {"30"}}, Request: r}, nil
+	return &http.Response{StatusCode: code, Status: strconv.Itoa(code), Body: http.NoBody, Header: http.Header{"Retry-After": {"30"}}, Request: r}, nil
 }
 
 // TestRetries posts again what may be taken later, with pauses that grow, and not what is refused; the URL stands in no log.
@@ -250,7 +252,7 @@ func TestRetries(t *testing.T) {
 					code := tt.codes[min(int(posts.Add(1)), len(tt.codes))-1]
 					ended = time.Now()
 					if code == 0 {
-						return 0, fmt.Errorf("broken")
+						return 0, errors.New("broken")
 					}
 					return code, nil
 				}), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -283,7 +285,7 @@ func TestPatience(t *testing.T) {
 			return 0, r.Context().Err()
 		})}
 		for i := range 2 * maxOutbox {
-			a.hook.push(&Alert{ID: fmt.Sprint(i)})
+			a.hook.push(&Alert{ID: strconv.Itoa(i)})
 		}
 		synctest.Wait()
 		if n := len(a.hook.outbox); n > maxOutbox {

@@ -28,9 +28,10 @@ const (
 	maxDepth = 50
 	maxNodes = 2000
 	maxRegex = 1000
-	// maxEstimate is what it may cost at worst, with lists and texts of assumed elements; maxCost what one evaluation may cost.
+	// maxEstimate is what it may cost at worst, with lists and texts of assumed elements; maxCost what one evaluation may cost: keeping account of
+	// it takes time in the square of the elements that a macro has looked at, so this is low.
 	maxEstimate = 10_000_000
-	maxCost     = 100_000
+	maxCost     = 10_000
 	assumed     = 200
 )
 

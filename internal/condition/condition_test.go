@@ -157,7 +157,7 @@ func TestCost(t *testing.T) {
 	}{{c, []byte(strings.Replace(string(list), "0", "1", 1))}, {c2, text}} {
 		began := time.Now()
 		_, err := one.c.Holds(&Input{Args: one.args})
-		if took := time.Since(began); err == nil && took > time.Second {
+		if took := time.Since(began); err == nil || took > 2*time.Second {
 			t.Errorf("%s: %v took %v", one.c, err, took)
 		}
 	}

@@ -38,8 +38,9 @@ const (
 func pointed(edits []Edit) []Edit {
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	for i := range edits {
-		for _, key := range edits[i].path {
-			edits[i].Path += "/" + escape.Replace(key)
+		e := &edits[i]
+		for _, key := range e.path {
+			e.Path += "/" + escape.Replace(key)
 		}
 	}
 	return edits
@@ -120,7 +121,7 @@ func says(before, after *config.Config, edits []Edit) bool {
 func tree(c *config.Config) (map[string]any, error) {
 	plain := *c
 	plain.Path, plain.Warnings = "", nil
-	text, err := json.Marshal(plain)
+	text, err := json.Marshal(plain) //nolint:gosec // it is compared, and goes nowhere
 	if err != nil {
 		return nil, err
 	}
@@ -200,10 +201,9 @@ func edit(text []byte, e Edit) ([]byte, error) {
 	}
 	at := span{1, len(lines) + 1, 0}
 	var parent span
-	var node ast.Node = file.Docs[0].Body
+	node := file.Docs[0].Body
 	for i, key := range e.path {
 		parent = at
-		var found bool
 		if m, ok := node.(*ast.MappingNode); ok && m.IsFlowStyle && i > 0 {
 			whole, err := within(m, e, e.path[i:])
 			if err != nil {
@@ -211,13 +211,13 @@ func edit(text []byte, e Edit) ([]byte, error) {
 			}
 			return put(lines, at, e.path[i-1], whole)
 		}
-		if at, node, found, err = entry(lines, node, key, parent); err != nil {
+		if at, node, err = entry(lines, node, key, parent); err != nil {
 			return nil, err
 		}
-		if !found && e.Op == remove {
+		if node == nil && e.Op == remove {
 			return nil, errors.New("it is not there")
 		}
-		if !found {
+		if node == nil {
 			return insert(lines, at, e.path[i:], e.Value)
 		}
 	}
@@ -278,19 +278,19 @@ func keyEnd(line, key string) int {
 // A span is some lines, from the first to the one after the last, and how far they are indented.
 type span struct{ from, to, indent int }
 
-// entry finds the entry of that key in a mapping in block style. Where there is none, the span is where it would come.
-func entry(lines []string, in ast.Node, key string, within span) (span, ast.Node, bool, error) {
+// entry finds the entry of that key in a mapping in block style. Where there is none, the node is nil and the span where it would come.
+func entry(lines []string, in ast.Node, key string, within span) (span, ast.Node, error) {
 	var values []*ast.MappingValueNode
 	switch n := in.(type) {
 	case *ast.MappingNode:
 		if n.IsFlowStyle {
-			return span{}, nil, false, errByHand
+			return span{}, nil, errByHand
 		}
 		values = n.Values
 	case *ast.MappingValueNode:
 		values = []*ast.MappingValueNode{n}
 	default:
-		return span{}, nil, false, errByHand
+		return span{}, nil, errByHand
 	}
 	indent := 0
 	for i, v := range values {
@@ -303,12 +303,12 @@ func entry(lines []string, in ast.Node, key string, within span) (span, ast.Node
 			continue
 		}
 		if strings.TrimLeft(lines[place.Line-1][:indent], " ") != "" || keyEnd(lines[place.Line-1], key) == 0 {
-			return span{}, nil, false, errByHand
+			return span{}, nil, errByHand
 		}
-		return span{place.Line, trimmed(lines, place.Line, end), indent}, v.Value, true, nil
+		return span{place.Line, trimmed(lines, place.Line, end), indent}, v.Value, nil
 	}
 	end := trimmed(lines, within.from, within.to)
-	return span{end, end, indent}, nil, false, nil
+	return span{end, end, indent}, nil, nil
 }
 
 func keyText(v *ast.MappingValueNode) string {

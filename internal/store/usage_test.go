@@ -1,7 +1,7 @@
 package store_test
 
 import (
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -32,7 +32,7 @@ func TestUsage(t *testing.T) {
 			writers.Go(func() {
 				var rows []usage.Row
 				for i := range 50 {
-					rows = append(rows, usage.Row{Caller: "many", Thing: usage.Thing{Kind: "resource", Name: fmt.Sprint(i % 10)}, First: now, Last: now, Uses: 1})
+					rows = append(rows, usage.Row{Caller: "many", Thing: usage.Thing{Kind: "resource", Name: strconv.Itoa(i % 10)}, First: now, Last: now, Uses: 1})
 				}
 				if err := s.AddUsage(t.Context(), rows); err != nil {
 					t.Error(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -98,7 +99,7 @@ func TestBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t)
 		for i := range most + 1000 {
-			c.add(use{"ci", mcp.Resource, fmt.Sprint(i)})
+			c.add(use{"ci", mcp.Resource, strconv.Itoa(i)})
 		}
 		if n := len(c.counts); n > most+1 {
 			t.Errorf("%d are kept", n)
