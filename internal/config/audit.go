@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ func (l *loader) checkAudit() {
 			}
 		}
 		if len(told) != 1 {
-			l.WrongKey(at, "names "+fmt.Sprint(len(told))+" places to ship to", "write one of file, syslog and url in each element")
+			l.WrongKey(at, "names "+strconv.Itoa(len(told))+" places to ship to", "write one of file, syslog and url in each element")
 		}
 		if len(s.Headers) > 0 && s.URL == "" && !l.Written(at+".url") {
 			l.WrongKey(at+".headers", "is for url", "remove it")

@@ -19,6 +19,7 @@ func mend(tokens token.Tokens) token.Tokens {
 			open = append(open, t.Type)
 		case token.MappingEndType, token.SequenceEndType:
 			open = open[:max(len(open)-1, 0)]
+		default: // opens and closes nothing
 		}
 		if len(open) > 0 && parted(tokens[i:]) {
 			if whole := join(tokens[i], tokens[i+2], open[len(open)-1]); whole != nil {

@@ -96,10 +96,8 @@ func pattern(p, name string) bool {
 // climbing says whether a URI has .. in it, however encoded.
 func climbing(uri string) bool {
 	for range 4 {
-		for _, segment := range regexp.MustCompile(`[/\\?#;]+`).Split(uri, -1) {
-			if segment == ".." {
-				return true
-			}
+		if slices.Contains(regexp.MustCompile(`[/\\?#;]+`).Split(uri, -1), "..") {
+			return true
 		}
 		decoded, err := url.PathUnescape(uri)
 		if err != nil || decoded == uri {
@@ -195,7 +193,7 @@ func (o *oracle) may(kind, name, verb string, amount *int) (allowed, open bool) 
 
 func (o *oracle) grants(verb, scope, kind, name, want string) bool {
 	if kind == "resource" || kind == "template" {
-		if !(want == "read" && verb == "read" || want == "list" && (verb == "read" || verb == "list") || want == "write" && verb == "write") {
+		if verb != want && (verb != "read" || want != "list") {
 			return false
 		}
 	}
@@ -376,7 +374,7 @@ func dialectDoor(t *testing.T, g *gate, key string) *matrixDoor {
 		},
 		do: func(kind, verb, name string, amount int) (bool, string) {
 			quoted, _ := json.Marshal(name)
-			answer := ""
+			var answer string
 			switch {
 			case kind == "tool":
 				answer = ask("mcp.tool.invoke", fmt.Sprintf(`{"toolId":%s,"args":{"amount":%d}}`, quoted, amount))
@@ -429,7 +427,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 			}
 			for kind, names := range exists {
 				for name, is := range names {
-					n, allowed := o.compare(t, door, kind, name, is, 10+random.IntN(3)*60, shown[kind])
+					n, allowed := o.compare(t, door, thing{kind, name, is, 10 + random.IntN(3)*60}, shown[kind])
 					if cases += n; allowed {
 						yes++
 					}
@@ -472,9 +470,17 @@ func whole(t *testing.T, g *gate) (there map[string][]string, exists map[string]
 	return there, exists
 }
 
+// A thing is used under a name that exists or not, with an argument.
+type thing struct {
+	kind, name string
+	is         bool
+	amount     int
+}
+
 // compare uses one thing in all ways that the door has, and returns in how many.
-func (o *oracle) compare(t *testing.T, door *matrixDoor, kind, name string, is bool, amount int, shown []string) (n int, allowed bool) {
+func (o *oracle) compare(t *testing.T, door *matrixDoor, of thing, shown []string) (n int, allowed bool) {
 	t.Helper()
+	kind, name, is, amount := of.kind, of.name, of.is, of.amount
 	verb := map[string]string{"resource": "read"}[kind]
 	may, _ := o.may(kind, name, cmp.Or(verb, "invoke"), &amount)
 	_, open := o.may(kind, name, cmp.Or(verb, "invoke"), nil)

@@ -4,7 +4,7 @@ package mcp
 const (
 	MethodServers = "mcp.admin.servers"
 	MethodRestart = "mcp.admin.restart"
-	// Those about logins at servers are for every caller, each about its own.
+	// MethodLogin, MethodAwaitLogin and MethodLogout are for every caller, each about its own logins at servers.
 	MethodLogin      = "mcp.credential.login"
 	MethodAwaitLogin = "mcp.credential.await"
 	MethodLogout     = "mcp.credential.logout"

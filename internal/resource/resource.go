@@ -62,15 +62,15 @@ func New(ctx context.Context, o Options) (*Resources, error) {
 	}
 	r.ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 	r.end = sync.OnceValue(r.release)
-	offers, err := r.open(o.Resources)
+	additions, err := r.open(o.Resources)
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	r.server = mcp.NewServer(&mcp.Implementation{Name: "sumun resources", Title: "Sumun", Version: o.Version}, r.options(offers))
+	r.server = mcp.NewServer(&mcp.Implementation{Name: "sumun resources", Title: "Sumun", Version: o.Version}, r.options(additions))
 	r.shelf = shelf.New(r.server, r.serve)
 	r.wg.Go(func() { r.shelf.Run(r.ctx) })
-	for _, offer := range offers {
-		offer()
+	for _, add := range additions {
+		add()
 	}
 	r.startPolls()
 	return r, nil
@@ -88,18 +88,18 @@ func Check(ctx context.Context, all []offer.Resource) error {
 // open opens the source of each resource. What it returns adds tools, prompts and lists to the server, once there is one.
 func (r *Resources) open(all []offer.Resource) ([]func(), error) {
 	openers := []func([]offer.Resource) (func(), error){r.openFiles, r.openDatabases, r.openPages, r.openCaches, r.openObjects}
-	var offers []func()
+	var additions []func()
 	var faults []error
 	for i, kind := range []string{kindFile, kindDatabase, kindWeb, kindCache, kindObject} {
 		of := ofType(all, kind)
 		if len(of) == 0 {
 			continue
 		}
-		offer, err := openers[i](of)
+		add, err := openers[i](of)
 		faults = append(faults, err)
-		offers = append(offers, offer)
+		additions = append(additions, add)
 	}
-	return offers, errors.Join(faults...)
+	return additions, errors.Join(faults...)
 }
 
 func ofType(all []offer.Resource, kind string) []offer.Resource {
@@ -113,14 +113,14 @@ func ofType(all []offer.Resource, kind string) []offer.Resource {
 }
 
 // options declares what can change: only the list of resources does.
-func (r *Resources) options(offers []func()) *mcp.ServerOptions {
+func (r *Resources) options(additions []func()) *mcp.ServerOptions {
 	out := &mcp.ServerOptions{
 		Logger:       slog.New(warnings{r.log.Handler()}),
 		Capabilities: &mcp.ServerCapabilities{},
 		// Who may see a resource is not for a shared cache to decide.
 		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope = "private" },
 	}
-	if len(offers) == 0 {
+	if len(additions) == 0 {
 		return out
 	}
 	out.Capabilities.Resources = &mcp.ResourceCapabilities{ListChanged: true, Subscribe: true}

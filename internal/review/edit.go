@@ -121,6 +121,7 @@ func says(before, after *config.Config, edits []Edit) bool {
 func tree(c *config.Config) (map[string]any, error) {
 	plain := *c
 	plain.Path, plain.Warnings = "", nil
+	text, err := json.Marshal(plain) //nolint:gosec // it is compared, and shown to nobody
 	text, err := json.Marshal(plain) //nolint:gosec // it is compared, and goes nowhere
 	if err != nil {
 		return nil, err
@@ -278,6 +279,8 @@ func keyEnd(line, key string) int {
 // A span is some lines, from the first to the one after the last, and how far they are indented.
 type span struct{ from, to, indent int }
 
+// entry finds the entry of that key in a mapping in block style, and its value. Where there is none, the span is where it would come,
+// and there is no node.
 // entry finds the entry of that key in a mapping in block style. Where there is none, the node is nil and the span where it would come.
 func entry(lines []string, in ast.Node, key string, within span) (span, ast.Node, error) {
 	var values []*ast.MappingValueNode

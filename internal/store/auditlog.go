@@ -216,7 +216,7 @@ func (s *Store) checkpointPage(ctx context.Context, after int64) ([]auditlog.Sea
 
 // checkpoints returns those of a choice.
 func (s *Store) checkpoints(ctx context.Context, choice string, args ...any) ([]auditlog.Sealed, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT size, note FROM audit_checkpoint `+choice, args...) //nolint:gosec // the choices stand in this file
+	rows, err := s.db.QueryContext(ctx, `SELECT size, note FROM audit_checkpoint `+choice, args...)
 	return scanAll(rows, err, "the checkpoints", func(c *auditlog.Sealed) error { return rows.Scan(&c.Size, &c.Note) })
 }
 

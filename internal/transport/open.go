@@ -203,8 +203,7 @@ func judgeAnswer(e *mcp.Error) error {
 		return e
 	}
 	word, _ := wire.Unquote(wire.Get(e.Data, "reason"))
-	switch mcp.Reason(word) {
-	case mcp.RateLimited, mcp.Unavailable:
+	if reason := mcp.Reason(word); reason == mcp.RateLimited || reason == mcp.Unavailable {
 		return e
 	}
 	return wrongEraError{e}
