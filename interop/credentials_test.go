@@ -88,7 +88,7 @@ func (l *lender) CreateAccessToken(ctx context.Context, r op.TokenRequest) (stri
 }
 
 // CreateAccessAndRefreshTokens implements op.Storage. Refresh tokens are good once.
-func (l *lender) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRequest, current string) (string, string, time.Time, error) {
+func (l *lender) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRequest, current string) (string, string, time.Time, error) { //nolint:revive // as op.Storage has it
 	id, refresh, _, err := l.Storage.CreateAccessAndRefreshTokens(ctx, r, current)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -122,7 +122,6 @@ func tree(c *config.Config) (map[string]any, error) {
 	plain := *c
 	plain.Path, plain.Warnings = "", nil
 	text, err := json.Marshal(plain) //nolint:gosec // it is compared, and shown to nobody
-	text, err := json.Marshal(plain) //nolint:gosec // it is compared, and goes nowhere
 	if err != nil {
 		return nil, err
 	}
