@@ -527,6 +527,25 @@ func TestLeaving(t *testing.T) {
 	})
 }
 
+// TestRevoked revokes the key of a call that waits: it does not, and nobody can allow it any more.
+func TestRevoked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, &memory{}, "one", "approvals: {by: either, rules: [always]}")
+		c, over := call(t), make(chan struct{})
+		c.Caller.Over = over
+		wait, _ := s.make(t, c, &client{answer: silence})
+		synctest.Wait()
+		close(over)
+		synctest.Wait()
+		if _, err := s.ask(t, mcp.MethodDecide, `{"id":"`+s.store.requests[0].ID+`","allow":true}`); err == nil {
+			t.Error("it is allowed afterwards")
+		}
+		if err := wait(); mcp.AsError(err) == nil || mcp.AsError(err).Reason != mcp.Unauthenticated || s.runs() != 0 || !strings.HasPrefix(s.store.states(), "withdrawn the key was revoked") {
+			t.Errorf("%v: %s, %d ran", err, s.store.states(), s.runs())
+		}
+	})
+}
+
 // TestChanged allows a tool that is another by then.
 func TestChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

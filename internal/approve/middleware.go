@@ -146,6 +146,8 @@ func (v *visit) wait(ctx context.Context, w *waiter) (Request, error) {
 			end.Reason = "the gateway was stopped"
 		case <-ctx.Done():
 			end.State, end.Reason = Withdrawn, "the client has gone"
+		case <-v.call.Caller.Over: // whoever has its key may not wait with what it wanted until somebody says yes
+			end.State, end.Reason = Withdrawn, keyOver
 		}
 		r, err := v.settle(ctx, w.request.ID, end)
 		if err == nil || end.State == Allowed {
@@ -177,6 +179,9 @@ func (a *Approvals) settle(ctx context.Context, id string, s *Settlement) (Reque
 	return r, err
 }
 
+// keyOver is why a call is not made that waited when its caller's key was revoked.
+const keyOver = "the key was revoked or has expired while the call waited"
+
 // conclude returns why a request that is settled is not allowed, nil if it is.
 func (v *visit) conclude(ctx context.Context, r *Request) error {
 	kind := "approval.expired"
@@ -191,6 +196,8 @@ func (v *visit) conclude(ctx context.Context, r *Request) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case v.call.Caller.Expired(): // also if it was allowed a moment before
+		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unauthenticated, "%s was not run: %s", r.Name, keyOver)
 	case r.State != Allowed:
 		return refusal(r)
 	case err != nil:
