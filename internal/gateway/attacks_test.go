@@ -155,7 +155,7 @@ func TestRevokedKeyEndsOlderStreams(t *testing.T) {
 	g, s := openKeyed(t, nil)
 	key := addKey(t, s, "ci", "quiet")
 	streams := map[string]io.ReadCloser{}
-	for name, make := range map[string]func() (*http.Request, error){
+	for name, request := range map[string]func() (*http.Request, error){
 		"HTTP+SSE": func() (*http.Request, error) {
 			return http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin()+"/sse", nil)
 		},
@@ -164,14 +164,14 @@ func TestRevokedKeyEndsOlderStreams(t *testing.T) {
 			return http.NewRequestWithContext(t.Context(), http.MethodPost, g.url, strings.NewReader(body))
 		},
 	} {
-		req, err := make()
+		req, err := request()
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Accept", "text/event-stream, application/json")
 		req.Header.Set("Authorization", "Bearer "+key)
-		res, err := g.web.Do(req) //nolint:bodyclose // below
+		res, err := g.web.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
