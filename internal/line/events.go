@@ -21,8 +21,10 @@ var (
 	ErrBadEndpoint = errors.New("no good endpoint")
 )
 
+// MediaEvents is the media type of a stream of messages.
+const MediaEvents = "text/event-stream"
+
 const (
-	mediaEvents  = "text/event-stream"
 	nameEndpoint = "endpoint"
 )
 
@@ -66,7 +68,7 @@ func (e *Events) open(ctx context.Context, o Options) error {
 		return addressless(err)
 	}
 	req.Header = maps.Clone(e.header)
-	req.Header.Set("Accept", mediaEvents)
+	req.Header.Set("Accept", MediaEvents)
 	e.header.Set("Content-Type", "application/json")
 	resp, err := e.client.Do(req)
 	switch {
@@ -76,7 +78,7 @@ func (e *Events) open(ctx context.Context, o Options) error {
 		return refusal(resp)
 	}
 	e.body = resp.Body
-	if kind := Media(resp.Header); kind != mediaEvents {
+	if kind := Media(resp.Header); kind != MediaEvents {
 		return fmt.Errorf("%w: the content type is %q", ErrNoEvents, kind)
 	}
 	e.events = wire.NewEventReader(resp.Body, o.MaxMessage)

@@ -9,7 +9,8 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-const mediaJSON = "application/json"
+// MediaJSON is the media type of one message.
+const MediaJSON = "application/json"
 
 // A Post takes messages that stand alone to a server: each is a request of HTTP and needs no line, and what answers it is the
 // response. It may be used concurrently.
@@ -25,7 +26,7 @@ type Reply struct {
 
 // Ask sends a message and returns the reply. The error is [wire.ErrTooLong], or one of the way there and back.
 func (p Post) Ask(ctx context.Context, message []byte) (*Reply, error) {
-	resp, err := p.send(ctx, message, mediaJSON)
+	resp, err := p.send(ctx, message, MediaJSON)
 	if err != nil {
 		return nil, err
 	}
@@ -40,11 +41,11 @@ func (p Post) Ask(ctx context.Context, message []byte) (*Reply, error) {
 // Listen sends a message and hands the data of each event of the answer to take, which must not keep it, until that returns an error
 // or the stream ends. It returns that error, [io.EOF] for a good end, and a *[StatusError] if the answer is no such stream.
 func (p Post) Listen(ctx context.Context, message []byte, take func(data []byte) error) error {
-	resp, err := p.send(ctx, message, mediaEvents+", "+mediaJSON)
+	resp, err := p.send(ctx, message, MediaEvents+", "+MediaJSON)
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusOK || Media(resp.Header) != mediaEvents {
+	if resp.StatusCode != http.StatusOK || Media(resp.Header) != MediaEvents {
 		return refusal(resp)
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -68,7 +69,7 @@ func (p Post) send(ctx context.Context, message []byte, accept string) (*http.Re
 		return nil, addressless(err)
 	}
 	maps.Copy(r.Header, p.Header)
-	r.Header.Set("Content-Type", mediaJSON)
+	r.Header.Set("Content-Type", MediaJSON)
 	r.Header.Set("Accept", accept)
 	client := &http.Client{Transport: p.RoundTripper, CheckRedirect: stay(p.URL)}
 	resp, err := client.Do(r)

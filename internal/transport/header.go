@@ -10,9 +10,3 @@ const (
 	headerAccept  = "Accept"
 	headerContent = "Content-Type"
 )
-
-// Media types of Streamable HTTP.
-const (
-	mediaJSON   = "application/json"
-	mediaEvents = "text/event-stream"
-)

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"sync"
 	"time"
 
@@ -58,7 +56,7 @@ func dialHTTP(ctx context.Context, s *Session) (conn, error) {
 	if h.base == nil {
 		h.base = http.Header{}
 	}
-	h.base[headerAccept] = []string{mediaJSON + ", " + mediaEvents}
+	h.base[headerAccept] = []string{line.MediaJSON + ", " + line.MediaEvents}
 	h.use(h.base)
 	return h, nil
 }
@@ -191,7 +189,7 @@ func (h *httpConn) exchange(ctx context.Context, c *exchange, body *wire.Buffer)
 		h.session = resp.Header.Get(headerSession)
 	}
 	kind := line.Media(resp.Header)
-	if resp.StatusCode == http.StatusOK && kind == mediaEvents {
+	if resp.StatusCode == http.StatusOK && kind == line.MediaEvents {
 		st := &stream{h: h, c: c}
 		a, err := st.follow(ctx, resp.Body)
 		return a, st.body, err
@@ -201,7 +199,7 @@ func (h *httpConn) exchange(ctx context.Context, c *exchange, body *wire.Buffer)
 		a, err := h.refused(c, resp)
 		return a, nil, err
 	}
-	if kind != mediaJSON {
+	if kind != line.MediaJSON {
 		return nil, nil, upstream("server %q answered with content type %q instead of JSON or an event stream; is %s its MCP endpoint?",
 			h.s.target.Name, kind, h.url.Scheme+"://"+h.url.Host+h.url.EscapedPath()) // its query may hold a key
 	}
@@ -239,7 +237,7 @@ func (h *httpConn) sessionIn(a *Answer) error {
 	const unknownSession = "-32001" // what SDKs send; the standard has no code for it
 	object := a.Message.Bytes(a.Message.Error)
 	message, _ := wire.Unquote(wire.Get(object, "message"))
-	if string(wire.Get(object, "code")) != unknownSession || !deniesSession.MatchString(message) {
+	if string(wire.Get(object, "code")) != unknownSession || !line.DeniesSession(message) {
 		return nil // a tool may have sessions of its own
 	}
 	a.Release()
@@ -251,18 +249,13 @@ func (h *httpConn) forgotten() error {
 	return h.lost(lost(false, "server %q has forgotten the session", h.s.target.Name))
 }
 
-// deniesSession matches what servers say of a session that they do not know.
-var deniesSession = regexp.MustCompile(`(?i)^\W*((session( id)?|mcp-session-id) (is )?(not found|unknown|invalid|expired|terminated)|(unknown|invalid|no such|no valid|missing) session)`)
-
-func namesSession(text []byte) bool { return bytes.Contains(bytes.ToLower(text), []byte("session")) }
-
 // refused deals with a status other than 200: the JSON-RPC error in its body is the answer, if it has one.
 func (h *httpConn) refused(c *exchange, resp *http.Response) (*Answer, error) {
 	const most = 64 << 10
 	a := newAnswer()
 	a.buf, _ = io.ReadAll(io.LimitReader(resp.Body, most))
 	status := resp.StatusCode
-	if h.session != "" && (status == http.StatusNotFound || status == http.StatusBadRequest && namesSession(a.buf)) {
+	if h.session != "" && (status == http.StatusNotFound || status == http.StatusBadRequest && line.NamesSession(a.buf)) {
 		a.Release()
 		return nil, h.forgotten()
 	}
@@ -344,7 +337,7 @@ func (h *httpConn) request(c *exchange) *http1.Request {
 }
 
 // contentJSON is shared by all requests. Nobody changes it.
-var contentJSON = []string{mediaJSON}
+var contentJSON = []string{line.MediaJSON}
 
 // do makes an HTTP request. It owns body, which may be nil.
 func (h *httpConn) do(ctx context.Context, r *http1.Request, body *wire.Buffer) (*http.Response, error) {

@@ -232,7 +232,7 @@ func (p *posted) post(ctx context.Context, header http.Header, body *wire.Buffer
 // refused tells why a message was not taken: the session is lost if the server does not know it.
 func (p *posted) refused(e *line.StatusError) error {
 	switch status := e.Response.StatusCode; {
-	case status == http.StatusNotFound, status == http.StatusGone, status == http.StatusBadRequest && namesSession(e.Body):
+	case status == http.StatusNotFound, status == http.StatusGone, status == http.StatusBadRequest && line.NamesSession(e.Body):
 		return lost(false, "server %q has forgotten the session", p.s.target.Name)
 	}
 	return p.s.status(e.Response, e.Body)

@@ -69,7 +69,7 @@ var errFinal = errors.New("no stream")
 func (st *stream) resume(ctx context.Context) (io.ReadCloser, error) {
 	h := st.h
 	header := maps.Clone(h.base)
-	header[headerAccept] = []string{mediaEvents}
+	header[headerAccept] = []string{line.MediaEvents}
 	if st.last != "" {
 		header[headerLast] = []string{st.last}
 	}
@@ -77,7 +77,7 @@ func (st *stream) resume(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode == http.StatusOK && line.Media(resp.Header) == mediaEvents {
+	if resp.StatusCode == http.StatusOK && line.Media(resp.Header) == line.MediaEvents {
 		st.heard = false
 		return resp.Body, nil
 	}
