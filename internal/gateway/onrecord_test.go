@@ -1,51 +1,29 @@
 package gateway_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-
-	"github.com/sumun-mcp/sumun/internal/config"
 )
 
 // TestOnRecord has on record that the gate began and ended, and what became of each
 // change of its configuration: which keys changed, and no value.
 func TestOnRecord(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "mcp.yaml")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(file, []byte("listen: 127.0.0.1:0\n"+text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	load := func() (*config.Config, error) {
-		return config.Load(file, func(string) (string, bool) { return "", false })
-	}
-	write("")
-	cfg, err := load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := openWith(t, cfg)
-	ctx, cancel := context.WithCancel(t.Context())
 	again := make(chan os.Signal)
-	var watching sync.WaitGroup
-	watching.Go(func() { g.Watch(ctx, load, again) })
+	file := filepath.Join(t.TempDir(), "mcp.yaml")
+	g, write, end := watched(t, file, "listen: 127.0.0.1:0\n", again)
 	for _, text := range []string{"apiKey: a-secret-of-the-file\nlog: {level: debug}\n", "apiKey: a-secret-of-the-file\nlog: {level: silent}\n", "log: {format: json}\n"} {
 		write(text)
 		again <- syscall.SIGHUP
 		again <- syscall.SIGHUP // once it is taken the file of before has been dealt with
 	}
-	cancel()
-	watching.Wait()
+	end()
 	var kinds, keys []string
 	for _, body := range g.records(t) {
 		if strings.Contains(body, "a-secret") {

@@ -129,15 +129,13 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestReloadFile changes mcp.yaml under a running gate: a good file is taken over at once, a bad one is refused with its
-// faults and what runs goes on.
-func TestReloadFile(t *testing.T) {
-	t.Parallel()
-	p := startPeer(t, false)
-	file := filepath.Join(t.TempDir(), "mcp.yaml")
-	write := func(text string) {
+// watched opens a gate with a configuration file that begins with some lines and is watched, also when a signal comes. What is written
+// comes behind these lines; end ends the watching, as the end of the test does.
+func watched(t *testing.T, file, head string, again chan os.Signal) (g *gate, write func(text string), end func()) {
+	t.Helper()
+	write = func(text string) {
 		t.Helper()
-		if err := os.WriteFile(file, []byte("anonymous: true\nbuiltin: false\nservers:\n  up:\n    url: "+p.web.URL+"\n"+text), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(head+text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -149,14 +147,24 @@ func TestReloadFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := openWith(t, cfg)
+	g = openWith(t, cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	var watching sync.WaitGroup
-	watching.Go(func() { g.Watch(ctx, load, nil) })
-	t.Cleanup(func() {
+	watching.Go(func() { g.Watch(ctx, load, again) })
+	end = func() {
 		cancel()
 		watching.Wait()
-	})
+	}
+	t.Cleanup(end)
+	return g, write, end
+}
+
+// TestReloadFile changes mcp.yaml under a running gate: a good file is taken over at once, a bad one is refused with its
+// faults and what runs goes on.
+func TestReloadFile(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t, false)
+	g, write, _ := watched(t, filepath.Join(t.TempDir(), "mcp.yaml"), "anonymous: true\nbuiltin: false\nservers:\n  up:\n    url: "+p.web.URL+"\n", nil)
 	c := g.modernClient("{}")
 	has := func(name string) func() bool {
 		return func() bool { return slices.Contains(names(c.ask(t, "tools/list", "{}")), name) }

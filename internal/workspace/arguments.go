@@ -4,37 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/owntool"
 )
 
-// decodeArguments reads the arguments of a tool into the struct that into points to. Names are matched exactly and unknown ones are
-// refused, as the schemas say; encoding/json alone would take "URL" for "url" and ignore the rest.
+// decodeArguments reads the arguments of a tool into the struct that into points to, whose members are all that it takes.
 func decodeArguments(raw json.RawMessage, into any) error {
-	if len(raw) == 0 {
-		raw = json.RawMessage("{}")
-	}
-	var members map[string]json.RawMessage
-	known := names(into)
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return fmt.Errorf("the arguments are not a JSON object; give %s", strings.Join(known, ", "))
-	}
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if !slices.Contains(known, name) {
-			return fmt.Errorf("unknown argument %q; this tool takes %s", name, strings.Join(known, ", "))
-		}
-		if string(members[name]) == "null" {
-			return fmt.Errorf("the argument %q is null; give a value or leave it out", name)
-		}
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("an argument has the wrong type: %w", err)
-	}
-	return nil
+	return owntool.Decode(raw, into, names(into)...)
 }
 
 // names returns the names of the members of a struct.
@@ -44,11 +23,6 @@ func names(of any) []string {
 		all = append(all, field.Tag.Get("json"))
 	}
 	return all
-}
-
-// toolError is the answer of a tool that failed: words for the model, which can then correct its call.
-func toolError(err error) *mcp.CallToolResult {
-	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: err.Error()}}, IsError: true}
 }
 
 // encode writes JSON in which code stays legible: & < and > as they are.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/sumun-mcp/sumun/internal/owntool"
 	"github.com/sumun-mcp/sumun/internal/search"
 )
 
@@ -85,10 +86,10 @@ func (w *Workspace) callClone(ctx context.Context, req *mcp.CallToolRequest) (*m
 		Depth     *int    `json:"depth"`
 	}
 	if err := decodeArguments(req.Params.Arguments, &in); err != nil {
-		return toolError(err), nil
+		return owntool.Failed(err), nil
 	}
 	if in.URL == nil {
-		return toolError(errors.New(`the argument "url" is missing; give it`)), nil
+		return owntool.Failed(owntool.Missing("url")), nil
 	}
 	o := order{depth: 1, tell: func(int64) {}}
 	base := w.base(req.Params.Meta)
@@ -100,14 +101,14 @@ func (w *Workspace) callClone(ctx context.Context, req *mcp.CallToolRequest) (*m
 		o.depth, err = *in.Depth, w.git.checkDepth(*in.Depth)
 	}
 	if err != nil {
-		return toolError(err), nil
+		return owntool.Failed(err), nil
 	}
 	if token := req.Params.GetProgressToken(); token != nil {
 		o.tell = teller(ctx, req.Session, token)
 	}
 	out, err := w.git.clone(ctx, o)
 	if err != nil {
-		return toolError(err), nil
+		return owntool.Failed(err), nil
 	}
 	if out.Path = o.target; base != "." {
 		out.Path = strings.TrimPrefix(o.target, base+"/")

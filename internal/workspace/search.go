@@ -17,6 +17,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/owntool"
 	"github.com/sumun-mcp/sumun/internal/search"
 )
 
@@ -91,11 +92,11 @@ type question struct {
 func (w *Workspace) callSearch(ctx context.Context, req *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 	var in question
 	if err := decodeArguments(req.Params.Arguments, &in); err != nil {
-		return toolError(err), nil
+		return owntool.Failed(err), nil
 	}
 	out, err := w.search(ctx, &in, req.Params.Meta)
 	if err != nil {
-		return toolError(err), nil
+		return owntool.Failed(err), nil
 	}
 	return toolResult(out)
 }

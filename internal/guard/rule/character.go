@@ -30,9 +30,6 @@ const (
 // kinds are the names of the classes.
 var kinds = [Classes]string{"control", "bidi", "hidden", "invisible", "surrogate"}
 
-// String returns the name of the class.
-func (c Class) String() string { return kinds[c] }
-
 // Characters says what becomes of texts by the classes of the characters in them.
 type Characters [Classes]Action
 
