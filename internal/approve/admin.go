@@ -55,9 +55,9 @@ type shownRequest struct {
 	Reason    string          `json:"reason,omitempty"`
 }
 
-func show(r *Request) shownRequest {
+func (a *Approvals) show(r *Request) shownRequest {
 	return shownRequest{
-		ID: r.ID, State: r.State, Caller: r.Caller, Client: r.Client, Method: r.Method, Name: r.Name, Server: r.Server, Why: r.Why,
+		ID: r.ID, State: r.State, Caller: r.Caller, Client: r.Client, Method: r.Method, Name: a.clean(r.Name), Server: r.Server, Why: r.Why,
 		Arguments: json.RawMessage(r.Arguments), By: r.By, Call: r.Call, Asked: moment(r.Asked), Until: moment(r.Until), Decider: r.Decider, Reason: r.Reason,
 	}
 }
@@ -75,9 +75,9 @@ type shownDecision struct {
 	Reason  string     `json:"reason,omitempty"`
 }
 
-func showRemembered(r *Remembered) shownDecision {
+func (a *Approvals) showRemembered(r *Remembered) shownDecision {
 	s := shownDecision{
-		ID: r.ID, Caller: r.Caller, Name: r.Name, Server: r.Server, Digest: r.Digest, Created: moment(r.Created), Decider: r.Decider, Reason: r.Reason,
+		ID: r.ID, Caller: r.Caller, Name: a.clean(r.Name), Server: r.Server, Digest: r.Digest, Created: moment(r.Created), Decider: r.Decider, Reason: r.Reason,
 	}
 	if !r.Expires.IsZero() {
 		s.Expires = new(moment(r.Expires))
@@ -106,10 +106,10 @@ func (a *Approvals) list(ctx context.Context) (any, error) {
 		Remembered []shownDecision `json:"remembered"`
 	}{complete, []shownRequest{}, []shownDecision{}}
 	for i := range waiting {
-		result.Approvals = append(result.Approvals, show(&waiting[i]))
+		result.Approvals = append(result.Approvals, a.show(&waiting[i]))
 	}
 	for i := range remembered {
-		result.Remembered = append(result.Remembered, showRemembered(&remembered[i]))
+		result.Remembered = append(result.Remembered, a.showRemembered(&remembered[i]))
 	}
 	return result, nil
 }
@@ -127,7 +127,7 @@ type Verdict struct {
 
 // decide settles a request.
 func (a *Approvals) decide(ctx context.Context, call *mcp.Call) (any, error) {
-	s, id, err := settlementOf(call)
+	s, id, err := a.settlementOf(call)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (a *Approvals) decide(ctx context.Context, call *mcp.Call) (any, error) {
 	return struct {
 		ResultType string       `json:"resultType"`
 		Approval   shownRequest `json:"approval"`
-	}{complete, show(&r)}, nil
+	}{complete, a.show(&r)}, nil
 }
 
 // keep puts on record that a decision is remembered. One that cannot be is forgotten again.
@@ -173,12 +173,12 @@ func (a *Approvals) recordMemory(ctx context.Context, kind, actor string, m *Rem
 }
 
 // settlementOf reads a verdict. What is to be remembered gets its subject from the store.
-func settlementOf(call *mcp.Call) (s *Settlement, id string, err error) {
+func (a *Approvals) settlementOf(call *mcp.Call) (s *Settlement, id string, err error) {
 	var v Verdict
 	if err := json.Unmarshal(call.Params(), &v); err != nil || v.ID == "" || v.Allow == nil {
 		return nil, "", invalid("params must have id, and allow: true or false")
 	}
-	s = &Settlement{State: Denied, Decision: Decision{Decider: call.Caller.ID, Via: ViaOperator, Reason: short(visible(v.Reason), maxReason), At: time.Now()}}
+	s = &Settlement{State: Denied, Decision: Decision{Decider: call.Caller.ID, Via: ViaOperator, Reason: a.reason(v.Reason), At: time.Now()}}
 	if *v.Allow {
 		s.State = Allowed
 	}
@@ -218,7 +218,7 @@ func (a *Approvals) forget(ctx context.Context, call *mcp.Call) (any, error) {
 	return struct {
 		ResultType string        `json:"resultType"`
 		Forgotten  shownDecision `json:"forgotten"`
-	}{complete, showRemembered(&r)}, nil
+	}{complete, a.showRemembered(&r)}, nil
 }
 
 func invalid(text string) *mcp.Error {

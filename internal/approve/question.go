@@ -57,7 +57,7 @@ func (v *visit) judge(a answer) *Settlement {
 	case a.err == nil && a.Err == nil:
 		content := wire.Get(a.Result, "content")
 		if reason, ok := wire.Unquote(wire.Get(content, "reason")); ok {
-			denied.Reason = short(visible(reason), maxReason)
+			denied.Reason = v.reason(reason)
 		}
 		if wire.IsString(wire.Get(a.Result, "action"), "accept") && string(wire.Get(content, "allow")) == "true" {
 			denied.State = Allowed

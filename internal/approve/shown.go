@@ -50,6 +50,18 @@ func shown(call *mcp.Call, redact func([]byte) []byte) []byte {
 	return p.out
 }
 
+// clean returns a text without what is not to be shown of it: a URI may have a token in it.
+func (a *Approvals) clean(s string) string {
+	if a.Redact == nil {
+		return s
+	}
+	clean, _ := wire.Unquote(a.Redact(wire.AppendQuote(nil, s)))
+	return clean
+}
+
+// reason returns what somebody gives as a reason as it is kept, and told to the client.
+func (a *Approvals) reason(s string) string { return short(visible(a.clean(s)), maxReason) }
+
 // A printer writes a JSON value within bounds.
 type printer struct {
 	out  []byte

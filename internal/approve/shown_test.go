@@ -3,6 +3,7 @@ package approve
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -54,6 +55,37 @@ func FuzzShown(f *testing.F) {
 		}
 		if strings.ContainsAny(string(p.out), "\x1b\u202e\u200b") {
 			t.Errorf("it is shown as %q", p.out)
+		}
+	})
+}
+
+// TestReasonsAndNamesWithoutSecrets shows no secret that stands in what people write as their reason, or in a URI.
+func TestReasonsAndNamesWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, &memory{}, "a", everyCall+"\napprovals: {by: either}")
+		s.Approvals.Redact = func(v []byte) []byte { return []byte(strings.ReplaceAll(string(v), "s3cr3t", "•")) }
+		c := callWith(t, mcp.MethodWrite, `{"uri":"file:///notes?key=s3cr3t","content":"x"}`)
+		wait, _ := s.make(t, c, &client{answer: silence})
+		synctest.Wait()
+		if list, err := s.ask(t, mcp.MethodApprovals, `{}`); err != nil || strings.Contains(list, "s3cr3t") || !strings.Contains(list, "notes?key=•") {
+			t.Errorf("what waits is shown as %s, %v", list, err)
+		}
+		if told, err := s.decide(t, `"allow":false,"reason":"it holds s3cr3t"`); err != nil || strings.Contains(told, "s3cr3t") {
+			t.Errorf("the decision is told as %s, %v", told, err)
+		}
+		if err := wait(); err == nil || strings.Contains(err.Error(), "holds s3cr3t") || !strings.Contains(err.Error(), "(it holds •)") {
+			t.Errorf("the client is told %v", err)
+		}
+		wait, _ = s.make(t, call(t), &client{answer: result(`{"action":"accept","content":{"allow":false,"reason":"s3cr3t"}}`)})
+		synctest.Wait()
+		if err := wait(); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range s.store.requests {
+			if strings.Contains(r.Reason, "s3cr3t") {
+				t.Errorf("the store keeps the reason %q of %s", r.Reason, r.ID)
+			}
 		}
 	})
 }

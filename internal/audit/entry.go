@@ -133,7 +133,7 @@ func (e *entry) finish(call *mcp.Call, err error) {
 		b = appendString(b, "revision", call.Revision.Name)
 	}
 	b = appendString(b, "method", call.Method)
-	b = e.appendClean(b, "name", call.Name)
+	b = appendClean(b, "name", call.Name, e.redact)
 	b = appendString(b, "server", call.Server)
 	b = e.appendDigests(b)
 	b = e.appendOutcome(b, call, err)
@@ -210,20 +210,24 @@ func (e *entry) appendOutcome(b []byte, call *mcp.Call, err error) []byte {
 	if told := mcp.AsError(err); told != nil {
 		b = strconv.AppendInt(append(b, `,"code":`...), int64(told.Code), 10)
 		b = appendString(b, "reason", string(told.Reason))
-		b = e.appendClean(b, "error", told.Message)
+		b = appendClean(b, "error", told.Message, e.redact)
 	}
 	return b
 }
 
 // appendClean appends a member as appendString does, without what must not be kept of its value: a URI may have a token in it, and an
 // error repeat one.
-func (e *entry) appendClean(b []byte, name, value string) []byte {
+func appendClean(b []byte, name, value string, redact func([]byte) []byte) []byte {
 	start := len(b)
-	b = appendString(b, name, value)
-	if start += len(`,"":`) + len(name); e.redact == nil || start >= len(b) {
+	return cleanFrom(appendString(b, name, value), start+len(`,"":`)+len(name), redact)
+}
+
+// cleanFrom returns b without what must not be kept of the value with which it ends.
+func cleanFrom(b []byte, start int, redact func([]byte) []byte) []byte {
+	if redact == nil || start >= len(b) {
 		return b
 	}
-	if clean := e.redact(b[start:]); len(clean) > 0 && &clean[0] != &b[start] {
+	if clean := redact(b[start:]); len(clean) > 0 && &clean[0] != &b[start] {
 		b = append(b[:start], clean...)
 	}
 	return b

@@ -79,15 +79,18 @@ var errFull = errors.New("too many audit records wait to be stored")
 
 // Body returns the record of an event that happened at a time. Its members are told
 // in docs/audit.md.
-func (e *Event) Body(at time.Time) []byte { return e.appendTo(nil, at) }
+func (e *Event) Body(at time.Time) []byte { return e.appendTo(nil, at, nil) }
 
-func (e *Event) appendTo(b []byte, at time.Time) []byte {
+// appendTo appends the record of the event. Redact, which may be nil, takes out of what people and clients have written what must not be kept.
+func (e *Event) appendTo(b []byte, at time.Time, redact func([]byte) []byte) []byte {
 	b = appendTime(append(b, `{"v":1,"time":`...), at)
 	b = appendString(b, "event", cut(string(e.Kind)))
 	b = appendString(b, "actor", cut(e.Actor))
-	b = appendString(b, "subject", cut(e.Subject))
+	b = appendClean(b, "subject", cut(e.Subject), redact)
 	if len(e.Detail) > 0 {
-		b = appendDetail(append(b, `,"detail":`...), e.Detail)
+		b = append(b, `,"detail":`...)
+		start := len(b)
+		b = cleanFrom(appendDetail(b, e.Detail), start, redact)
 	}
 	return append(b, '}')
 }
@@ -126,7 +129,7 @@ func (l *Log) Event(ctx context.Context, e Event) error {
 		return nil
 	}
 	n := &entry{started: time.Now(), payloads: None}
-	n.body = e.appendTo(nil, n.started)
+	n.body = e.appendTo(nil, n.started, l.keeping.Load().Redact)
 	if l.durable {
 		n.durable = &waiting{log: l, entry: n, put: true, done: make(chan struct{})}
 	}

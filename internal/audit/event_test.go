@@ -145,8 +145,14 @@ func TestRedacted(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if err := log.Event(t.Context(), audit.Event{Kind: audit.ApprovalDenied, Subject: "file:///a?k=s3", Detail: map[string]any{"reason": "it has s3"}}); err != nil {
+			t.Fatal(err)
+		}
 		closeLog(t, log)
-		for i, r := range sink.records(t) {
+		if event := string(sink.rows[2].Body); strings.Contains(event, "s3") || !strings.Contains(event, `"subject":"file:///a?k=•","detail":{"reason":"it has •"}`) {
+			t.Errorf("the event is %s", event)
+		}
+		for i, r := range sink.records(t)[:2] {
 			row := sink.rows[i]
 			if strings.Contains(string(row.Arguments)+string(row.Result), "s3") || len(row.Result) == 0 {
 				t.Errorf("kept are %s and %s", row.Arguments, row.Result)
