@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
@@ -27,13 +29,27 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 	)
 }
 
-// serverOf returns the server that has what a call addresses.
-func (g *Gateway) serverOf(call *mcp.Call) string {
+// serverOf returns the server that a call will go to, as dispatch finds it: what is said of a server holds for
+// what it does not list, and for calls that come before it has listed anything. It is empty if there is none.
+func (g *Gateway) serverOf(ctx context.Context, call *mcp.Call) string {
 	method, _ := mcp.MethodByName(call.Method)
-	if entry, ok := g.shelf(call).catalog.Load().Lookup(method.Kind, call.Name); ok && method.NameMember != "" {
+	switch {
+	case call.Method == mcp.MethodComplete:
+		if entry, err := g.settle(ctx, call).Ref(call.Member("ref"), call.Name); err == nil {
+			return entry.Dest.Server
+		}
+		return ""
+	case method.NameMember == "":
+		return ""
+	}
+	if entry, ok := g.lookup(ctx, call, method.Kind, call.Name); ok {
 		return entry.Dest.Server
 	}
-	return ""
+	if method.Kind != mcp.Resource {
+		return ""
+	}
+	only, _ := g.shelf(call).catalog.Load().OnlyResourceServer()
+	return only
 }
 
 // record is the audit, unless the gate behind this one keeps it.

@@ -88,3 +88,41 @@ func withoutSecret(t *testing.T, g *gate, secret string) {
 		t.Errorf("%d of 3 arguments are kept with a mark", marked)
 	}
 }
+
+// TestGuardedWhateverIsListed has what is said of a server, and of names, hold also for what the server does not list, and for completions.
+func TestGuardedWhateverIsListed(t *testing.T) {
+	t.Parallel()
+	secret := "gh" + "p_" + strings.Repeat("aB3", 12)
+	p := startPeer(t, true)
+	p.answers["resources/read test://unlisted"] = result(`{"contents":[{"uri":"test://unlisted","text":"` + secret + `"}]` + p.envelope(true) + `}`)
+	p.answers["completion/complete greet"] = result(`{"completion":{"values":["` + secret + `"]}` + p.envelope(false) + `}`)
+	const complete = `{"ref":{"type":"ref/prompt","name":"greet"},"argument":{"name":"who","value":"a"}}`
+	entry := func(name string) []config.GuardEntry {
+		return []config.GuardEntry{{Name: name, Results: config.GuardSide{Secrets: "redact"}}}
+	}
+	for _, tt := range []struct {
+		name   string
+		guard  config.Guard
+		method string
+		params string
+	}{
+		{"read, by server", config.Guard{Servers: entry("up")}, "resources/read", `{"uri":"test://unlisted"}`},
+		{"completion, by server", config.Guard{Servers: entry("up")}, "completion/complete", complete},
+		{"completion, by name", config.Guard{Tools: entry("gr*")}, "completion/complete", complete},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := configured(t, p.server("up"))
+			cfg.Guard = tt.guard
+			g := openWith(t, cfg)
+			for _, ask := range []func() string{
+				func() string { return g.modernClient("{}").ask(t, tt.method, tt.params) },
+				func() string { return g.legacy(t, "{}").ask(t, tt.method, tt.params) },
+			} {
+				if answer := ask(); strings.Contains(answer, secret) || !strings.Contains(answer, "[redacted:github-token]") {
+					t.Errorf("a client got %s", answer)
+				}
+			}
+		})
+	}
+}

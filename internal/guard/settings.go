@@ -2,6 +2,7 @@ package guard
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -61,7 +62,7 @@ type Settings struct {
 	servers map[string]*exception
 	tools   []*exception
 	// serverOf returns the server that a call is about to go to.
-	serverOf func(call *mcp.Call) string
+	serverOf func(ctx context.Context, call *mcp.Call) string
 
 	mu sync.RWMutex
 	// known are the sides by what they hold for, as far as that was asked.
@@ -76,7 +77,7 @@ const maxKnown = 4096
 
 // FromConfig returns the settings that a configuration says. ServerOf returns the name of the server that a call is about to go to, empty
 // if it goes to none; it is asked only where servers are told apart. The error names what is no schema, or no pattern.
-func FromConfig(cfg *config.Config, serverOf func(call *mcp.Call) string) (*Settings, error) {
+func FromConfig(cfg *config.Config, serverOf func(ctx context.Context, call *mcp.Call) string) (*Settings, error) {
 	g := &cfg.Guard
 	s := &Settings{config: g, serverOf: serverOf, servers: map[string]*exception{}, known: map[subject]*sides{}}
 	var patterns []redact.Pattern
@@ -212,13 +213,13 @@ func over(x, y config.GuardSide) config.GuardSide {
 }
 
 // of returns what holds for a call.
-func (s *Settings) of(call *mcp.Call) *sides {
+func (s *Settings) of(ctx context.Context, call *mcp.Call) *sides {
 	if len(s.servers) == 0 && len(s.tools) == 0 {
 		return &s.all
 	}
-	to := subject{name: call.Name}
+	to := subject{name: nameOf(call)}
 	if len(s.servers) > 0 && s.serverOf != nil {
-		to.server = s.serverOf(call)
+		to.server = s.serverOf(ctx, call)
 	}
 	s.mu.RLock()
 	known := s.known[to]
@@ -234,6 +235,15 @@ func (s *Settings) of(call *mcp.Call) *sides {
 	}
 	s.known[to] = known
 	return known
+}
+
+// nameOf returns the name of what a call addresses. A completion names it in its ref.
+func nameOf(call *mcp.Call) string {
+	if call.Name != "" || call.Method != mcp.MethodComplete {
+		return call.Name
+	}
+	_, name, _ := mcp.ParseRef(call.Member("ref"))
+	return name
 }
 
 // merged returns what holds for a subject: what holds for all, changed by its server, and by each entry that its name fits.

@@ -45,7 +45,7 @@ func (g *Guard) Middleware(next mcp.Handler) mcp.Handler {
 		if s == nil || !concerns(call) {
 			return next.Handle(ctx, call, reply)
 		}
-		sides := s.of(call)
+		sides := s.of(ctx, call)
 		if sides.arguments.idle() && sides.results.idle() {
 			return next.Handle(ctx, call, reply)
 		}

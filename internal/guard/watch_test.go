@@ -44,7 +44,10 @@ func newBench(tb testing.TB, yaml string) *bench {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	settings, err := guard.FromConfig(cfg, func(call *mcp.Call) string { server, _, _ := strings.Cut(call.Name, "."); return server })
+	settings, err := guard.FromConfig(cfg, func(_ context.Context, call *mcp.Call) string {
+		server, _, _ := strings.Cut(call.Name, ".")
+		return server
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}

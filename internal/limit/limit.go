@@ -37,7 +37,7 @@ type Settings struct {
 	Servers map[string]Rule
 	// ServerOf returns the name of the server that a call is about to go to, empty if it goes to none. It is asked only where servers
 	// are bounded; nil stands for none.
-	ServerOf func(call *mcp.Call) string
+	ServerOf func(ctx context.Context, call *mcp.Call) string
 }
 
 // A Limiter holds calls to its Settings. Its methods may be called concurrently. Nothing that it keeps grows with what callers send, but
@@ -66,7 +66,7 @@ func (l *Limiter) Middleware(next mcp.Handler) mcp.Handler {
 		if p.free || call.Caller == nil || !counts(call) {
 			return next.Handle(ctx, call, reply)
 		}
-		t, err := l.enter(p, call)
+		t, err := l.enter(ctx, p, call)
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func stays(call *mcp.Call) bool {
 
 // enter lets a call in, or says why not. Who is bounded by a rule of its own is refused by it first, so that its calls use up nothing of
 // what it shares with others.
-func (l *Limiter) enter(p *plan, call *mcp.Call) (*ticket, error) {
+func (l *Limiter) enter(ctx context.Context, p *plan, call *mcp.Call) (*ticket, error) {
 	now := time.Now()
 	t := tickets.Get().(*ticket) //nolint:errcheck,forcetypeassert // nothing else is in the pool
 	if own := p.keys[call.Caller.ID]; own != nil {
@@ -108,7 +108,7 @@ func (l *Limiter) enter(p *plan, call *mcp.Call) (*ticket, error) {
 		}
 	}
 	if p.ServerOf != nil && len(p.servers) > 0 {
-		if one, ok := p.servers[p.ServerOf(call)]; ok {
+		if one, ok := p.servers[p.ServerOf(ctx, call)]; ok {
 			t.add(one.bucket, &one.rule)
 		}
 	}

@@ -110,7 +110,7 @@ func TestToolsAndServers(t *testing.T) {
 			Key:      Rule{Rate: 1, Burst: 2},
 			Tools:    map[string]Rule{"pay.*": {Rate: 0.5, Burst: 1}},
 			Servers:  map[string]Rule{"crm": {Rate: 1, Burst: 3}},
-			ServerOf: func(*mcp.Call) string { return "crm" },
+			ServerOf: func(context.Context, *mcp.Call) string { return "crm" },
 		})
 		h := l.Middleware(fine)
 		if try(t, h, callOf("a", "pay.now")) != 0 {
@@ -307,7 +307,7 @@ func BenchmarkMiddleware(b *testing.B) {
 		"free": {},
 		"all": {
 			Key: Rule{Rate: 1e9, Burst: 1e9, Concurrent: 100, Bytes: 1e12}, Tools: map[string]Rule{"x*": {Rate: 1e9, Burst: 1e9}},
-			Servers: map[string]Rule{"s": {Concurrent: 10}}, ServerOf: func(*mcp.Call) string { return "s" },
+			Servers: map[string]Rule{"s": {Concurrent: 10}}, ServerOf: func(context.Context, *mcp.Call) string { return "s" },
 		},
 	} {
 		b.Run(name, func(b *testing.B) {

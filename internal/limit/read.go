@@ -1,12 +1,14 @@
 package limit
 
 import (
+	"context"
+
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
 // FromConfig returns the settings that a configuration says; serverOf is Settings.ServerOf.
-func FromConfig(cfg *config.Config, serverOf func(call *mcp.Call) string) Settings {
+func FromConfig(cfg *config.Config, serverOf func(ctx context.Context, call *mcp.Call) string) Settings {
 	l := &cfg.Limits
 	return Settings{Key: read(l.ForKeys()), Keys: rules(l.Keys), Tools: rules(l.Tools), Servers: rules(l.Servers), ServerOf: serverOf}
 }
