@@ -65,6 +65,11 @@ func (r *Root) Normalize(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if r.Relative { // "./~/x" is given as "~/x", which begins somewhere else
+		if err := odd(clean); err != nil {
+			return "", err
+		}
+	}
 	if folded := twins.Replace(clean); folded != clean {
 		if _, err := r.below(root, folded); err != nil {
 			return "", errElsewise
@@ -143,7 +148,8 @@ func odd(text string) error {
 var twins = strings.NewReplacer(
 	"\u2044", "/", "\u2215", "/", "\u29f8", "/", "\uff0f", "/",
 	"\u2216", "/", "\u29f5", "/", "\u29f9", "/", "\ufe68", "/", "\uff3c", "/",
-	"\u2024", ".", "\ufe52", ".", "\uff0e", ".", "\u2025", "..", "\uff5e", "~", "\uff1a", ":",
+	"\u2024", ".", "\ufe52", ".", "\uff0e", ".", "\u2025", "..", "\ufe30", "..", "\u2026", "...", "\ufe19", "...",
+	"\uff5e", "~", "\u02dc", "~", "\u223c", "~", "\uff1a", ":", "\ufe55", ":", "\ufe13", ":",
 )
 
 // below returns the path below the root that a path leads to, with slashes, as it is once links are followed.

@@ -102,8 +102,17 @@ func TestNormalizeRefuses(t *testing.T) {
 		"out": errLeaves, "out/secret": errLeaves, "abs": errLeaves, "dangling": errLeaves, "a b/away/passwd": errLeaves,
 		"loop": errLinks, "docs/read.md/x": errUnknown, strings.Repeat("a/", 3000): errTooLong,
 		"‥/outside": errElsewise, "．．/outside": errElsewise, "．．／outside": errElsewise, "docs／..／..／outside": errElsewise, "․․∕outside": errElsewise, "～/x": errElsewise,
+		"docs/…/x": errElsewise, "docs/︰/︰/outside": errElsewise,
 	} {
 		if got, err := (&Root{Under: root}).Normalize(text); !errors.Is(err, want) {
+			t.Errorf("%q becomes %q, %v; want %v", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]error{ // what stands there alone begins somewhere else
+		"./~/.ssh/id_rsa": errHome, "docs/../~root/x": errHome, root + "/~/x": errHome, "./%7e": errHome,
+		"./C:/Windows": errDrive, "./file:///etc/passwd": errURL, "./～/x": errElsewise, "./C：/x": errElsewise,
+	} {
+		if got, err := (&Root{Under: root, Relative: true}).Normalize(text); !errors.Is(err, want) {
 			t.Errorf("%q becomes %q, %v; want %v", text, got, err, want)
 		}
 	}
@@ -145,7 +154,7 @@ func stays(tb testing.TB, root, text string) bool {
 		tb.Fatalf("%q becomes %q, and that %q, %v", text, got, again, err)
 	}
 	relative, err := (&Root{Under: root, Relative: true}).Normalize(text)
-	if err != nil || filepath.Join(root, relative) != got {
+	if away := errors.Is(err, errHome) || errors.Is(err, errDrive) || errors.Is(err, errURL); !away && (err != nil || filepath.Join(root, relative) != got) {
 		tb.Fatalf("%q becomes %q, and relative %q, %v", text, got, relative, err)
 	}
 	return true
