@@ -49,6 +49,8 @@ type Options struct {
 	Naming func(key string) mcp.Naming
 	// Identities are the callers that are known by certificates.
 	Identities []config.Identity
+	// Roots are the names of the directories whose files the gateway itself offers.
+	Roots []string
 	// Anonymous lets in who presents no key, and lets them do everything.
 	Anonymous bool
 }
@@ -63,6 +65,7 @@ type Access struct {
 	scopes map[string]config.Scope
 	roles  map[string][]string
 	when   map[string]*condition.Condition // by scope
+	roots  []string
 	ring   *keyring.Ring
 	naming func(key string) mcp.Naming
 	certs  *certified
@@ -80,7 +83,7 @@ type holder struct {
 // New returns an Access. It refuses two keys with one hash or one name, and keys
 // with scopes that do not exist.
 func New(o Options) (*Access, error) {
-	a := &Access{keys: make(map[[32]byte]*holder, len(o.Keys)), scopes: maps.Clone(o.Scopes), roles: maps.Clone(o.Roles), ring: o.Ring, naming: o.Naming}
+	a := &Access{keys: make(map[[32]byte]*holder, len(o.Keys)), scopes: maps.Clone(o.Scopes), roles: maps.Clone(o.Roles), ring: o.Ring, naming: o.Naming, roots: o.Roots}
 	if err := a.read(); err != nil { // before anybody is given a view, which conditions are part of
 		return nil, err
 	}
@@ -229,13 +232,17 @@ func Lacks(method, scope string) *mcp.Error {
 // not see is answered like what does not exist.
 func (a *Access) Middleware(next mcp.Handler) mcp.Handler {
 	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-		if err := authorize(call); err != nil {
+		err := authorize(call)
+		if err == nil && a.fileDenied(call) {
+			err = unmet(call)
+		}
+		if err != nil {
 			if e := mcp.AsError(err); e != nil {
 				return a.challenge(e, true, call.Caller)
 			}
 			return err
 		}
-		return next.Handle(ctx, call, reply)
+		return next.Handle(ctx, call, a.sift(call, reply))
 	})
 }
 

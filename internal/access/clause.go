@@ -19,8 +19,9 @@ type clause struct {
 	rights
 }
 
-func newClause(scope string, names []string, when *condition.Condition) clause {
+func newClause(scope string, names []string, when *condition.Condition, roots []string) clause {
 	c := clause{scope: scope, when: when}
+	c.roots = roots
 	c.add(scope, names)
 	c.settle()
 	return c

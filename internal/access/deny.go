@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -11,10 +12,13 @@ const denyVerb = "deny"
 
 // A denial is what is withheld. Where a grant must fit exactly, a denial fits whatever a server might take for the same thing: it
 // compares without case, decodes percent signs, and looks past empty segments and dots in URIs.
-type denial struct{ names, uris patterns }
+type denial struct {
+	names, uris patterns
+	roots       []string // of files, see spellings
+}
 
-func newDenial(list patterns) *denial {
-	d := &denial{names: make(patterns, len(list)), uris: make(patterns, len(list))}
+func newDenial(list patterns, roots []string) *denial {
+	d := &denial{names: make(patterns, len(list)), uris: make(patterns, len(list)), roots: roots}
 	for i, pattern := range list {
 		d.names[i] = strings.ToLower(pattern)
 		d.uris[i] = plain(pattern)
@@ -27,6 +31,11 @@ func (d *denial) denies(kind mcp.Kind, name string, _ mcp.Verb) bool {
 	if kind == mcp.Tool || kind == mcp.Prompt {
 		return d.names.match(strings.ToLower(name))
 	}
+	all, ok := spellings(name, d.roots)
+	return !ok || slices.ContainsFunc(all, d.deniesURI)
+}
+
+func (d *denial) deniesURI(name string) bool {
 	if climbs(name) { // where it leads, nobody can tell
 		return true
 	}

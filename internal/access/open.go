@@ -21,7 +21,7 @@ func FromConfig(cfg *config.Config, key string, ring *keyring.Ring, issuers *oau
 		}
 		keys = append(keys, its)
 	}
-	a, err := New(Options{Keys: keys, Scopes: cfg.Scopes, Roles: cfg.Roles, Ring: ring, Naming: naming, Identities: cfg.TLS.Identities, Anonymous: cfg.Anonymous})
+	a, err := New(Options{Keys: keys, Scopes: cfg.Scopes, Roles: cfg.Roles, Ring: ring, Naming: naming, Identities: cfg.TLS.Identities, Anonymous: cfg.Anonymous, Roots: rootsOf(cfg)})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -219,7 +219,7 @@ func FuzzDenial(f *testing.F) {
 	f.Add("file:///docs/secret/a b.txt", uint8(12), uint8(1))
 	f.Add("https://example.com/secret/%41", uint8(30), uint8(2))
 	f.Fuzz(func(t *testing.T, uri string, at, times uint8) {
-		d := newDenial(patterns{uri})
+		d := newDenial(patterns{uri}, nil)
 		if !d.denies(mcp.Resource, uri, mcp.ToRead) {
 			t.Fatalf("%q is not denied", uri)
 		}

@@ -22,6 +22,8 @@ type rights struct {
 	// all grants everything that is not denied.
 	all                            bool
 	names, read, list, write, deny patterns
+	// roots are the names of the directories whose files are offered.
+	roots []string
 	// clauses are the scopes with conditions.
 	clauses []clause
 	// steps are scopes that are lacking and can be asked for.
@@ -34,10 +36,10 @@ type rights struct {
 
 // rights returns what the scopes are together; one that does not exist is nothing.
 func (a *Access) rights(scopes []string) *rights {
-	r := &rights{all: slices.Contains(scopes, keyring.Everything)}
+	r := &rights{all: slices.Contains(scopes, keyring.Everything), roots: a.roots}
 	for _, scope := range scopes {
 		if when := a.when[scope]; when != nil {
-			r.clauses = append(r.clauses, newClause(scope, a.scopes[scope].Names, when))
+			r.clauses = append(r.clauses, newClause(scope, a.scopes[scope].Names, when, a.roots))
 			continue
 		}
 		r.add(scope, a.scopes[scope].Names)
@@ -51,7 +53,7 @@ func (r *rights) settle() {
 		*p = p.sorted()
 	}
 	if len(r.deny) > 0 {
-		r.denial = newDenial(r.deny)
+		r.denial = newDenial(r.deny, r.roots)
 	}
 	further := patterns{strconv.FormatBool(r.all)}
 	for i := range r.clauses {
@@ -100,7 +102,7 @@ func (r *rights) view() *mcp.View {
 		deny = append(slices.Clip(deny), r.clauses[i].deny...)
 	}
 	if len(deny) > 0 {
-		v.Deny = newDenial(deny).denies
+		v.Deny = newDenial(deny, r.roots).denies
 	}
 	r.offer(v, nil)
 	if r.depends() {
