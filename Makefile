@@ -56,7 +56,7 @@ conformance: ## the official conformance suite through the gateway (Node from np
 	cd interop && go test -count=1 -v -run '^(TestConformance|TestWayOut)$$' .
 
 interop: ## official SDKs, the Inspector and Claude Code through the gateway (npm and PyPI)
-	cd interop && go test -count=1 -v -run '^Test(Peers|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample|Objects|OAuth)$$' .
+	cd interop && go test -count=1 -v -run '^Test(Peers|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample|Objects|OAuth|Credentials)$$' .
 
 postgres: ## queries and state in a PostgreSQL server, which the tests start (initdb and postgres of this machine)
 	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '/postgres|Postgres' ./internal/database
