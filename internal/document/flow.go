@@ -4,8 +4,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/token"
 )
+
+// Tokens returns the tokens of a YAML document as it is read here, for who edits one in place.
+func Tokens(text string) token.Tokens { return mend(lexer.Tokenize(text)) }
 
 // mend returns the tokens of a YAML document with plain scalars put together again that have a colon inside: within { } the lexer
 // parts read:file at every colon, where YAML (1.2, section 7.3.3) asks for a blank after it. Names of scopes and addresses are such

@@ -8,7 +8,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
@@ -106,7 +105,7 @@ type yamlReader struct {
 
 // readYAML parses one YAML document. An empty one is an empty object.
 func readYAML(src *source, data []byte) (*node, Faults) {
-	file, err := parser.Parse(mend(lexer.Tokenize(string(data))), 0, parser.AllowDuplicateMapKey())
+	file, err := parser.Parse(Tokens(string(data)), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		return nil, Faults{src.syntax(err)}
 	}

@@ -160,10 +160,14 @@ Its name is not given again, so that the record stays clear.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.with(cmd.Context(), func(l *Locksmith) error {
 				k, err := l.Revoke(cmd.Context(), args[0])
-				if err == nil && d.JSON {
+				if err != nil {
+					return err
+				}
+				if d.JSON {
 					return d.WriteJSON(k)
 				}
-				return err
+				d.Note("the key %s (%s) is revoked", k.Name, k.ID)
+				return nil
 			})
 		},
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/document"
 )
 
 // An Edit is one change of mcp.yaml, as JSON Patch writes it (RFC 6902). What is replaced need not be there.
@@ -191,7 +192,7 @@ func holds(in map[string]any, path []string, value any) bool {
 
 // edit makes one change in a text of YAML in block style.
 func edit(text []byte, e Edit) ([]byte, error) {
-	file, err := parser.ParseBytes(text, 0)
+	file, err := parser.Parse(document.Tokens(string(text)), 0)
 	if err != nil || len(file.Docs) == 0 {
 		return nil, cmp.Or(err, errByHand)
 	}

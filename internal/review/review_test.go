@@ -244,6 +244,22 @@ func TestByHand(t *testing.T) {
 	}
 }
 
+// TestFlow edits mappings that are written in { }, where names with a colon stand without quotes.
+func TestFlow(t *testing.T) {
+	path := write(t, "# mine\nscopes: {invoke:a: [calc.a], read:b: [b]} # two\nroles: {nobody: [invoke:a], both: [invoke:a, read:b]}\n")
+	err := Apply(load(t, path), pointed([]Edit{
+		{Op: remove, path: []string{"scopes", "read:b"}}, {Op: replace, path: []string{"roles", "both"}, Value: []string{"invoke:a"}}, {Op: remove, path: []string{"roles", "nobody"}},
+	}), loader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := load(t, path)
+	if len(got.Scopes) != 1 || len(got.Roles) != 1 || !slices.Equal(got.Roles["both"], []string{"invoke:a"}) {
+		text, _ := os.ReadFile(path)
+		t.Errorf("%s", text)
+	}
+}
+
 // FuzzEdit takes a scope out of files in many ways: what is left says what it said, or the file is left alone.
 func FuzzEdit(f *testing.F) {
 	f.Add(file, "invoke:old")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -178,7 +179,7 @@ func (d *Desk) show(r *Report, threshold alert.Severity, fails bool) error {
 		}
 	}
 	if fails && n > 0 {
-		return &exit.Error{Code: exit.Findings, Msg: fmt.Sprintf("%d findings at or above the threshold", n), Shown: true}
+		return &exit.Error{Code: exit.Findings, Msg: findings(n) + " at or above the threshold", Shown: true}
 	}
 	return nil
 }
@@ -188,13 +189,21 @@ func (d *Desk) tell(r *Report) {
 		f := &r.Findings[i]
 		_, _ = fmt.Fprintf(d.Data, "%-6s  %s  %s\n        %s\n        %s\n", f.Level, f.Kind, terminal.Harmless(f.Subject), terminal.Harmless(f.Text), f.Command)
 		for _, e := range f.Patch {
-			_, _ = fmt.Fprintf(d.Data, "        mcp.yaml: %s %s %s\n", e.Op, e.Path, value(e))
+			_, _ = fmt.Fprintln(d.Data, strings.TrimRight(fmt.Sprintf("        mcp.yaml: %s %s %s", e.Op, e.Path, value(e)), " "))
 		}
 	}
 	for _, note := range r.Notes {
 		d.Note("%s", note)
 	}
-	d.Note("%d findings", len(r.Findings))
+	d.Note("%s", findings(len(r.Findings)))
+}
+
+// findings counts findings in words.
+func findings(n int) string {
+	if n == 1 {
+		return "1 finding"
+	}
+	return strconv.Itoa(n) + " findings"
 }
 
 func value(e Edit) string {
