@@ -246,6 +246,24 @@ func (a *Access) Middleware(next mcp.Handler) mcp.Handler {
 	})
 }
 
+// Still returns why a call that was let in, maybe by an earlier configuration, may not be made any more; nil if it may. Who lets a call
+// wait asks before it goes on: its caller's key may be revoked by now, or allow less.
+func (a *Access) Still(call *mcp.Call) error {
+	if call.Caller == nil {
+		return refused("the caller is not known")
+	}
+	now := *call
+	if now.Caller = a.Again(call.Caller); now.Caller == nil {
+		return refused("the caller is not known any more")
+	}
+	now.Settle()
+	err := authorize(&now)
+	if err == nil && a.fileDenied(&now) {
+		err = unmet(&now)
+	}
+	return err
+}
+
 // authorize returns why the call is refused, nil if it is not.
 func authorize(call *mcp.Call) error {
 	if call.Caller == nil || call.Caller.View == nil {

@@ -37,6 +37,8 @@ type House interface {
 	// Target tells what a call addresses, a call of a tool or a write of a resource. It may wait for servers that have not been tried yet;
 	// the error is what the client is told where there is nothing of that name.
 	Target(ctx context.Context, call *mcp.Call) (Target, error)
+	// Still returns why its caller may not make a call any more, nil if it may: a key may be revoked while its call waits.
+	Still(call *mcp.Call) error
 	// Seen tells since when the tool that a call addresses is known in this form.
 	Seen(call *mcp.Call, t Target) Sight
 }

@@ -24,7 +24,8 @@ type house struct {
 	seen   Sight
 	ran    []string
 	events []string
-	mute   bool // the record cannot be written
+	mute   bool  // the record cannot be written
+	away   error // why callers may not call any more
 }
 
 func (h *house) Target(_ context.Context, call *mcp.Call) (Target, error) {
@@ -41,6 +42,8 @@ func (h *house) Target(_ context.Context, call *mcp.Call) (Target, error) {
 	t.Definition = []byte(definition)
 	return t, nil
 }
+
+func (h *house) Still(*mcp.Call) error { return h.away }
 
 func (h *house) Seen(*mcp.Call, Target) Sight { return h.seen }
 
@@ -559,6 +562,22 @@ func TestChanged(t *testing.T) {
 		}
 		if err := wait(); err != nil || s.runs() != 0 || !strings.Contains(c.result, "has changed while the call waited") {
 			t.Errorf("%v, %d ran, told %s", err, s.runs(), c.result)
+		}
+	})
+}
+
+// TestMayNotAnyMore allows a call whose caller may not make it any more.
+func TestMayNotAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, &memory{}, "one", everyCall)
+		wait, _ := s.make(t, call(t), &client{})
+		synctest.Wait()
+		s.away = mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound, "unknown tool")
+		if _, err := s.decide(t, `"allow":true`); err != nil {
+			t.Error(err)
+		}
+		if err := wait(); !errors.Is(err, s.away) || s.runs() != 0 {
+			t.Errorf("%v, %d ran", err, s.runs())
 		}
 	})
 }

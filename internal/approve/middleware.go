@@ -203,6 +203,9 @@ func (v *visit) conclude(ctx context.Context, r *Request) error {
 	case err != nil:
 		return v.unavailable(ctx, "recording that a call is allowed", err)
 	}
+	if err := v.House.Still(v.call); err != nil {
+		return err
+	}
 	now, err := v.House.Target(ctx, v.call)
 	if err != nil {
 		return err

@@ -62,6 +62,9 @@ func (g subjects) Target(ctx context.Context, call *mcp.Call) (approve.Target, e
 	return t, nil
 }
 
+// Still asks the configuration in force, which may be another than the one that has let the call in.
+func (g subjects) Still(call *mcp.Call) error { return g.setup.Load().access.Still(call) }
+
 // Seen tells since when a tool is known. What it was to others first counts too, as long as it was the same.
 func (g subjects) Seen(call *mcp.Call, t approve.Target) approve.Sight {
 	var s approve.Sight

@@ -129,6 +129,37 @@ func TestApprovalElsewhere(t *testing.T) {
 	}
 }
 
+// TestApprovalOfLess allows a call whose caller may do less by then: it is refused as it would be now.
+func TestApprovalOfLess(t *testing.T) {
+	t.Parallel()
+	cfg := asking(t, config.ByOperator)
+	cfg.APIKey, cfg.Scopes = "0123456789abcdef0123456789abcdef", map[string]config.Scope{"use:calc": {Names: []string{"calc.*"}}}
+	g := openWith(t, cfg)
+	for name, change := range map[string]func(next *config.Config){
+		"scope": func(next *config.Config) { next.Scopes = map[string]config.Scope{"use:calc": {Names: []string{"cal.*"}}} },
+		"key":   func(next *config.Config) { next.APIKey = "fedcba9876543210fedcba9876543210" },
+		"same":  func(next *config.Config) { next.Approvals.Timeout = time.Minute },
+	} {
+		told := make(chan string, 1)
+		c := g.modernClient("{}")
+		c.key = cfg.APIKey
+		go func() { told <- c.ask(t, "tools/call", `{"name":"calc.evaluate","arguments":{"expression":"6*7"}}`) }()
+		id := g.waiting(t)
+		next := *cfg
+		change(&next)
+		if err := g.Reload(&next); err != nil {
+			t.Fatal(err)
+		}
+		g.admin(t, "mcp.admin.decide", `{"id":"`+id+`","allow":true}`)
+		if text := <-told; strings.Contains(text, "42") != (name == "same") {
+			t.Errorf("%s: %s", name, text)
+		}
+		if err := g.Reload(cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestApprovalLeft hangs up on a call that waits: nothing is run, and nobody can allow it any more.
 func TestApprovalLeft(t *testing.T) {
 	t.Parallel()
