@@ -10,6 +10,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/doctor"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/steward"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
@@ -17,7 +18,7 @@ import (
 func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Look for faults: configuration, state, servers, the running gateway",
+		Short: "Look for faults: configuration, state, store, certificate, issuers of tokens, servers, the running gateway",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
 	}
@@ -30,7 +31,7 @@ func (a *app) doctor(ctx context.Context) error {
 		return a.printRemark(r)
 	}
 	cfg, err := config.Load(a.config, a.lookupEnv)
-	for r := range doctor.Look(ctx, cfg, err, a.reaper()) {
+	for r := range doctor.Look(ctx, cfg, err, doctor.Means{Reaper: a.reaper(), Store: steward.Remark}) {
 		if err := add(r); err != nil {
 			return err
 		}

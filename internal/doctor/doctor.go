@@ -1,4 +1,5 @@
-// Package doctor looks for faults: in the configuration, in the state beside it, and in the servers, which it starts as the gateway would.
+// Package doctor looks for faults: in the configuration, in the state beside it, in the certificate, at the issuers of access tokens, and in
+// the servers, which it starts as the gateway would.
 package doctor
 
 import (
@@ -8,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/local"
@@ -25,15 +27,33 @@ type Remark struct {
 	Remedy string `json:"remedy,omitempty"` // what to try
 }
 
+// Means are what looking takes.
+type Means struct {
+	Reaper []string                                         // the command line under which servers are started
+	Store  func(ctx context.Context, address string) Remark // tells how the database at an address is; nil leaves it out
+}
+
 // Look looks at all that can be looked at without a running gateway: the configuration, as config.Load returned it with its error,
-// and if there was none the state and each server, started under the command line of reaper. It looks as the remarks are taken.
-func Look(ctx context.Context, cfg *config.Config, err error, reaper []string) iter.Seq[Remark] {
+// and if there was none the state, what with says of the database, what is needed to know clients, and each server, started as with
+// says. It looks as the remarks are taken.
+func Look(ctx context.Context, cfg *config.Config, err error, with Means) iter.Seq[Remark] {
 	return func(yield func(Remark) bool) {
 		if !yield(configuration(cfg, err)) || err != nil || !yield(state(cfg)) {
 			return
 		}
+		if with.Store != nil && !yield(with.Store(ctx, cfg.Store)) {
+			return
+		}
+		if cfg.TLS.Enabled && !yield(certificate(cfg, time.Now())) {
+			return
+		}
+		for r := range issuers(ctx, cfg) {
+			if !yield(r) {
+				return
+			}
+		}
 		for _, s := range route.Expand(cfg) {
-			if !yield(server(ctx, s, reaper)) {
+			if !yield(server(ctx, s, with.Reaper)) {
 				return
 			}
 		}
@@ -81,6 +101,10 @@ func server(ctx context.Context, s config.Server, reaper []string) Remark {
 	r := Remark{Check: "server " + s.Name}
 	if s.Disabled {
 		r.OK, r.Found = true, "disabled"
+		return r
+	}
+	if s.Tokens() {
+		r.OK, r.Found = true, "wants access tokens, which only a running gateway has: `sumun server show "+s.Name+"`"
 		return r
 	}
 	target := transport.Target{Name: s.Name, URL: s.URL, Header: http.Header{}, StartTimeout: s.StartTimeout}

@@ -25,7 +25,7 @@ func TestLook(t *testing.T) {
 	cfg := config.Default()
 	cfg.Path, cfg.Store, cfg.Servers = "mcp.yaml", "sqlite:"+filepath.Join(open, "sumun.db"), []config.Server{away, absent}
 	var got []string
-	for r := range Look(t.Context(), cfg, nil, nil) {
+	for r := range Look(t.Context(), cfg, nil, Means{}) {
 		found, _, _ := strings.Cut(strings.ReplaceAll(r.Found, dir, "DIR"), ":")
 		remedy := strings.ReplaceAll(r.Remedy, dir, "DIR")
 		got = append(got, strings.Join([]string{r.Check, map[bool]string{true: "ok", false: "FAULT"}[r.OK], found, remedy}, "; "))
@@ -44,7 +44,7 @@ func TestLook(t *testing.T) {
 // TestLookFaulty looks no further when the configuration is wrong.
 func TestLookFaulty(t *testing.T) {
 	n := 0
-	for r := range Look(t.Context(), nil, errors.New("port: wants a number"), nil) {
+	for r := range Look(t.Context(), nil, errors.New("port: wants a number"), Means{}) {
 		if n++; r.OK || r.Found != "port: wants a number" || r.Remedy == "" {
 			t.Errorf("remark = %+v", r)
 		}
