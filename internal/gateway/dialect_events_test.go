@@ -28,6 +28,26 @@ func dialectEvents(t *testing.T, g *gate, key, params string) *incoming {
 	return in
 }
 
+// listenAs opens the stream of a modern client with a key.
+func listenAs(t *testing.T, g *gate, key, notifications string) *incoming {
+	t.Helper()
+	body := `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":` + notifications + `,"_meta":` +
+		`{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"c","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}`
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Authorization": "Bearer " + key,
+		"Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "subscriptions/listen",
+	} {
+		req.Header.Set(name, value)
+	}
+	in := g.do(t, req, func() {})
+	in.must(t, `acknowledged`)
+	return in
+}
+
 // TestDialectToolEvents changes the tools of a server: who has asked is told which, and that one is not what it was; who may not
 // see a tool is told nothing of it.
 func TestDialectToolEvents(t *testing.T) {
@@ -159,12 +179,14 @@ func TestDialectEventsOfKeys(t *testing.T) {
 		}
 	}
 	in := dialectEvents(t, g, cfg.APIKey, `{}`)
+	listening := listenAs(t, g, cfg.APIKey, `{"resourceSubscriptions":["cache://notes/a","cache://notes/b"]}`)
 	for _, name := range []string{"a", "b"} {
 		if got := overHTTPWith(t, g, cfg.APIKey)(`{"jsonrpc":"2.0","id":1,"method":"mcp.resource.subscribe","params":{"uri":"cache://notes/` + name + `"}}`); !strings.Contains(got, `"result":{}`) {
 			t.Fatal(got)
 		}
 		write(name, "")
 		in.must(t, `"params":{"uri":"cache://notes/`+name+`"`)
+		listening.must(t, `"uri":"cache://notes/`+name+`"`)
 	}
 	narrowed := *cfg
 	narrowed.Scopes = map[string]config.Scope{"read:notes": {Names: []string{"cache://notes/b"}}}
@@ -174,6 +196,7 @@ func TestDialectEventsOfKeys(t *testing.T) {
 	write("a", `,"ifMatch":"*"`)
 	write("b", `,"ifMatch":"*"`)
 	in.must(t, `"params":{"uri":"cache://notes/b"`)
+	listening.must(t, `"uri":"cache://notes/b"`)
 	other := narrowed
 	other.APIKey = "another-key-of-the-same-name"
 	if err := g.Reload(&other); err != nil {
@@ -182,5 +205,8 @@ func TestDialectEventsOfKeys(t *testing.T) {
 	write("b", `,"ifMatch":"*"`)
 	if left := in.message(); left != "" {
 		t.Errorf("a key that is not known any more is told %s", left)
+	}
+	if left := listening.message(); left != "" && !strings.Contains(left, `"error"`) {
+		t.Errorf("a key that is not known any more is told in the standard %s", left)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/notice"
+	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
 // subscribe asks the server that owns a resource to tell of its changes.
@@ -63,6 +64,7 @@ func (g *Gateway) listen(ctx context.Context, call *mcp.Call, reply mcp.Reply) e
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(g.draining, cancel)()
+	reply = &entitled{reply, g, call}
 	if call.Session != nil {
 		return g.hub.Listen(ctx, call.Session.ID, nil, reply)
 	}
@@ -90,6 +92,29 @@ func (g *Gateway) listen(ctx context.Context, call *mcp.Call, reply mcp.Reply) e
 	tasks.Close()
 	value := append([]byte(`{"resultType":"complete","_meta":{"`+mcp.MetaSubscription+`":`), call.Request.Bytes(call.Request.ID)...)
 	return reply.Done(ctx, mcp.Own(append(value, "}}"...)))
+}
+
+// An entitled is the Reply of a stream that tells of resources what its caller may see by the configuration in force, whatever it might
+// see when the stream was opened, and ends for a caller who would not be let in any more.
+type entitled struct {
+	mcp.Reply
+	gateway *Gateway
+	call    *mcp.Call
+}
+
+// Notify passes on what the client is told.
+func (e *entitled) Notify(ctx context.Context, m *wire.Message) error {
+	now := *e.call
+	if now.Caller = e.gateway.setup.Load().access.Again(now.Caller); now.Caller == nil {
+		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unauthenticated, "the key of the stream is not known any more")
+	}
+	if string(m.MethodName()) == mcp.NoticeUpdated {
+		now.Settle()
+		if uri, _ := wire.Unquote(m.Bytes(m.Member("uri"))); !now.Caller.View.Sees(mcp.Resource, uri) {
+			return nil
+		}
+	}
+	return e.Reply.Notify(ctx, m)
 }
 
 // filter reads what a modern client wants to be told of, cut to what it may see and to what the servers can tell. It has begun to watch
