@@ -128,12 +128,19 @@ func New(ctx context.Context, o Options) *Log {
 // Keep changes what is kept of arguments and results from now on.
 func (l *Log) Keep(k Keeping) { l.keeping.Store(&k) }
 
+// unwritable is what a call is told that is not made, since it would not be on record.
+func unwritable() error {
+	return &mcp.Error{
+		Code: mcp.CodeInternal, Reason: mcp.Unavailable, Data: []byte(`{"reason":"unavailable","retryAfterMs":1000}`),
+		Message: "the audit record cannot be written, so nothing is done; the gateway's log tells why",
+	}
+}
+
 // Middleware records what comes of each call. It stands outermost.
 func (l *Log) Middleware(next mcp.Handler) mcp.Handler {
 	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 		if l.failing.Load() && call.Refused == nil {
-			return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable,
-				"the audit record cannot be written, so nothing is done; the gateway's log tells why")
+			return unwritable()
 		}
 		e := l.pool.Get().(*entry) //nolint:errcheck // the pool holds nothing else
 		e.begin(call, l.keeping.Load())
