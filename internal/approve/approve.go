@@ -137,14 +137,19 @@ func (a *Approvals) Len() int {
 	return len(a.waiting)
 }
 
-// Close refuses what waits, and waits until the store knows that. The store must stay open until then.
-func (a *Approvals) Close() {
+// Drain refuses what waits, and what comes: the gateway closes, and nobody can decide any more.
+func (a *Approvals) Drain() {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	if !a.closed {
 		a.closed = true
 		close(a.closing)
 	}
-	a.mu.Unlock()
+}
+
+// Close refuses what waits, and waits until the store knows that. The store must stay open until then.
+func (a *Approvals) Close() {
+	a.Drain()
 	a.end()
 	a.running.Wait()
 }

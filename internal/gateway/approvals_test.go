@@ -160,6 +160,21 @@ func TestApprovalOfLess(t *testing.T) {
 	}
 }
 
+// TestApprovalAtTheEnd stops the gate while a call waits: it is refused at once, since nobody can come in any more to decide.
+func TestApprovalAtTheEnd(t *testing.T) {
+	t.Parallel()
+	g := openWith(t, asking(t, config.ByOperator))
+	told := make(chan string, 1)
+	c := g.modernClient("{}")
+	go func() { told <- c.ask(t, "tools/call", `{"name":"calc.evaluate","arguments":{"expression":"6*7"}}`) }()
+	g.waiting(t)
+	began := time.Now()
+	g.stop()
+	if text := <-told; !strings.Contains(text, "the gateway was stopped") || time.Since(began) > 10*time.Second {
+		t.Errorf("after %v: %s", time.Since(began), text)
+	}
+}
+
 // TestApprovalLeft hangs up on a call that waits: nothing is run, and nobody can allow it any more.
 func TestApprovalLeft(t *testing.T) {
 	t.Parallel()

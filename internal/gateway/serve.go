@@ -21,6 +21,9 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 			g.drain()
 			g.lines.Drain()
 			g.sessions.Drain()
+			if g.approvals != nil {
+				g.approvals.Drain() // nobody comes in any more to decide
+			}
 		},
 		Late: mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "the gateway is closing, and the call took too long to wait for it"),
 	}
