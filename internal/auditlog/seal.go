@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -51,11 +52,18 @@ type Sealer struct {
 	Made func(checkpoint []byte)
 
 	key sync.Mutex // of Key
+	// last is the newest checkpoint that this sealer has seen.
+	last atomic.Pointer[Checkpoint]
 }
 
-// Seal makes a checkpoint of what is stored, unless there is one.
+// Seal makes a checkpoint of what is stored, unless there is one. ErrAltered says that
+// the log was set back, or replaced, since the last one: it is not vouched for any more.
 func (s *Sealer) Seal(ctx context.Context) error {
-	sealed, err := s.Store.Seal(ctx, nil, s.checkpoint)
+	err := s.unchanged(ctx)
+	var sealed []byte
+	if err == nil {
+		sealed, err = s.Store.Seal(ctx, nil, s.checkpoint)
+	}
 	if err == nil {
 		err = s.keep(sealed)
 	}
@@ -63,6 +71,15 @@ func (s *Sealer) Seal(ctx context.Context) error {
 		return fmt.Errorf("sealing the audit log: %w", err)
 	}
 	return nil
+}
+
+// unchanged makes sure that the log still begins with what was sealed last.
+func (s *Sealer) unchanged(ctx context.Context) error {
+	last := s.last.Load()
+	if last == nil {
+		return nil
+	}
+	return s.begins(ctx, *last)
 }
 
 // keep puts a checkpoint that is stored where else it belongs.
@@ -74,6 +91,7 @@ func (s *Sealer) keep(sealed []byte) error {
 	if err != nil {
 		return err
 	}
+	s.last.Store(&c)
 	there, err := os.ReadFile(s.File)
 	if err == nil {
 		if beside, err := Open(there); err == nil && beside.Size > c.Size { // another process was faster
@@ -193,15 +211,17 @@ func (s *Sealer) compare(ctx context.Context, keys *Keys, data []byte) (int64, e
 	if err != nil {
 		return 0, fmt.Errorf("%w: a checkpoint is not its own: %w", ErrAltered, err)
 	}
+	return c.Size, s.begins(ctx, c)
+}
+
+// begins makes sure that the log begins with that of a checkpoint.
+func (s *Sealer) begins(ctx context.Context, c Checkpoint) error {
 	tree, err := Load(ctx, s.Store, c.Size)
-	if errors.Is(err, errMissing) {
-		return 0, fmt.Errorf("%w: at %s it had %d records: %w", ErrAltered, c.Time.Format(time.RFC3339), c.Size, err)
+	switch {
+	case errors.Is(err, errMissing):
+		return fmt.Errorf("%w: at %s it had %d records: %w", ErrAltered, c.Time.Format(time.RFC3339), c.Size, err)
+	case err == nil && tree.Root() != c.Root:
+		return fmt.Errorf("%w: the first %d records are not those of %s", ErrAltered, c.Size, c.Time.Format(time.RFC3339))
 	}
-	if err != nil {
-		return 0, err
-	}
-	if tree.Root() != c.Root {
-		return 0, fmt.Errorf("%w: the first %d records are not those of %s", ErrAltered, c.Size, c.Time.Format(time.RFC3339))
-	}
-	return c.Size, nil
+	return err
 }

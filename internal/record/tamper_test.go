@@ -357,6 +357,37 @@ func TestRolledBack(t *testing.T) {
 	}
 }
 
+// TestSetBackMeanwhile makes no checkpoint of a log that was set back while a gateway ran, even when it has grown to more than it was.
+func TestSetBackMeanwhile(t *testing.T) {
+	l := newLog(t, 300, 100)
+	s := l.open()
+	defer s.Close()
+	sealer := l.sealer(s)
+	if _, err := sealer.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := l.text(`SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1`)
+	l.exec(`DELETE FROM audit_record WHERE seq > 200`, `DELETE FROM audit_checkpoint WHERE size > 200`)
+	for grown := range 3 {
+		if err := sealer.Seal(t.Context()); !record.Lost(err) {
+			t.Errorf("after %d records it was sealed: %v", 200+60*grown, err)
+		}
+		var rows []audit.Row
+		for i := range 60 {
+			rows = append(rows, row(1000*(grown+1)+i))
+		}
+		if err := s.AppendRecords(t.Context(), rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f := l.verify().Faults; len(f) == 0 {
+		t.Error("nothing is found")
+	}
+	if after, err := os.ReadFile(record.CheckpointFile(l.cfg)); err != nil || string(after) != before {
+		t.Errorf("the checkpoint beside it is another one: %s, %v", after, err)
+	}
+}
+
 // TestErase erases payloads; the log verifies as before, and says that it was done.
 func TestErase(t *testing.T) {
 	l := newLog(t, 300, 100)

@@ -3,10 +3,13 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -128,5 +131,36 @@ func BenchmarkAppendRecords(b *testing.B) {
 				b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 			})
 		}
+	}
+}
+
+// TestFileGone writes nothing into a file that was removed or replaced while it was open, and goes on when it is back.
+func TestFileGone(t *testing.T) {
+	dir := t.TempDir()
+	path, away := filepath.Join(dir, "sumun.db"), filepath.Join(dir, "away.db")
+	s := open(t, "sqlite:"+path)
+	write := func() error { return s.AppendRecords(t.Context(), []audit.Row{{Body: []byte(`{}`)}}) }
+	for name, other := range map[string]func() error{
+		"removed":  func() error { return nil },
+		"replaced": func() error { return os.WriteFile(path, nil, 0o600) },
+	} {
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Rename(path, away), other()); err != nil {
+			t.Fatal(err)
+		}
+		if err := write(); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: writing ended with %v", name, err)
+		}
+		if err := os.Rename(away, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := write(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.LastRecord(t.Context()); n != 3 || err != nil {
+		t.Errorf("%d records, %v", n, err)
 	}
 }

@@ -27,6 +27,10 @@ func openSQLite(path string) (*DB, error) {
 	if err := claim(path); err != nil {
 		return nil, err
 	}
+	opened, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
 	query := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
 	if err != nil {
@@ -38,7 +42,7 @@ func openSQLite(path string) (*DB, error) {
 		// An INTEGER PRIMARY KEY is the row's own number; any other key would be an index beside it.
 		words: []string{"BYTEA", "BLOB", "BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"},
 		// A transaction holds the database for writing from its start.
-		lock:     func(context.Context, *sql.Tx, Writer) error { return nil },
+		lock:     func(context.Context, *sql.Tx, Writer) error { return stillThere(path, opened) },
 		patience: time.Minute,
 		// The end of the context ends the transaction. A watch for each statement would cost a goroutine.
 		statements: context.WithoutCancel,
@@ -48,6 +52,20 @@ func openSQLite(path string) (*DB, error) {
 		explain: func(err error) error { return err },
 		Batches: []int{32, 8, 1},
 	}, nil
+}
+
+// stillThere reports an error unless the file at path is the one that was opened. One that was removed or replaced can be written to as
+// long as it is open, and is gone with all of that when it is closed.
+func stillThere(path string, opened os.FileInfo) error {
+	there, err := os.Stat(path)
+	if err == nil && os.SameFile(there, opened) {
+		return nil
+	}
+	what := "was replaced"
+	if err != nil {
+		what = "is not there any more"
+	}
+	return fmt.Errorf("%s %s while it was open, and what is written would be lost: put it back, or end the gateway and start it again", path, what)
 }
 
 // claim makes the file, where there is none, one that only its owner can read.
