@@ -11,6 +11,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/locksmith"
 	"github.com/sumun-mcp/sumun/internal/record"
+	"github.com/sumun-mcp/sumun/internal/steward"
 	"github.com/sumun-mcp/sumun/internal/store"
 )
 
@@ -42,7 +43,7 @@ func (a *app) openStore(ctx context.Context) (*config.Config, *store.Store, erro
 	}
 	kept, err := store.Open(ctx, cfg.Store)
 	if err != nil {
-		return nil, nil, &exit.Error{Code: exit.Unreachable, Err: err, Target: cfg.Store}
+		return nil, nil, &exit.Error{Code: exit.Unreachable, Err: err, Target: steward.Name(cfg.Store)}
 	}
 	return cfg, kept, nil
 }

@@ -71,7 +71,7 @@ func (d *Desk) status() *cobra.Command {
 			}
 			s, err := Inspect(cmd.Context(), cfg.Store)
 			if err != nil {
-				return fault(err, name(cfg.Store))
+				return fault(err, Name(cfg.Store))
 			}
 			if d.JSON {
 				return d.WriteJSON(s)
@@ -125,8 +125,8 @@ func steps(all []Step) string {
 	return strings.Join(names, ", ")
 }
 
-// name is the address of a store without what is secret of it.
-func name(address string) string {
+// Name is the address of a store without what is secret of it.
+func Name(address string) string {
 	if rest, ok := strings.CutPrefix(address, "sqlite:"); ok {
 		return rest
 	}
@@ -150,13 +150,13 @@ store, this can be done before the first of them is replaced: gateways of the ve
 			}
 			made, err := Migrate(cmd.Context(), cfg.Store, only)
 			if err != nil {
-				return fault(err, name(cfg.Store))
+				return fault(err, Name(cfg.Store))
 			}
 			if d.JSON {
 				return d.WriteJSON(map[string]any{"steps": append([]Step{}, made...), "dryRun": only})
 			}
 			if len(made) == 0 {
-				d.Note("the tables of %s are up to date", name(cfg.Store))
+				d.Note("the tables of %s are up to date", Name(cfg.Store))
 			}
 			for _, s := range made {
 				fmt.Fprintln(d.Data, steps([]Step{s}))
@@ -208,7 +208,7 @@ func (d *Desk) move(ctx context.Context, m Move) error {
 		fmt.Fprint(d.People, "\r\033[K")
 	}
 	if err != nil {
-		return fault(err, name(m.To))
+		return fault(err, Name(m.To))
 	}
 	for i := range files {
 		if err := files[i].put(); err != nil {
@@ -218,7 +218,7 @@ func (d *Desk) move(ctx context.Context, m Move) error {
 	}
 	found, err := verify(ctx, to)
 	if err != nil {
-		return fault(err, name(m.To))
+		return fault(err, Name(m.To))
 	}
 	return d.tell(done, found)
 }
@@ -270,7 +270,7 @@ func (d *Desk) sides(m *Move) (from, to *config.Config, err error) {
 		}
 	}
 	if m.From == m.To {
-		return nil, nil, &exit.Error{Code: exit.Usage, Msg: "a store cannot be copied into itself", Target: name(m.To), Hint: "name another one with --from or --to"}
+		return nil, nil, &exit.Error{Code: exit.Usage, Msg: "a store cannot be copied into itself", Target: Name(m.To), Hint: "name another one with --from or --to"}
 	}
 	return from, to, nil
 }
