@@ -109,6 +109,11 @@ func (g *Gateway) openAlerts(ctx context.Context) error {
 		Tell:   func(params []byte) { g.desk.Tell("", mcp.EventSecurityAlert, params) },
 		Record: g.recordAlert,
 	})
+	if g.audit != nil {
+		g.audit.OnAltered(func(ctx context.Context, err error) {
+			g.alerts.Alert(ctx, alert.Alert{Kind: "record", Severity: alert.Critical, Text: err.Error(), Remedy: "sumun audit verify"})
+		})
+	}
 	return g.metrics.WatchAlerts(g.alerts.Observe)
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/audit"
@@ -23,6 +24,7 @@ type Log struct {
 
 	courier *courier.Courier
 	keeper  *keeper
+	sealer  *watched
 	cancel  context.CancelFunc
 	beside  sync.WaitGroup
 }
@@ -46,8 +48,9 @@ func Open(ctx context.Context, cfg *config.Config, store Store, log *slog.Logger
 	}
 	durable := cfg.Audit.Durability == "sync"
 	store.SyncRecords(durable)
-	l := &Log{courier: ships, Log: audit.New(ctx, audit.Options{
-		Sink: store, Sealer: sealer, Checkpoint: cmp.Or(cfg.Audit.Checkpoint, time.Second), Durable: durable,
+	seal := &watched{Sealer: sealer}
+	l := &Log{courier: ships, sealer: seal, Log: audit.New(ctx, audit.Options{
+		Sink: store, Sealer: seal, Checkpoint: cmp.Or(cfg.Audit.Checkpoint, time.Second), Durable: durable,
 		Keeping: audit.Keeping{Payloads: audit.Payloads(cfg.Audit.Payloads)}, Log: log,
 	})}
 	l.keeper = &keeper{eraser: eraser{store: store}, log: l.Log, tell: log}
@@ -80,6 +83,30 @@ func resume(ctx context.Context, cfg *config.Config, sealer *auditlog.Sealer, lo
 	}
 	return sealer, nil
 }
+
+// A watched is a sealer that tells of a log which was altered.
+type watched struct {
+	*auditlog.Sealer
+
+	tell atomic.Pointer[func(ctx context.Context, err error)]
+	// told says that the last try has found it altered too. It belongs to the writer of the record.
+	told bool
+}
+
+// Seal makes a checkpoint, or tells that the log was altered, once each time that begins.
+func (w *watched) Seal(ctx context.Context) error {
+	err := w.Sealer.Seal(ctx)
+	altered, tell := errors.Is(err, auditlog.ErrAltered), w.tell.Load()
+	if altered && !w.told && tell != nil {
+		(*tell)(ctx, err)
+	}
+	w.told = altered && tell != nil
+	return err
+}
+
+// OnAltered has somebody told when the log turns out to be altered while the gateway runs: it is not sealed any more then. Who is told
+// must not wait for the record.
+func (l *Log) OnAltered(tell func(ctx context.Context, err error)) { l.sealer.tell.Store(&tell) }
 
 // Event puts on record what is no call; see [audit.Log.Event]. A nil log has no records.
 func (l *Log) Event(ctx context.Context, e audit.Event) error {

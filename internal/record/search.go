@@ -15,7 +15,7 @@ import (
 
 // A Query says which records are meant; the zero Query means all.
 type Query struct {
-	// Want are members of a record and what they must be; * stands for anything.
+	// Want are members of a record and what they must be; * stands for anything, but not for a member that is not there.
 	Want map[string]string
 	// From and To are between which times calls came in; the zero time is no bound.
 	From, To time.Time
@@ -125,7 +125,7 @@ func (q *Query) means(e *Entry) bool {
 		}
 	}
 	for member, pattern := range q.Want {
-		if !matches(pattern, e.Text(member)) {
+		if _, has := e.Members[member]; (!has && pattern != "") || !matches(pattern, e.Text(member)) {
 			return false
 		}
 	}

@@ -35,6 +35,20 @@ func TestMatches(t *testing.T) {
 	}
 }
 
+// TestAbsent tells a member that is not there from one that may be anything.
+func TestAbsent(t *testing.T) {
+	e := read(auditlog.Record{Seq: 1, Body: []byte(`{"event":"key.created"}`)})
+	for condition, want := range map[string]bool{"event=*": true, "method=*": false, "method=": true, "event=": false, "method=**": false} {
+		q, err := ParseQuery([]string{condition})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q.means(&e) != want {
+			t.Errorf("%s: not %v", condition, want)
+		}
+	}
+}
+
 func TestParseTime(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	tests := map[string]string{

@@ -388,6 +388,40 @@ func TestSetBackMeanwhile(t *testing.T) {
 	}
 }
 
+// TestAlteredIsTold has somebody told, once, that the log of a running gateway was altered.
+func TestAlteredIsTold(t *testing.T) {
+	l := newLog(t, 30, 10)
+	l.cfg.Audit.Checkpoint = time.Millisecond
+	s := l.open()
+	defer s.Close()
+	gate, err := record.Open(t.Context(), l.cfg, s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan error, 10)
+	gate.OnAltered(func(_ context.Context, err error) { told <- err })
+	l.exec(`DELETE FROM audit_record WHERE seq > 20`, `DELETE FROM audit_checkpoint WHERE size > 20`)
+	for range 2 {
+		if err := gate.Event(t.Context(), audit.Event{Kind: audit.KeyCreated}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case err := <-told:
+		if !record.Lost(err) {
+			t.Errorf("told %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nobody was told")
+	}
+	if err := gate.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := len(told); n > 0 {
+		t.Errorf("told %d times more", n)
+	}
+}
+
 // TestErase erases payloads; the log verifies as before, and says that it was done.
 func TestErase(t *testing.T) {
 	l := newLog(t, 300, 100)
