@@ -58,7 +58,7 @@ func New(s Settings) *Limiter {
 // Set has other settings held to from now on. What was used up stays used up.
 func (l *Limiter) Set(s Settings) { l.plan.Store(newPlan(s, l.plan.Load())) }
 
-// Middleware refuses what is too much. Notifications are never refused, nor what ends or continues a call that was let in; a call that
+// Middleware refuses what is too much. Notifications of the standard are never refused, nor what ends or continues a call that was let in; a call that
 // continues one counts, but finds the place among the running ones that it has already.
 func (l *Limiter) Middleware(next mcp.Handler) mcp.Handler {
 	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
@@ -84,7 +84,7 @@ func counts(call *mcp.Call) bool {
 	case mcp.MethodPing, mcp.MethodTaskCancel, mcp.MethodUnsubscribe, mcp.MethodUnsubscribeEvents:
 		return false
 	}
-	return !call.IsNotification()
+	return call.Dialect != "" || !call.IsNotification() // in the dialect, anything can be asked for without wanting an answer
 }
 
 // stays reports whether a call runs for as long as its client likes: it takes no place among those that run at once.

@@ -79,6 +79,27 @@ func TestRate(t *testing.T) {
 	})
 }
 
+// TestNotifications counts what is asked for in the dialect without wanting an answer, and no notification of the standard.
+func TestNotifications(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(Settings{Key: Rule{Rate: 1, Burst: 1}}).Middleware(fine)
+		for range 3 {
+			call := callOf("a", "")
+			call.Method, call.Request = mcp.NoticeCancelled, &wire.Message{Kind: wire.Notification}
+			if try(t, h, call) != 0 {
+				t.Error("a notification is refused")
+			}
+		}
+		for i, want := range []int64{0, 1000} {
+			call := callOf("a", "x")
+			call.Dialect, call.Request = "mcp.tool.invoke", &wire.Message{Kind: wire.Notification}
+			if wait := try(t, h, call); wait != want {
+				t.Errorf("call %d: wait = %d ms, want %d", i+1, wait, want)
+			}
+		}
+	})
+}
+
 // TestSetKeepsWhatWasUsed changes the rules: nobody has more than what the new ones leave.
 func TestSetKeepsWhatWasUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
