@@ -1,6 +1,7 @@
 package access
 
 import (
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ oauth: {issuers: {work: {issuer: "http://127.0.0.1:1"}}}
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuers := oauth.Open(t.Context(), nil)
+	issuers := oauth.Open(t.Context(), slog.New(slog.DiscardHandler))
 	a, _, err := FromConfig(c, NewKey(), nil, issuers)
 	if err != nil {
 		t.Fatal(err)
