@@ -33,9 +33,12 @@ func rootsOf(cfg *config.Config) []string {
 
 // fileDenied reports whether a call names a file by its path that its caller is denied.
 func (a *Access) fileDenied(call *mcp.Call) bool {
-	verb, ok := byPaths[call.Method][call.Name]
 	view := call.Caller.View
-	if !ok || len(a.roots) == 0 || view.Deny == nil {
+	if len(a.roots) == 0 || view.Deny == nil {
+		return false
+	}
+	verb, ok := byPaths[call.Method][call.Name]
+	if !ok {
 		return false
 	}
 	path, _ := wire.Unquote(wire.Get(call.Member("arguments"), "path"))

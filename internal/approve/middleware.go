@@ -179,9 +179,6 @@ func (a *Approvals) settle(ctx context.Context, id string, s *Settlement) (Reque
 	return r, err
 }
 
-// keyOver is why a call is not made that waited when its caller's key was revoked.
-const keyOver = "the key was revoked or has expired while the call waited"
-
 // conclude returns why a request that is settled is not allowed, nil if it is.
 func (v *visit) conclude(ctx context.Context, r *Request) error {
 	kind := "approval.expired"
@@ -197,7 +194,7 @@ func (v *visit) conclude(ctx context.Context, r *Request) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case v.call.Caller.Expired(): // also if it was allowed a moment before
-		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unauthenticated, "%s was not run: %s", r.Name, keyOver)
+		return errKeyOver(r)
 	case r.State != Allowed:
 		return refusal(r)
 	case err != nil:

@@ -40,6 +40,15 @@ func told(reason mcp.Reason, text string, r *Request) *mcp.Error {
 	return e
 }
 
+// keyOver is why a call is not made that waited when its caller's key was revoked.
+const keyOver = "the key was revoked or has expired while the call waited"
+
+func errKeyOver(r *Request) *mcp.Error {
+	return &mcp.Error{
+		Code: mcp.CodeInvalidRequest, Reason: mcp.Unauthenticated, Message: r.Name + " was not run: " + keyOver, Data: []byte(`{"reason":"unauthenticated"}`),
+	}
+}
+
 func errClosing() *mcp.Error {
 	return mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "the gateway is being stopped, so nobody can allow the call")
 }
