@@ -35,12 +35,20 @@ func stored(ctx context.Context, from Source, level int, first int64, n int) ([]
 	if n == 0 {
 		return nil, nil
 	}
-	if level == 0 {
-		hashes, err := from.Leaves(ctx, first, n)
-		if err == nil && len(hashes) != n {
-			err = fmt.Errorf("records after %d: %w", first, errMissing)
-		}
+	hashes, err := present(ctx, from, level, first, n)
+	switch {
+	case err != nil || len(hashes) == n:
 		return hashes, err
+	case level == 0:
+		return nil, fmt.Errorf("records after %d: %w", first, errMissing)
+	}
+	return nil, fmt.Errorf("blocks of level %d from %d on: %w", level, first, errMissing)
+}
+
+// present returns the hashes of a stored level from one on, n at most, up to the first that is missing.
+func present(ctx context.Context, from Source, level int, first int64, n int) ([]tlog.Hash, error) {
+	if level == 0 {
+		return from.Leaves(ctx, first, n)
 	}
 	blocks, err := from.Blocks(ctx, level, first, n)
 	if err != nil {
@@ -53,24 +61,24 @@ func stored(ctx context.Context, from Source, level int, first int64, n int) ([]
 		}
 		hashes = append(hashes, b.Hash)
 	}
-	if len(hashes) != n {
-		return nil, fmt.Errorf("blocks of level %d from %d on: %w", level, first, errMissing)
-	}
 	return hashes, nil
 }
 
-// A proofReader reads single hashes of the tree, as proofs need them. It keeps what
-// it read last of each level, since proofs of neighbours need the same.
+// A proofReader reads single hashes of the tree, as proofs need them. It keeps the groups
+// that it has read, since each proof needs those of the right edge and neighbours need the same.
 type proofReader struct {
 	ctx  context.Context //nolint:containedctx // tlog.HashReader takes none; a proofReader lives as long as one export
 	from Source
-	kept map[int]keptBlock
+	kept map[group][]tlog.Hash
 }
 
-// A keptBlock is the hashes of one block of a level.
-type keptBlock struct {
-	first  int64
-	hashes []tlog.Hash
+// maxGroups is how many groups a proofReader keeps, each of 8 KiB at most.
+const maxGroups = 64
+
+// A group is some hashes of a level that a block covers, or will: the first of them.
+type group struct {
+	level int
+	start int64
 }
 
 // ReadHashes implements tlog.HashReader.
@@ -90,24 +98,28 @@ func (r *proofReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 func (r *proofReader) hash(level int, n int64) (tlog.Hash, error) {
 	at, inside := level/blockBits, level%blockBits
 	first := n << inside
-	start := first &^ (blockSize - 1)
-	end := int(first-start) + 1<<inside
-	block := r.kept[at]
-	if block.first != start || len(block.hashes) < end {
-		hashes, err := r.read(at, start, end)
-		if err != nil {
+	g := group{at, first &^ (blockSize - 1)}
+	begin := int(first - g.start)
+	end := begin + 1<<inside
+	hashes := r.kept[g]
+	if len(hashes) < end {
+		var err error
+		if hashes, err = r.read(g, end); err != nil {
 			return tlog.Hash{}, err
 		}
-		block = keptBlock{start, hashes}
-		r.kept[at] = block
+		if len(r.kept) >= maxGroups {
+			clear(r.kept)
+		}
+		r.kept[g] = hashes
 	}
-	return fold(block.hashes[first-start : end]), nil
+	return fold(hashes[begin:end]), nil
 }
 
-// read returns the hashes of a block, as many as there are, need at least.
-func (r *proofReader) read(level int, start int64, need int) ([]tlog.Hash, error) {
-	if hashes, err := stored(r.ctx, r.from, level, start, blockSize); err == nil {
-		return hashes, nil
+// read returns the hashes of a group, as many as there are, need at least.
+func (r *proofReader) read(g group, need int) ([]tlog.Hash, error) {
+	hashes, err := present(r.ctx, r.from, g.level, g.start, blockSize)
+	if err == nil && len(hashes) < need {
+		err = fmt.Errorf("hashes of level %d from %d on: %w", g.level, g.start, errMissing)
 	}
-	return stored(r.ctx, r.from, level, start, need)
+	return hashes, err
 }

@@ -38,7 +38,7 @@ func NewProver(ctx context.Context, from Reader, keys *Keys) (*Prover, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prover{c, newest, exchanges, &proofReader{ctx, from, map[int]keptBlock{}}}, nil
+	return &Prover{c, newest, exchanges, &proofReader{ctx, from, map[group][]tlog.Hash{}}}, nil
 }
 
 // Prove returns the hashes that lead from a record, which the checkpoint covers, to the

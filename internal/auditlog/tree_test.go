@@ -77,7 +77,7 @@ func TestManyLevels(t *testing.T) {
 	if n := len(m.blocks[2]); n != 1 {
 		t.Fatalf("%d blocks on level 2, want 1", n)
 	}
-	r := &proofReader{t.Context(), m, map[int]keptBlock{}}
+	r := &proofReader{t.Context(), m, map[group][]tlog.Hash{}}
 	for _, seq := range []int64{1, 256, 257, 65_535, 65_536, 65_537, size - 44, size} {
 		proof, err := tlog.ProveRecord(size, seq-1, r)
 		if err == nil {
@@ -118,5 +118,38 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		tree.Append(tlog.RecordHash(body))
+	}
+}
+
+// A counting source counts how often it is asked.
+type counting struct {
+	Source
+
+	asked int
+}
+
+func (c *counting) Leaves(ctx context.Context, first int64, n int) ([]tlog.Hash, error) {
+	c.asked++
+	return c.Source.Leaves(ctx, first, n)
+}
+
+func (c *counting) Blocks(ctx context.Context, level int, first int64, n int) ([]Block, error) {
+	c.asked++
+	return c.Source.Blocks(ctx, level, first, n)
+}
+
+// TestProofsReadOnce proves all records of a log and reads each group of hashes once.
+func TestProofsReadOnce(t *testing.T) {
+	const records = 3*blockSize + 77
+	m, _ := written(t, records)
+	from := &counting{Source: m}
+	r := &proofReader{t.Context(), from, map[group][]tlog.Hash{}}
+	for i := range int64(records) {
+		if _, err := tlog.ProveRecord(records, i, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if from.asked > 5 {
+		t.Errorf("hashes were read %d times, of 5 groups", from.asked)
 	}
 }
