@@ -134,6 +134,7 @@ func TestFailover(t *testing.T) {
 	l.tell(t, "all are well", 0)
 	usual := l.p99()
 
+	replicas[1].calls.Store(0)
 	replicas[1].failing.Store(true)
 	l.run(t, g, "shop.who", phase)
 	l.tell(t, "one fails", 0.01)
