@@ -335,8 +335,8 @@ func TestFullInbox(t *testing.T) {
 		handler := log.Middleware(says(`{}`))
 		var calls sync.WaitGroup
 		var done atomic.Int64
+		call := newCall(t)
 		for range n {
-			call := newCall(t)
 			calls.Go(func() {
 				_ = handler.Handle(t.Context(), call, noReply{})
 				done.Add(1)

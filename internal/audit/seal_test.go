@@ -54,9 +54,10 @@ func TestSeal(t *testing.T) {
 			Sink: sink, Sealer: by, Checkpoint: time.Second, Keeping: audit.Keeping{Payloads: audit.None}, Log: slog.New(slog.DiscardHandler),
 		})
 		handler := log.Middleware(says(`{}`))
+		call := newCall(t)
 		ask := func(n int) {
 			for range n {
-				if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
+				if err := handler.Handle(t.Context(), call, noReply{}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -195,8 +195,8 @@ func TestAnyPosition(t *testing.T) {
 		t.Fatalf("as it was written: %+v, %v", report, err)
 	}
 	random := rand.New(rand.NewPCG(rand.Uint64(), 0))
-	positions := []int{0, 96, 97, 255, 256, records - 1}
-	for range 4 {
+	positions := []int{0, 97, 256, records - 1}
+	for range 2 {
 		positions = append(positions, random.IntN(records))
 	}
 	if os.Getenv("SUMUN_TEST_SLOW") != "" {

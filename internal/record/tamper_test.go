@@ -241,12 +241,12 @@ func TestTampering(t *testing.T) {
 		}, 0, 0, "not a checkpoint"},
 	}
 	written := newLog(t, records, 250, 500)
+	if report := written.copy(t).verify(); len(report.Faults) > 0 || report.Records != records || report.Sealed != records || !report.Signed || report.Checkpoints != 5 {
+		t.Fatalf("as it was written: %+v", report)
+	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			l := written.copy(t)
-			if report := l.verify(); len(report.Faults) > 0 || report.Records != records || report.Sealed != records || !report.Signed || report.Checkpoints != 5 {
-				t.Fatalf("as it was written: %+v", report)
-			}
 			tt.tamper(l)
 			report := l.verify()
 			if len(report.Faults) == 0 {
@@ -275,7 +275,7 @@ func TestAnyByte(t *testing.T) {
 	}
 	defer db.Close()
 	s := l.open()
-	for range 20 { // internal/auditlog tries all positions
+	for range 8 { // internal/auditlog tries all positions
 		seq, column := 1+random.IntN(records), []string{"body", "body", "arguments", "result", "salt"}[random.IntN(5)]
 		var was []byte
 		if err := db.QueryRow(`SELECT CAST(`+column+` AS BLOB) FROM audit_record WHERE seq = $1`, seq).Scan(&was); err != nil {

@@ -63,7 +63,7 @@ func stillThere(path string, opened os.FileInfo) error {
 	}
 	what := "was replaced"
 	if err != nil {
-		what = "is not there any more"
+		what = "was removed"
 	}
 	return fmt.Errorf("%s %s while it was open, and what is written would be lost: put it back, or end the gateway and start it again", path, what)
 }
