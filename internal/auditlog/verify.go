@@ -119,7 +119,7 @@ func (v *verifier) fault(first, last int64, format string, args ...any) {
 // add goes on to the next record.
 func (v *verifier) add(ctx context.Context, r Record) error {
 	if r.Seq < v.next {
-		v.fault(r.Seq, r.Seq, "it stands before the first")
+		v.fault(r.Seq, r.Seq, "record %d stands before the first", r.Seq)
 		return nil
 	}
 	if r.Seq > v.next {
@@ -159,7 +159,7 @@ func (v *verifier) payloads(r Record) {
 		sum := sha256.Sum256(p.bytes)
 		sum = sha256.Sum256(append(slices.Clip(r.Salt), sum[:]...))
 		if want := `"sha256:` + hex.EncodeToString(sum[:]) + `"`; string(wire.Get(r.Body, p.member)) != want {
-			v.fault(r.Seq, r.Seq, "the %s beside it are not those whose digest it has", p.member)
+			v.fault(r.Seq, r.Seq, "what stands beside it as its %s has another digest", p.member)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func Read(cfg *config.Config, store Store, public string) (*Book, error) {
 	case errors.Is(err, fs.ErrNotExist) && !cfg.Audit.Sign:
 		return b, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: the key that signs it is not at %s", auditlog.ErrAltered, KeyFile(cfg))
+		return nil, fmt.Errorf("%w: the key that signs it is not at %s; with a public key that was kept elsewhere it can be verified: --public-key", auditlog.ErrAltered, KeyFile(cfg))
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", auditlog.ErrAltered, err)
 	case !cfg.Audit.Sign: // signatures of earlier checkpoints are not asked for any more, their roots are

@@ -76,7 +76,7 @@ func claim(path string) error {
 		err = f.Close()
 	}
 	if err != nil {
-		return fmt.Errorf("making its file: %w", err)
+		return fmt.Errorf("opening its file for writing: %w", err)
 	}
 	return nil
 }
