@@ -64,7 +64,7 @@ func TestReasonsAndNamesWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t, &memory{}, "a", everyCall+"\napprovals: {by: either}")
-		s.Approvals.Redact = func(v []byte) []byte { return []byte(strings.ReplaceAll(string(v), "s3cr3t", "•")) }
+		s.Redact = func(v []byte) []byte { return []byte(strings.ReplaceAll(string(v), "s3cr3t", "•")) }
 		c := callWith(t, mcp.MethodWrite, `{"uri":"file:///notes?key=s3cr3t","content":"x"}`)
 		wait, _ := s.make(t, c, &client{answer: silence})
 		synctest.Wait()

@@ -136,9 +136,11 @@ func TestApprovalOfLess(t *testing.T) {
 	cfg.APIKey, cfg.Scopes = "0123456789abcdef0123456789abcdef", map[string]config.Scope{"use:calc": {Names: []string{"calc.*"}}}
 	g := openWith(t, cfg)
 	for name, change := range map[string]func(next *config.Config){
-		"scope": func(next *config.Config) { next.Scopes = map[string]config.Scope{"use:calc": {Names: []string{"cal.*"}}} },
-		"key":   func(next *config.Config) { next.APIKey = "fedcba9876543210fedcba9876543210" },
-		"same":  func(next *config.Config) { next.Approvals.Timeout = time.Minute },
+		"scope": func(next *config.Config) {
+			next.Scopes = map[string]config.Scope{"use:calc": {Names: []string{"cal.*"}}}
+		},
+		"key":  func(next *config.Config) { next.APIKey = "fedcba9876543210fedcba9876543210" },
+		"same": func(next *config.Config) { next.Approvals.Timeout = time.Minute },
 	} {
 		told := make(chan string, 1)
 		c := g.modernClient("{}")
