@@ -27,7 +27,14 @@ func (w *watch) check(ctx context.Context, side *side, value []byte, p part) (cl
 // Done passes a result on, without what must not be in it.
 func (w *watch) Done(ctx context.Context, result *mcp.Result) error {
 	side := &w.sides.results
-	p := part{name: "result", values: side.ruled() && promised(result.Value)}
+	p := part{name: "result", values: side.ruled() && promised(result.Value) && !about(w.call.Method)}
+	if w.call.Method == mcp.MethodTaskGet && side.ruled() {
+		inlined, refused := w.inlined(ctx, result)
+		if refused != nil {
+			return effective(refused)
+		}
+		result = inlined
+	}
 	clean, refused := w.check(ctx, side, result.Value, p)
 	if refused != nil {
 		return effective(refused)
@@ -40,6 +47,39 @@ func (w *watch) Done(ctx context.Context, result *mcp.Result) error {
 		result = cleaned
 	}
 	return w.reply.Done(ctx, result)
+}
+
+// about reports whether the results of a method are not those of what is addressed, but tell of it.
+func about(method string) bool {
+	switch method {
+	case mcp.MethodComplete, mcp.MethodTaskGet, mcp.MethodTaskUpdate, mcp.MethodTaskCancel:
+		return true
+	}
+	return false
+}
+
+// inlined holds the result of a tool that stands in the state of its task, as the modern era has it, to what is said of single values.
+func (w *watch) inlined(ctx context.Context, result *mcp.Result) (*mcp.Result, *mcp.Error) {
+	inner := wire.Get(result.Value, "result")
+	if inner == nil || !promised(inner) {
+		return result, nil
+	}
+	rules := side{values: w.sides.results.values, schemas: w.sides.results.schemas}
+	clean, refused := w.check(ctx, &rules, inner, part{name: "result", values: true})
+	if clean == nil {
+		return result, refused
+	}
+	var o wire.Object
+	for key, member := range wire.Members(result.Value) {
+		if string(key) == "result" {
+			member = clean
+		}
+		name, _ := wire.Unquote(append(append([]byte{'"'}, key...), '"'))
+		o = o.Member(name, member)
+	}
+	held := *result
+	held.Value, held.Message, held.Sum = o.End(), nil, nil
+	return &held, refused
 }
 
 // effective adds to the error of a call whose result is withheld that it has been done.

@@ -321,6 +321,33 @@ guard:
 	}
 }
 
+// TestWithheldTasks holds what tools answer to the same rules where they run as tasks: not the state of a task, but the result in it.
+func TestWithheldTasks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, `
+guard:
+  tools:
+    t.n*: {results: {values: {/structuredContent/n: {required: true, max: 5}, /structuredContent/path: {path: {under: /srv, absolute: false}}}}}
+`)
+	for _, tt := range []struct{ method, value, want string }{
+		{mcp.MethodTaskGet, `{"taskId":"x","status":"working"}`, `{"taskId":"x","status":"working"}`},
+		{mcp.MethodTaskGet, `{"taskId":"x","result":{"content":[],"structuredContent":{"n":5}}}`, `{"taskId":"x","result":{"content":[],"structuredContent":{"n":5}}}`},
+		{mcp.MethodTaskGet, `{"taskId":"x","result":{"structuredContent":{"n":5,"path":"/srv/a/../b"}},"ttl":1}`, `{"taskId":"x","result":{"structuredContent":{"n":5,"path":"b"}},"ttl":1}`},
+		{mcp.MethodTaskGet, `{"taskId":"x","result":{"content":[],"structuredContent":{"n":6}}}`, ""},
+		{mcp.MethodTaskGet, `{"taskId":"x","result":{"content":[],"isError":true}}`, `{"taskId":"x","result":{"content":[],"isError":true}}`},
+		{mcp.MethodTaskCancel, `{"taskId":"x","status":"cancelled"}`, `{"taskId":"x","status":"cancelled"}`},
+		{mcp.MethodTaskResult, `{"content":[],"structuredContent":{"n":6}}`, ""},
+	} {
+		b.answer = func(ctx context.Context, _ *mcp.Call, reply mcp.Reply) error {
+			return reply.Done(ctx, mcp.Own([]byte(tt.value)))
+		}
+		err := b.do(b.call(tt.method, "t.n1", `{"taskId":"x"}`))
+		if got := strings.Join(b.said, ""); got != tt.want || (err != nil) != (tt.want == "") {
+			t.Errorf("%s %s: told %s, %v", tt.method, tt.value, got, err)
+		}
+	}
+}
+
 // TestRules holds arguments to what the entries of their server and their tool say.
 func TestRules(t *testing.T) {
 	t.Parallel()
