@@ -211,7 +211,7 @@ func TestClientCredentials(t *testing.T) {
 				t.Errorf("a missing scope: %v", err)
 			}
 			w.set(func() { clear(w.live); w.need = ""; w.refuse = "invalid_client" })
-			if _, err := g.ask("anyone"); err == nil || !strings.Contains(err.Error(), "invalid_client") {
+			if _, err := g.ask("anyone"); err == nil || !strings.Contains(err.Error(), "invalid_client") || !strings.Contains(err.Error(), "oauth.clientSecret") {
 				t.Errorf("a client that is not known any more: %v", err)
 			}
 		})

@@ -64,10 +64,13 @@ type grantError struct {
 	Status int
 }
 
-// Error returns the code.
+// Error returns the code, and what to look at where the configuration may be wrong.
 func (e *grantError) Error() string {
-	if e.Code == "" {
+	switch e.Code {
+	case "":
 		return fmt.Sprintf("HTTP %d", e.Status)
+	case "invalid_client":
+		return e.Code + ": the authorization server does not know the client, or takes another secret of it; see oauth.clientId and oauth.clientSecret of the server"
 	}
 	return e.Code
 }
