@@ -19,6 +19,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/devca"
 	"github.com/sumun-mcp/sumun/internal/port"
+	"github.com/sumun-mcp/sumun/internal/store"
 )
 
 // A certified is a gate that knows its callers by certificates, on a door of its own beside the gate's.
@@ -222,5 +223,41 @@ func TestCertificatesEnd(t *testing.T) {
 	if answer, err := anna.web.Get(strings.TrimSuffix(c.url, "/mcp") + "/healthz"); err == nil {
 		answer.Body.Close()
 		t.Error("a certificate that nobody vouches for is let in")
+	}
+}
+
+// TestHandshakeOnRecord puts on record that a client was not let in by the handshake, and why.
+func TestHandshakeOnRecord(t *testing.T) {
+	c := openCertified(t)
+	stranger := t.TempDir()
+	if _, err := devca.Make(devca.Order{Dir: stranger, Clients: []string{"eve"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{".crt", ".key"} {
+		if err := os.Rename(filepath.Join(stranger, "eve"+kind), filepath.Join(c.dir, "eve"+kind)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if answer, err := c.as(t, "eve", false).web.Get(c.url); err == nil { //nolint:noctx // it is refused
+		answer.Body.Close()
+		t.Fatal("a certificate that nobody vouches for was let in")
+	}
+	kept, err := store.Open(t.Context(), c.Config().Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) { // the client may know before it is written
+		for row, err := range kept.Records(t.Context(), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body := string(row.Body); strings.Contains(body, "unknown authority") && strings.Contains(body, `"outcome":"refused"`) && strings.Contains(body, `"remote":"127.0.0.1:`) {
+				return
+			}
+		}
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("it is not on record")
+		}
 	}
 }

@@ -62,6 +62,12 @@ func (s *setup) turnAway(w http.ResponseWriter, r *http.Request, status int, why
 	http.Error(w, why.Message, status)
 }
 
+// refuseHandshake puts on record that a client was not let in by the TLS handshake.
+func (g *Gateway) refuseHandshake(ctx context.Context, remote, why string) {
+	call := &mcp.Call{Transport: "http", Remote: remote, Refused: mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unauthenticated, "the TLS handshake was refused: %s", why)}
+	_ = g.setup.Load().handler.Handle(ctx, call, nil) // it returns why
+}
+
 // ServeHTTP answers a request by the configuration in force.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.setup.Load().door.ServeHTTP(w, r)

@@ -16,7 +16,7 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 		g.credentials.At(local.Endpoint(g.Config(), listener.Addr().String()))
 	}
 	server := port.Server{
-		Handler: g, Log: g.log, Wait: g.lines.Wait, Cut: g.sessions.Close,
+		Handler: g, Refused: g.refuseHandshake, Log: g.log, Wait: g.lines.Wait, Cut: g.sessions.Close,
 		Drain: func() {
 			g.drain()
 			g.lines.Drain()

@@ -36,6 +36,8 @@ type Server struct {
 	// because of Late.
 	Cut  func()
 	Late error
+	// Refused is told of a client that was not let in by the handshake, such as one without a certificate; nil for nobody.
+	Refused func(ctx context.Context, remote, why string)
 	// Log takes what goes wrong on a connection.
 	Log *slog.Logger
 }
@@ -48,7 +50,7 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler: s.Handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 		BaseContext: func(net.Listener) context.Context { return base }, ConnContext: withPeer,
-		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(&handshakes{s.Log.Handler(), s.Refused}, slog.LevelDebug),
 	}
 	var serving sync.WaitGroup
 	failed := make(chan error, 1)
