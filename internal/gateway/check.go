@@ -33,6 +33,20 @@ func (g *Gateway) checkCall(ctx context.Context, tool *catalog.Entry, call *mcp.
 	return g.compile(ctx, tool, "outputSchema").Reply(reply), false, nil
 }
 
+// checkTask returns the reply that checks the result of a tool that runs as a task.
+func (g *Gateway) checkTask(ctx context.Context, tool *catalog.Entry, call *mcp.Call, reply mcp.Reply) mcp.Reply {
+	if !g.checks(tool.Dest.Server) {
+		return reply
+	}
+	switch call.Method {
+	case mcp.MethodTaskResult:
+		return g.compile(ctx, tool, "outputSchema").Reply(reply)
+	case mcp.MethodTaskGet:
+		return g.compile(ctx, tool, "outputSchema").TaskReply(reply)
+	}
+	return reply
+}
+
 // compile returns a schema of a tool, nil if there is none or none that can be checked.
 func (g *Gateway) compile(ctx context.Context, tool *catalog.Entry, member string) *guard.Schema {
 	raw := wire.Get(tool.Said, member)

@@ -50,8 +50,11 @@ func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, 
 // waits as long as a call may take.
 func (g *Gateway) followTask(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	dest := mcp.Destination{Server: call.Server, Name: call.Task}
-	if tool, ok := g.shelf(call).catalog.Load().Lookup(mcp.Tool, call.Name); ok && call.Method != mcp.MethodTaskResult {
-		dest.Timeout = tool.Dest.Timeout
+	if tool, ok := g.shelf(call).catalog.Load().Lookup(mcp.Tool, call.Name); ok {
+		if call.Method != mcp.MethodTaskResult {
+			dest.Timeout = tool.Dest.Timeout
+		}
+		reply = g.checkTask(ctx, tool, call, reply)
 	}
 	return g.do(ctx, dest, call, g.tasks.Reply(call, reply))
 }

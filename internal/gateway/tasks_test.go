@@ -523,3 +523,20 @@ func TestTaskNotOnRecord(t *testing.T) {
 		})
 	}
 }
+
+// TestTaskChecked holds the result of a tool that runs as a task to the tool's outputSchema, as that of any other call.
+func TestTaskChecked(t *testing.T) {
+	t.Parallel()
+	p := startTaskPeer(t, false)
+	p.setList("tools/list", `{"tools":[{"name":"job","inputSchema":{"type":"object"},"outputSchema":{"type":"object"},"execution":{"taskSupport":"optional"}}]}`)
+	server := p.server("up")
+	server.Tools.Check = true
+	c := open(t, server).legacy(t, `{"elicitation":{},"tasks":{"requests":{"elicitation":{"create":{}}}}}`)
+	id, _ := c.jobOf(t, asTask)
+	in, _ := c.start(t, "tasks/result", fmt.Sprintf(`{"taskId":%q}`, id), nil)
+	in.must(t, "log of task-1")
+	c.reply(t, in.must(t, "which?"), `{"action":"accept","content":{},"_meta":{"`+metaPrefix+`related-task":{"taskId":"`+id+`"}}}`)
+	if last := in.last(t); !strings.Contains(last, "outputSchema promises") {
+		t.Errorf("the result is %s", last)
+	}
+}

@@ -14,18 +14,32 @@ func (s *Schema) Reply(to mcp.Reply) mcp.Reply {
 	if s == nil {
 		return to
 	}
-	return &checked{to, s}
+	return &checked{to, s, false}
+}
+
+// TaskReply is Reply for a call that asks for the state of a task, in which the tool's result stands once there is one.
+func (s *Schema) TaskReply(to mcp.Reply) mcp.Reply {
+	if s == nil {
+		return to
+	}
+	return &checked{to, s, true}
 }
 
 type checked struct {
 	mcp.Reply
 	schema *Schema
+	// inlined says that the tool's result stands in the state of its task.
+	inlined bool
 }
 
 // Done ends the call, unless the result does not fit.
 func (c *checked) Done(ctx context.Context, result *mcp.Result) error {
-	if promised(result.Value) {
-		content := wire.Get(result.Value, "structuredContent")
+	value := result.Value
+	if c.inlined {
+		value = wire.Get(value, "result")
+	}
+	if value != nil && promised(value) {
+		content := wire.Get(value, "structuredContent")
 		if content == nil {
 			return mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the tool's result has no structuredContent, which its outputSchema promises")
 		}

@@ -43,6 +43,19 @@ func TestReply(t *testing.T) {
 			t.Errorf("%s ends with %v, and %q", value, err, client.value)
 		}
 	}
+	for value, ok := range map[string]bool{
+		`{"taskId":"1","status":"working"}`:                          true,
+		`{"taskId":"1","result":{"structuredContent":{"n":1}}}`:      true,
+		`{"taskId":"1","result":{"structuredContent":{"n":"1"}}}`:    false,
+		`{"taskId":"1","result":{"content":[]}}`:                     false,
+		`{"taskId":"1","result":{"content":[],"isError":true}}`:      true,
+		`{"taskId":"1","structuredContent":{"n":"1"},"result":null}`: false,
+	} {
+		var client passed
+		if err := schema.TaskReply(&client).Done(t.Context(), mcp.Own([]byte(value))); (err == nil) != ok || (client.value == value) != ok {
+			t.Errorf("a task: %s ends with %v, and %q", value, err, client.value)
+		}
+	}
 	var none *guard.Schema
 	if client := new(passed); none.Reply(client) != mcp.Reply(client) {
 		t.Error("without a schema something stands between")
