@@ -183,7 +183,7 @@ func TestState(t *testing.T) {
 // TestCrowded has one caller make a thousand calls that would wait for answers, many at once.
 func TestCrowded(t *testing.T) {
 	t.Parallel()
-	const calls, atOnce, most = 1000, 40, 64
+	const calls, atOnce, most = 400, 40, 64
 	p := startPeer(t, false)
 	server := p.server("up")
 	server.MaxSessions = 2 * calls // some of those that were turned away are still being closed

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -134,13 +135,11 @@ func TestDialectResourceEvents(t *testing.T) {
 // TestDialectLineEvents has a line tell of an event once, however often it was asked to, and right after it was asked.
 func TestDialectLineEvents(t *testing.T) {
 	t.Parallel()
-	for range 20 {
-		g := openWith(t, speaking(t))
-		p := g.pipe(t)
-		const subscribe, write = `{"jsonrpc":"2.0","id":1,"method":"mcp.resource.subscribe","params":{"uri":"cache://notes/a"}}`,
-			`{"jsonrpc":"2.0","id":2,"method":"mcp.resource.write","params":{"uri":"cache://notes/a","content":"1"}}`
-		p.exchange(t, subscribe)
-		p.send(t, write)
+	g := openWith(t, speaking(t))
+	for i := range 20 {
+		p, uri := g.pipe(t), fmt.Sprintf(`"uri":"cache://notes/%d"`, i)
+		p.exchange(t, `{"jsonrpc":"2.0","id":1,"method":"mcp.resource.subscribe","params":{`+uri+`}}`)
+		p.send(t, `{"jsonrpc":"2.0","id":2,"method":"mcp.resource.write","params":{`+uri+`,"content":"1"}}`)
 		first, second := p.next(t), p.next(t)
 		if both := first + second; !strings.Contains(both, `"method":"mcp.event.resourceUpdated"`) {
 			t.Fatalf("the line is told %s", both)
@@ -150,7 +149,7 @@ func TestDialectLineEvents(t *testing.T) {
 				t.Fatal(got)
 			}
 		}
-		p.send(t, `{"jsonrpc":"2.0","id":2,"method":"mcp.resource.write","params":{"uri":"cache://notes/a","content":"2","ifMatch":"*"}}`)
+		p.send(t, `{"jsonrpc":"2.0","id":2,"method":"mcp.resource.write","params":{`+uri+`,"content":"2","ifMatch":"*"}}`)
 		first, second = p.next(t), p.next(t)
 		if both := first + second; strings.Count(both, `"method":"mcp.event.resourceUpdated"`) != 1 || !strings.Contains(both, `"id":2,"result"`) {
 			t.Fatalf("the line is told %s", both)
