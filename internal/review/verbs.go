@@ -159,6 +159,7 @@ Uses are counted by gateways that run on the same store.`,
 		},
 	}
 	cmd.Flags().IntVar(&days, "days", -1, "what was not used for `N` days is unused (default: review.days of mcp.yaml)")
+	cmd.Flags().Lookup("days").DefValue = "0" // help names review.days instead
 	cmd.Flags().StringVar(&fix, "fix", "", "change mcp.yaml as the finding of that `ID` says")
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit with 6 if a finding is of this `SEVERITY` or worse: info, low, medium, high, critical")
 	return cmd
