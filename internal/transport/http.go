@@ -167,7 +167,7 @@ func (h *httpConn) call(ctx context.Context, c *exchange, body *wire.Buffer) (*A
 	a, rest, err := h.exchange(post, c, body)
 	if err != nil && ctx.Err() == nil {
 		if found := c.pull(); len(found) > 0 { // on the stream of unasked messages
-			a, err = found[0], h.sessionIn(found[0])
+			a, err = h.sessionIn(found[0])
 		}
 	}
 	if rest != nil {
@@ -226,22 +226,22 @@ func (h *httpConn) readJSON(c *exchange, resp *http.Response) (*Answer, error) {
 		h.s.astray(a)
 		return nil, upstream("server %q answered another request than the one it was sent", h.s.target.Name)
 	}
-	return a, h.sessionIn(a)
+	return h.sessionIn(a)
 }
 
-// sessionIn returns an error if the answer says that the server does not know the session.
-func (h *httpConn) sessionIn(a *Answer) error {
+// sessionIn returns the answer, or an error in its place if it says that the server does not know the session. It owns a.
+func (h *httpConn) sessionIn(a *Answer) (*Answer, error) {
 	if a.Message.Kind != wire.Failure || h.session == "" {
-		return nil
+		return a, nil
 	}
 	const unknownSession = "-32001" // what SDKs send; the standard has no code for it
 	object := a.Message.Bytes(a.Message.Error)
 	message, _ := wire.Unquote(wire.Get(object, "message"))
 	if string(wire.Get(object, "code")) != unknownSession || !line.DeniesSession(message) {
-		return nil // a tool may have sessions of its own
+		return a, nil // a tool may have sessions of its own
 	}
 	a.Release()
-	return h.forgotten()
+	return nil, h.forgotten()
 }
 
 // forgotten notes that the server does not know the session any more. The call was refused, so it was not begun.
@@ -260,7 +260,7 @@ func (h *httpConn) refused(c *exchange, resp *http.Response) (*Answer, error) {
 		return nil, h.forgotten()
 	}
 	if err := a.scan(scanner); err == nil && a.Message.Kind == wire.Failure && answersTo(c, &a.Message) {
-		return a, h.sessionIn(a)
+		return h.sessionIn(a)
 	}
 	defer a.Release()
 	return nil, h.s.status(resp, a.buf)

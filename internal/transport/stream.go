@@ -42,7 +42,7 @@ func (st *stream) follow(ctx context.Context, body io.ReadCloser) (*Answer, erro
 		a, err := st.read(body)
 		if a != nil {
 			st.body = body
-			return a, st.h.sessionIn(a)
+			return st.h.sessionIn(a)
 		}
 		_ = body.Close()
 		if ctx.Err() != nil || errors.Is(err, wire.ErrTooLong) || st.last == "" || st.h.stateless() {
@@ -186,7 +186,7 @@ func (st *stream) message(data []byte) *Answer {
 func (h *httpConn) answerAmong(c *exchange, a *Answer) (*Answer, error) {
 	defer a.Release()
 	if found := (&stream{h: h, c: c}).take(a.buf); found != nil {
-		return found, h.sessionIn(found)
+		return h.sessionIn(found)
 	}
 	return nil, upstream("server %q answered with messages of which none is the answer", h.s.target.Name)
 }
