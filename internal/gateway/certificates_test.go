@@ -238,7 +238,7 @@ func TestHandshakeOnRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if answer, err := c.as(t, "eve", false).web.Get(c.url); err == nil { //nolint:noctx // it is refused
+	if answer, err := c.as(t, "eve", false).web.Get(c.url); err == nil {
 		answer.Body.Close()
 		t.Fatal("a certificate that nobody vouches for was let in")
 	}
