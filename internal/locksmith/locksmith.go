@@ -54,6 +54,8 @@ func (l *Locksmith) record(ctx context.Context, kind audit.Kind, k *keyring.Key)
 
 // Issued is a key with its secret, which nobody is told again.
 type Issued struct {
+	// Name is the key's, for people.
+	Name string `json:"-"`
 	ID     string   `json:"id"`
 	Key    string   `json:"key"`
 	Scopes []string `json:"scopes"`
@@ -147,7 +149,7 @@ func (l *Locksmith) Rotate(ctx context.Context, ref string, overlap time.Duratio
 }
 
 func issued(k *keyring.Key, secret string) Issued {
-	return Issued{ID: k.ID, Key: secret, Scopes: list(k.Scopes), Roles: k.Roles, ExpiresAt: moment(k.Expires)}
+	return Issued{Name: k.Name, ID: k.ID, Key: secret, Scopes: list(k.Scopes), Roles: k.Roles, ExpiresAt: moment(k.Expires)}
 }
 
 // A Listed is a key as it is shown to people. It has no secret.

@@ -53,7 +53,7 @@ A gateway that runs lets it in at once.`,
 				if err != nil {
 					return err
 				}
-				return d.show(o.Name, made)
+				return d.show(made)
 			})
 		},
 	}
@@ -66,11 +66,11 @@ A gateway that runs lets it in at once.`,
 }
 
 // show prints a new key.
-func (d *Desk) show(name string, made Issued) error {
+func (d *Desk) show(made Issued) error {
 	if d.JSON {
 		return d.WriteJSON(made)
 	}
-	d.Note("the key %s (%s) may use %s; it %s, and is shown only here", name, made.ID, describe(made.Scopes, made.Roles), ending(made.ExpiresAt))
+	d.Note("the key %s (%s) may use %s; it %s, and is shown only here", made.Name, made.ID, describe(made.Scopes, made.Roles), ending(made.ExpiresAt))
 	_, err := fmt.Fprintln(d.Data, made.Key)
 	return err
 }
@@ -141,7 +141,7 @@ The old secret holds until the overlap is over, so that every client can be give
 				if err != nil {
 					return err
 				}
-				return d.show(args[0], made)
+				return d.show(made)
 			})
 		},
 	}

@@ -16,7 +16,7 @@ import (
 func Configured(path string, before, after *config.Config, err error) audit.Event {
 	e := audit.Event{Kind: audit.ConfigRefused, Subject: path, Detail: FileDetail(path)}
 	if err == nil {
-		e.Kind, e.Detail["keys"] = audit.ConfigChanged, document.Changes(before, after)
+		e.Kind, e.Detail["keys"] = audit.ConfigChanged, append([]string{}, document.Changes(before, after)...) // none is an empty list
 	} else {
 		e.Detail["faults"] = faultsOf(err)
 	}
