@@ -79,7 +79,7 @@ func (c gatewayConfig) write(addr string) (file, key string, err error) {
 		access = "apiKey: " + key + "\n" + scopes
 	}
 	file = filepath.Join(c.dir, "mcp.yaml")
-	text := fmt.Sprintf("listen: %s\n%s\nbuiltin: false\nstore: sqlite:%s\n%sservers:\n  upstream:\n    url: %s\n    prefix: \"\"\n    tools: {check: true}\n",
+	text := fmt.Sprintf("listen: %s\n%s\nbuiltin: false\nstore: sqlite:%s\n%sservers:\n  upstream:\n    url: %s\n    prefix: \"\"\n",
 		addr, access, filepath.Join(c.dir, "sumun.db"), protected, c.upstream)
 	return file, key, os.WriteFile(file, []byte(text), 0o600)
 }
