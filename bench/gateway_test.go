@@ -78,7 +78,7 @@ func TestGatewayConfigIsAccepted(t *testing.T) {
 		if got.Anonymous != anonymous || (key == "") != anonymous || got.APIKey != key || got.Builtin || got.Listen != "127.0.0.1:8" {
 			t.Errorf("anonymous %t: %+v", anonymous, got)
 		}
-		if scopes := len(got.Scopes); (scopes == 0) != anonymous || got.Limits.PerKey == "" || !got.Audit.Sign || !got.Servers[0].Tools.Check {
+		if scopes := len(got.Scopes); (scopes == 0) != anonymous || got.Limits.PerKey == "" || !got.Audit.Sign || got.Guard.Arguments.Control == "off" {
 			t.Errorf("anonymous %t: %d scopes, limits %+v, audit %+v", anonymous, scopes, got.Limits, got.Audit)
 		}
 		if len(got.Servers) != 1 || got.Servers[0].URL != c.upstream || got.Servers[0].Prefix != "" || !strings.HasPrefix(got.Store, "sqlite:"+c.dir) {
