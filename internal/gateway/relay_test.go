@@ -192,7 +192,7 @@ func TestRelayParams(t *testing.T) {
 			if !modern {
 				c = g.legacy(t, "{}")
 			}
-			for name, params := range corpus(t, "testdata/relay/params.txtar", 3<<20) {
+			for name, params := range corpus(t, "testdata/relay/params.txtar", 1<<20) {
 				params = strings.Replace(params, "$NAME", "up.echo", 1)
 				in, id := c.start(t, "tools/call", params, nil)
 				if answer := in.last(t); !strings.Contains(answer, fmt.Sprintf(`"id":%d`, id)) {
