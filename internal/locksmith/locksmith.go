@@ -55,7 +55,7 @@ func (l *Locksmith) record(ctx context.Context, kind audit.Kind, k *keyring.Key)
 // Issued is a key with its secret, which nobody is told again.
 type Issued struct {
 	// Name is the key's, for people.
-	Name string `json:"-"`
+	Name   string   `json:"-"`
 	ID     string   `json:"id"`
 	Key    string   `json:"key"`
 	Scopes []string `json:"scopes"`
