@@ -138,9 +138,6 @@ func TestCopy(t *testing.T) {
 		want := dump(t, from, all)
 		engines(t, func(t *testing.T, to string) {
 			t.Helper()
-			if strings.HasPrefix(from, "postgres") && strings.HasPrefix(to, "postgres") {
-				t.Skip("it is one engine as it is two")
-			}
 			told := 0
 			done, err := (&Move{all: all, From: from, To: to, Progress: func(string, int64) { told++ }}).Copy(t.Context())
 			if err != nil {
