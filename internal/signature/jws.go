@@ -1,0 +1,103 @@
+package signature
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/sumun-mcp/sumun/trust"
+)
+
+// Type is the typ of the protected header.
+const Type = "mcp-manifest+jws"
+
+// The most that is read, in bytes, and the most signatures of one manifest.
+const (
+	maxSignature  = 64 << 10
+	maxSignatures = 16
+)
+
+// algorithms are those that are taken. There is no other way to name one.
+var algorithms = []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256}
+
+// A Reason is why a signature was refused, one word for programs.
+type Reason string
+
+// The reasons.
+const (
+	Malformed   Reason = "malformed"    // it cannot be read, or could be read in two ways
+	Algorithm   Reason = "algorithm"    // its algorithm is not taken, or is not the key's
+	UnknownKey  Reason = "unknown-key"  // nobody trusts who has signed
+	Wrong       Reason = "wrong"        // the bytes are not what was signed
+	Revoked     Reason = "revoked"      // the key was taken back before
+	Expired     Reason = "expired"      // it held once
+	Early       Reason = "early"        // it does not hold yet
+	OtherServer Reason = "other-server" // it is another server's
+	Replayed    Reason = "replayed"     // a later one was seen
+)
+
+// An Error is why a manifest is not trusted.
+type Error struct {
+	Reason Reason
+	Text   string
+}
+
+// Error returns the text.
+func (e *Error) Error() string { return e.Text }
+
+func refuse(reason Reason, format string, args ...any) error {
+	return &Error{Reason: reason, Text: fmt.Sprintf(format, args...)}
+}
+
+// A header is a protected header of ours.
+type header struct {
+	Algorithm string `json:"alg"`
+	KeyID     string `json:"kid"`
+	Type      string `json:"typ"`
+}
+
+// A file is server.sig.
+type file struct {
+	Signatures []part `json:"signatures"`
+}
+
+type part struct {
+	Protected string `json:"protected"`
+	Signature string `json:"signature"`
+}
+
+// Sign returns server.sig: the signatures of a manifest with each of the keys.
+func Sign(manifest []byte, with ...*Signer) ([]byte, error) {
+	payload, err := trust.Canonical(manifest)
+	if err != nil {
+		return nil, fmt.Errorf("signing the manifest: %w", err)
+	}
+	var f file
+	for _, s := range with {
+		one, err := s.sign(payload)
+		if err != nil {
+			return nil, fmt.Errorf("signing the manifest: %w", err)
+		}
+		f.Signatures = append(f.Signatures, one)
+	}
+	return json.MarshalIndent(f, "", "  ")
+}
+
+func (s *Signer) sign(payload []byte) (part, error) {
+	made, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: s.algorithm(), Key: jose.JSONWebKey{Key: s.private, KeyID: s.ID}},
+		(&jose.SignerOptions{}).WithType(Type))
+	if err != nil {
+		return part{}, err
+	}
+	signed, err := made.Sign(payload)
+	if err != nil {
+		return part{}, err
+	}
+	var flat struct{ Protected, Signature string }
+	if err := json.Unmarshal([]byte(signed.FullSerialize()), &flat); err != nil {
+		return part{}, err
+	}
+	return part{Protected: flat.Protected, Signature: flat.Signature}, nil
+}
