@@ -23,10 +23,13 @@ type Manifest struct {
 	URI string `json:"uri,omitempty"`
 	// Packages are the files that the server is made of.
 	Packages []Package `json:"packages,omitempty"`
-	// Tools, Prompts and Resources are all that it offers.
+	// Tools, Prompts, Resources and Templates are all that it offers. Resources come and go: a manifest without any says nothing of them.
 	Tools     []Item `json:"tools"`
 	Prompts   []Item `json:"prompts,omitempty"`
 	Resources []Item `json:"resources,omitempty"`
+	Templates []Item `json:"templates,omitempty"`
+	// Instructions is the digest of what it tells models, empty if it tells nothing.
+	Instructions string `json:"instructions,omitempty"`
 	// Hosts, Paths and Commands are what it reaches, reads or writes, and runs.
 	Hosts    []string `json:"hosts,omitempty"`
 	Paths    []string `json:"paths,omitempty"`
@@ -104,6 +107,7 @@ func known(document []byte) error {
 var manifestMembers = map[string][]string{
 	"type": nil, "name": nil, "version": nil, "uri": nil, "hosts": nil, "paths": nil, "commands": nil, "issued": nil, "expires": nil, "epoch": nil,
 	"packages": {"uri", "digest"}, "tools": {"name", "digest"}, "prompts": {"name", "digest"}, "resources": {"name", "digest"},
+	"templates": {"name", "digest"}, "instructions": nil,
 }
 
 func (m *Manifest) check() error {
@@ -119,7 +123,7 @@ func (m *Manifest) check() error {
 	case m.Epoch < 0:
 		return errors.New("its epoch is negative")
 	}
-	for _, list := range [][]Item{m.Tools, m.Prompts, m.Resources} {
+	for _, list := range [][]Item{m.Tools, m.Prompts, m.Resources, m.Templates} {
 		seen := map[string]bool{}
 		for _, item := range list {
 			if item.Name == "" || item.Digest == "" {

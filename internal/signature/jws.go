@@ -75,29 +75,11 @@ func Sign(manifest []byte, with ...*Signer) ([]byte, error) {
 	}
 	var f file
 	for _, s := range with {
-		one, err := s.sign(payload)
+		one, err := s.signAs(Type, payload)
 		if err != nil {
 			return nil, fmt.Errorf("signing the manifest: %w", err)
 		}
 		f.Signatures = append(f.Signatures, one)
 	}
 	return json.MarshalIndent(f, "", "  ")
-}
-
-func (s *Signer) sign(payload []byte) (part, error) {
-	made, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: s.algorithm(), Key: jose.JSONWebKey{Key: s.private, KeyID: s.ID}},
-		(&jose.SignerOptions{}).WithType(Type))
-	if err != nil {
-		return part{}, err
-	}
-	signed, err := made.Sign(payload)
-	if err != nil {
-		return part{}, err
-	}
-	var flat struct{ Protected, Signature string }
-	if err := json.Unmarshal([]byte(signed.FullSerialize()), &flat); err != nil {
-		return part{}, err
-	}
-	return part{Protected: flat.Protected, Signature: flat.Signature}, nil
 }

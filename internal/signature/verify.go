@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -47,7 +49,7 @@ func Verify(manifest, signature []byte, want *Expectation) (*Verified, error) {
 	}
 	v := &Verified{Manifest: m}
 	for i, p := range parts {
-		id, err := check(p, payload, want.Keys)
+		id, err := check(p, Type, payload, want.Keys)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("signature %d: %w", i+1, err)
@@ -82,7 +84,7 @@ func read(manifest []byte) (*trust.Manifest, []byte, error) {
 // holds reports whether the manifest is the one that is wanted here and now.
 func holds(m *trust.Manifest, want *Expectation) error {
 	switch {
-	case want.URI != "" && m.URI != "" && m.URI != want.URI:
+	case want.URI != "" && m.URI != "" && !SameURI(m.URI, want.URI):
 		return refuse(OtherServer, "it is the manifest of %s, not of %s", m.URI, want.URI)
 	case want.URI != "" && m.URI == "":
 		return refuse(OtherServer, "it is bound to no address; the server is reached at %s", want.URI)
@@ -96,8 +98,27 @@ func holds(m *trust.Manifest, want *Expectation) error {
 	return nil
 }
 
+// SameURI reports whether two addresses of a server are one: neither the case of the host, a port that goes without saying, nor a final
+// slash makes a difference (RFC 3986, section 6.2).
+func SameURI(a, b string) bool { return plainURI(a) == plainURI(b) }
+
+func plainURI(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return text
+	}
+	host := strings.ToLower(u.Host)
+	if port := u.Port(); port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http" {
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/")
+}
+
 func revoked(k Key, issued time.Time) error {
 	if !k.Revoked.IsZero() && !issued.Before(k.Revoked) {
+		if k.Revoked.Equal(always) {
+			return refuse(Revoked, "the key %s was revoked: somebody else may have it", k.ID)
+		}
 		return refuse(Revoked, "the key %s was revoked at %s", k.ID, k.Revoked.Format(time.RFC3339))
 	}
 	return nil
@@ -130,7 +151,7 @@ func parse(signature []byte) ([]part, error) {
 }
 
 // check checks one signature and returns the id of its key; nothing is said of one whose key is not known.
-func check(p part, payload []byte, keys map[string]Key) (string, error) {
+func check(p part, typ string, payload []byte, keys map[string]Key) (string, error) {
 	text, err := base64.RawURLEncoding.Strict().DecodeString(p.Protected)
 	if err != nil {
 		return "", refuse(Malformed, "its header is not base64url")
@@ -143,8 +164,8 @@ func check(p part, payload []byte, keys map[string]Key) (string, error) {
 		return "", refuse(Malformed, "its header has members that are no texts")
 	}
 	h := header{Algorithm: members["alg"], KeyID: members["kid"], Type: members["typ"]}
-	if len(members) != 3 || h.KeyID == "" || h.Type != Type {
-		return "", refuse(Malformed, "its header has to be alg, kid and typ %s alone", Type)
+	if len(members) != 3 || h.KeyID == "" || h.Type != typ {
+		return "", refuse(Malformed, "its header has to be alg, kid and typ %s alone", typ)
 	}
 	key, known := keys[h.KeyID]
 	switch {
