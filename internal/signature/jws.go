@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 
@@ -80,6 +81,30 @@ func Sign(manifest []byte, with ...*Signer) ([]byte, error) {
 			return nil, fmt.Errorf("signing the manifest: %w", err)
 		}
 		f.Signatures = append(f.Signatures, one)
+	}
+	return json.MarshalIndent(f, "", "  ")
+}
+
+// Join returns the signatures of two files, of which those of the second replace what the same keys have signed in the first.
+func Join(old, more []byte) ([]byte, error) {
+	var f file
+	seen := map[string]bool{}
+	for _, text := range [][]byte{more, old} {
+		parts, err := parse(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range parts {
+			raw, _ := base64.RawURLEncoding.DecodeString(p.Protected) // what cannot be read has no id
+			var h header
+			if err := json.Unmarshal(raw, &h); err != nil {
+				return nil, refuse(Malformed, "a header cannot be read: %v", err)
+			}
+			if !seen[h.KeyID] {
+				seen[h.KeyID] = true
+				f.Signatures = append(f.Signatures, p)
+			}
+		}
 	}
 	return json.MarshalIndent(f, "", "  ")
 }

@@ -30,6 +30,7 @@ func VerifyPGP(manifest, signature, keys []byte, want *Expectation) (*Verified, 
 	if err != nil {
 		return nil, pgpError(err)
 	}
+	want.tell("the OpenPGP signature holds: by the trusted key %X", by.PrimaryKey.Fingerprint)
 	return &Verified{Manifest: m, By: []string{fmt.Sprintf("%X", by.PrimaryKey.Fingerprint)}}, holds(m, want)
 }
 

@@ -25,6 +25,14 @@ type Expectation struct {
 	Epoch int64
 	// Now is the time at which it has to hold.
 	Now time.Time
+	// Tell is told each step that went well, in a sentence; nil tells nobody.
+	Tell func(step string)
+}
+
+func (e *Expectation) tell(format string, args ...any) {
+	if e.Tell != nil {
+		e.Tell(fmt.Sprintf(format, args...))
+	}
 }
 
 // Verified is a manifest that holds.
@@ -47,6 +55,7 @@ func Verify(manifest, signature []byte, want *Expectation) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
+	want.tell("the manifest of %s %s can be read in one way only; its canonical form has %d bytes", m.Name, m.Version, len(payload))
 	v := &Verified{Manifest: m}
 	for i, p := range parts {
 		id, err := check(p, Type, payload, want.Keys)
@@ -55,11 +64,14 @@ func Verify(manifest, signature []byte, want *Expectation) (*Verified, error) {
 			return nil, fmt.Errorf("signature %d: %w", i+1, err)
 		case want.Keys[id].Public == nil:
 			v.Strangers = append(v.Strangers, id)
+			want.tell("signature %d is by the key %s, which is not known here: it counts for nothing", i+1, id)
 		default:
 			if err := revoked(want.Keys[id], m.Issued); err != nil {
 				return nil, err
 			}
 			v.By = append(v.By, id)
+			key := want.Keys[id]
+			want.tell("signature %d holds: %s by the trusted key %s", i+1, key.Algorithm(), id)
 		}
 	}
 	if len(v.By) == 0 {
@@ -95,6 +107,10 @@ func holds(m *trust.Manifest, want *Expectation) error {
 	case m.Epoch < want.Epoch:
 		return refuse(Replayed, "it is number %d; number %d was seen before", m.Epoch, want.Epoch)
 	}
+	if want.URI != "" {
+		want.tell("it is bound to %s, where the server is reached", m.URI)
+	}
+	want.tell("it holds from %s until %s, and is number %d", m.Issued.Format(time.RFC3339), m.Expires.Format(time.RFC3339), m.Epoch)
 	return nil
 }
 
