@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -48,11 +49,11 @@ func (w *Warden) Showing(manifest, sig []byte) *Warden {
 
 // Open checks the papers of the server at a URL, which is empty for a program, and what it offers. The error of papers and offers is an
 // *signature.Error.
-func (w *Warden) Open(ctx context.Context, carrier http.RoundTripper, server string, ask func(context.Context) (*trust.Subject, error)) error {
+func (w *Warden) Open(ctx context.Context, carrier http.RoundTripper, header http.Header, server string, ask func(context.Context) (*trust.Subject, error)) error {
 	if w == nil || !w.wanted {
 		return nil
 	}
-	papers, err := w.papers(ctx, carrier, server)
+	papers, err := w.papers(ctx, with{carrier, header}, server)
 	if err != nil {
 		return err
 	}
@@ -78,6 +79,18 @@ func (w *Warden) Open(ctx context.Context, carrier http.RoundTripper, server str
 		w.tools[t.Name] = true
 	}
 	return nil
+}
+
+// with sends headers, such as a key, with each request.
+type with struct {
+	http.RoundTripper
+	header http.Header
+}
+
+// RoundTrip sends a request, which it may change, since it is our own.
+func (w with) RoundTrip(r *http.Request) (*http.Response, error) {
+	maps.Copy(r.Header, w.header)
+	return w.RoundTripper.RoundTrip(r)
 }
 
 func (w *Warden) papers(ctx context.Context, carrier http.RoundTripper, server string) (*Papers, error) {
