@@ -85,10 +85,10 @@ type Trust struct {
 
 	// Signature says whether the server has to be signed: required blocks one whose manifest or signature does not hold.
 	Signature string `yaml:"signature" enum:"off required"`
-	// Manifest and Keys say where its manifest lies, with server.sig beside it, and whose signature counts: a file or a URL. Without them it
-	// is what the server itself shows below /.well-known/sumun/, and the key that it shows first.
+	// Manifest is where its manifest lies, a file or a URL, with server.sig beside it; without it what the server shows below /.well-known/sumun/.
 	Manifest string `yaml:"manifest"`
-	Keys     string `yaml:"keys"`
+	// Keys is where the public keys lie whose signature counts, a file or a URL; without it the keys that the server shows first.
+	Keys string `yaml:"keys"`
 
 	_ struct{} `later:"pins answers"`
 }
