@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func write(name string, text []byte, mode os.FileMode) (err error) {
 	if err != nil {
 		return &exit.Error{Code: exit.Usage, Msg: "writing " + name, Err: err, Target: name}
 	}
-	defer os.Remove(f.Name()) // it is gone where all went well
+	defer func() { _ = os.Remove(f.Name()) }() // it is gone where all went well
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), name)
@@ -120,7 +121,7 @@ func signers(names []string) ([]*signature.Signer, error) {
 func span(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		var n int
-		if _, err := fmt.Sscanf(days, "%d", &n); err == nil && fmt.Sprint(n) == days && n > 0 && n < 36500 {
+		if _, err := fmt.Sscanf(days, "%d", &n); err == nil && strconv.Itoa(n) == days && n > 0 && n < 36500 {
 			return time.Duration(n) * 24 * time.Hour, nil
 		}
 	} else if length, err := time.ParseDuration(text); err == nil && length > 0 {
@@ -130,7 +131,7 @@ func span(text string) (time.Duration, error) {
 }
 
 // look asks a live server for what it offers.
-func look(ctx context.Context, target []string, headers []string) (*trust.Subject, error) {
+func look(ctx context.Context, target, headers []string) (*trust.Subject, error) {
 	with := []client.Option{client.WithName("sumun", "1")}
 	for _, h := range headers {
 		name, value, ok := strings.Cut(h, ":")

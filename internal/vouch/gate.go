@@ -314,7 +314,7 @@ func (g *Gate) get(ctx context.Context, s *Server, origin, at string) ([]byte, e
 	}
 	info, err := os.Stat(at)
 	if err != nil || info.Size() > maxPaper {
-		return nil, &signature.Error{Reason: Missing, Text: fmt.Sprintf("%s cannot be read, or is too large", at)}
+		return nil, &signature.Error{Reason: Missing, Text: at + " cannot be read, or is too large"}
 	}
 	return os.ReadFile(at)
 }

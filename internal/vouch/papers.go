@@ -89,7 +89,7 @@ func get(ctx context.Context, carrier http.RoundTripper, address string) ([]byte
 	if err != nil {
 		return nil, fmt.Errorf("asking for %s: %w", address, err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }() // it was read
 	if answer.StatusCode != http.StatusOK {
 		return nil, &signature.Error{Reason: Missing, Text: fmt.Sprintf("the server does not show %s: %s", address, answer.Status)}
 	}

@@ -146,7 +146,7 @@ func replace(name string, text []byte, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // it is gone where all went well
+	defer func() { _ = os.Remove(f.Name()) }() // it is gone where all went well
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
