@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sumun-mcp/sumun/client/internal/value"
 	"github.com/sumun-mcp/sumun/internal/changes"
 	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/line"
@@ -110,13 +111,17 @@ func dial(ctx context.Context, o *options, target transport.Target, poster line.
 		c.Close()
 		return nil, failure(ctx, "dialing "+target.Name, nil, err)
 	}
+	if err := c.untrusted(c.opts.warden.Open(ctx, c.carrier, c.target.Header, c.target.URL, c.Subject)); err != nil {
+		c.Close()
+		return nil, err
+	}
 	return c, nil
 }
 
 // In returns the client as it calls in another root, path and sampling of a Sumun, instead of those of [WithContext]. It is the same
 // session: to close one is to close both.
 func (c *Client) In(where Context) *Client {
-	raw, err := encode(where)
+	raw, err := value.Encode(where)
 	if err != nil {
 		err = fmt.Errorf("writing the context: %w", err)
 	}
@@ -169,8 +174,8 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		return Info{}, failure(ctx, "dialing "+c.target.Name, nil, err)
 	}
 	return Info{
-		Name: text(s.Info(), "name"), Title: text(s.Info(), "title"), Version: text(s.Info(), "version"), Revision: s.Revision().Name,
-		Instructions: text(wire.Object{}.Member("text", s.Instructions()).End(), "text"), Capabilities: s.Capabilities(),
+		Name: value.Text(s.Info(), "name"), Title: value.Text(s.Info(), "title"), Version: value.Text(s.Info(), "version"), Revision: s.Revision().Name,
+		Instructions: value.Text(wire.Object{}.Member("text", s.Instructions()).End(), "text"), Capabilities: s.Capabilities(),
 	}, nil
 }
 
@@ -191,13 +196,13 @@ func (c *Client) Ping(ctx context.Context) error {
 // Request makes any request by its method, of the standard, of the dialect (such as mcp.tools.list) or of an extension, and returns
 // the result as the server sent it. Params become a JSON object; nil is the empty one. It is not repeated when the line breaks.
 func (c *Client) Request(ctx context.Context, method string, params any) (json.RawMessage, error) {
-	raw, err := encodeObject("the parameters of "+method, params)
+	raw, err := value.Object("the parameters of "+method, params)
 	if err != nil {
 		return nil, err
 	}
 	q := request{method: method, params: raw}
 	if known, ok := mcp.MethodByName(method); ok && known.NameMember != "" {
-		q.name = text(raw, known.NameMember)
+		q.name = value.Text(raw, known.NameMember)
 	}
 	return c.do(ctx, q)
 }

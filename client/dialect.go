@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/sumun-mcp/sumun/client/internal/value"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -27,7 +28,7 @@ var takesContext = map[string]bool{
 // Invoke calls a tool of a Sumun by the dialect (mcp.tool.invoke), whose answer is what the tool gave and what is to be said of the
 // call. Args are as those of [Client.Call].
 func (c *Client) Invoke(ctx context.Context, tool string, args any) (*Invocation, error) {
-	arguments, err := encodeObject("the arguments of "+tool, args)
+	arguments, err := value.Object("the arguments of "+tool, args)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func (c *Client) Invoke(ctx context.Context, tool string, args any) (*Invocation
 		return nil, err
 	}
 	i := &Invocation{Output: wire.Get(raw, "output"), Raw: raw}
-	if err := decode(wire.Get(raw, "metadata"), &i.Metadata); err != nil {
+	if err := value.Decode(wire.Get(raw, "metadata"), &i.Metadata); err != nil {
 		return nil, fmt.Errorf("reading the metadata of %s: %w", tool, err)
 	}
 	return i, nil
@@ -55,7 +56,7 @@ type Invocation struct {
 }
 
 // Decode reads the output into v, as json.Unmarshal does.
-func (i *Invocation) Decode(v any) error { return decode(i.Output, v) }
+func (i *Invocation) Decode(v any) error { return value.Decode(i.Output, v) }
 
 // A Metadata says of a call how it went.
 type Metadata struct {
@@ -90,7 +91,7 @@ type NewRoot struct {
 
 // CreateRoot creates a root and returns its id, for a [Context].
 func (c *Client) CreateRoot(ctx context.Context, root NewRoot) (rootID string, err error) {
-	params, err := encodeObject("the root", root)
+	params, err := value.Object("the root", root)
 	if err != nil {
 		return "", err
 	}
@@ -98,7 +99,7 @@ func (c *Client) CreateRoot(ctx context.Context, root NewRoot) (rootID string, e
 	if err != nil {
 		return "", err
 	}
-	return text(raw, "rootId"), nil
+	return value.Text(raw, "rootId"), nil
 }
 
 // CloseRoot closes a root, and with it its tree, its subscriptions and the calls that wait in it.
@@ -110,12 +111,12 @@ func (c *Client) CloseRoot(ctx context.Context, rootID string) error {
 // UpdateSampling sets sampling parameters of a root, or of a sub-prompt in it, and returns those that are in force. Feedback is a
 // user's words, such as "more creative" or "더 창의적으로", that move them by a step; it may be empty.
 func (c *Client) UpdateSampling(ctx context.Context, in Context, change Sampling, feedback string) (Sampling, error) {
-	params, err := encodeObject("the sampling", change)
+	params, err := value.Object("the sampling", change)
 	if err != nil {
 		return Sampling{}, err
 	}
 	in.Sampling = nil
-	where, err := encode(in)
+	where, err := value.Encode(in)
 	if err != nil {
 		return Sampling{}, err
 	}
@@ -125,5 +126,5 @@ func (c *Client) UpdateSampling(ctx context.Context, in Context, change Sampling
 		return Sampling{}, err
 	}
 	var inForce Sampling
-	return inForce, decode(raw, &inForce)
+	return inForce, value.Decode(raw, &inForce)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/sumun-mcp/sumun/client/internal/value"
 	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -28,19 +29,24 @@ var (
 	ErrUnsupported = errors.New("unsupported")
 	// ErrLost says that the line to the server broke, or could not be had.
 	ErrLost = errors.New("connection lost")
+	// ErrUntrusted says that the server is not who, or offers not what, its owner has signed ([VerifySignature]).
+	ErrUntrusted = errors.New("not trusted")
 )
 
 // ErrClosed is returned by the methods of a Client that was closed.
 var ErrClosed = errors.New("the client was closed")
 
-// reasonLost is the reason of errors that no server has sent.
-const reasonLost = "lost"
+// The reasons of errors that no server has sent.
+const (
+	reasonLost      = "lost"
+	reasonUntrusted = "untrusted"
+)
 
 // kinds are the kinds of errors by their reasons.
 var kinds = map[string]error{
 	string(mcp.Unauthenticated): ErrUnauthenticated, string(mcp.Forbidden): ErrForbidden, string(mcp.NotFound): ErrNotFound,
 	string(mcp.InvalidArguments): ErrInvalidArguments, string(mcp.Conflict): ErrConflict, string(mcp.RateLimited): ErrRateLimited,
-	string(mcp.Blocked): ErrBlocked, string(mcp.Timeout): ErrTimeout, string(mcp.Unsupported): ErrUnsupported, reasonLost: ErrLost,
+	string(mcp.Blocked): ErrBlocked, string(mcp.Timeout): ErrTimeout, string(mcp.Unsupported): ErrUnsupported, reasonLost: ErrLost, reasonUntrusted: ErrUntrusted,
 }
 
 // An Error says why a request failed.
@@ -79,7 +85,7 @@ func (e *Error) Is(target error) bool {
 }
 
 // ETag returns the state that a resource is in now, where the error is a conflict and says so; else it is empty.
-func (e *Error) ETag() string { return text(e.Data, "etag") }
+func (e *Error) ETag() string { return value.Text(e.Data, "etag") }
 
 // failure gives an error of the transport the form in which callers get it.
 func failure(ctx context.Context, doing string, r *mcp.Revision, err error) error {

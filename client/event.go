@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sumun-mcp/sumun/client/internal/value"
 	"github.com/sumun-mcp/sumun/internal/transport"
 )
 
@@ -80,7 +81,7 @@ func (c *Client) listen(ctx context.Context, s *transport.Session, stream *event
 	if !c.posts(s) {
 		return c.share(ctx, s, stream)
 	}
-	params, err := encodeObject("the types of events", struct {
+	params, err := value.Object("the types of events", struct {
 		Types []string `json:"types,omitempty"`
 	}{stream.types})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/sumun-mcp/sumun/client/internal/value"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 	"github.com/sumun-mcp/sumun/trust"
@@ -24,9 +25,9 @@ func (c *Client) list(ctx context.Context, method, member string) ([]json.RawMes
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, elements(result, member)...)
-		if cursor = text(result, "nextCursor"); cursor == "" {
-			return all, nil
+		all = append(all, value.Elements(result, member)...)
+		if cursor = value.Text(result, "nextCursor"); cursor == "" {
+			return all, c.untrusted(c.opts.warden.List(member, all))
 		}
 		if _, again := seen[cursor]; again || len(seen) >= mostPages || len(all) > mostElements {
 			return nil, &Error{Code: mcp.CodeInternal, Message: "the list does not end", doing: method}
@@ -77,9 +78,9 @@ func (c *Client) Tools(ctx context.Context) ([]Tool, error) {
 	tools, err := listOf(ctx, c, mcp.MethodToolsList, "tools", func(raw json.RawMessage) Tool {
 		meta := wire.Get(raw, "_meta")
 		return Tool{
-			Name: text(raw, "name"), Title: text(raw, "title"), Description: text(raw, "description"),
+			Name: value.Text(raw, "name"), Title: value.Text(raw, "title"), Description: value.Text(raw, "description"),
 			InputSchema: wire.Get(raw, "inputSchema"), OutputSchema: wire.Get(raw, "outputSchema"), Annotations: wire.Get(raw, "annotations"),
-			Checksum: text(meta, mcp.MetaChecksum), Digest: text(meta, mcp.MetaDigest), Raw: raw,
+			Checksum: value.Text(meta, mcp.MetaChecksum), Digest: value.Text(meta, mcp.MetaDigest), Raw: raw,
 		}
 	})
 	if err == nil {
@@ -110,8 +111,8 @@ func (c *Client) Resources(ctx context.Context) ([]Resource, error) {
 			size = -1
 		}
 		return Resource{
-			URI: text(raw, "uri"), Name: text(raw, "name"), Title: text(raw, "title"), Description: text(raw, "description"),
-			MIMEType: text(raw, "mimeType"), Size: size, Type: text(meta, mcp.MetaType), ETag: text(meta, mcp.MetaETag),
+			URI: value.Text(raw, "uri"), Name: value.Text(raw, "name"), Title: value.Text(raw, "title"), Description: value.Text(raw, "description"),
+			MIMEType: value.Text(raw, "mimeType"), Size: size, Type: value.Text(meta, mcp.MetaType), ETag: value.Text(meta, mcp.MetaETag),
 			Revision: number(meta, mcp.MetaRevisionNumber), Raw: raw,
 		}
 	})
@@ -129,8 +130,8 @@ type Template struct {
 func (c *Client) Templates(ctx context.Context) ([]Template, error) {
 	return listOf(ctx, c, mcp.MethodTemplates, "resourceTemplates", func(raw json.RawMessage) Template {
 		return Template{
-			URITemplate: text(raw, "uriTemplate"), Name: text(raw, "name"), Title: text(raw, "title"),
-			Description: text(raw, "description"), MIMEType: text(raw, "mimeType"), Raw: raw,
+			URITemplate: value.Text(raw, "uriTemplate"), Name: value.Text(raw, "name"), Title: value.Text(raw, "title"),
+			Description: value.Text(raw, "description"), MIMEType: value.Text(raw, "mimeType"), Raw: raw,
 		}
 	})
 }
@@ -154,9 +155,9 @@ type PromptArgument struct {
 // Prompts lists the prompts that the caller may use.
 func (c *Client) Prompts(ctx context.Context) ([]Prompt, error) {
 	return listOf(ctx, c, mcp.MethodPromptsList, "prompts", func(raw json.RawMessage) Prompt {
-		p := Prompt{Name: text(raw, "name"), Title: text(raw, "title"), Description: text(raw, "description"), Raw: raw}
-		for _, a := range elements(raw, "arguments") {
-			p.Arguments = append(p.Arguments, PromptArgument{text(a, "name"), text(a, "description"), truth(a, "required")})
+		p := Prompt{Name: value.Text(raw, "name"), Title: value.Text(raw, "title"), Description: value.Text(raw, "description"), Raw: raw}
+		for _, a := range value.Elements(raw, "arguments") {
+			p.Arguments = append(p.Arguments, PromptArgument{value.Text(a, "name"), value.Text(a, "description"), value.Truth(a, "required")})
 		}
 		return p
 	})

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/vouch"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -24,6 +25,7 @@ type options struct {
 	start, call   time.Duration
 	logger        *slog.Logger
 	context       *Context
+	warden        *vouch.Warden
 
 	level string
 	log   func(LogMessage)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sumun-mcp/sumun/client/internal/value"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -32,8 +33,8 @@ func (m Message) Text() string {
 // messages reads the messages of a prompt, or of a question to the model.
 func messages(result []byte) []Message {
 	var all []Message
-	for _, raw := range elements(result, "messages") {
-		m := Message{Role: text(raw, "role")}
+	for _, raw := range value.Elements(result, "messages") {
+		m := Message{Role: value.Text(raw, "role")}
 		switch said := wire.Get(raw, "content"); {
 		case len(said) > 0 && said[0] == '[':
 			for block := range wire.Elements(said) {
@@ -75,9 +76,9 @@ func (c *Client) Render(ctx context.Context, prompt string, variables map[string
 	if err != nil {
 		return nil, err
 	}
-	r := &Rendering{Description: text(raw, "description"), Messages: messages(raw), Raw: raw}
+	r := &Rendering{Description: value.Text(raw, "description"), Messages: messages(raw), Raw: raw}
 	if asked := wire.Get(wire.Get(raw, "_meta"), mcp.MetaSampling); asked != nil {
-		if err := decode(asked, &r.Sampling); err != nil {
+		if err := value.Decode(asked, &r.Sampling); err != nil {
 			return nil, fmt.Errorf("reading the sampling of %s: %w", prompt, err)
 		}
 	}
@@ -89,7 +90,7 @@ func split(variables map[string]any) (arguments, typed []byte, err error) {
 	var all, exact wire.Object
 	same := true
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		raw, err := encode(variables[name])
+		raw, err := value.Encode(variables[name])
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}

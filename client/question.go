@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/sumun-mcp/sumun/client/internal/value"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -102,7 +103,7 @@ func (c *Client) consult(ctx context.Context, questions []byte) ([]byte, error) 
 		if !ok {
 			return nil, mcp.Errorf(mcp.CodeInternal, mcp.Upstream, "the server's questions have no names")
 		}
-		answer, e := c.answer(ctx, text(question, "method"), wire.Get(question, "params"))
+		answer, e := c.answer(ctx, value.Text(question, "method"), wire.Get(question, "params"))
 		if e != nil {
 			return nil, e
 		}
@@ -119,9 +120,9 @@ func (c *Client) answer(ctx context.Context, method string, params []byte) ([]by
 	var answer []byte
 	var err error
 	switch {
-	case method == mcp.MethodElicit && text(params, "url") != "" && c.opts.visit != nil:
+	case method == mcp.MethodElicit && value.Text(params, "url") != "" && c.opts.visit != nil:
 		answer = c.visited(ctx, params)
-	case method == mcp.MethodElicit && text(params, "url") == "" && c.opts.elicit != nil:
+	case method == mcp.MethodElicit && value.Text(params, "url") == "" && c.opts.elicit != nil:
 		answer, err = c.elicited(ctx, params)
 	case method == mcp.MethodSample && c.opts.sample != nil:
 		answer, err = c.sampled(ctx, params)
@@ -145,11 +146,11 @@ func (c *Client) answer(ctx context.Context, method string, params []byte) ([]by
 func (c *Client) elicited(ctx context.Context, params []byte) ([]byte, error) {
 	params = bytes.Clone(params) // which are the transport's
 	answer, err := c.opts.elicit(ctx, Elicitation{
-		Message: text(params, "message"), Schema: wire.Get(params, "requestedSchema"), Raw: params,
+		Message: value.Text(params, "message"), Schema: wire.Get(params, "requestedSchema"), Raw: params,
 	})
 	dst := c.action(ctx, err)
 	if err == nil {
-		content, err := encodeObject("the content of an answer", answer.Content)
+		content, err := value.Object("the content of an answer", answer.Content)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +162,7 @@ func (c *Client) elicited(ctx context.Context, params []byte) ([]byte, error) {
 // visited asks the user to visit a page.
 func (c *Client) visited(ctx context.Context, params []byte) []byte {
 	params = bytes.Clone(params)
-	err := c.opts.visit(ctx, Visit{Message: text(params, "message"), URL: text(params, "url"), Raw: params})
+	err := c.opts.visit(ctx, Visit{Message: value.Text(params, "message"), URL: value.Text(params, "url"), Raw: params})
 	return c.action(ctx, err).End()
 }
 
@@ -180,8 +181,8 @@ func (c *Client) action(ctx context.Context, err error) wire.Object {
 // sampled asks the model.
 func (c *Client) sampled(ctx context.Context, params []byte) ([]byte, error) {
 	params = bytes.Clone(params)
-	q := SamplingRequest{Messages: messages(params), SystemPrompt: text(params, "systemPrompt"), Raw: params}
-	if err := decode(params, &q.Sampling); err != nil {
+	q := SamplingRequest{Messages: messages(params), SystemPrompt: value.Text(params, "systemPrompt"), Raw: params}
+	if err := value.Decode(params, &q.Sampling); err != nil {
 		return nil, fmt.Errorf("reading the server's question: %w", err)
 	}
 	answer, err := c.opts.sample(ctx, q)
@@ -190,7 +191,7 @@ func (c *Client) sampled(ctx context.Context, params []byte) ([]byte, error) {
 	}
 	content := wire.Object{}.Text("type", "text").Member("text", wire.AppendQuote(nil, answer.Text)).End()
 	if answer.Content != nil {
-		if content, err = encode(answer.Content); err != nil {
+		if content, err = value.Encode(answer.Content); err != nil {
 			return nil, fmt.Errorf("writing the model's answer: %w", err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"unicode/utf8"
 
+	"github.com/sumun-mcp/sumun/client/internal/value"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -33,8 +34,8 @@ func (c *Client) Read(ctx context.Context, uri string, with ...ReadOption) (*Rea
 		}
 		return nil, err
 	}
-	r := &Reading{NotModified: truth(wire.Get(raw, "_meta"), mcp.MetaNotModified), Raw: raw}
-	for _, one := range elements(raw, "contents") {
+	r := &Reading{NotModified: value.Truth(wire.Get(raw, "_meta"), mcp.MetaNotModified), Raw: raw}
+	for _, one := range value.Elements(raw, "contents") {
 		r.Contents = append(r.Contents, contents(one))
 	}
 	return r, nil
@@ -66,12 +67,12 @@ type Contents struct {
 func contents(raw json.RawMessage) Contents {
 	meta := wire.Get(raw, "_meta")
 	one := Contents{
-		URI: text(raw, "uri"), MIMEType: text(raw, "mimeType"), ETag: etagOf(meta), Revision: number(meta, mcp.MetaRevisionNumber), Raw: raw,
+		URI: value.Text(raw, "uri"), MIMEType: value.Text(raw, "mimeType"), ETag: etagOf(meta), Revision: number(meta, mcp.MetaRevisionNumber), Raw: raw,
 	}
 	if blob := wire.Get(raw, "blob"); blob != nil {
-		one.Data = decodeBase64(text(raw, "blob"))
+		one.Data = decodeBase64(value.Text(raw, "blob"))
 	} else {
-		one.Data = []byte(text(raw, "text"))
+		one.Data = []byte(value.Text(raw, "text"))
 	}
 	return one
 }
@@ -90,7 +91,7 @@ func (r *Reading) first() Contents {
 }
 
 // etagOf returns the state that _meta tells.
-func etagOf(meta []byte) string { return text(meta, mcp.MetaETag) }
+func etagOf(meta []byte) string { return value.Text(meta, mcp.MetaETag) }
 
 // decodeBase64 reads base64, nil if it is none.
 func decodeBase64(s string) []byte {
@@ -107,7 +108,7 @@ func decodeBase64(s string) []byte {
 // Query reads a named resource of a Sumun with parameters, such as file.read or db.query, by the dialect (mcp.resource.read). Params
 // become a JSON object. The answer is what the resource's handler gives, with etag and revision beside it.
 func (c *Client) Query(ctx context.Context, resourceID string, params any) (json.RawMessage, error) {
-	raw, err := encodeObject("the parameters of "+resourceID, params)
+	raw, err := value.Object("the parameters of "+resourceID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func Query[Out any](ctx context.Context, c *Client, resourceID string, params an
 	var out Out
 	raw, err := c.Query(ctx, resourceID, params)
 	if err == nil {
-		err = decode(raw, &out)
+		err = value.Decode(raw, &out)
 	}
 	return out, err
 }
@@ -167,5 +168,5 @@ func (c *Client) Write(ctx context.Context, uri string, data []byte, condition C
 		return Version{}, err
 	}
 	var v Version
-	return v, decode(raw, &v)
+	return v, value.Decode(raw, &v)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sumun-mcp/sumun/client/internal/value"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -24,7 +25,7 @@ func OnProgress(f func(Progress)) CallOption {
 // Call calls a tool. Args are something that becomes a JSON object: a map, a struct, a json.RawMessage; nil is the empty one. A tool
 // that ran and says that it failed gives a Result with IsError, no error.
 func (c *Client) Call(ctx context.Context, tool string, args any, with ...CallOption) (*Result, error) {
-	arguments, err := encodeObject("the arguments of "+tool, args)
+	arguments, err := value.Object("the arguments of "+tool, args)
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +35,9 @@ func (c *Client) Call(ctx context.Context, tool string, args any, with ...CallOp
 	}
 	for _, option := range with {
 		option(&q)
+	}
+	if err := c.untrusted(c.opts.warden.Call(tool)); err != nil {
+		return nil, err
 	}
 	raw, err := c.do(ctx, q)
 	if e, ok := errors.AsType[*Error](err); ok && e.Code == mcp.CodeHeaderMismatch {
@@ -47,7 +51,7 @@ func (c *Client) Call(ctx context.Context, tool string, args any, with ...CallOp
 	if err != nil {
 		return nil, err
 	}
-	return &Result{IsError: truth(raw, "isError"), Raw: raw}, nil
+	return &Result{IsError: value.Truth(raw, "isError"), Raw: raw}, nil
 }
 
 // Call calls a tool and reads its answer into a value of the type Out: the structured content, or else the text as JSON, or, where
@@ -94,9 +98,9 @@ func (r *Result) Text() string {
 // read, if that is JSON.
 func (r *Result) Structured(v any) error {
 	if raw := wire.Get(r.Raw, "structuredContent"); raw != nil {
-		return decode(raw, v)
+		return value.Decode(raw, v)
 	}
-	if err := decode([]byte(r.Text()), v); err != nil {
+	if err := value.Decode([]byte(r.Text()), v); err != nil {
 		return fmt.Errorf("the answer has no structured content, and its text is no JSON for it: %w", err)
 	}
 	return nil
@@ -105,7 +109,7 @@ func (r *Result) Structured(v any) error {
 // Content returns the blocks of the answer.
 func (r *Result) Content() []Content {
 	var all []Content
-	for _, raw := range elements(r.Raw, "content") {
+	for _, raw := range value.Elements(r.Raw, "content") {
 		all = append(all, content(raw))
 	}
 	return all
@@ -127,11 +131,11 @@ type Content struct {
 }
 
 func content(raw json.RawMessage) Content {
-	b := Content{Type: text(raw, "type"), Text: text(raw, "text"), MIMEType: text(raw, "mimeType"), URI: text(raw, "uri"), Raw: raw}
-	b.Data = decodeBase64(text(raw, "data"))
+	b := Content{Type: value.Text(raw, "type"), Text: value.Text(raw, "text"), MIMEType: value.Text(raw, "mimeType"), URI: value.Text(raw, "uri"), Raw: raw}
+	b.Data = decodeBase64(value.Text(raw, "data"))
 	if of := wire.Get(raw, "resource"); of != nil {
-		b.URI, b.MIMEType = text(of, "uri"), text(of, "mimeType")
-		b.Text, b.Data = text(of, "text"), decodeBase64(text(of, "blob"))
+		b.URI, b.MIMEType = value.Text(of, "uri"), value.Text(of, "mimeType")
+		b.Text, b.Data = value.Text(of, "text"), decodeBase64(value.Text(of, "blob"))
 	}
 	return b
 }

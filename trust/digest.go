@@ -33,17 +33,25 @@ var digested = [...]string{"annotations", "description", "inputSchema", "name", 
 // where a number with a fraction or an exponent says what the nearest double says.
 //
 // The error says where the tool is not a JSON object, or that it nests deeper than 512.
-func Digest(tool []byte) (string, error) {
-	all, err := parse(tool)
+func Digest(tool []byte) (string, error) { return digest(tool, digested[:]) }
+
+// ItemDigest returns the digest of what is no tool, an element of another list or the server's own description of itself: as [Digest]
+// does for tools, over all of its members but _meta, whose content changes without the thing.
+func ItemDigest(item []byte) (string, error) { return digest(item, nil) }
+
+// digest returns the digest over those members that are named in covered, in order; over all but _meta if that is nil.
+func digest(thing []byte, covered []string) (string, error) {
+	all, err := parse(thing)
 	if err != nil {
 		return "", err
 	}
 	if all.kind != '{' {
-		return "", errors.New("a tool is an object")
+		return "", errors.New("what has a digest is an object")
 	}
 	of := value{kind: '{'}
 	for _, m := range all.members {
-		if _, covered := slices.BinarySearch(digested[:], string(m.name)); covered {
+		_, named := slices.BinarySearch(covered, string(m.name))
+		if named || covered == nil && string(m.name) != "_meta" {
 			of.members = append(of.members, m)
 		}
 	}
@@ -52,7 +60,7 @@ func Digest(tool []byte) (string, error) {
 	}
 	text, err := jcs.Transform(of.append(nil, false))
 	if err != nil {
-		return "", fmt.Errorf("writing the tool in canonical JSON: %w", err)
+		return "", fmt.Errorf("writing it in canonical JSON: %w", err)
 	}
 	return hashed(Canonical8785, text), nil
 }

@@ -73,6 +73,7 @@ func (a *app) sections() []section {
 			a.dbCommand(),
 			a.clientCommand(),
 		}},
+		{"Trust", a.notaryCommands()},
 		{"About", []*cobra.Command{
 			a.versionCommand(),
 			a.completionCommand(),

@@ -57,6 +57,11 @@ func private(env *testscript.Env) error {
 	}
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector must not make every program a second slower
 	env.Setenv("APPDATA", filepath.Join(env.WorkDir, "AppData"))
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("CODESIGN", filepath.Join(root, "examples", "ci", "code-sign", "code-sign.sh"))
 	for _, name := range []string{"XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "SUMUN_URL", "SUMUN_KEY", "MCP_API_KEY"} {
 		env.Setenv(name, "")
 	}

@@ -72,6 +72,9 @@ type ToolRules struct {
 	Check bool `yaml:"check"`
 }
 
+// SignatureRequired blocks a server that is not signed (Trust.Signature).
+const SignatureRequired = "required"
+
 // Trust says what of a server is believed.
 type Trust struct {
 	// Annotations believes the server's hints about its own tools, such as that a call may be repeated.
@@ -80,7 +83,14 @@ type Trust struct {
 	// parameters there. Servers without it get the sampling parameters only.
 	Context bool `yaml:"context"`
 
-	_ struct{} `later:"signature pins answers"`
+	// Signature says whether the server has to be signed: required blocks one whose manifest or signature does not hold.
+	Signature string `yaml:"signature" enum:"off required"`
+	// Manifest is where its manifest lies, a file or a URL, with server.sig beside it; without it what the server shows below /.well-known/sumun/.
+	Manifest string `yaml:"manifest"`
+	// Keys is where the public keys lie whose signature counts, a file or a URL; without it the keys that the server shows first.
+	Keys string `yaml:"keys"`
+
+	_ struct{} `later:"pins answers"`
 }
 
 // NewServer returns a server of that name with every default set, but neither a command nor a URL.
@@ -96,6 +106,7 @@ func NewServer(name string) Server {
 		IdleStop:     10 * time.Minute,
 		MaxRuntime:   10 * time.Minute,
 		Health:       defaultHealth(),
+		Trust:        Trust{Signature: "off"},
 	}
 }
 

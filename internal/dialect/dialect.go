@@ -58,6 +58,7 @@ var methods = map[string]*method{
 	mcp.MethodRoutingGet: {},
 	mcp.MethodRoutingSet: {params: []string{"policy", "ifRevision"}},
 	mcp.MethodServerInfo: {},
+	mcp.MethodManifest:   {},
 	mcp.MethodServers:    {},
 	mcp.MethodApprovals:  {},
 	mcp.MethodDecide:     {params: []string{"id", "allow", "reason", "for", "always"}},

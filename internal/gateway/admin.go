@@ -10,6 +10,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/route"
+	"github.com/sumun-mcp/sumun/internal/vouch"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -27,6 +28,8 @@ type serverState struct {
 	// Unheard counts log messages that were dropped since they may belong to any of several clients.
 	Unheard int64  `json:"unheard,omitempty"`
 	Error   string `json:"error,omitempty"`
+	// Signed is what is known of who has signed it, where that is asked.
+	Signed *vouch.State `json:"signed,omitempty"`
 	// Routing is how the router judges a replica that calls are shared out among.
 	Routing string `json:"routing,omitempty"`
 }
@@ -43,7 +46,7 @@ func (g *Gateway) servers(ctx context.Context, _ *mcp.Call, reply mcp.Reply) err
 		}
 		states = append(states, serverState{
 			Name: s.Server, State: string(s.State), Since: s.Since, Transport: s.Transport, Revision: s.Revision,
-			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Unheard: s.Unheard, Error: g.trouble(&s), Routing: judged[s.Server],
+			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Unheard: s.Unheard, Error: g.trouble(&s), Signed: g.board.Signed(route.ServerOf(s.Server)), Routing: judged[s.Server],
 		})
 	}
 	value, err := json.Marshal(struct {
@@ -60,6 +63,9 @@ func (g *Gateway) servers(ctx context.Context, _ *mcp.Call, reply mcp.Reply) err
 func (g *Gateway) trouble(s *egress.Status) string {
 	if s.LastError != "" {
 		return s.LastError
+	}
+	if blocked := g.board.Trouble(route.ServerOf(s.Server)); blocked != "" {
+		return blocked
 	}
 	if err := g.plain().keeper.Trouble(route.ServerOf(s.Server)); err != nil && !errors.Is(err, egress.ErrUnavailable) {
 		return "lists: " + err.Error()

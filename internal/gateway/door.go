@@ -13,6 +13,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/oauth"
 	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/port"
+	"github.com/sumun-mcp/sumun/internal/signboard"
 )
 
 // newDoor makes the HTTP door of a setup.
@@ -31,6 +32,9 @@ func (g *Gateway) newDoor(s *setup) http.Handler {
 		for _, path := range credential.Paths() {
 			mux.Handle(path, s.asked(door, g.credentials))
 		}
+	}
+	for _, path := range signboard.Paths() {
+		mux.Handle("GET "+path, g.papers(s, door))
 	}
 	mux.HandleFunc("GET /healthz", g.healthy)
 	mux.HandleFunc("GET /readyz", g.ready)

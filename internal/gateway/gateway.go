@@ -35,6 +35,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/roots"
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/session"
+	"github.com/sumun-mcp/sumun/internal/signboard"
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/task"
 	"github.com/sumun-mcp/sumun/internal/usage"
@@ -66,6 +67,8 @@ type Gateway struct {
 	drifts    pins.Once
 	leftOuts  pins.Once
 	alerts    *alert.Alerts
+	// board holds servers to their signed manifests, and shows ours.
+	board *signboard.Board
 	// usage counts who uses what, nil without a store; reviews looks through that now and then.
 	usage   *usage.Counter
 	reviews *review.Schedule

@@ -54,6 +54,7 @@ var methods = map[string]answerer{
 	mcp.MethodSubscribeEvents:   (*Gateway).atDesk,
 	mcp.MethodUnsubscribeEvents: (*Gateway).atDesk,
 	mcp.MethodServerInfo:        (*Gateway).atDesk,
+	mcp.MethodManifest:          (*Gateway).atBoard,
 
 	mcp.MethodRoutingGet: (*Gateway).atRouter,
 	mcp.MethodRoutingSet: (*Gateway).atRouter,

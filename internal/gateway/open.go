@@ -158,6 +158,7 @@ func (g *Gateway) openServers(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.watches = notice.NewWatches(g.hub, tellers{g}, g.log)
+	g.openBoard(cfg)
 	g.openShelves()
 	return nil
 }
@@ -373,6 +374,7 @@ func (g *Gateway) closeCalls(ctx context.Context) error {
 // closeStore ends what is kept, and the instruments: nothing happens any more that they could tell of.
 func (g *Gateway) closeStore(ctx context.Context) error {
 	var errs []error
+	g.board.Close()
 	if g.pins != nil {
 		g.pins.Close()
 	}

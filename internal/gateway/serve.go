@@ -15,6 +15,7 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 	if g.credentials != nil {
 		g.credentials.At(local.Endpoint(g.Config(), listener.Addr().String()))
 	}
+	g.board.At(local.Endpoint(g.Config(), listener.Addr().String()))
 	server := port.Server{
 		Handler: g, Refused: g.refuseHandshake, Log: g.log, Wait: g.lines.Wait, Cut: g.sessions.Close,
 		Drain: func() {

@@ -45,6 +45,7 @@ func (g *Gateway) openShelves() {
 					return g.pool.List(ctx, replica, to)
 				})
 				if err == nil {
+					listing = g.board.Offered(ctx, server, listing)
 					g.pins.Observe(pinned(to, server), listing.Tools, isOwn(server))
 				}
 				return listing, err

@@ -36,6 +36,7 @@ const (
 	MethodRoutingGet        = "mcp.routing.get"
 	MethodRoutingSet        = "mcp.routing.set"
 	MethodServerInfo        = "mcp.server.info"
+	MethodManifest          = "mcp.server.manifest"
 )
 
 // Methods of the dialect that are calls of the standard in other words.

@@ -135,6 +135,7 @@ var methods = map[string]Method{
 	MethodListPrompts:       {},
 	MethodListResources:     {},
 	MethodServerInfo:        {},
+	MethodManifest:          {},
 	MethodRootCreate:        {},
 	MethodRootList:          {},
 	MethodRootGet:           {},

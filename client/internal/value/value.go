@@ -1,4 +1,5 @@
-package client
+// Package value writes Go values as JSON, and reads them, for package client.
+package value
 
 import (
 	"bytes"
@@ -9,8 +10,8 @@ import (
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
-// encode writes a value as JSON, and leaves what is JSON already as it is.
-func encode(v any) ([]byte, error) {
+// Encode writes a value as JSON, and leaves what is JSON already as it is.
+func Encode(v any) ([]byte, error) {
 	if raw, ok := v.(json.RawMessage); ok {
 		return raw, checker.Value(raw)
 	}
@@ -26,9 +27,9 @@ func encode(v any) ([]byte, error) {
 // checker checks JSON that callers bring. It is immutable.
 var checker = wire.NewScanner(wire.Vocabulary{}, 0)
 
-// encodeObject writes a value that must be a JSON object; nil is the empty one.
-func encodeObject(what string, v any) ([]byte, error) {
-	raw, err := encode(v)
+// Object writes a value that must be a JSON object; nil is the empty one.
+func Object(what string, v any) ([]byte, error) {
+	raw, err := Encode(v)
 	if err != nil {
 		return nil, fmt.Errorf("writing %s: %w", what, err)
 	}
@@ -41,8 +42,8 @@ func encodeObject(what string, v any) ([]byte, error) {
 	return nil, fmt.Errorf("%s must be a JSON object: a map, a struct, or a json.RawMessage of one", what)
 }
 
-// decode reads JSON into v. Numbers of no certain type become json.Number, so that none is rounded.
-func decode(raw []byte, v any) error {
+// Decode reads JSON into v. Numbers of no certain type become json.Number, so that none is rounded.
+func Decode(raw []byte, v any) error {
 	if len(raw) == 0 {
 		return errors.New("there is no value")
 	}
@@ -51,17 +52,17 @@ func decode(raw []byte, v any) error {
 	return d.Decode(v)
 }
 
-// text returns a string member of an object, empty where it has none.
-func text(object []byte, member string) string {
+// Text returns a string member of an object, empty where it has none.
+func Text(object []byte, member string) string {
 	s, _ := wire.Unquote(wire.Get(object, member))
 	return s
 }
 
-// truth reports whether a member of an object is true.
-func truth(object []byte, member string) bool { return string(wire.Get(object, member)) == "true" }
+// Truth reports whether a member of an object is true.
+func Truth(object []byte, member string) bool { return string(wire.Get(object, member)) == "true" }
 
-// elements returns the elements of an array that is a member of an object.
-func elements(object []byte, member string) []json.RawMessage {
+// Elements returns the elements of an array that is a member of an object.
+func Elements(object []byte, member string) []json.RawMessage {
 	var all []json.RawMessage
 	for one := range wire.Elements(wire.Get(object, member)) {
 		all = append(all, one)

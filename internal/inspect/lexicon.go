@@ -1,0 +1,82 @@
+package inspect
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A set is a set of frames, a bit each.
+type set uint64
+
+// What is seen of a sentence besides the frames of the lexicon, by the highest bits.
+const (
+	bitShout    = 63 - iota // words in capital letters
+	bitLong                 // many sentences
+	bitQuoted               // it stands in quotation marks
+	bitEast                 // Hangul, Han or Kana
+	bitArgument             // the description of an argument
+	bitAnswer               // something that a tool has answered
+	bitHidden               // it was hidden: decoded, or freed of invisible characters
+	structural
+)
+
+// A lexicon holds the frames and what finds them. It is immutable.
+type lexicon struct {
+	names []string // of the bits that are used
+	bits  map[string]int
+	find  *automaton
+}
+
+//go:embed frames.txt
+var frames string
+
+// words returns the lexicon that is part of the program.
+var words = sync.OnceValue(func() *lexicon {
+	l, err := readLexicon(frames)
+	if err != nil {
+		panic(err) // a test reads it
+	}
+	return l
+})
+
+// readLexicon reads frames as frames.txt has them.
+func readLexicon(text string) (*lexicon, error) {
+	l := &lexicon{names: make([]string, 64), bits: map[string]int{}}
+	for bit, name := range map[int]string{bitShout: "SHOUTED", bitLong: "LONG", bitQuoted: "QUOTED", bitEast: "EAST", bitArgument: "ARGUMENT", bitAnswer: "ANSWER", bitHidden: "HIDDEN"} {
+		l.names[bit], l.bits[name] = name, bit
+	}
+	var entries []entry
+	frame := -1
+	for n, line := range strings.Split(text, "\n") {
+		switch {
+		case strings.TrimSpace(line) == "" || line[0] == '#':
+		case line[0] != ' ':
+			if frame++; frame > structural || l.bits[line] != 0 {
+				return nil, fmt.Errorf("line %d: %q is one frame too many", n+1, line)
+			}
+			l.names[frame], l.bits[line] = line, frame
+		case len(line) < 6 || frame < 0:
+			return nil, fmt.Errorf("line %d: entries stand behind a language, below a frame", n+1)
+		default:
+			entries = append(entries, entriesOf(line[5:], frame)...)
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int { return strings.Compare(a.text, b.text) })
+	l.find = build(entries)
+	return l, nil
+}
+
+func entriesOf(list string, frame int) (all []entry) {
+	for text := range strings.SplitSeq(list, ";") {
+		e := entry{frame: uint8(frame)}
+		text, e.openAfter = strings.CutSuffix(strings.TrimSpace(text), "*")
+		e.text, e.openBefore = strings.CutPrefix(text, "*")
+		if e.text != "" {
+			all = append(all, e)
+		}
+	}
+	return all
+}

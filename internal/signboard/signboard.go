@@ -1,0 +1,190 @@
+// Package signboard is the gateway's side of signatures: servers that have to be signed offer nothing otherwise, and the gateway shows a
+// signed manifest of its own.
+package signboard
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/alert"
+	"github.com/sumun-mcp/sumun/internal/catalog"
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/local"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/signature"
+	"github.com/sumun-mcp/sumun/internal/vouch"
+	"github.com/sumun-mcp/sumun/internal/wire"
+	"github.com/sumun-mcp/sumun/trust"
+)
+
+// Options is what a Board works with.
+type Options struct {
+	// Dir is the state directory; empty keeps nothing, and has no manifest of our own.
+	Dir string
+	// TLS says whose certificates are believed where papers lie; nil is the system's.
+	TLS *tls.Config
+	// Server returns a configured server, or nil. Config is the configuration in force.
+	Server func(name string) *config.Server
+	Config func() *config.Config
+	// Catalog returns what the gateway offers, once every server was tried.
+	Catalog func(ctx context.Context) *catalog.Catalog
+	// Again has the lists of a server asked for again.
+	Again func(server string)
+	// Alert tells people.
+	Alert   func(alert.Alert)
+	Version string
+	Log     *slog.Logger
+}
+
+// A Board holds servers to their manifests and shows ours. Its methods may be called concurrently; a nil Board asks for nothing.
+type Board struct {
+	Options
+	gate *vouch.Gate
+	own  *vouch.Publisher
+	at   atomic.Pointer[string] // where clients have reached us, for a configuration that names no address
+}
+
+// Open returns a Board. Close ends what it does by and by.
+func Open(o Options) *Board {
+	b := &Board{Options: o}
+	b.gate = &vouch.Gate{
+		Carrier: &http.Transport{TLSClientConfig: o.TLS, DisableKeepAlives: true}, Blocked: b.blocked, Again: o.Again, Log: o.Log,
+	}
+	if o.Dir != "" {
+		b.gate.File = filepath.Join(o.Dir, "vouched.json")
+		b.own = &vouch.Publisher{Dir: filepath.Join(o.Dir, "identity")}
+	}
+	return b
+}
+
+// Close ends looking at servers again.
+func (b *Board) Close() {
+	if b != nil {
+		b.gate.Close()
+	}
+}
+
+// Offered returns what is offered of what a server lists: nothing, if it has to be signed and is not.
+func (b *Board) Offered(ctx context.Context, name string, l *mcp.Listing) *mcp.Listing {
+	s := b.required(name)
+	if s == nil {
+		return l
+	}
+	return b.gate.Check(ctx, &vouch.Server{Name: name, URL: s.URL, Header: s.Headers, Manifest: s.Trust.Manifest, Keys: s.Trust.Keys}, l)
+}
+
+// required returns a server that has to be signed.
+func (b *Board) required(name string) *config.Server {
+	if b == nil {
+		return nil
+	}
+	if s := b.Server(name); s != nil && s.Trust.Signature == config.SignatureRequired {
+		return s
+	}
+	return nil
+}
+
+// Signed returns what is known of a server's signature, nil if none is asked.
+func (b *Board) Signed(name string) *vouch.State {
+	if b.required(name) == nil {
+		return nil
+	}
+	state, ok := b.gate.State(name)
+	if !ok {
+		return nil
+	}
+	return &state
+}
+
+// Trouble says why a server is blocked; empty if it is not.
+func (b *Board) Trouble(name string) string {
+	if s := b.Signed(name); s != nil && s.Reason != "" {
+		return "blocked: " + s.Reason + ": " + s.Refused
+	}
+	return ""
+}
+
+// blocked raises an alert, which is on record too.
+func (b *Board) blocked(_ context.Context, server string, why *signature.Error) {
+	evidence := wire.AppendQuote([]byte(`{"reason":`), string(why.Reason))
+	b.Alert(alert.Alert{
+		Kind: "signature", Severity: alert.High, Server: server, Subject: server,
+		Text: "the server is blocked: " + why.Text, Remedy: "ask its owner for a manifest that holds; `sumun verify --explain` shows what does not",
+		Evidence: append(evidence, '}'),
+	})
+}
+
+// papers are the gateway's own: of all that it offers, in the form of the newest revision, with full names. What a caller may not use stands in
+// them too, so that there is one manifest; who may see it is the caller's own business.
+func (b *Board) papers(ctx context.Context, uri string) (*vouch.Papers, error) {
+	c := b.Catalog(ctx)
+	s := &trust.Subject{Software: "sumun", Version: b.Version, Instructions: c.Instructions()}
+	whole := &mcp.View{Whole: true}
+	for _, list := range []struct {
+		kind   mcp.Kind
+		member string
+		to     *[]json.RawMessage
+	}{{mcp.Tool, "tools", &s.Tools}, {mcp.Prompt, "prompts", &s.Prompts}, {mcp.Template, "resourceTemplates", &s.Templates}} {
+		for one := range wire.Elements(wire.Get(c.List(list.kind, whole, mcp.Latest(), mcp.FullNames).Value, list.member)) {
+			*list.to = append(*list.to, one)
+		}
+	}
+	p, err := b.own.Papers(s, uri, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("making the manifest: %w", err)
+	}
+	return p, nil
+}
+
+// Handle answers mcp.server.manifest: {manifest, serverSig, keys}.
+func (b *Board) Handle(ctx context.Context, _ *mcp.Call, reply mcp.Reply) error {
+	if b == nil || b.own == nil {
+		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "this gateway has no manifest")
+	}
+	p, err := b.papers(ctx, b.address())
+	if err != nil {
+		return err
+	}
+	return reply.Done(ctx, mcp.Own(wire.Object{}.Member("manifest", p.Manifest).Member("serverSig", p.Signature).Member("keys", p.Keys).End()))
+}
+
+// Paths are the places of papers, which ServeHTTP answers for.
+func Paths() []string { return []string{vouch.PathManifest, vouch.PathSignature, vouch.PathKeys} }
+
+// ServeHTTP shows the papers. Who may see them is decided before: a manifest names all tools.
+func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if b == nil || b.own == nil {
+		http.NotFound(w, r)
+		return
+	}
+	p, err := b.papers(r.Context(), b.address())
+	if err != nil {
+		b.Log.ErrorContext(r.Context(), "the manifest cannot be shown", slog.Any("error", err))
+		http.Error(w, "the manifest cannot be made", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(map[string][]byte{vouch.PathManifest: p.Manifest, vouch.PathSignature: p.Signature, vouch.PathKeys: p.Keys}[r.URL.Path])
+}
+
+// At says where clients on this machine reach us, for a configuration that names no address.
+func (b *Board) At(endpoint string) { b.at.Store(&endpoint) }
+
+// address is the URL that our manifest is bound to: never one that a client has named.
+func (b *Board) address() string {
+	if u := local.Configured(b.Config()); u != "" {
+		return u
+	}
+	if u := b.at.Load(); u != nil {
+		return *u
+	}
+	return ""
+}

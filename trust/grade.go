@@ -1,0 +1,140 @@
+package trust
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// A Tier is how well a server knows who calls it (seed 5.6 and 5.7-5): 1 not at all, 2 by a static credential, 3 strongly, by OAuth with
+// an audience, by client certificates, or because its identity is signed. 0 is that nobody has looked.
+type Tier int
+
+// A Verdict is what is thought of a server.
+type Verdict struct {
+	// Tier is 1, 2 or 3, or 0 for a server that nobody has asked.
+	Tier Tier `json:"tier"`
+	// Malicious says that the server behaves as no honest one does, whatever its tier.
+	Malicious bool `json:"malicious"`
+	// Label is the tier in words: "Tier 1", "Tier 1-Malicious", "unknown".
+	Label string `json:"label"`
+	// Score is from 0 to 100; it begins with 100, and Reasons add up to what is missing.
+	Score int `json:"score"`
+	// Reasons explain the score, a line each, the heaviest first.
+	Reasons []Reason `json:"reasons"`
+}
+
+// A Reason is one line of the explanation of a score.
+type Reason struct {
+	// Points is what it changes; it is negative but for what redeems.
+	Points int `json:"points"`
+	// Text says why.
+	Text string `json:"text"`
+	// Rule is that of the findings it is about, if it is about some.
+	Rule string `json:"rule,omitempty"`
+}
+
+// What findings cost, by their severity. Of one rule the first three count, each half as much as the one before, so that a server with
+// a hundred tools is not worse than one with three for the same habit.
+var costs = [...]int{Info: 0, Low: 2, Medium: 8, High: 20, Critical: 40}
+
+// maliciousScore is the most that a malicious server can have.
+const maliciousScore = 10
+
+// abnormal names the rules that tell of behaviour, not of words or settings. One finding of theirs in the band block makes a server malicious.
+var abnormal = map[string]bool{
+	"behaviour/answer-injection": true, "behaviour/command": true, "behaviour/telemetry": true, "behaviour/canary-read": true,
+	"behaviour/rug-pull": true, "behaviour/sleeper": true, "text/injection": true, "text/hidden-characters": true, "text/exfiltration": true,
+	"graph/shadowing": true, "surface/admin": true,
+}
+
+// Grade judges a server by the facts and by what was found. It is pure: the same in, the same out.
+func Grade(s *Subject, findings []Finding) Verdict {
+	v := Verdict{Tier: tier(s)}
+	v.Reasons = append(standing(s), weigh(findings)...)
+	slices.SortStableFunc(v.Reasons, func(a, b Reason) int {
+		return cmp.Or(cmp.Compare(a.Points, b.Points), cmp.Compare(a.Rule, b.Rule))
+	})
+	v.Score = 100
+	for _, r := range v.Reasons {
+		v.Score += r.Points
+	}
+	v.Score = min(max(v.Score, 0), 100)
+	if v.Malicious = slices.ContainsFunc(findings, func(f Finding) bool { return f.Band == BandBlock && abnormal[f.Rule] }); v.Malicious && v.Score > maliciousScore {
+		v.Reasons = slices.Insert(v.Reasons, 0, Reason{Points: maliciousScore - v.Score, Text: fmt.Sprintf("behaves as no honest server does; such a one has %d at most", maliciousScore)})
+		v.Score = maliciousScore
+	}
+	v.Label = label(v.Tier, v.Malicious)
+	return v
+}
+
+func tier(s *Subject) Tier {
+	switch {
+	case s.Authentication == AuthStrong || len(s.Signed) > 0:
+		return 3
+	case s.Authentication == AuthStatic:
+		return 2
+	case s.Authentication == AuthNone:
+		return 1
+	}
+	return 0
+}
+
+func label(t Tier, malicious bool) string {
+	text := "unknown"
+	if t > 0 {
+		text = fmt.Sprintf("Tier %d", t)
+	}
+	if malicious {
+		text += "-Malicious"
+	}
+	return text
+}
+
+// standing returns the reasons that lie in what a server is, whatever was found.
+func standing(s *Subject) (reasons []Reason) {
+	add := func(points int, text string) { reasons = append(reasons, Reason{Points: points, Text: text}) }
+	switch {
+	case s.Authentication == AuthNone && !s.Loopback:
+		add(-25, "asks nobody who they are, and is reached over the network")
+	case s.Authentication == AuthNone && s.Transport != "stdio":
+		add(-10, "asks nobody who they are; every program on this machine may call it")
+	case s.Authentication == AuthStatic:
+		add(-5, "asks for a credential that does not change by itself")
+	case s.Authentication == "":
+		add(-10, "nobody has tried what it asks of callers")
+	}
+	if !s.TLS && !s.Loopback {
+		add(-20, "is reached over the network without TLS")
+	}
+	if len(s.Signed) == 0 {
+		add(-5, "nobody has signed what it offers")
+	}
+	return reasons
+}
+
+// weigh returns what findings cost, a reason for each rule.
+func weigh(findings []Finding) (reasons []Reason) {
+	byRule := map[string][]Finding{}
+	for _, f := range findings {
+		byRule[f.Rule] = append(byRule[f.Rule], f)
+	}
+	for rule, found := range byRule {
+		slices.SortFunc(found, func(a, b Finding) int {
+			return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Fingerprint, b.Fingerprint))
+		})
+		points := 0
+		for n, f := range found[:min(len(found), 3)] {
+			points -= costs[min(f.Severity, Critical)] >> n
+		}
+		if points == 0 {
+			continue
+		}
+		text := found[0].Message
+		if len(found) > 1 {
+			text = fmt.Sprintf("%s, and %d more of that kind", text, len(found)-1)
+		}
+		reasons = append(reasons, Reason{Points: points, Text: text, Rule: rule})
+	}
+	return reasons
+}
