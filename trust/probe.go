@@ -12,7 +12,7 @@ const (
 	// ProbeList asks for the list of tools without credentials, session and initialize.
 	ProbeList = "list"
 	// ProbeWrongCredentials asks for it with credentials that nobody was given.
-	ProbeWrongCredentials = "wrong-credentials"
+	ProbeWrongCredentials = "wrong-credentials" //nolint:gosec // the name of a probe
 	// ProbeEmptyCall calls a tool without naming one, and without credentials.
 	ProbeEmptyCall = "empty-call"
 	// ProbeUnknownTool calls a tool that there is not, without credentials; Target is its name.

@@ -28,7 +28,7 @@ type Suppression struct {
 func (s *Suppression) Check() error {
 	switch {
 	case s.Fingerprint == "" && s.Rule == "":
-		return errors.New("it names no findings; write fingerprint: or rule:")
+		return errors.New("it names no findings; write a fingerprint or a rule")
 	case s.Reason == "":
 		return errors.New("it gives no reason; write why the findings do not count")
 	case s.Expires == "":

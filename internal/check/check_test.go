@@ -86,10 +86,14 @@ func mcpHammer() *trust.Subject {
 			tool("download_and_execute", "Download a file and execute it", "", "url", "execute", "save_as"),
 		},
 		Observations: []trust.Observation{
-			{Probe: trust.ProbeList, Status: 200}, {Probe: trust.ProbeWrongCredentials, Status: 200},
-			{Probe: trust.ProbeForeignOrigin, Target: "http://evil.example", Status: 200}, {Probe: trust.ProbeForeignHost, Target: "evil.example", Status: 200},
-			{Probe: trust.ProbeEmptyCall, Status: 200, Code: -32602, Text: "Invalid request parameters"}, {Probe: trust.ProbeUnknownTool, Status: 200, Text: "Unknown tool"},
-			{Probe: trust.ProbeBadVersion, Status: 400}, {Probe: trust.ProbeNoPath, Status: 404, Text: "Not Found"},
+			{Probe: trust.ProbeList, Status: 200},
+			{Probe: trust.ProbeWrongCredentials, Status: 200},
+			{Probe: trust.ProbeForeignOrigin, Target: "http://evil.example", Status: 200},
+			{Probe: trust.ProbeForeignHost, Target: "evil.example", Status: 200},
+			{Probe: trust.ProbeEmptyCall, Status: 200, Code: -32602, Text: "Invalid request parameters"},
+			{Probe: trust.ProbeUnknownTool, Status: 200, Text: "Unknown tool"},
+			{Probe: trust.ProbeBadVersion, Status: 400},
+			{Probe: trust.ProbeNoPath, Status: 404, Text: "Not Found"},
 			{Probe: trust.ProbePath, Target: "/health", Status: 200, Text: `{"status":"ok"}`},
 			{Probe: trust.ProbePath, Target: "/info", Status: 200, Text: `{"name":"x","execution_tools":["execute_file"]}`},
 			{Probe: trust.ProbePath, Target: "/extra-note", Status: 200, Text: `{"extra_note":""}`},
@@ -119,12 +123,18 @@ func TestBenignTwin(t *testing.T) {
 	s := mcpHammer()
 	s.Name, s.Authentication, s.TLS = "twin", trust.AuthStrong, true
 	s.Observations = []trust.Observation{
-		{Probe: trust.ProbeList, Status: 401}, {Probe: trust.ProbeWrongCredentials, Status: 401}, {Probe: trust.ProbeForeignOrigin, Status: 403},
+		{Probe: trust.ProbeList, Status: 401},
+		{Probe: trust.ProbeWrongCredentials, Status: 401},
+		{Probe: trust.ProbeForeignOrigin, Status: 403},
 		{Probe: trust.ProbeForeignHost, Status: 200}, // TLS tells a browser
-		{Probe: trust.ProbeEmptyCall, Status: 200, Code: -32001, Text: "Unauthorized: missing API key"}, {Probe: trust.ProbeUnknownTool, Status: 401},
-		{Probe: trust.ProbeBadVersion, Status: 400}, {Probe: trust.ProbeNoPath, Status: 200, Text: "<html>our app: settings, tools_"},
-		{Probe: trust.ProbePath, Target: "/config", Status: 200, Text: "<html>our app: settings, tools_"}, {Probe: trust.ProbePath, Target: "/health", Status: 200, Text: `{"tools":3}`},
-		{Probe: trust.ProbePath, Target: "/info", Status: 200, Text: `{"name":"twin","version":"1.0"}`}, {Probe: trust.ProbePath, Target: "/tool-prompts", Status: 401},
+		{Probe: trust.ProbeEmptyCall, Status: 200, Code: -32001, Text: "Unauthorized: missing API key"},
+		{Probe: trust.ProbeUnknownTool, Status: 401},
+		{Probe: trust.ProbeBadVersion, Status: 400},
+		{Probe: trust.ProbeNoPath, Status: 200, Text: "<html>our app: settings, tools_"},
+		{Probe: trust.ProbePath, Target: "/config", Status: 200, Text: "<html>our app: settings, tools_"},
+		{Probe: trust.ProbePath, Target: "/health", Status: 200, Text: `{"tools":3}`},
+		{Probe: trust.ProbePath, Target: "/info", Status: 200, Text: `{"name":"twin","version":"1.0"}`},
+		{Probe: trust.ProbePath, Target: "/tool-prompts", Status: 401},
 	}
 	s.Tools = []json.RawMessage{
 		tool("hello_world", "Says hello", `{"readOnlyHint":true}`, "text"), tool("list_executions", "List recent runs of scripts in the pipeline", "", "limit"),

@@ -92,7 +92,7 @@ func vocabulary(text string) map[string]bool {
 }
 
 // steering is what a text says that is about more than its own tool: when to call another, or what to do instead.
-var steering = regexp.MustCompile(`(?i)\b(instead of|do not use|don't use|never use|never call|must (first|always|also|be called|call)|always (call|use|run|pass|set|add|send)|before (using|calling|you (use|call))|after (using|calling|you (use|call))|when(ever)? (you (use|call)|using|calling|\S+ is (used|called))|prefer this|replaces?\b|supersedes?|deprecated|override)`)
+var steering = regexp.MustCompile(`(?i)\b(instead of|do not use|don't use|never (call|use)|must (first|always|also|be called|call)|always (call|use|run|pass|set|add|send)|before (using|calling|you (use|call))|after (using|calling|you (use|call))|when(ever)? (you (use|call)|using|calling|\S+ is (used|called))|prefer this|replaces?\b|supersedes?|deprecated|override)`)
 
 // references yields descriptions that speak of another server's tools; orders says whether those are meant that say what to do with them.
 func references(orders bool) across {

@@ -2,12 +2,11 @@ package report
 
 import (
 	"crypto/sha256"
+	_ "embed" // the page and its style
 	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
-
-	_ "embed" // the page and its style
 
 	"github.com/sumun-mcp/sumun/trust"
 )

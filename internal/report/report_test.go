@@ -62,8 +62,8 @@ func scan() []*report.Event {
 }
 
 // filtered returns the events of the scan as a filter hands them on.
-func filtered(t testing.TB, to report.Handler) *report.Threshold {
-	t.Helper()
+func filtered(tb testing.TB, to report.Handler) *report.Threshold {
+	tb.Helper()
 	var old string
 	for _, e := range scan() {
 		if e.Finding != nil && e.Finding.Rule == "text/old" {
@@ -82,20 +82,20 @@ func filtered(t testing.TB, to report.Handler) *report.Threshold {
 	}
 	for _, e := range scan() {
 		if err := f.Handle(e); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return last
 }
 
-func write(t testing.TB, format string, how report.Options) []byte {
-	t.Helper()
+func write(tb testing.TB, format string, how report.Options) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	h, err := report.New(format, &b, how)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	filtered(t, h)
+	filtered(tb, h)
 	return b.Bytes()
 }
 

@@ -194,7 +194,7 @@ type progress struct{ w io.Writer }
 
 // Handle writes a line for the events that tell of work.
 func (p progress) Handle(e *Event) error {
-	line := ""
+	var line string
 	switch {
 	case e.Target != nil:
 		line = fmt.Sprintf("[%d/%d] %s", e.Target.Index, e.Target.Of, e.Target.Name)
