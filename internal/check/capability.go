@@ -32,7 +32,7 @@ var (
 		names:      []string{"pay", "payout", "charge card", "refund", "checkout", "wire transfer", "place order", "buy", "purchase", "withdraw"},
 		verbs:      []string{"create", "send", "make", "execute", "process", "confirm", "capture", "submit", "issue", "transfer", "finalize"},
 		things:     []string{"payment", "payments", "invoice", "charge", "refund", "payout", "money", "funds", "subscription", "order", "purchase", "checkout"},
-		text:       regexp.MustCompile(`\b(charges?|debits?) (a|the|your|this) (card|customer|account)|\b(make|send|initiate|process|create)s? (a |the )?(payment|payout|wire|bank transfer|money transfer)|\btransfers? (money|funds)|결제(를|한다|합니다| 실행)|송금`),
+		text:       regexp.MustCompile(`\b(charges?|debits?) (a|the|your|this) (card|customer|account)|\b(make|send|initiate|process|create)s? (a |the )?(payment|payout|wire|bank transfer|money transfer)|\btransfers? (money|funds)|결제(를|을)? ?(실행|진행|한다|합니다)|송금(을)? ?(실행|진행|한다|합니다)`),
 		parameters: []string{"amount", "currency", "iban", "card_number", "cardnumber", "payment_method", "price"},
 	}
 	wallet = capability{

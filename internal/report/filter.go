@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/config/suppress"
 	"github.com/sumun-mcp/sumun/internal/document"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/trust"
@@ -84,22 +85,16 @@ func (b *Baseline) Write(w io.Writer) error { return writeDocument(w, b) }
 
 // suppressions is the file that suppressions stand in.
 type suppressions struct {
-	Suppress []trust.Suppression `yaml:"suppress" list:"true"`
+	Suppress []suppress.Suppression `yaml:"suppress" list:"true"`
 }
 
 // ParseSuppressions reads a file of suppressions, in YAML, or in JSON if its name ends so: a list under the key suppress, as mcp.yaml has
 // it under trust. The error names every fault with its line.
-func ParseSuppressions(name string, data []byte) ([]trust.Suppression, error) {
+func ParseSuppressions(name string, data []byte) ([]suppress.Suppression, error) {
 	var file suppressions
 	var grammar document.Grammar
 	d := grammar.Read(document.Source{Name: name, Plain: true}, data, &file)
-	if d.Parsed() {
-		for i := range file.Suppress {
-			if err := file.Suppress[i].Check(); err != nil {
-				d.Wrong(d.Element("suppress", i), err.Error(), "")
-			}
-		}
-	}
+	suppress.All(d, "suppress", file.Suppress)
 	if err := d.Err(); err != nil {
 		return nil, err
 	}
@@ -114,7 +109,7 @@ type Filter struct {
 	// Baseline is what is known; nil for nothing.
 	Baseline *Baseline
 	// Suppressions are what does not count.
-	Suppressions []trust.Suppression
+	Suppressions []suppress.Suppression
 	// Now is the time at which suppressions have to hold.
 	Now time.Time
 
@@ -158,7 +153,7 @@ func (f *Filter) mark(found *Finding) {
 	}
 }
 
-func (f *Filter) leftover() (expired, unused []trust.Suppression) {
+func (f *Filter) leftover() (expired, unused []suppress.Suppression) {
 	for i := range f.Suppressions {
 		switch s := &f.Suppressions[i]; {
 		case s.Expired(f.Now):

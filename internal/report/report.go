@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/config/suppress"
 	"github.com/sumun-mcp/sumun/trust"
 )
 
@@ -89,7 +90,7 @@ type Finding struct {
 	// Known says that the baseline has it.
 	Known bool `json:"known,omitempty"`
 	// Suppressed is the suppression that covers it.
-	Suppressed *trust.Suppression `json:"suppressed,omitempty"`
+	Suppressed *suppress.Suppression `json:"suppressed,omitempty"`
 }
 
 // Counts reports whether the finding is one that a scan fails for: neither known nor suppressed.
@@ -122,8 +123,8 @@ type End struct {
 	// Took is how many milliseconds it took.
 	Took int64 `json:"tookMs"`
 	// Expired are the suppressions that do not hold any more, and Unused those that covered nothing. A [Filter] fills them in.
-	Expired []trust.Suppression `json:"expired,omitempty"`
-	Unused  []trust.Suppression `json:"unused,omitempty"`
+	Expired []suppress.Suppression `json:"expired,omitempty"`
+	Unused  []suppress.Suppression `json:"unused,omitempty"`
 }
 
 // Options say how a report is written.

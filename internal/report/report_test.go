@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/sumun-mcp/sumun/internal/config/suppress"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/report"
 	"github.com/sumun-mcp/sumun/trust"
@@ -74,7 +75,7 @@ func filtered(tb testing.TB, to report.Handler) *report.Threshold {
 	f := &report.Filter{
 		Next: last, Now: time.Date(2026, 12, 31, 23, 59, 0, 0, time.UTC),
 		Baseline: &report.Baseline{Findings: []report.Known{{Fingerprint: old}}},
-		Suppressions: []trust.Suppression{
+		Suppressions: []suppress.Suppression{
 			{Rule: "text/acc*", Server: "files", Reason: "reviewed " + hostile, Expires: "2026-12-31"},
 			{Rule: "text/injection", Reason: "over", Expires: "2026-12-30"},
 			{Rule: "text/injection", Name: "other", Reason: "never used", Expires: "2027-01-01"},
@@ -360,7 +361,7 @@ func TestBaseline(t *testing.T) {
 
 func TestSuppressions(t *testing.T) {
 	got, err := report.ParseSuppressions("a.yaml", []byte("suppress:\n  - rule: surface/*\n    server: files\n    reason: behind a proxy\n    expires: 2027-03-01\n  - fingerprint: abc\n    reason: seen\n    expires: \"2027-03-01\"\n"))
-	want := []trust.Suppression{{Rule: "surface/*", Server: "files", Reason: "behind a proxy", Expires: "2027-03-01"}, {Fingerprint: "abc", Reason: "seen", Expires: "2027-03-01"}}
+	want := []suppress.Suppression{{Rule: "surface/*", Server: "files", Reason: "behind a proxy", Expires: "2027-03-01"}, {Fingerprint: "abc", Reason: "seen", Expires: "2027-03-01"}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/sumun-mcp/sumun/internal/config/suppress"
 	"github.com/sumun-mcp/sumun/trust"
 )
 
@@ -176,7 +177,7 @@ func (p *page) end(r *Report, all bool) {
 }
 
 // about names a suppression.
-func about(s *trust.Suppression) string {
+func about(s *suppress.Suppression) string {
 	return strings.Join(strings.Fields(fmt.Sprintf("suppression of %s %s %s %s until %s: %s", s.Fingerprint, s.Rule, s.Server, s.Name, s.Expires, s.Reason)), " ")
 }
 

@@ -1,11 +1,35 @@
-package trust
+// Package suppress is the part of mcp.yaml that says which findings of scans do not count, and why. Files of suppressions hold the same.
+package suppress
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 	"path"
 	"time"
+
+	"github.com/sumun-mcp/sumun/internal/document"
+	"github.com/sumun-mcp/sumun/trust"
 )
+
+//go:embed suppress.go
+var source string
+
+// Source returns the source of the types, whose comments describe the keys in the JSON Schema.
+func Source() string { return source }
+
+// All wants each suppression of the list at a path of a document to name findings, and to say why and until when.
+func All(d *document.Document, at string, list []Suppression) {
+	for i := range list {
+		p := d.Element(at, i)
+		if !d.OK(p) {
+			continue
+		}
+		if err := list[i].Check(); err != nil {
+			d.Wrong(p, err.Error(), "write {rule: surface/no-tls, server: NAME, reason: why, expires: YEAR-MM-DD}")
+		}
+	}
+}
 
 // A Suppression says that findings are known, and why they do not count. It names findings by fingerprint or rule, and may
 // narrow that down by server and name. It ends: what is accepted is looked at again some day.
@@ -52,7 +76,7 @@ func (s *Suppression) Expired(now time.Time) bool {
 }
 
 // Covers reports whether s names f, however long it holds.
-func (s *Suppression) Covers(f *Finding) bool {
+func (s *Suppression) Covers(f *trust.Finding) bool {
 	if s.Fingerprint == "" && s.Rule == "" || s.Fingerprint != "" && s.Fingerprint != f.Fingerprint {
 		return false
 	}
