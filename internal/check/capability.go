@@ -82,8 +82,17 @@ var (
 // dangerous are the capabilities by which one call can do harm that cannot be undone.
 var dangerous = []*capability{&payment, &wallet, &codeExecution, &downloadAndRun, &filesystemWrite}
 
-// why returns what tells that a tool has the capability, empty if it has not.
+// why returns what tells that a tool has the capability, empty if it has not. The tool remembers it.
 func (c *capability) why(t *tool) string {
+	said, known := t.can[c]
+	if !known {
+		said = c.find(t)
+		t.can[c] = said
+	}
+	return said
+}
+
+func (c *capability) find(t *tool) string {
 	if !c.looks && (t.readOnly() && !t.hasAny(c.names) || t.looks()) {
 		return ""
 	}
@@ -96,22 +105,18 @@ func (c *capability) why(t *tool) string {
 	if verb != "" && thing != "" {
 		return "its name says " + verb + " and " + thing
 	}
-	if c.text == nil {
-		return ""
+	taken := slices.IndexFunc(c.parameters, func(p string) bool { return slices.Contains(t.parameters, p) })
+	if taken < 0 && verb == "" {
+		return "" // the text alone would be a topic
 	}
 	said := c.text.FindString(t.text)
-	if said == "" || negated(t.text, said) {
+	switch {
+	case said == "" || negated(t.text, said):
 		return ""
+	case taken >= 0:
+		return fmt.Sprintf("it says %q, and takes %s", excerpt(said), c.parameters[taken])
 	}
-	for _, p := range c.parameters {
-		if slices.Contains(t.parameters, p) {
-			return fmt.Sprintf("it says %q, and takes %s", excerpt(said), p)
-		}
-	}
-	if verb != "" {
-		return fmt.Sprintf("it says %q, and its name %s", excerpt(said), verb)
-	}
-	return ""
+	return fmt.Sprintf("it says %q, and its name %s", excerpt(said), verb)
 }
 
 // negated reports whether a text says that it does not do what it speaks of.

@@ -47,12 +47,13 @@ type (
 // Checks returns the table of checks, by their rules.
 func Checks() []Check {
 	var all []Check
-	for _, c := range table {
+	for i := range table {
+		c := &table[i]
 		done := Check{Rule: c.rule, Severity: c.severity, Band: c.band, Means: c.means, Remedy: c.remedy}
 		if c.one != nil {
-			done.Subject = c.subject
+			done.Subject = func(s *trust.Subject) iter.Seq[trust.Finding] { return c.subject(s, toolsOf(s)) }
 		} else {
-			done.Set = c.set
+			done.Set = func(all []*trust.Subject) iter.Seq[trust.Finding] { return c.set(servers(all)) }
 		}
 		all = append(all, done)
 	}
@@ -62,9 +63,10 @@ func Checks() []Check {
 // Subject yields what all checks find in one server.
 func Subject(s *trust.Subject) iter.Seq[trust.Finding] {
 	return func(yield func(trust.Finding) bool) {
+		tools := toolsOf(s)
 		for i := range table {
 			if c := &table[i]; c.one != nil {
-				for f := range c.subject(s) {
+				for f := range c.subject(s, tools) {
 					if !yield(f) {
 						return
 					}
@@ -77,9 +79,10 @@ func Subject(s *trust.Subject) iter.Seq[trust.Finding] {
 // Set yields what servers have only together.
 func Set(all []*trust.Subject) iter.Seq[trust.Finding] {
 	return func(yield func(trust.Finding) bool) {
+		read := servers(all)
 		for i := range table {
 			if c := &table[i]; c.all != nil {
-				for f := range c.set(all) {
+				for f := range c.set(read) {
 					if !yield(f) {
 						return
 					}
@@ -100,9 +103,9 @@ type row struct {
 	all      across
 }
 
-func (c *row) subject(s *trust.Subject) iter.Seq[trust.Finding] {
+func (c *row) subject(s *trust.Subject, tools []*tool) iter.Seq[trust.Finding] {
 	return c.findings(func(say func(hit)) {
-		c.one(s, toolsOf(s), func(h hit) {
+		c.one(s, tools, func(h hit) {
 			if h.where.Server == "" {
 				h.where.Server = s.Name
 			}
@@ -114,8 +117,8 @@ func (c *row) subject(s *trust.Subject) iter.Seq[trust.Finding] {
 	})
 }
 
-func (c *row) set(all []*trust.Subject) iter.Seq[trust.Finding] {
-	return c.findings(func(say func(hit)) { c.all(servers(all), say) })
+func (c *row) set(all []*server) iter.Seq[trust.Finding] {
+	return c.findings(func(say func(hit)) { c.all(all, say) })
 }
 
 func (c *row) findings(run func(say func(hit))) iter.Seq[trust.Finding] {

@@ -3,9 +3,11 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sumun-mcp/sumun/trust"
 )
@@ -92,37 +94,67 @@ func vocabulary(text string) map[string]bool {
 }
 
 // steering is what a text says that is about more than its own tool: when to call another, or what to do instead.
-var steering = regexp.MustCompile(`(?i)\b(instead of|do not use|don't use|never (call|use)|must (first|always|also|be called|call)|always (call|use|run|pass|set|add|send)|before (using|calling|you (use|call))|after (using|calling|you (use|call))|when(ever)? (you (use|call)|using|calling|\S+ is (used|called))|prefer this|replaces?\b|supersedes?|deprecated|override)`)
+var steering = regexp.MustCompile(`(?i)\b(instead of|do not use|don't use|never (call|use)|must (first|always|also|be called|call)|always (call|use|run|pass|set|add|send)|before (using|calling|you (use|call))|after (using|calling|you (use|call))|when(ever)? (you (use|call)|using|calling|\S+ is (used|called))|prefer this|replaces?\b|supersedes?|deprecated|override)|대신|(호출|사용)하기 전에|쓰기 전에|사용하지 마|쓰지 마`)
 
 // references yields descriptions that speak of another server's tools; orders says whether those are meant that say what to do with them.
 func references(orders bool) across {
 	return func(all []*server, say func(hit)) {
+		owners := map[string][]*server{} // by the names of tools
 		for _, s := range all {
-			own := map[string]bool{}
 			for _, t := range s.tools {
-				own[t.name] = true
-			}
-			for _, other := range all {
-				if other.Name == s.Name || replicas(s, other) {
-					continue
+				if telling(t.name) {
+					owners[t.name] = append(owners[t.name], s)
 				}
-				for _, t := range s.tools {
-					for _, o := range other.tools {
-						if own[o.name] || !telling(o.name) {
-							continue
-						}
-						sentence := mention(t.description, o.name)
-						if sentence == "" || steering.MatchString(sentence) != orders {
-							continue
-						}
-						at := t.place("/description")
-						at.Server = s.Name
-						message := fmt.Sprintf("the description speaks of %s, a tool of the server %s", excerpt(o.name), excerpt(other.Name))
-						if orders {
-							message = fmt.Sprintf("the description says what to do with %s, a tool of the server %s", excerpt(o.name), excerpt(other.Name))
-						}
-						say(hit{where: at, evidence: sentence, message: message})
+			}
+		}
+		for _, s := range all {
+			for _, t := range s.tools {
+				for name := range mentioned(t.description, owners) {
+					if h, ok := refer(s, t, name, owners[name]); ok && steering.MatchString(h.evidence) == orders {
+						say(h)
 					}
+				}
+			}
+		}
+	}
+}
+
+// refer returns what there is to say of a tool whose description names a tool that others own; nothing if its own server has such a tool.
+func refer(s *server, t *tool, name string, owners []*server) (hit, bool) {
+	if slices.ContainsFunc(owners, func(o *server) bool { return o.Name == s.Name || replicas(s, o) }) {
+		return hit{}, false
+	}
+	sentence := mention(t.description, name)
+	at := t.place("/description")
+	at.Server = s.Name
+	what := "speaks of"
+	if steering.MatchString(sentence) {
+		what = "says what to do with"
+	}
+	return hit{where: at, evidence: sentence, message: fmt.Sprintf("the description %s %s, a tool of the server %s", what, excerpt(name), excerpt(owners[0].Name))}, sentence != ""
+}
+
+// mentioned yields the names among those that are known which stand in a text, each once, in their order.
+func mentioned(text string, known map[string][]*server) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		var seen []string
+		try := func(name string) bool {
+			if known[name] == nil || slices.Contains(seen, name) {
+				return true
+			}
+			seen = append(seen, name)
+			return yield(name)
+		}
+		for token := range strings.FieldsFuncSeq(text, func(r rune) bool {
+			return r < utf8.RuneSelf && !wordByte(string(r), 0) && !strings.ContainsRune("-./:", r)
+		}) {
+			token = strings.Trim(token, "-./:")
+			if !try(token) {
+				return
+			}
+			for part := range strings.FieldsFuncSeq(token, func(r rune) bool { return r >= utf8.RuneSelf || strings.ContainsRune("./:", r) }) {
+				if !try(part) {
+					return
 				}
 			}
 		}
@@ -131,6 +163,9 @@ func references(orders bool) across {
 
 // telling reports whether a name is one that stands in no text by chance.
 func telling(name string) bool { return len(name) >= 6 && len(words(name)) >= 2 }
+
+// sentenceEnd parts sentences; a dot inside of a name does not.
+var sentenceEnd = regexp.MustCompile(`[.!?]\s|\n`)
 
 // mention returns the sentence of a text in which a name stands, with its neighbours, and "" if it stands nowhere as a word of its own.
 func mention(text, name string) string {
@@ -143,10 +178,12 @@ func mention(text, name string) string {
 		end := at + len(name)
 		if !wordByte(text, at-1) && !wordByte(text, end) {
 			const around = 120
-			begin := max(strings.LastIndexAny(text[:at], ".!?\n")+1, at-around)
-			stop := len(text)
-			if dot := strings.IndexAny(text[end:], ".!?\n"); dot >= 0 {
-				stop = end + dot
+			begin, stop := max(at-around, 0), len(text)
+			if ends := sentenceEnd.FindAllStringIndex(text[begin:at], -1); len(ends) > 0 {
+				begin += ends[len(ends)-1][1]
+			}
+			if next := sentenceEnd.FindStringIndex(text[end:]); next != nil {
+				stop = end + next[0]
 			}
 			return strings.TrimSpace(strings.ToValidUTF8(text[begin:min(stop, end+around)], ""))
 		}
@@ -159,7 +196,7 @@ func wordByte(s string, i int) bool {
 		return false
 	}
 	c := s[i]
-	return c == '_' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80
+	return c == '_' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
 // The sides of a toxic flow: what strangers can write, what is nobody's business, and what leads out.

@@ -19,6 +19,7 @@ type tool struct {
 	text                     string          // title and description in small letters, one blank between words
 	parameters               []string        // the names of all properties of the schema, in small letters, sorted
 	annotations              annotations
+	can                      map[*capability]string // why it has the capabilities that were asked for
 	raw                      json.RawMessage
 }
 
@@ -48,7 +49,7 @@ func toolsOf(s *trust.Subject) []*tool {
 		if json.Unmarshal(raw, &element) != nil || element.Name == "" {
 			continue
 		}
-		t := &tool{name: element.Name, title: element.Title, description: element.Description, annotations: element.Annotations, raw: raw}
+		t := &tool{name: element.Name, title: element.Title, description: element.Description, annotations: element.Annotations, raw: raw, can: map[*capability]string{}}
 		t.words, t.skeleton = words(t.name), skeleton(t.name)
 		t.has = map[string]bool{}
 		for i, w := range t.words {
