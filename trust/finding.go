@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -30,7 +31,7 @@ func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil
 // UnmarshalText reads a severity's name.
 func (s *Severity) UnmarshalText(text []byte) error {
 	n, err := indexOf(severities[:], text, "severity")
-	*s = Severity(n)
+	*s = Severity(n) //nolint:gosec // the place of a name among five
 	return err
 }
 
@@ -55,7 +56,7 @@ func (b Band) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 // UnmarshalText reads a band's name.
 func (b *Band) UnmarshalText(text []byte) error {
 	n, err := indexOf(bands[:], text, "band")
-	*b = Band(n)
+	*b = Band(n) //nolint:gosec // the place of a name among three
 	return err
 }
 
@@ -142,7 +143,7 @@ func Fingerprinted(f Finding) Finding {
 
 func nameOf(names []string, n int) string {
 	if n < 0 || n >= len(names) {
-		return fmt.Sprint(n)
+		return strconv.Itoa(n)
 	}
 	return names[n]
 }

@@ -44,9 +44,12 @@ const maliciousScore = 10
 // abnormal names the rules that tell of behaviour, not of words or settings. One finding of theirs in the band block makes a server malicious.
 var abnormal = map[string]bool{
 	"behaviour/answer-injection": true, "behaviour/command": true, "behaviour/telemetry": true, "behaviour/canary-read": true,
-	"behaviour/rug-pull": true, "behaviour/sleeper": true, "text/injection": true, "text/hidden-characters": true, "text/exfiltration": true,
+	"behaviour/rug-pull": true, "behaviour/answer-drift": true, "behaviour/sleeper": true, "text/injection": true, "text/hidden-characters": true, "text/exfiltration": true,
 	"graph/shadowing": true, "surface/admin": true,
 }
+
+// stands names the rules about what a server is, which [standing] has counted already.
+var stands = map[string]bool{"surface/no-authentication": true, "surface/local-authentication": true, "surface/no-tls": true}
 
 // Grade judges a server by the facts and by what was found. It is pure: the same in, the same out.
 func Grade(s *Subject, findings []Finding) Verdict {
@@ -113,11 +116,13 @@ func standing(s *Subject) (reasons []Reason) {
 	return reasons
 }
 
-// weigh returns what findings cost, a reason for each rule.
+// weigh returns what findings cost, a reason for each rule. What is only for information costs nothing.
 func weigh(findings []Finding) (reasons []Reason) {
 	byRule := map[string][]Finding{}
 	for _, f := range findings {
-		byRule[f.Rule] = append(byRule[f.Rule], f)
+		if f.Band != BandInfo && !stands[f.Rule] {
+			byRule[f.Rule] = append(byRule[f.Rule], f)
+		}
 	}
 	for rule, found := range byRule {
 		slices.SortFunc(found, func(a, b Finding) int {

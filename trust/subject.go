@@ -14,7 +14,7 @@ type Subject struct {
 	Loopback bool `json:"loopback,omitempty"`
 	// TLS says that the connection is encrypted and the certificate holds.
 	TLS bool `json:"tls,omitempty"`
-	// Version is the server's own name and version, as it says them.
+	// Software and Version are the server's own name and version, as it says them.
 	Software string `json:"software,omitempty"`
 	Version  string `json:"version,omitempty"`
 	// Revisions are the revisions of the protocol that it speaks.
@@ -30,6 +30,8 @@ type Subject struct {
 	Authentication Authentication `json:"authentication"`
 	// Observations are what was tried, and what came of it.
 	Observations []Observation `json:"observations,omitempty"`
+	// Answers are what its tools were asked with random arguments, and what they answered.
+	Answers []Answer `json:"answers,omitempty"`
 	// Signed names who has signed the server's manifest, where that holds.
 	Signed []string `json:"signed,omitempty"`
 	// Days is for how many days it was watched without a change that nobody approved.

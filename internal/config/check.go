@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/sumun-mcp/sumun/internal/config/suppress"
 )
 
 // shortKey is the length below which an apiKey is remarked on.
@@ -34,6 +36,7 @@ func (l *loader) check() {
 	l.config.offer().Check(l.Document)
 	l.checkApprovals()
 	l.checkPrompts()
+	suppress.All(l.Document, "trust.suppress", l.config.Trust.Suppress)
 }
 
 // checkListen wants one address, and one that strangers cannot reach unless TLS protects it.

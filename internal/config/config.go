@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/config/offer"
+	"github.com/sumun-mcp/sumun/internal/config/suppress"
 )
 
 // A Config is one mcp.yaml with defaults filled in and variables expanded. Nobody changes it after Load: a new file is a new Config.
@@ -111,6 +112,9 @@ type Vouching struct {
 
 	// Pins says what becomes of a tool that is not any more what it was when it was first seen: flag tells of it, and offers it as it is.
 	Pins string `yaml:"pins" enum:"flag" later:"enforce off"`
+
+	// Suppress lists findings of scans that do not count, each with a reason and a last day.
+	Suppress []suppress.Suppression `yaml:"suppress" list:"true"`
 
 	_ struct{} `later:"signature answers registry outside annotations"`
 }

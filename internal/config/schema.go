@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/sumun-mcp/sumun/internal/config/offer"
+	"github.com/sumun-mcp/sumun/internal/config/suppress"
 	"github.com/sumun-mcp/sumun/internal/document"
 )
 
@@ -43,7 +44,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: append(offer.Sources(), configSource, serverSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource, guardSource),
+		Sources: append(offer.Sources(), configSource, serverSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource, guardSource, suppress.Source()),
 		Rules:   rules,
 	})
 }

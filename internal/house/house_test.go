@@ -34,7 +34,7 @@ var floors = [][]string{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
 		"internal/prompt/value", "internal/http1", "internal/port", "examples/business/service", "internal/search", "internal/outline", "internal/condition", "internal/pgtest",
 	},
-	{"internal/mcp", "internal/config", "internal/config/offer", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},
+	{"internal/mcp", "internal/config", "internal/config/offer", "internal/config/suppress", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},
 	{
 		"internal/doortest", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
@@ -43,7 +43,7 @@ var floors = [][]string{
 	{
 		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
-		"internal/alert", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
+		"internal/alert", "internal/check", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile", "internal/vouch",
 	},
