@@ -22,6 +22,7 @@ type sample struct {
 
 	group uint32 // samples of one group are never parted
 	held  bool   // for judging only
+	file  string // and language
 }
 
 func (s *sample) kind() Kind {
@@ -50,17 +51,15 @@ func hash(text string) uint32 {
 // parted.
 func part(all []sample) {
 	type key struct {
-		label    int
-		language string
-		category string
+		file, category string
 	}
 	count, seen := map[key]int{}, map[key]int{}
 	for _, s := range all {
-		count[key{s.Label, s.Language, s.Category}]++
+		count[key{s.file, s.Category}]++
 	}
 	for i := range all {
 		s := &all[i]
-		k := key{s.Label, s.Language, s.Category}
+		k := key{s.file, s.Category}
 		if s.Language == "en" {
 			s.group, s.held = hash(s.Text)/10, hash(s.Text)%10 < 3
 			continue
@@ -89,6 +88,7 @@ func samples(t testing.TB) (all []sample) {
 			if err := json.Unmarshal(lines.Bytes(), &s); err != nil || s.Text == "" || s.Category == "" || s.Language == "" {
 				t.Fatalf("%s:%d: %v", file, n, err)
 			}
+			s.file = file + s.Language
 			all = append(all, s)
 		}
 	}

@@ -13,13 +13,14 @@ import (
 	"testing"
 )
 
-// Training is logistic regression with an L1 penalty, by accelerated proximal gradient descent. Of a sample only the window counts that the
+// Training is logistic regression with an L1 and an L2 penalty, by accelerated proximal gradient descent. Of a sample only the window counts that the
 // model of the round before likes best, as in judging. Nothing is drawn at random.
 const (
-	penalty = 0.0008
+	penalty = 0.0001 // for each weight's size
+	ridge   = 0.002  // for its square
 	steps   = 120
 	rounds  = 3
-	rare    = 3 // what fewer samples have is not weighed
+	rare    = 4 // what fewer samples have is not weighed
 )
 
 // An example is what training sees of a sample.
@@ -195,7 +196,7 @@ func (t *trainer) fit() {
 		t.bias = movedBias - rate*down
 		movedBias = t.bias + swing*(t.bias-was)
 		for n, g := range gradient {
-			was, v := t.weights[n], moved[n]-rate*g
+			was, v := t.weights[n], moved[n]-rate*(g+ridge*moved[n])
 			t.weights[n] = math.Copysign(max(math.Abs(v)-rate*penalty, 0), v)
 			moved[n] = t.weights[n] + swing*(t.weights[n]-was)
 		}
