@@ -45,6 +45,17 @@ func blank(dst []byte, c byte) []byte {
 // unfold is normalize for text beyond ASCII.
 func unfold(dst []byte, text string) []byte {
 	for _, r := range norm.NFKC.String(text) {
+		if isEast(r) {
+			dst = utf8.AppendRune(dst, r)
+			continue
+		}
+		if r > ' ' && r < 0x7f {
+			if r >= 'A' && r <= 'Z' {
+				r += 'a' - 'A'
+			}
+			dst = append(dst, byte(r))
+			continue
+		}
 		r = unaccented(unicode.ToLower(r))
 		switch {
 		case r < utf8.RuneSelf && r > ' ' && r != 0x7f:

@@ -65,14 +65,35 @@ func letters(dst, text []byte) []byte {
 	return dst
 }
 
-// isEast reports whether the character is Hangul, Han or Kana.
-func isEast(r rune) bool { return r >= 0x3041 && r <= 0x9fff || r >= 0xac00 && r <= 0xd7a3 }
+// isEast reports whether the character is a letter of Hangul, Han or Kana.
+func isEast(r rune) bool {
+	return r >= 0x3041 && r <= 0x3096 || r >= 0x30a1 && r <= 0x30fa || r >= 0x3400 && r <= 0x9fff || r >= 0xac00 && r <= 0xd7a3
+}
+
+// marks stand around words.
+const marks = "'\"`.,;:!?()[]{}<>*"
+
+// telling reports whether a text has a mark that only names have inside.
+func telling(text []byte) bool {
+	for i, c := range text {
+		switch c {
+		case '/', '@', '_', '{', '}':
+			return true
+		case '.':
+			if i+1 < len(text) && i > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // chunk appends what stands between two blanks.
 func chunk(dst, text []byte) ([]byte, set) {
-	core := bytes.Trim(text, `'"`+"`"+`.,;:!?()[]{}<>*`)
-	if name, bit := named(core, text); name != "" {
-		return append(append(dst, ' '), name...), 1 << bit
+	if telling(text) {
+		if name, bit := named(bytes.Trim(text, marks), text); name != "" {
+			return append(append(dst, ' '), name...), 1 << bit
+		}
 	}
 	for len(text) > 0 {
 		n := 0
