@@ -16,11 +16,14 @@ import (
 // Training is logistic regression with an L1 and an L2 penalty, by accelerated proximal gradient descent. Of a sample only the window counts that the
 // model of the round before likes best, as in judging. Nothing is drawn at random.
 const (
-	penalty = 0.0001 // for each weight's size
-	ridge   = 0.002  // for its square
-	steps   = 120
-	rounds  = 3
-	rare    = 4 // what fewer samples have is not weighed
+	penalty    = 0.0001 // for the size of each weight
+	ridgeFrame = 0.0002 // for the square of a frame's, ...
+	ridgePair  = 0.002  // ... of two frames' ...
+	ridgeWord  = 0.004  // ... and of a word's: frames come first, as they carry over to what has not been seen
+	steps      = 120
+	rounds     = 3
+	rare       = 4  // what fewer samples have is not weighed
+	common     = 12 // nor a word that more than one of so many samples has: it tells length and language
 )
 
 // An example is what training sees of a sample.
@@ -73,6 +76,7 @@ type trainer struct {
 	names    []string
 	number   map[string]int32
 	weights  []float64
+	ridge    []float64 // what the square of each weight costs
 	bias     float64
 }
 
@@ -121,10 +125,19 @@ func (t *trainer) choose() {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(count)) {
-		if count[name] >= rare {
-			t.number[name] = int32(len(t.names))
-			t.names = append(t.names, name)
+		word := strings.HasPrefix(name, wordly)
+		if count[name] < rare || word && count[name]*common >= len(t.examples) {
+			continue
 		}
+		ridge := ridgeFrame
+		switch {
+		case word:
+			ridge = ridgeWord
+		case strings.Contains(name, "+"):
+			ridge = ridgePair
+		}
+		t.number[name] = int32(len(t.names))
+		t.names, t.ridge = append(t.names, name), append(t.ridge, ridge)
 	}
 	t.weights = make([]float64, len(t.names))
 }
@@ -196,7 +209,7 @@ func (t *trainer) fit() {
 		t.bias = movedBias - rate*down
 		movedBias = t.bias + swing*(t.bias-was)
 		for n, g := range gradient {
-			was, v := t.weights[n], moved[n]-rate*(g+ridge*moved[n])
+			was, v := t.weights[n], moved[n]-rate*(g+t.ridge[n]*moved[n])
 			t.weights[n] = math.Copysign(max(math.Abs(v)-rate*penalty, 0), v)
 			moved[n] = t.weights[n] + swing*(t.weights[n]-was)
 		}

@@ -147,7 +147,7 @@ func isHost(text []byte, dot int) bool {
 }
 
 // grams calls do for each word of a plain sentence and for each two that follow one another; where words are not parted by blanks, for
-// each one to three characters.
+// each two and three characters.
 func grams(text []byte, do func(gram []byte)) {
 	before := -1
 	for i := 0; i < len(text); {
@@ -165,7 +165,9 @@ func grams(text []byte, do func(gram []byte)) {
 			eastern(text[i:end], do)
 			before = -1
 		} else {
-			do(text[i:end])
+			if text[i] != '^' {
+				do(text[i:end])
+			}
 			if before >= 0 {
 				do(text[before:end])
 			}
@@ -178,9 +180,6 @@ func grams(text []byte, do func(gram []byte)) {
 func eastern(text []byte, do func(gram []byte)) {
 	for i := 0; i < len(text); {
 		_, n := utf8.DecodeRune(text[i:])
-		if end := i + n; text[i] < 0xea { // below Hangul, a character is a word
-			do(text[i:end])
-		}
 		for end, more := i+n, 0; end < len(text) && more < 2; more++ {
 			_, m := utf8.DecodeRune(text[end:])
 			end += m
