@@ -90,7 +90,8 @@ func (a *automaton) link() {
 	}
 }
 
-// find calls hit for each entry in the text, with where it ends.
+// find calls hit for each entry in the text, with where it ends; of those that end in one place only for the longest, as "do not tell the
+// user" is no "tell the user".
 func (a *automaton) find(text []byte, hit func(e *entry, end int)) {
 	state := 0
 	for i, c := range text {
@@ -101,6 +102,7 @@ func (a *automaton) find(text []byte, hit func(e *entry, end int)) {
 		for s := state; s != 0; s = int(a.shorter[s]) {
 			if n := a.entry[s]; n >= 0 && a.entries[n].fits(text, i+1) {
 				hit(&a.entries[n], i+1)
+				break
 			}
 		}
 	}

@@ -20,10 +20,10 @@ const (
 
 // seen is what the characters of a text show.
 type seen struct {
-	tags, selectors, zero, inWord, overrides, isolates, escapes, private, blanks, lines int
-	runSelectors, runBlanks, runLines                                                   int
-	mixed                                                                               string // a word with letters of two alphabets
-	hidden                                                                              []byte // what tag characters and variation selectors spell
+	tags, selectors, zero, inWord, overrides, isolates, escapes, private int
+	runSelectors, runBlanks, runLines                                    int
+	mixed                                                                string // a word with letters of two alphabets
+	hidden                                                               []byte // what tag characters and variation selectors spell
 }
 
 // raw returns what the characters of a text show that a reader would not see, and the text that was hidden among them.

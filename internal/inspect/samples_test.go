@@ -70,23 +70,23 @@ func part(all []sample) {
 	}
 }
 
-func samples(t testing.TB) (all []sample) {
-	t.Helper()
+func samples(tb testing.TB) (all []sample) {
+	tb.Helper()
 	files, err := filepath.Glob("testdata/*.jsonl")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("there are no samples: %v", err)
+		tb.Fatalf("there are no samples: %v", err)
 	}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		lines := bufio.NewScanner(bytes.NewReader(data))
 		lines.Buffer(nil, 1<<20)
 		for n := 1; lines.Scan(); n++ {
 			var s sample
 			if err := json.Unmarshal(lines.Bytes(), &s); err != nil || s.Text == "" || s.Category == "" || s.Language == "" {
-				t.Fatalf("%s:%d: %v", file, n, err)
+				tb.Fatalf("%s:%d: %v", file, n, err)
 			}
 			s.file = file + s.Language
 			all = append(all, s)

@@ -31,7 +31,8 @@ func (l *lexicon) read(text []byte, extra set, do func(s *sentence, plain []byte
 	})
 	var buf []byte
 	for i := range all {
-		s, names := &all[i], set(0)
+		s := &all[i]
+		var names set
 		buf, names = plainly(buf[:0], text[s.begin:s.end])
 		s.frames |= extra | names | quoted(text[s.begin:s.end])
 		do(s, buf)

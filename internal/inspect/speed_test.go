@@ -9,11 +9,11 @@ import (
 )
 
 // prose returns that many bytes of harmless samples of the languages, one after the other.
-func prose(t testing.TB, size int, languages ...string) string {
-	t.Helper()
+func prose(tb testing.TB, size int, languages ...string) string {
+	tb.Helper()
 	var b strings.Builder
 	for b.Len() < size {
-		for _, s := range samples(t) {
+		for _, s := range samples(tb) {
 			for _, language := range languages {
 				if s.Language == language && s.Label == 0 && b.Len() < size {
 					b.WriteString(s.Text + "\n")
