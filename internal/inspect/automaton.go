@@ -30,7 +30,7 @@ func build(entries []entry) *automaton {
 		for i := range len(e.text) {
 			if c := e.text[i]; a.class[c] == 0 {
 				a.classes++
-				a.class[c] = uint8(a.classes)
+				a.class[c] = uint8(a.classes) //nolint:gosec // there are 256 bytes
 			}
 		}
 	}
@@ -42,7 +42,7 @@ func build(entries []entry) *automaton {
 		for i := range len(e.text) {
 			at := &a.next[state*a.classes+int(a.class[e.text[i]])]
 			if *at == 0 {
-				*at = uint16(a.grow())
+				*at = uint16(a.grow()) //nolint:gosec // grow keeps to 16 bits
 			}
 			state = int(*at)
 		}

@@ -58,16 +58,16 @@ func (d *Detector) order(text string, kind Kind, extra set, where trust.Place) (
 	m := d.judge
 	plain := normalize(make([]byte, 0, len(text)+16), text)
 	sentences := d.words.read(plain, extra|shouted(text), m.weigh)
-	score, frames, begin, end := m.best(sentences)
-	if len(sentences) == 0 || score < m.floor(kind) {
+	best := m.best(sentences)
+	if len(sentences) == 0 || best.score < m.floor(kind) {
 		return trust.Finding{}, false
 	}
 	f := trust.Finding{
-		Rule: "text/injection", Severity: trust.Medium, Band: trust.BandWarn, Where: where, Evidence: printable(strings.TrimSpace(string(plain[begin:end]))),
-		Message: "the text reads like an order to the model that reads it", Reasons: m.explain(frames, plain[begin:end]),
+		Rule: "text/injection", Severity: trust.Medium, Band: trust.BandWarn, Where: where, Evidence: printable(strings.TrimSpace(string(plain[best.begin:best.end]))),
+		Message: "the text reads like an order to the model that reads it", Reasons: m.explain(best.frames, plain[best.begin:best.end]),
 		Remedy: "read it; if it tells the model to do what its reader did not ask for, do not let the server in",
 	}
-	if score >= m.block {
+	if best.score >= m.block {
 		f.Severity, f.Band = trust.High, trust.BandBlock
 	}
 	return trust.Fingerprinted(f), true

@@ -76,7 +76,7 @@ func readLexicon(text string) (*lexicon, error) {
 
 func entriesOf(list string, frame int) (all []entry) {
 	for text := range strings.SplitSeq(list, ";") {
-		e := entry{frame: uint8(frame)}
+		e := entry{frame: uint8(frame)} //nolint:gosec // there are 64 at most
 		text, e.openAfter = strings.CutSuffix(strings.TrimSpace(text), "*")
 		e.text, e.openBefore = strings.CutPrefix(text, "*")
 		if e.text != "" {

@@ -92,10 +92,10 @@ func look(text string) (s seen) {
 			blanks, lines, selectors, before = 0, 0, 0, r
 			continue
 		}
-		switch {
-		case r == ' ' || r == '\t':
+		switch r {
+		case ' ', '\t':
 			blanks++
-		case r == '\n' || r == '\r':
+		case '\n', '\r':
 			lines++
 		default:
 			s.runBlanks, s.runLines = max(s.runBlanks, blanks), max(s.runLines, lines)

@@ -64,20 +64,27 @@ func split(text []byte) (all []sentence) {
 	return all
 }
 
-// best returns the window of sentences with the highest score.
-func (m *model) best(all []sentence) (score float64, frames set, begin, end int) {
-	score = -1 << 20
+// A passage is a window of sentences with its score.
+type passage struct {
+	score      float64
+	frames     set
+	begin, end int
+}
+
+// best returns the passage with the highest score.
+func (m *model) best(all []sentence) passage {
+	found := passage{score: -1 << 20}
 	for i := range all {
 		s, last, words := set(0), min(i+window, len(all)), 0.0
 		for _, one := range all[i:last] {
 			s |= one.frames
 			words += one.words
 		}
-		if v := m.score(s) + words; v > score {
-			score, frames, begin, end = v, s, all[i].begin, all[last-1].end
+		if v := m.score(s) + words; v > found.score {
+			found = passage{v, s, all[i].begin, all[last-1].end}
 		}
 	}
-	return score, frames, begin, end
+	return found
 }
 
 // each calls do for each bit of the set.

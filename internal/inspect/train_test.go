@@ -280,8 +280,7 @@ func (m *model) write() []byte {
 
 // top returns the score of a sample.
 func (m *model) top(l *lexicon, s *sample) float64 {
-	score, _, _, _ := m.best(l.read(normalize(nil, s.Text), shouted(s.Text), m.weigh))
-	return score
+	return m.best(l.read(normalize(nil, s.Text), shouted(s.Text), m.weigh)).score
 }
 
 // A scored sample is one with the score of a model that was not trained on it.
