@@ -5,7 +5,7 @@ TOOL := go tool -modfile=tools/go.mod
 # Where govulncheck reads known vulnerabilities: a URL, or file:// and a folder.
 VULNDB ?= https://vuln.go.dev
 
-.PHONY: help build check lint test slow fuzz vuln cover golden bench conformance interop postgres smoke
+.PHONY: help build check lint test slow fuzz vuln cover golden model eval bench conformance interop postgres smoke
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,6 +45,12 @@ cover: ## how much the tests reach, as cover.html
 
 golden: ## accept what the tests now see
 	UPDATE=1 go test ./cmd/...
+
+model: ## train the detector of hidden orders (internal/inspect/model.txt) from its samples
+	MODEL=1 go test -count=1 -run '^TestModel$$' ./internal/inspect
+
+eval: ## how the detector judges what it was not trained on
+	EVAL=1 go test -count=1 -v -run '^(TestEval|TestLinear)$$' ./internal/inspect
 
 bench: ## the gateway beside its yardsticks, as one table
 	go run ./bench

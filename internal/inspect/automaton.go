@@ -30,7 +30,7 @@ func build(entries []entry) *automaton {
 		for i := range len(e.text) {
 			if c := e.text[i]; a.class[c] == 0 {
 				a.classes++
-				a.class[c] = uint8(a.classes)
+				a.class[c] = uint8(a.classes) //nolint:gosec // there are 256 bytes
 			}
 		}
 	}
@@ -42,7 +42,7 @@ func build(entries []entry) *automaton {
 		for i := range len(e.text) {
 			at := &a.next[state*a.classes+int(a.class[e.text[i]])]
 			if *at == 0 {
-				*at = uint16(a.grow())
+				*at = uint16(a.grow()) //nolint:gosec // grow keeps to 16 bits
 			}
 			state = int(*at)
 		}
@@ -90,7 +90,8 @@ func (a *automaton) link() {
 	}
 }
 
-// find calls hit for each entry in the text, with where it ends.
+// find calls hit for each entry in the text, with where it ends; of those that end in one place only for the longest, as "do not tell the
+// user" is no "tell the user".
 func (a *automaton) find(text []byte, hit func(e *entry, end int)) {
 	state := 0
 	for i, c := range text {
@@ -101,6 +102,7 @@ func (a *automaton) find(text []byte, hit func(e *entry, end int)) {
 		for s := state; s != 0; s = int(a.shorter[s]) {
 			if n := a.entry[s]; n >= 0 && a.entries[n].fits(text, i+1) {
 				hit(&a.entries[n], i+1)
+				break
 			}
 		}
 	}

@@ -33,50 +33,41 @@ func New() *Detector { return &Detector{words: words(), judge: judge()} }
 
 // Text returns what was found in a text, nothing in nearly all. Time is linear in its length.
 func (d *Detector) Text(text string, kind Kind, where trust.Place) []trust.Finding {
-	return d.text(text, kind.bits(), where, 0)
+	return d.text(text, kind, 0, where, 0)
 }
 
-func (k Kind) bits() set {
-	switch k {
-	case Argument:
-		return 1 << bitArgument
-	case Answer:
-		return 1 << bitAnswer
-	}
-	return 0
-}
-
-func (d *Detector) text(text string, extra set, where trust.Place, depth int) []trust.Finding {
+func (d *Detector) text(text string, kind Kind, extra set, where trust.Place, depth int) []trust.Finding {
 	all, hidden := raw(text, where)
-	if f, ok := d.words.order(d.judge, text, extra, where); ok {
+	if f, ok := d.order(text, kind, extra, where); ok {
 		all = append(all, f)
 	}
 	if depth == maxDepth {
 		return all
 	}
 	if hidden != "" {
-		all = append(all, d.text(hidden, extra|1<<bitHidden, where, depth+1)...)
+		all = append(all, d.text(hidden, kind, extra|1<<bitHidden, where, depth+1)...)
 	}
 	for _, plain := range decoded(text) {
-		all = append(all, d.text(plain, extra|1<<bitHidden, where, depth+1)...)
+		all = append(all, d.text(plain, kind, extra|1<<bitHidden, where, depth+1)...)
 	}
 	return all
 }
 
 // order reports whether the text gives orders to whoever reads it.
-func (l *lexicon) order(m *model, text string, extra set, where trust.Place) (trust.Finding, bool) {
+func (d *Detector) order(text string, kind Kind, extra set, where trust.Place) (trust.Finding, bool) {
+	m := d.judge
 	plain := normalize(make([]byte, 0, len(text)+16), text)
-	sentences := l.read(plain, extra|shouted(text))
-	score, frames, begin, end := m.best(sentences)
-	if len(sentences) == 0 || score < m.warn {
+	sentences := d.words.read(plain, extra|shouted(text), m.weigh)
+	best := m.best(sentences)
+	if len(sentences) == 0 || best.score < m.floor(kind) {
 		return trust.Finding{}, false
 	}
 	f := trust.Finding{
-		Rule: "text/injection", Severity: trust.Medium, Band: trust.BandWarn, Where: where, Evidence: printable(strings.TrimSpace(string(plain[begin:end]))),
-		Message: "the text reads like an order to the model that reads it", Reasons: m.explain(frames),
+		Rule: "text/injection", Severity: trust.Medium, Band: trust.BandWarn, Where: where, Evidence: printable(strings.TrimSpace(string(plain[best.begin:best.end]))),
+		Message: "the text reads like an order to the model that reads it", Reasons: m.explain(best.frames, plain[best.begin:best.end]),
 		Remedy: "read it; if it tells the model to do what its reader did not ask for, do not let the server in",
 	}
-	if score >= m.block {
+	if best.score >= m.block {
 		f.Severity, f.Band = trust.High, trust.BandBlock
 	}
 	return trust.Fingerprinted(f), true

@@ -13,15 +13,20 @@ type set uint64
 
 // What is seen of a sentence besides the frames of the lexicon, by the highest bits.
 const (
-	bitShout    = 63 - iota // words in capital letters
-	bitLong                 // many sentences
-	bitQuoted               // it stands in quotation marks
-	bitEast                 // Hangul, Han or Kana
-	bitArgument             // the description of an argument
-	bitAnswer               // something that a tool has answered
-	bitHidden               // it was hidden: decoded, or freed of invisible characters
+	bitHidden = 63 - iota // it was hidden: decoded, or freed of invisible characters
+	bitShout              // words in capital letters
+	bitQuoted             // it begins with a quotation mark
+	bitURL
+	bitMail
+	bitHost
+	bitPath
+	bitName // an identifier
+	bitHole // the place holder of a template
 	structural
 )
+
+// structure names them.
+var structure = [...]string{"HIDDEN", "SHOUTED", "QUOTED", "URL", "MAIL", "HOST", "PATH", "NAME", "HOLE"}
 
 // A lexicon holds the frames and what finds them. It is immutable.
 type lexicon struct {
@@ -45,8 +50,8 @@ var words = sync.OnceValue(func() *lexicon {
 // readLexicon reads frames as frames.txt has them.
 func readLexicon(text string) (*lexicon, error) {
 	l := &lexicon{names: make([]string, 64), bits: map[string]int{}}
-	for bit, name := range map[int]string{bitShout: "SHOUTED", bitLong: "LONG", bitQuoted: "QUOTED", bitEast: "EAST", bitArgument: "ARGUMENT", bitAnswer: "ANSWER", bitHidden: "HIDDEN"} {
-		l.names[bit], l.bits[name] = name, bit
+	for i, name := range structure {
+		l.names[63-i], l.bits[name] = name, 63-i
 	}
 	var entries []entry
 	frame := -1
@@ -71,7 +76,7 @@ func readLexicon(text string) (*lexicon, error) {
 
 func entriesOf(list string, frame int) (all []entry) {
 	for text := range strings.SplitSeq(list, ";") {
-		e := entry{frame: uint8(frame)}
+		e := entry{frame: uint8(frame)} //nolint:gosec // there are 64 at most
 		text, e.openAfter = strings.CutSuffix(strings.TrimSpace(text), "*")
 		e.text, e.openBefore = strings.CutPrefix(text, "*")
 		if e.text != "" {

@@ -10,7 +10,7 @@ import (
 // normalize appends a text to dst as the lexicon reads it: small letters without accents, one blank for several, one end of line for
 // several, wide and mathematical letters as plain ones, nothing that cannot be seen.
 func normalize(dst []byte, text string) []byte {
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		switch c := text[i]; {
 		case c >= utf8.RuneSelf:
 			return unfold(dst, text[i:])
@@ -45,12 +45,23 @@ func blank(dst []byte, c byte) []byte {
 // unfold is normalize for text beyond ASCII.
 func unfold(dst []byte, text string) []byte {
 	for _, r := range norm.NFKC.String(text) {
+		if isEast(r) {
+			dst = utf8.AppendRune(dst, r)
+			continue
+		}
+		if r > ' ' && r < 0x7f {
+			if r >= 'A' && r <= 'Z' {
+				r += 'a' - 'A'
+			}
+			dst = append(dst, byte(r))
+			continue
+		}
 		r = unaccented(unicode.ToLower(r))
 		switch {
 		case r < utf8.RuneSelf && r > ' ' && r != 0x7f:
 			dst = append(dst, byte(r))
 		case r < utf8.RuneSelf:
-			dst = blank(dst, byte(r))
+			dst = blank(dst, byte(r)) //nolint:gosec // it is ASCII
 		case invisible(r):
 		case unicode.IsSpace(r):
 			dst = blank(dst, ' ')

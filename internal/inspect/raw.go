@@ -20,10 +20,10 @@ const (
 
 // seen is what the characters of a text show.
 type seen struct {
-	tags, selectors, zero, inWord, overrides, isolates, escapes, private, blanks, lines int
-	runSelectors, runBlanks, runLines                                                   int
-	mixed                                                                               string // a word with letters of two alphabets
-	hidden                                                                              []byte // what tag characters and variation selectors spell
+	tags, selectors, zero, inWord, overrides, isolates, escapes, private int
+	runSelectors, runBlanks, runLines                                    int
+	mixed                                                                string // a word with letters of two alphabets
+	hidden                                                               []byte // what tag characters and variation selectors spell
 }
 
 // raw returns what the characters of a text show that a reader would not see, and the text that was hidden among them.
@@ -87,10 +87,15 @@ func look(text string) (s seen) {
 	blanks, lines, selectors := 0, 0, 0
 	var before rune
 	for i, r := range text {
-		switch {
-		case r == ' ' || r == '\t':
+		if isEast(r) { // most of a text that has any
+			s.runBlanks, s.runLines = max(s.runBlanks, blanks), max(s.runLines, lines)
+			blanks, lines, selectors, before = 0, 0, 0, r
+			continue
+		}
+		switch r {
+		case ' ', '\t':
 			blanks++
-		case r == '\n' || r == '\r':
+		case '\n', '\r':
 			lines++
 		default:
 			s.runBlanks, s.runLines = max(s.runBlanks, blanks), max(s.runLines, lines)
@@ -103,7 +108,7 @@ func look(text string) (s seen) {
 		} else {
 			selectors = 0
 		}
-		s.count(r, before, text[i+utf8.RuneLen(max(r, 0)):])
+		s.count(r, before, text[i:])
 		if r != 0x200d {
 			before = r
 		}
@@ -115,8 +120,10 @@ func look(text string) (s seen) {
 // flag is the black flag that tag characters make the flag of a region of.
 const flag = 0x1f3f4
 
-func (s *seen) count(r, before rune, after string) {
+// count counts a character, with which the text begins.
+func (s *seen) count(r, before rune, text string) {
 	switch {
+	case r >= ' ' && r < 0x7f:
 	case r >= 0xe0020 && r <= 0xe007e:
 		if before == flag || before >= 0xe0020 && before <= 0xe007e && s.tags == 0 { // a flag's
 			return
@@ -129,7 +136,7 @@ func (s *seen) count(r, before rune, after string) {
 		s.isolates++
 	case r == 0x200b || r == 0x2060 || r == 0xfeff || r == 0x200c || r == 0x200d || r >= 0x2061 && r <= 0x2064:
 		s.zero++
-		if next, _ := utf8.DecodeRuneInString(after); isLatin(before) && isLatin(next) {
+		if next, _ := utf8.DecodeRuneInString(text[utf8.RuneLen(r):]); isLatin(before) && isLatin(next) {
 			s.inWord++
 		}
 	case r == 0x1b || r == 0x9b:
@@ -143,13 +150,15 @@ func isLatin(r rune) bool { return r < utf8.RuneSelf && (r|0x20 >= 'a' && r|0x20
 
 // mixed returns the first word that is made of Latin letters and others that look like them; "" without one.
 func mixed(text string) string {
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !unicode.IsLetter(r) }) {
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !isLatin(r) && (isEast(r) || !unicode.IsLetter(r)) }) {
 		ascii, alike := 0, 0
 		for _, r := range word {
 			if isLatin(r) {
 				ascii++
-			} else if _, ok := lookalikes[unicode.ToLower(r)]; ok && r > 0x24f {
-				alike++
+			} else if r > 0x24f && !isEast(r) {
+				if _, ok := lookalikes[unicode.ToLower(r)]; ok {
+					alike++
+				}
 			}
 		}
 		if ascii > 0 && alike > 0 && len(word) > 3 {

@@ -8,14 +8,16 @@ import (
 // window is how many sentences are looked at together.
 const window = 3
 
-// A sentence is one of a normalized text, and the frames in it.
+// A sentence is one of a normalized text, with the frames in it and what its words weigh.
 type sentence struct {
 	begin, end int
 	frames     set
+	words      float64
 }
 
-// read parts a normalized text into sentences and finds their frames. extra are bits of the whole text.
-func (l *lexicon) read(text []byte, extra set) []sentence {
+// read parts a normalized text into sentences and finds their frames. extra are bits of the whole text; do is called with each sentence
+// as plainly leaves it.
+func (l *lexicon) read(text []byte, extra set, do func(s *sentence, plain []byte)) []sentence {
 	all := split(text)
 	if len(all) == 0 {
 		return nil
@@ -27,30 +29,23 @@ func (l *lexicon) read(text []byte, extra set) []sentence {
 		}
 		all[at].frames |= 1 << e.frame
 	})
-	if len(all) > longText {
-		extra |= 1 << bitLong
-	}
+	var buf []byte
 	for i := range all {
-		all[i].frames |= extra | shape(text[all[i].begin:all[i].end])
+		s := &all[i]
+		var names set
+		buf, names = plainly(buf[:0], text[s.begin:s.end])
+		s.frames |= extra | names | quoted(text[s.begin:s.end])
+		do(s, buf)
 	}
 	return all
 }
 
-// longText is how many sentences a long text has.
-const longText = 6
-
-// shape returns the bits of how a sentence is written.
-func shape(text []byte) (s set) {
-	text = bytes.TrimSpace(text)
-	if n := len(text); n > 1 && (text[0] == '"' || text[0] == '`' || text[0] == '\'') {
-		s |= 1 << bitQuoted
+// quoted returns the bit of a sentence that begins with a quotation mark.
+func quoted(text []byte) set {
+	if text = bytes.TrimSpace(text); len(text) > 1 && (text[0] == '"' || text[0] == '`' || text[0] == '\'') {
+		return 1 << bitQuoted
 	}
-	for _, c := range text {
-		if c >= 0xe3 && c <= 0xed { // Kana, Han and Hangul begin with these in UTF-8
-			return s | 1<<bitEast
-		}
-	}
-	return s
+	return 0
 }
 
 // split parts a normalized text into sentences.
@@ -69,19 +64,27 @@ func split(text []byte) (all []sentence) {
 	return all
 }
 
-// best returns the window of sentences with the highest score.
-func (m *model) best(all []sentence) (score float64, frames set, begin, end int) {
-	score = -1 << 20
+// A passage is a window of sentences with its score.
+type passage struct {
+	score      float64
+	frames     set
+	begin, end int
+}
+
+// best returns the passage with the highest score.
+func (m *model) best(all []sentence) passage {
+	found := passage{score: -1 << 20}
 	for i := range all {
-		s, last := set(0), min(i+window, len(all))
+		s, last, words := set(0), min(i+window, len(all)), 0.0
 		for _, one := range all[i:last] {
 			s |= one.frames
+			words += one.words
 		}
-		if v := m.score(s); v > score {
-			score, frames, begin, end = v, s, all[i].begin, all[last-1].end
+		if v := m.score(s) + words; v > found.score {
+			found = passage{v, s, all[i].begin, all[last-1].end}
 		}
 	}
-	return score, frames, begin, end
+	return found
 }
 
 // each calls do for each bit of the set.

@@ -1,237 +1,265 @@
 package inspect
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"fmt"
-	"hash/fnv"
+	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
-
-	"github.com/sumun-mcp/sumun/trust"
 )
 
-// A sample is one text of testdata, written for this purpose.
-type sample struct {
-	Text     string `json:"text"`
-	Category string `json:"category"`
-	Language string `json:"language"`
-	Kind     string `json:"kind"`
-	Label    int    `json:"label"` // 1: it gives orders to the model that reads it
-}
+// Training is logistic regression with an L1 and an L2 penalty, by accelerated proximal gradient descent. Of a sample only the window counts that the
+// model of the round before likes best, as in judging. Nothing is drawn at random.
+const (
+	penalty    = 0.0001 // for the size of each weight
+	ridgeFrame = 0.0002 // for the square of a frame's, ...
+	ridgePair  = 0.002  // ... of two frames' ...
+	ridgeWord  = 0.004  // ... and of a word's: frames come first, as they carry over to what has not been seen
+	steps      = 120
+	rounds     = 3
+	rare       = 4  // what fewer samples have is not weighed
+	common     = 12 // nor a word that more than one of so many samples has: it tells length and language
+)
 
-func (s *sample) kind() Kind {
-	switch s.Kind {
-	case "argument":
-		return Argument
-	case "answer":
-		return Answer
-	}
-	return Description
-}
-
-// heldBack reports whether the sample is for judging only: three of ten, by their text alone.
-func (s *sample) heldBack() bool {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(s.Text))
-	return h.Sum32()%10 < 3
-}
-
-func samples(t testing.TB) (all []sample) {
-	t.Helper()
-	files, err := filepath.Glob("testdata/*.jsonl")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("there are no samples: %v", err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(bytes.NewReader(data))
-		lines.Buffer(nil, 1<<20)
-		for n := 1; lines.Scan(); n++ {
-			var s sample
-			if err := json.Unmarshal(lines.Bytes(), &s); err != nil || s.Text == "" || s.Category == "" || s.Language == "" {
-				t.Fatalf("%s:%d: %v", file, n, err)
-			}
-			all = append(all, s)
-		}
-	}
-	return all
-}
-
-// An example is what training sees of a sample: the frames of each of its windows.
+// An example is what training sees of a sample.
 type example struct {
-	windows []set
+	windows [][]string // the names of what is in each window
+	chosen  int
+	active  []int32
 	label   float64
 	weight  float64
 }
 
 func (l *lexicon) example(s *sample) example {
 	e := example{label: float64(s.Label)}
-	all := l.read(normalize(nil, s.Text), s.kind().bits()|shouted(s.Text))
+	var words [][]string
+	all := l.read(normalize(nil, s.Text), shouted(s.Text), func(_ *sentence, plain []byte) {
+		var in []string
+		grams(plain, func(gram []byte) { in = append(in, wordly+string(gram)) })
+		words = append(words, in)
+	})
 	for i := range all {
-		w := set(0)
-		for _, one := range all[i:min(i+window, len(all))] {
-			w |= one.frames
+		w, names := set(0), []string(nil)
+		for n := i; n < min(i+window, len(all)); n++ {
+			w |= all[n].frames
+			names = append(names, words[n]...)
 		}
-		e.windows = append(e.windows, w)
+		e.windows = append(e.windows, append(names, l.pairs(w)...))
+		if len(e.windows[i]) > len(e.windows[e.chosen]) {
+			e.chosen = i
+		}
 	}
 	return e
 }
 
-// Training: logistic regression with an L1 penalty, by proximal gradient descent. Of a sample the window that the model of the round
-// before likes best counts, as in judging.
-const (
-	penalty = 0.0012
-	steps   = 400
-	rounds  = 4
-	rare    = 4 // pairs in fewer samples are not weighed
-)
-
-// train returns a model of the samples. It draws nothing at random.
-func train(l *lexicon, from []sample) *model {
-	examples := make([]example, 0, len(from))
-	poisoned := 0.0
-	for i := range from {
-		e := l.example(&from[i])
-		if len(e.windows) > 0 {
-			examples = append(examples, e)
-			poisoned += e.label
+// pairs returns the names of the frames and of each two of them.
+func (l *lexicon) pairs(s set) (all []string) {
+	var seen []string
+	s.each(func(bit int) {
+		all = append(all, l.names[bit])
+		for _, other := range seen {
+			all = append(all, other+"+"+l.names[bit])
 		}
-	}
-	for i := range examples { // both kinds weigh the same as a whole
-		examples[i].weight = 0.5 / (float64(len(examples)) - poisoned)
-		if examples[i].label == 1 {
-			examples[i].weight = 0.5 / poisoned
-		}
-	}
-	features := pairs(examples)
-	m := &model{names: l.names}
-	chosen := make([]set, len(examples))
-	for i, e := range examples {
-		for _, w := range e.windows {
-			if chosen[i] == 0 || bitsIn(w) > bitsIn(chosen[i]) {
-				chosen[i] = w
-			}
-		}
-	}
-	for range rounds {
-		m = fit(l, examples, chosen, features)
-		for i, e := range examples {
-			chosen[i] = slices.MaxFunc(e.windows, func(a, b set) int { return cmpFloat(m.score(a), m.score(b)) })
-		}
-	}
-	return m
-}
-
-func cmpFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-func bitsIn(s set) (n int) {
-	s.each(func(int) { n++ })
-	return n
-}
-
-// pairs returns the features: single frames, and pairs that are frequent enough.
-func pairs(examples []example) []set {
-	count := map[set]int{}
-	for _, e := range examples {
-		inIt := map[set]bool{}
-		for _, w := range e.windows {
-			var seen []int
-			w.each(func(bit int) {
-				inIt[1<<bit] = true
-				for _, other := range seen {
-					inIt[1<<bit|1<<other] = true
-				}
-				seen = append(seen, bit)
-			})
-		}
-		for f := range inIt {
-			count[f]++
-		}
-	}
-	var all []set
-	for f, n := range count {
-		if n >= rare || bitsIn(f) == 1 {
-			all = append(all, f)
-		}
-	}
-	slices.Sort(all)
+		seen = append(seen, l.names[bit])
+	})
 	return all
 }
 
-func fit(l *lexicon, examples []example, chosen, features []set) *model {
-	active := make([][]int, len(examples))
-	for i := range examples {
-		for n, f := range features {
-			if chosen[i]&f == f {
-				active[i] = append(active[i], n)
+// A trainer holds what is trained on.
+type trainer struct {
+	examples []example
+	names    []string
+	number   map[string]int32
+	weights  []float64
+	ridge    []float64 // what the square of each weight costs
+	bias     float64
+}
+
+// train returns a model of the samples.
+func train(l *lexicon, from []sample) *model {
+	t := &trainer{number: map[string]int32{}}
+	poisoned := 0.0
+	for i := range from {
+		if e := l.example(&from[i]); len(e.windows) > 0 {
+			t.examples = append(t.examples, e)
+			poisoned += e.label
+		}
+	}
+	for i := range t.examples { // both kinds weigh the same as a whole
+		t.examples[i].weight = 0.5 / (float64(len(t.examples)) - poisoned)
+		if t.examples[i].label == 1 {
+			t.examples[i].weight = 0.5 / poisoned
+		}
+	}
+	t.choose()
+	for round := range rounds {
+		if round > 0 {
+			t.again()
+		}
+		for i := range t.examples {
+			e := &t.examples[i]
+			e.active = t.numbers(e.windows[e.chosen])
+		}
+		t.fit()
+	}
+	return t.model(l)
+}
+
+// choose finds what is weighed: what enough samples have.
+func (t *trainer) choose() {
+	count := map[string]int{}
+	for _, e := range t.examples {
+		in := map[string]bool{}
+		for _, w := range e.windows {
+			for _, name := range w {
+				in[name] = true
+			}
+		}
+		for name := range in {
+			count[name]++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(count)) {
+		word := strings.HasPrefix(name, wordly)
+		if count[name] < rare || word && count[name]*common >= len(t.examples) {
+			continue
+		}
+		ridge := ridgeFrame
+		switch {
+		case word:
+			ridge = ridgeWord
+		case strings.Contains(name, "+"):
+			ridge = ridgePair
+		}
+		t.number[name] = int32(len(t.names))
+		t.names, t.ridge = append(t.names, name), append(t.ridge, ridge)
+	}
+	t.weights = make([]float64, len(t.names))
+}
+
+func (t *trainer) numbers(names []string) (all []int32) {
+	for _, name := range names {
+		if n, ok := t.number[name]; ok {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// again chooses of each sample the window that weighs most.
+func (t *trainer) again() {
+	for i := range t.examples {
+		e, best := &t.examples[i], math.Inf(-1)
+		for n, w := range e.windows {
+			sum := 0.0
+			for _, at := range t.numbers(w) {
+				sum += t.weights[at]
+			}
+			if sum > best {
+				best, e.chosen = sum, n
 			}
 		}
 	}
-	weights, bias := make([]float64, len(features)), 0.0
-	momentum, before := slices.Clone(weights), 1.0
-	const rate = 1.2
+}
+
+// steepest returns how fast the gradient can change at most, by the power method.
+func (t *trainer) steepest() (most float64) {
+	v := make([]float64, len(t.names))
+	for i := range v {
+		v[i] = 1
+	}
+	for range 12 {
+		next, length := make([]float64, len(v)), 0.0
+		for _, x := range v {
+			length += x * x
+		}
+		length = math.Sqrt(length)
+		for _, e := range t.examples {
+			sum := 0.0
+			for _, n := range e.active {
+				sum += v[n]
+			}
+			for _, n := range e.active {
+				next[n] += e.weight * sum / length
+			}
+		}
+		v, most = next, 0
+		for _, x := range v {
+			most += x * x
+		}
+		most = math.Sqrt(most)
+	}
+	return 0.25*most*1.1 + 0.25
+}
+
+func (t *trainer) fit() {
+	rate := 1 / t.steepest()
+	moved, movedBias, before := slices.Clone(t.weights), t.bias, 1.0
 	for range steps {
-		gradient, down := make([]float64, len(features)), 0.0
-		for i, e := range examples {
-			sum := bias
-			for _, n := range active[i] {
-				sum += momentum[n]
-			}
-			d := e.weight * (1/(1+math.Exp(-sum)) - e.label)
-			down += d
-			for _, n := range active[i] {
-				gradient[n] += d
-			}
-		}
-		bias -= rate * down
+		gradient, down := t.gradient(moved, movedBias)
 		next := (1 + math.Sqrt(1+4*before*before)) / 2
-		for n := range weights {
-			was := weights[n]
-			v := momentum[n] - rate*gradient[n]
-			weights[n] = math.Copysign(max(math.Abs(v)-rate*penalty, 0), v)
-			momentum[n] = weights[n] + (before-1)/next*(weights[n]-was)
-		}
+		swing := (before - 1) / next
 		before = next
-	}
-	m := &model{names: l.names, bias: bias}
-	for n, f := range features {
-		var is []int
-		f.each(func(bit int) { is = append(is, bit) })
-		w := math.Round(weights[n]*1000) / 1000
-		if w > 0 {
-			m.able |= f
-		}
-		if len(is) == 1 {
-			m.one[is[0]] = w
-		} else {
-			m.two[is[0]][is[1]] = w
+		was := t.bias
+		t.bias = movedBias - rate*down
+		movedBias = t.bias + swing*(t.bias-was)
+		for n, g := range gradient {
+			was, v := t.weights[n], moved[n]-rate*(g+t.ridge[n]*moved[n])
+			t.weights[n] = math.Copysign(max(math.Abs(v)-rate*penalty, 0), v)
+			moved[n] = t.weights[n] + swing*(t.weights[n]-was)
 		}
 	}
-	m.bias = math.Round(bias*1000) / 1000
+}
+
+func (t *trainer) gradient(at []float64, bias float64) (gradient []float64, down float64) {
+	gradient = make([]float64, len(at))
+	for _, e := range t.examples {
+		sum := bias
+		for _, n := range e.active {
+			sum += at[n]
+		}
+		d := e.weight * (1/(1+math.Exp(-sum)) - e.label)
+		down += d
+		for _, n := range e.active {
+			gradient[n] += d
+		}
+	}
+	return gradient, down
+}
+
+// hiddenWeight is what it weighs that a text was hidden. The samples have no hidden ones, so it is set by hand.
+const hiddenWeight = 2
+
+// write returns the model as readModel reads it, without its bands.
+func (t *trainer) write() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "bias %.3f\nHIDDEN %d\n", t.bias, hiddenWeight)
+	for n, name := range t.names {
+		if w := math.Round(t.weights[n]*1000) / 1000; w != 0 {
+			fmt.Fprintf(&b, "%s %v\n", name, w)
+		}
+	}
+	return b.Bytes()
+}
+
+func (t *trainer) model(l *lexicon) *model {
+	m, err := readModel(string(t.write()), l)
+	if err != nil {
+		panic(err)
+	}
 	return m
 }
 
 // write returns the model as readModel reads it.
 func (m *model) write() []byte {
 	var b bytes.Buffer
-	b.WriteString("# Written by make model from the samples in testdata. The first three are the constant, and the least scores of the bands.\n")
-	fmt.Fprintf(&b, "bias %v\nwarn %v\nblock %v\n", m.bias, m.warn, m.block)
+	b.WriteString("# Written by make model from the samples in testdata.\n")
+	fmt.Fprintf(&b, "bias %v\nwarn %v\nanswer %v\nblock %v\n", m.bias, m.warn, m.answer, m.block)
 	for i := range m.one {
 		if m.one[i] != 0 {
 			fmt.Fprintf(&b, "%s %v\n", m.names[i], m.one[i])
@@ -244,54 +272,70 @@ func (m *model) write() []byte {
 			}
 		}
 	}
+	for _, word := range slices.Sorted(maps.Keys(m.words)) {
+		fmt.Fprintf(&b, "%s%s %v\n", wordly, word, m.words[word])
+	}
 	return b.Bytes()
 }
 
 // top returns the score of a sample.
 func (m *model) top(l *lexicon, s *sample) float64 {
-	score, _, _, _ := m.best(l.read(normalize(nil, s.Text), s.kind().bits()|shouted(s.Text)))
-	return score
+	return m.best(l.read(normalize(nil, s.Text), shouted(s.Text), m.weigh)).score
 }
 
-// bands sets the least scores of the bands so that, of harmless samples that the model was not trained on, that part is at or above
-// each. The model is trained five times without a fifth for that, so that what is held back stays unseen.
-func (m *model) bands(l *lexicon, from []sample, warn, block float64) {
-	const folds = 5
-	var scores []float64
+// A scored sample is one with the score of a model that was not trained on it.
+type scored struct {
+	*sample
+	score float64
+}
+
+// crossed scores each sample by a model that was trained without a quarter of the groups, the sample's among them.
+func crossed(l *lexicon, from []sample) (all []scored) {
+	const folds = 4
+	var wait sync.WaitGroup
+	parts := make([][]scored, folds)
 	for fold := range folds {
-		var in, out []sample
-		for i, s := range from {
-			if i%folds == fold {
-				out = append(out, s)
-			} else {
-				in = append(in, s)
+		wait.Go(func() {
+			var in []sample
+			for _, s := range from {
+				if s.group%folds != uint32(fold) {
+					in = append(in, s)
+				}
 			}
-		}
-		part := train(l, in)
-		for i := range out {
-			if out[i].Label == 0 {
-				scores = append(scores, part.top(l, &out[i]))
+			m := train(l, in)
+			for i := range from {
+				if from[i].group%folds == uint32(fold) {
+					parts[fold] = append(parts[fold], scored{&from[i], m.top(l, &from[i])})
+				}
 			}
-		}
+		})
 	}
-	slices.Sort(scores)
-	at := func(rate float64) float64 {
-		n := len(scores) - 1 - int(rate*float64(len(scores)))
-		return math.Round((scores[max(n, 0)]+0.01)*100) / 100
-	}
-	m.warn, m.block = at(warn), at(block)
+	wait.Wait()
+	return slices.Concat(parts...)
 }
 
-// parted returns the samples for training and those that are held back.
-func parted(all []sample) (training, judging []sample) {
-	for _, s := range all {
-		if s.heldBack() {
-			judging = append(judging, s)
-		} else {
-			training = append(training, s)
+// The parts of harmless texts on which a band may be reached, in cross-validation over what is trained on.
+const (
+	warnRate   = 0.008
+	answerRate = 0.015
+	blockRate  = 0.001
+)
+
+// bands sets the least scores of the bands; what is held back has no part in it.
+func (m *model) bands(all []scored) {
+	at := func(rate float64, counts func(*sample) bool) float64 {
+		var scores []float64
+		for _, s := range all {
+			if s.Label == 0 && counts(s.sample) {
+				scores = append(scores, s.score)
+			}
 		}
+		slices.SortFunc(scores, func(a, b float64) int { return cmp.Compare(b, a) })
+		return math.Round((scores[int(rate*float64(len(scores)))]+0.01)*100) / 100
 	}
-	return training, judging
+	m.warn = at(warnRate, func(s *sample) bool { return s.definition() })
+	m.answer = max(m.warn, at(answerRate, func(s *sample) bool { return s.Kind == "answer" }))
+	m.block = max(m.answer, at(blockRate, func(*sample) bool { return true }))
 }
 
 // TestModel trains the model and compares it with model.txt; with MODEL=1 it writes that file.
@@ -299,7 +343,7 @@ func TestModel(t *testing.T) {
 	l := words()
 	training, _ := parted(samples(t))
 	m := train(l, training)
-	m.bands(l, training, 0.008, 0.0015)
+	m.bands(crossed(l, training))
 	text := m.write()
 	if os.Getenv("MODEL") != "" {
 		if err := os.WriteFile("model.txt", text, 0o600); err != nil {
@@ -312,91 +356,12 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// TestEval judges what was held back, and prints recall and false alarms by category. The goals are those of the project.
-func TestEval(t *testing.T) {
-	l := words()
-	all := samples(t)
-	training, judging := parted(all)
-	m := judge()
-	report(t, "held back", l, m, judging)
-	if testing.Verbose() {
-		report(t, "trained on", l, m, training)
-		for _, category := range categories(all) {
-			var without, only []sample
-			for _, s := range all {
-				switch {
-				case s.Label == 1 && s.Category == category:
-					only = append(only, s)
-				case !s.heldBack():
-					without = append(without, s)
-				}
-			}
-			other := train(l, without)
-			other.warn, other.block = m.warn, m.block
-			report(t, "without "+category, l, other, only)
-		}
-	}
-}
-
-func categories(all []sample) (names []string) {
-	for _, s := range all {
-		if s.Label == 1 && !slices.Contains(names, s.Category) {
-			names = append(names, s.Category)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-type tally struct{ warned, blocked, all int }
-
-func report(t *testing.T, what string, l *lexicon, m *model, of []sample) {
-	t.Helper()
-	byCategory := map[string]*tally{}
-	var total [2]tally
-	for i := range of {
-		s := &of[i]
-		name := fmt.Sprintf("%d %s", s.Label, s.Category)
-		if byCategory[name] == nil {
-			byCategory[name] = &tally{}
-		}
-		score := m.top(l, s)
-		for _, c := range []*tally{byCategory[name], &total[s.Label]} {
-			c.all++
-			if score >= m.warn {
-				c.warned++
-			}
-			if score >= m.block {
-				c.blocked++
-			}
-		}
-	}
-	t.Logf("%s: recall %.1f %% (block %.1f %%) of %d, false alarms %.2f %% (block %.2f %%) of %d", what,
-		percent(total[1].warned, total[1].all), percent(total[1].blocked, total[1].all), total[1].all,
-		percent(total[0].warned, total[0].all), percent(total[0].blocked, total[0].all), total[0].all)
-	if what != "held back" {
-		return
-	}
-	names := make([]string, 0, len(byCategory))
-	for name := range byCategory {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		c := byCategory[name]
-		t.Logf("  %-32s %3d  warn %3d  block %3d", name, c.all, c.warned, c.blocked)
-	}
-}
-
-func percent(n, of int) float64 { return 100 * float64(n) / float64(max(of, 1)) }
-
 func TestLexicon(t *testing.T) {
 	l := words()
 	for _, e := range l.find.entries {
-		if got := string(normalize(nil, e.text)); got != e.text {
+		if got := string(normalize(nil, e.text)); got != strings.TrimSpace(e.text) {
 			t.Errorf("the entry %q is never found: text is read as %q", e.text, got)
 		}
 	}
 	t.Logf("%d entries, %d states", len(l.find.entries), len(l.find.entry))
-	_ = trust.Place{}
 }
