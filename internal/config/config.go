@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/config/belief"
 	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/config/suppress"
 )
@@ -110,13 +111,35 @@ type Vouching struct {
 	// ListChecksums gives each listed tool its checksum and its digest in _meta, for clients whose revision has that.
 	ListChecksums bool `yaml:"listChecksums"`
 
-	// Pins says what becomes of a tool that is not any more what it was when it was first seen: flag tells of it, and offers it as it is.
-	Pins string `yaml:"pins" enum:"flag" later:"enforce off"`
+	// Pins says what becomes of a thing of a server that is not any more what somebody has approved: enforce holds it back until somebody
+	// approves it, flag tells of it and offers it as it is, off does not look. The gateway's own tools are flagged.
+	Pins string `yaml:"pins" enum:"enforce flag off"`
+	// Answers says what becomes of answers in which the gateway finds orders to the model: flag tells of it, strip takes the part out,
+	// block refuses the answer, off does not look.
+	Answers string `yaml:"answers" enum:"flag strip block off"`
+	// Signature says whether servers have to be signed: required blocks those whose manifest or signature does not hold.
+	Signature string `yaml:"signature" enum:"off required"`
+	// Annotations believes what servers say of their own tools.
+	Annotations bool `yaml:"annotations"`
+	// Registry lists names and patterns (with *) of servers that may be connected to, beside those that sumun trust add has added.
+	Registry []string `yaml:"registry" form:"word stars"`
+	// Outside says what becomes of a server that is not on that list: warn tells of it, block does not connect to it, off does not look.
+	Outside string `yaml:"outside" enum:"warn block off"`
+	// Canaries is how often tools that change nothing are called with random texts, to see whether their answers say more than was
+	// asked. 0s leaves it to sumun scan.
+	Canaries time.Duration `yaml:"canaries" min:"0" max:"8760000000000000"`
+	// Feeds are lists of verdicts of others that are heeded.
+	Feeds []belief.Feed `yaml:"feeds" list:"true"`
+	// Advisories are files, directories and URLs of known vulnerabilities in OSV format, beside those that are part of the program.
+	Advisories []string `yaml:"advisories"`
 
 	// Suppress lists findings of scans that do not count, each with a reason and a last day.
 	Suppress []suppress.Suppression `yaml:"suppress" list:"true"`
+}
 
-	_ struct{} `later:"signature answers registry outside annotations"`
+// For returns what holds for a server that says this of itself.
+func (v *Vouching) For(s belief.Server) belief.Server {
+	return s.For(belief.Server{Annotations: v.Annotations, Pins: v.Pins, Answers: v.Answers, Signature: v.Signature})
 }
 
 // A Key is what holds for one key alone.
@@ -171,7 +194,7 @@ func defaults(dir string) *Config {
 		Limits:    Limits{BodyBytes: 4 << 20},
 		Guard:     defaultGuard(),
 		Resume:    "memory",
-		Trust:     Vouching{ListChecksums: true, Pins: "flag"},
+		Trust:     Vouching{ListChecksums: true, Pins: belief.Flag, Answers: belief.Off, Signature: belief.Off, Outside: belief.Off},
 		Builtin:   true,
 		Dir:       dir,
 	}

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"reflect"
 
+	"github.com/sumun-mcp/sumun/internal/config/belief"
 	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/config/suppress"
 	"github.com/sumun-mcp/sumun/internal/document"
@@ -44,7 +45,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: append(offer.Sources(), configSource, serverSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource, guardSource, suppress.Source()),
+		Sources: append(offer.Sources(), configSource, serverSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource, guardSource, suppress.Source(), belief.Source()),
 		Rules:   rules,
 	})
 }

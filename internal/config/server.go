@@ -3,6 +3,8 @@ package config
 import (
 	"reflect"
 	"time"
+
+	"github.com/sumun-mcp/sumun/internal/config/belief"
 )
 
 // A Server is one MCP server behind the gateway: a command that speaks on its standard input and output, or a URL.
@@ -51,7 +53,7 @@ type Server struct {
 	// MaxRuntime is the longest that one call may take, whatever progress it reports.
 	MaxRuntime time.Duration `yaml:"maxRuntime" min:"1"`
 	// Trust says what of the server is believed.
-	Trust Trust `yaml:"trust"`
+	Trust belief.Server `yaml:"trust"`
 
 	_ struct{} `later:"sandbox hosts read write"`
 }
@@ -72,27 +74,6 @@ type ToolRules struct {
 	Check bool `yaml:"check"`
 }
 
-// SignatureRequired blocks a server that is not signed (Trust.Signature).
-const SignatureRequired = "required"
-
-// Trust says what of a server is believed.
-type Trust struct {
-	// Annotations believes the server's hints about its own tools, such as that a call may be repeated.
-	Annotations bool `yaml:"annotations"`
-	// Context hands the server the variables and the memory of the root that it is called in, and lets its tools change the sampling
-	// parameters there. Servers without it get the sampling parameters only.
-	Context bool `yaml:"context"`
-
-	// Signature says whether the server has to be signed: required blocks one whose manifest or signature does not hold.
-	Signature string `yaml:"signature" enum:"off required"`
-	// Manifest is where its manifest lies, a file or a URL, with server.sig beside it; without it what the server shows below /.well-known/sumun/.
-	Manifest string `yaml:"manifest"`
-	// Keys is where the public keys lie whose signature counts, a file or a URL; without it the keys that the server shows first.
-	Keys string `yaml:"keys"`
-
-	_ struct{} `later:"pins answers"`
-}
-
 // NewServer returns a server of that name with every default set, but neither a command nor a URL.
 func NewServer(name string) Server {
 	return Server{
@@ -106,7 +87,6 @@ func NewServer(name string) Server {
 		IdleStop:     10 * time.Minute,
 		MaxRuntime:   10 * time.Minute,
 		Health:       defaultHealth(),
-		Trust:        Trust{Signature: "off"},
 	}
 }
 

@@ -85,7 +85,7 @@ func (b *Board) required(name string) *config.Server {
 	if b == nil {
 		return nil
 	}
-	if s := b.Server(name); s != nil && s.Trust.Signature == config.SignatureRequired {
+	if s := b.Server(name); s != nil && s.Trust.Signature == belief.Required {
 		return s
 	}
 	return nil
