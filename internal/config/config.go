@@ -138,8 +138,8 @@ type Vouching struct {
 }
 
 // For returns what holds for a server that says this of itself.
-func (v *Vouching) For(s belief.Server) belief.Server {
-	return s.For(belief.Server{Annotations: v.Annotations, Pins: v.Pins, Answers: v.Answers, Signature: v.Signature})
+func (v *Vouching) For(s belief.Trust) belief.Trust {
+	return s.For(belief.Trust{Annotations: v.Annotations, Pins: v.Pins, Answers: v.Answers, Signature: v.Signature})
 }
 
 // A Key is what holds for one key alone.

@@ -130,6 +130,8 @@ func (l *loader) finishServer(s *Server, i int) {
 		s.Tools.Timeout = min(s.Tools.Timeout, s.MaxRuntime)
 	}
 	s.finishCredentials()
+	s.Trust = l.config.Trust.For(s.Trust)
+	s.Trust.Finish(l.config.Dir)
 	switch {
 	case s.Type == "ws", s.Type == "" && isSocket(s.URL):
 		s.Type = websocket

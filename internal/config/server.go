@@ -53,7 +53,7 @@ type Server struct {
 	// MaxRuntime is the longest that one call may take, whatever progress it reports.
 	MaxRuntime time.Duration `yaml:"maxRuntime" min:"1"`
 	// Trust says what of the server is believed.
-	Trust belief.Server `yaml:"trust"`
+	Trust belief.Trust `yaml:"trust"`
 
 	_ struct{} `later:"sandbox hosts read write"`
 }
@@ -91,7 +91,10 @@ func NewServer(name string) Server {
 }
 
 // Equal reports whether s and o are configured alike, so that what runs for one can go on for the other.
-func (s Server) Equal(o Server) bool { return reflect.DeepEqual(s, o) }
+func (s Server) Equal(o Server) bool {
+	s.Trust, o.Trust = s.Trust.Runs(), o.Trust.Runs()
+	return reflect.DeepEqual(s, o)
+}
 
 // Begin makes s the server of that name, with defaults. It is called for each entry of a file before what is written there is read.
 func (s *Server) Begin(name string) { *s = NewServer(name) }

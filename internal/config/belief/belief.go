@@ -4,6 +4,9 @@ package belief
 import (
 	"cmp"
 	_ "embed"
+	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/document"
 )
 
 //go:embed belief.go
@@ -30,8 +33,8 @@ const (
 	Required = "required"
 )
 
-// Server says what of one server is believed. What is empty is as for all servers.
-type Server struct {
+// Trust says what of one server is believed. What is empty is as for all servers.
+type Trust struct {
 	// Annotations believes the server's hints about its own tools, such as that a call may be repeated.
 	Annotations bool `yaml:"annotations"`
 	// Context hands the server the variables and the memory of the root that it is called in, and lets its tools change the sampling
@@ -52,11 +55,23 @@ type Server struct {
 }
 
 // For returns what holds for a server for which s says what differs, where all holds for all.
-func (s Server) For(all Server) Server {
+func (s Trust) For(all Trust) Trust {
 	s.Annotations = s.Annotations || all.Annotations
 	s.Pins, s.Answers, s.Signature = cmp.Or(s.Pins, all.Pins), cmp.Or(s.Answers, all.Answers), cmp.Or(s.Signature, all.Signature)
 	return s
 }
+
+// Finish makes paths absolute that stand in a file of that directory.
+func (s *Trust) Finish(dir string) {
+	for _, at := range []*string{&s.Manifest, &s.Keys} {
+		if *at != "" && !strings.Contains(*at, "://") {
+			*at = document.Absolute(dir, *at)
+		}
+	}
+}
+
+// Runs returns what of s a server runs with. What else it says is heeded by the gateway, and can change while the server goes on.
+func (s Trust) Runs() Trust { return Trust{Annotations: s.Annotations, Context: s.Context} }
 
 // A Feed is a list of verdicts that somebody else keeps and signs.
 type Feed struct {
