@@ -32,6 +32,8 @@ type Subject struct {
 	Observations []Observation `json:"observations,omitempty"`
 	// Answers are what its tools were asked with random arguments, and what they answered.
 	Answers []Answer `json:"answers,omitempty"`
+	// Views are what it offered when it was looked at again: later, after calls, by other clients, by earlier scans.
+	Views []View `json:"views,omitempty"`
 	// Signed names who has signed the server's manifest, where that holds.
 	Signed []string `json:"signed,omitempty"`
 	// Days is for how many days it was watched without a change that nobody approved.
