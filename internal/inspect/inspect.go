@@ -17,9 +17,10 @@ type Kind uint8
 
 // The kinds of texts.
 const (
-	Description Kind = iota // of a tool, a prompt, a resource; a server's instructions
-	Argument                // a text in a schema
-	Answer                  // what a tool has answered, or a server has said in mid-call
+	Description  Kind = iota // of a tool, a prompt, a resource
+	Argument                 // a text in a schema
+	Answer                   // what a tool has answered, or a server has said in mid-call
+	Instructions             // what a server tells models
 )
 
 // A Detector inspects texts. It is immutable and safe for concurrent use.
