@@ -137,7 +137,7 @@ func (e *entry) finish(call *mcp.Call, err error) {
 	b = appendString(b, "server", call.Server)
 	b = e.appendDigests(b)
 	b = e.appendOutcome(b, call, err)
-	b = appendFindings(b, call.Findings)
+	b = appendFindings(b, call.Findings.All())
 	b = appendString(b, "approval", call.Approval)
 	b = append(b, `,"durationUs":`...)
 	e.body = append(strconv.AppendInt(b, duration.Microseconds(), 10), '}')

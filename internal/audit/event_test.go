@@ -112,12 +112,14 @@ func TestFindings(t *testing.T) {
 	log := newLog(t, sink, false)
 	handler := log.Middleware(mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 		call.Approval = "ap-7"
-		for range 40 {
-			call.Findings = append(call.Findings, mcp.Finding{Kind: "card", Action: "redacted", Pointer: "/params/arguments/a~1b"})
+		for n := range 40 {
+			call.Findings.Add(mcp.Finding{Kind: "card", Action: "redacted", Pointer: "/params/arguments/a~1b" + strings.Repeat("x", n)})
 		}
 		return reply.Done(ctx, mcp.Own([]byte(`{}`)))
 	}))
-	if err := handler.Handle(t.Context(), newCall(t), noReply{}); err != nil {
+	call := newCall(t)
+	call.Findings = new(mcp.Findings)
+	if err := handler.Handle(t.Context(), call, noReply{}); err != nil {
 		t.Fatal(err)
 	}
 	closeLog(t, log)

@@ -13,7 +13,7 @@ import (
 // name gives each call the id under which the audit record and the log tell of it.
 func (g *Gateway) name(next mcp.Handler) mcp.Handler {
 	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-		call.ID = g.callID()
+		call.ID, call.Findings = g.callID(), new(mcp.Findings)
 		return next.Handle(ctx, call, reply)
 	})
 }

@@ -40,9 +40,9 @@ func (w *watch) Done(ctx context.Context, result *mcp.Result) error {
 		return effective(refused)
 	}
 	if clean != nil {
-		cleaned, err := w.guard.cleaned(result, clean)
+		cleaned, err := result.With(w.guard.scanner, clean)
 		if err != nil {
-			return err
+			return mcp.Errorf(mcp.CodeInternal, mcp.Blocked, "the result is withheld: it holds secrets where they cannot be taken out")
 		}
 		result = cleaned
 	}
@@ -90,26 +90,6 @@ func effective(e *mcp.Error) *mcp.Error {
 	return e
 }
 
-// cleaned returns a result with another value: in the server's message as it came, where there is one.
-func (g *Guard) cleaned(result *mcp.Result, value []byte) (*mcp.Result, error) {
-	cleaned := *result
-	cleaned.Value, cleaned.Message, cleaned.Sum = value, nil, nil
-	if m := result.Message; m != nil && m.Result.Ok() && string(m.Bytes(m.Result)) == string(result.Value) {
-		message, err := g.with(m, m.Result, value)
-		if err != nil {
-			return nil, mcp.Errorf(mcp.CodeInternal, mcp.Blocked, "the result is withheld: it holds secrets where they cannot be taken out")
-		}
-		cleaned.Message, cleaned.Value = message, message.Bytes(message.Result)
-	}
-	return &cleaned, nil
-}
-
-// with returns a server's message with one part changed.
-func (g *Guard) with(m *wire.Message, at wire.Span, part []byte) (*wire.Message, error) {
-	changed := new(wire.Message)
-	return changed, g.scanner.Answer(wire.AppendPatched(nil, m.Raw, wire.Patch{Span: at, With: part}), changed)
-}
-
 // Notify passes a notice on, without what must not be in it. One that must not be passed on is dropped: nobody waits for it.
 func (w *watch) Notify(ctx context.Context, notice *wire.Message) error {
 	params := notice.Bytes(notice.Params)
@@ -121,7 +101,7 @@ func (w *watch) Notify(ctx context.Context, notice *wire.Message) error {
 		return nil //nolint:nilerr // dropped
 	}
 	if clean != nil {
-		changed, err := w.guard.with(notice, notice.Params, clean)
+		changed, err := mcp.Amended(w.guard.scanner, notice, notice.Params, clean)
 		if err != nil {
 			return nil //nolint:nilerr // it holds secrets where they cannot be taken out
 		}

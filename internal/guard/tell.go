@@ -43,9 +43,6 @@ const (
 	blocked  = "blocked"
 )
 
-// maxFindings is how many findings of one call are kept.
-const maxFindings = 50
-
 // begin begins another look.
 func (w *watch) begin() {
 	w.report.Reset()
@@ -61,8 +58,8 @@ func (w *watch) conclude(part string, taken bool) {
 		if place, other := strings.CutPrefix(part, "/params"); other && place != "/arguments" {
 			f.Pointer = place + f.Pointer
 		}
-		if len(w.call.Findings) < maxFindings && !slices.Contains(w.call.Findings, finding) {
-			w.call.Findings = append(w.call.Findings, finding)
+		if w.call.Findings.Add(finding) {
+			w.fresh = append(w.fresh, finding)
 		}
 	}
 	w.concluded = len(w.report.Faults)
@@ -83,11 +80,11 @@ func action(f *rule.Fault, taken bool) string {
 
 // tell tells of findings that are new: people in the log and by numbers, and of those because of which something is refused by an alert.
 func (w *watch) tell(ctx context.Context) {
-	fresh := w.call.Findings[min(w.told, len(w.call.Findings)):]
+	fresh := w.fresh
 	if len(fresh) == 0 {
 		return
 	}
-	w.told = len(w.call.Findings)
+	w.fresh = w.fresh[:0]
 	told := make([]string, len(fresh))
 	for i, f := range fresh {
 		told[i] = f.Action + " " + f.Kind + " at " + f.Pointer

@@ -82,23 +82,24 @@ type watch struct {
 	report  rule.Report
 	found   []redact.Finding
 	patches []wire.Patch
-	// concluded is how many faults of the report have become findings of the call, told how many of these have been told of.
-	concluded, told int
+	// concluded is how many faults of the report have become findings of the call; fresh are those that nobody was told of.
+	concluded int
+	fresh     []mcp.Finding
 }
 
 // watches are those that are not in use.
 var watches = sync.Pool{New: func() any { return new(watch) }}
 
 func (w *watch) release() {
-	w.guard, w.settings, w.sides, w.call, w.reply, w.told = nil, nil, nil, nil, nil, 0
+	w.guard, w.settings, w.sides, w.call, w.reply = nil, nil, nil, nil, nil
 	w.message = wire.Message{}
+	w.fresh = w.fresh[:0]
 	clear(w.patches)
 	watches.Put(w)
 }
 
 // handle guards a call.
 func (w *watch) handle(ctx context.Context, next mcp.Handler) error {
-	w.told = len(w.call.Findings)
 	if !w.sides.arguments.idle() {
 		message, refusal := w.request(ctx)
 		if refusal != nil {

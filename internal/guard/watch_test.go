@@ -82,7 +82,7 @@ func (b *bench) call(method, name, params string) *mcp.Call {
 	if err := scanner.Request([]byte(`{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":`+params+`}`), m); err != nil {
 		b.tb.Fatal(err)
 	}
-	return &mcp.Call{ID: "c1", Caller: &mcp.Caller{ID: "ci"}, Method: method, Name: name, Request: m, Revision: revision(b.tb)}
+	return &mcp.Call{ID: "c1", Caller: &mcp.Caller{ID: "ci"}, Method: method, Name: name, Request: m, Revision: revision(b.tb), Findings: new(mcp.Findings)}
 }
 
 // tool calls a tool, and returns the call.
@@ -133,8 +133,9 @@ func (c *client) Done(_ context.Context, result *mcp.Result) error {
 
 // found writes the findings of a call on a line.
 func found(call *mcp.Call) string {
-	all := make([]string, len(call.Findings))
-	for i, f := range call.Findings {
+	findings := call.Findings.All()
+	all := make([]string, len(findings))
+	for i, f := range findings {
 		all[i] = f.Action + " " + f.Kind + " " + f.Pointer
 	}
 	return strings.Join(all, ", ")

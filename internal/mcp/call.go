@@ -3,6 +3,8 @@ package mcp
 import (
 	"context"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -81,10 +83,44 @@ type Call struct {
 	// the audit record.
 	Server string
 	// Findings are what of the call or of its answer was redacted or refused, for the
-	// record. Who finds something appends to it before the answer is handed on.
-	Findings []Finding
+	// record. Who finds something adds it before the answer is handed on.
+	Findings *Findings
 	// Approval is the id of the decision that let the call go on, for the record.
 	Approval string
+}
+
+// Findings are what was found in one call. Copies of a call share them. They may be used
+// concurrently; nil keeps nothing.
+type Findings struct {
+	mu  sync.Mutex
+	all []Finding
+}
+
+// maxFindings is how many findings of one call are kept.
+const maxFindings = 50
+
+// Add keeps a finding, and reports whether it is a new one that has room.
+func (f *Findings) Add(one Finding) bool {
+	if f == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.all) >= maxFindings || slices.Contains(f.all, one) {
+		return false
+	}
+	f.all = append(f.all, one)
+	return true
+}
+
+// All returns what was found so far.
+func (f *Findings) All() []Finding {
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clip(f.all)
 }
 
 // A Finding is something in a message that was redacted or refused. It never holds

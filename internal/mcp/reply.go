@@ -74,5 +74,26 @@ func (r *Result) Digest() [sha256.Size]byte {
 	return sha256.Sum256(r.Value)
 }
 
+// With returns the result with another value: in the server's message as it came, where there is one. The error is that the message
+// would be none any more.
+func (r *Result) With(scanner *wire.Scanner, value []byte) (*Result, error) {
+	changed := *r
+	changed.Value, changed.Message, changed.Sum = value, nil, nil
+	if m := r.Message; m != nil && m.Result.Ok() && string(m.Bytes(m.Result)) == string(r.Value) {
+		message, err := Amended(scanner, m, m.Result, value)
+		if err != nil {
+			return nil, err
+		}
+		changed.Message, changed.Value = message, message.Bytes(message.Result)
+	}
+	return &changed, nil
+}
+
+// Amended returns a server's message with one part changed.
+func Amended(scanner *wire.Scanner, m *wire.Message, at wire.Span, part []byte) (*wire.Message, error) {
+	changed := new(wire.Message)
+	return changed, scanner.Answer(wire.AppendPatched(nil, m.Raw, wire.Patch{Span: at, With: part}), changed)
+}
+
 // Own returns the result of a call that the house answers by itself.
 func Own(value []byte) *Result { return &Result{Value: value} }
