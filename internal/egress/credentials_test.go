@@ -151,14 +151,14 @@ func TestPerCaller(t *testing.T) {
 					}
 				}
 			}
-			if _, err := p.List(t.Context(), "srv", Anyone); err == nil || !strings.Contains(err.Error(), "log in first") {
+			if _, err := p.List(t.Context(), "srv", mcp.Anyone); err == nil || !strings.Contains(err.Error(), "log in first") {
 				t.Errorf("lists without a login: %v", err)
 			}
 			l.set("", true) // somebody's
 			if err := p.Restart("srv"); err != nil {
 				t.Fatal(err)
 			}
-			list, err := p.List(t.Context(), "srv", Anyone)
+			list, err := p.List(t.Context(), "srv", mcp.Anyone)
 			if err != nil || len(list.Tools) != 1 || len(list.Resources) != 0 {
 				t.Errorf("lists: %+v, %v", list, err)
 			}

@@ -81,11 +81,11 @@ func TestMissing(t *testing.T) {
 		t.Errorf("echo = %s", got)
 	}
 	e.waitFor(t, "state gone failing", 1)
-	_, err := p.List(t.Context(), "gone", LegacyPlain)
+	_, err := p.List(t.Context(), "gone", mcp.LegacyPlain)
 	if err == nil || !strings.Contains(err.Error(), `"no-such-program" was not found in PATH`) {
 		t.Errorf("error = %v", err)
 	}
-	if _, err := p.List(t.Context(), "none", LegacyPlain); err == nil {
+	if _, err := p.List(t.Context(), "none", mcp.LegacyPlain); err == nil {
 		t.Error("a server that is not there gives lists")
 	}
 }
@@ -158,7 +158,7 @@ func TestDown(t *testing.T) {
 func TestCrashLoop(t *testing.T) {
 	t.Parallel()
 	p, _ := newPool(t, stdio("srv", func(c *config.Server) { c.Command, c.Args = "sh", []string{"-c", "echo broken >&2; exit 9"} }))
-	_, err := p.List(t.Context(), "srv", LegacyPlain)
+	_, err := p.List(t.Context(), "srv", mcp.LegacyPlain)
 	if err == nil || !strings.Contains(err.Error(), "exit status 9; it said: broken") {
 		t.Errorf("error = %v", err)
 	}
@@ -284,7 +284,7 @@ func TestNothingLeft(t *testing.T) {
 		buf := make([]byte, 1<<20)
 		return string(buf[:runtime.Stack(buf, true)])
 	})
-	if _, err := p.List(t.Context(), "srv", LegacyPlain); err == nil {
+	if _, err := p.List(t.Context(), "srv", mcp.LegacyPlain); err == nil {
 		t.Error("a closed pool gives lists")
 	}
 }

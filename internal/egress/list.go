@@ -12,23 +12,10 @@ import (
 // everything is what a client can say of itself at most, so that a server hides nothing from it.
 const everything = `{"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true}}`
 
-// An Audience is a kind of clients. A server may offer each something else.
-type Audience uint8
-
-// The kinds of clients: whoever comes, those of the legacy era that can be asked nothing, those of the legacy era that can, and
-// those of the modern era, where lists do not depend on what the client can do. For the first a server is asked as it is watched,
-// so that one of the modern era hears no legacy word before a client speaks so.
-const (
-	Anyone Audience = iota
-	LegacyPlain
-	LegacyAsking
-	ModernClients
-)
-
 // List asks a server for everything that it offers to an audience, in the audience's era if the server speaks it. It waits until
 // the server has been tried. Of a server where each caller has a login of its own it is what one of them is offered, without
 // resources.
-func (p *Pool) List(ctx context.Context, name string, to Audience) (*mcp.Listing, error) {
+func (p *Pool) List(ctx context.Context, name string, to mcp.Audience) (*mcp.Listing, error) {
 	s, err := p.server(name)
 	if err != nil {
 		return nil, err
@@ -54,17 +41,17 @@ func (p *Pool) List(ctx context.Context, name string, to Audience) (*mcp.Listing
 
 // lister returns the session to ask for lists: the home where that is of the audience's era and declares what the audience does,
 // or one that is opened for the purpose. The function gives it back.
-func (s *server) lister(ctx context.Context, to Audience) (*transport.Session, func(), error) {
+func (s *server) lister(ctx context.Context, to mcp.Audience) (*transport.Session, func(), error) {
 	home, err := s.ready(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	modern := home.Revision().Stateless
-	if to == Anyone || modern == (to == ModernClients) && to != LegacyAsking || modern && s.knows(transport.Legacy) == no {
+	if to == mcp.Anyone || modern == (to == mcp.ModernClients) && to != mcp.LegacyAsking || modern && s.knows(transport.Legacy) == no {
 		return home, func() {}, nil
 	}
 	hello := transport.Hello{Info: s.pool.info, Require: transport.Legacy, Unsolicited: quietSink{s}}
-	if to != LegacyPlain {
+	if to != mcp.LegacyPlain {
 		hello.Capabilities = []byte(everything)
 	}
 	session, back, err := s.open(ctx, hello)

@@ -50,7 +50,7 @@ func TestMatrix(t *testing.T) {
 					t.Errorf("%s: answer = %q, want hi", revision, got)
 				}
 			}
-			l, err := p.List(t.Context(), "srv", LegacyPlain)
+			l, err := p.List(t.Context(), "srv", mcp.LegacyPlain)
 			if err != nil || len(l.Tools) != 2 || len(l.Resources) != 1 {
 				t.Errorf("List = %+v, %v", l, err)
 			}

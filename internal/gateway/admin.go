@@ -67,7 +67,7 @@ func (g *Gateway) trouble(s *egress.Status) string {
 	if blocked := g.board.Trouble(route.ServerOf(s.Server)); blocked != "" {
 		return blocked
 	}
-	if err := g.plain().keeper.Trouble(route.ServerOf(s.Server)); err != nil && !errors.Is(err, egress.ErrUnavailable) {
+	if err := g.stock.Keeper().Trouble(route.ServerOf(s.Server)); err != nil && !errors.Is(err, egress.ErrUnavailable) {
 		return "lists: " + err.Error()
 	}
 	return ""
@@ -85,6 +85,6 @@ func (g *Gateway) restart(ctx context.Context, call *mcp.Call, reply mcp.Reply) 
 			return err
 		}
 	}
-	g.refresh(route.ServerOf(server))
+	g.stock.Refresh(route.ServerOf(server))
 	return g.empty(ctx, call, reply)
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/approve"
 	"github.com/sumun-mcp/sumun/internal/audit"
-	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -50,7 +49,7 @@ func (g subjects) Target(ctx context.Context, call *mcp.Call) (approve.Target, e
 	if call.Method == mcp.MethodWrite {
 		return approve.Target{Server: ownResources, Own: true, Trusted: true}, nil
 	}
-	tool, ok := g.lookup(ctx, call, mcp.Tool, call.Name)
+	tool, ok := g.stock.Lookup(ctx, call, mcp.Tool, call.Name)
 	if !ok {
 		return approve.Target{}, access.Absent(call)
 	}
@@ -68,8 +67,8 @@ func (g subjects) Still(call *mcp.Call) error { return g.setup.Load().access.Sti
 // Seen tells since when a tool is known. What it was to others first counts too, as long as it was the same.
 func (g subjects) Seen(call *mcp.Call, t approve.Target) approve.Sight {
 	var s approve.Sight
-	to := g.shelf(call).to
-	for _, audience := range []egress.Audience{to, egress.Anyone} {
+	to := mcp.AudienceOf(call)
+	for _, audience := range []mcp.Audience{to, mcp.Anyone} {
 		pin, drifted, ok := g.pins.Pin(pinned(audience, t.Server), t.Definition)
 		s.Changed = s.Changed || drifted && audience == to
 		if ok && !drifted {

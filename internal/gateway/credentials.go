@@ -46,7 +46,7 @@ func (g *Gateway) loginChanged(server string) {
 			g.log.Warn("a server was not started again after a login", slog.String("server", replica), slog.Any("error", err))
 		}
 	}
-	g.refresh(server)
+	g.stock.Refresh(server)
 }
 
 // authority returns what requests to a server, or a replica, show on behalf of a caller.

@@ -94,7 +94,7 @@ func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request) {
 	case g.audit != nil && g.audit.Failing():
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "the audit record cannot be written")
-	case !g.plain().keeper.Tried():
+	case !g.stock.Keeper().Tried():
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, "servers are being tried")
 	default:

@@ -16,7 +16,7 @@ import (
 type events struct{ *Gateway }
 
 // Changed has the server's lists asked for again.
-func (e events) Changed(server string) { e.refresh(route.ServerOf(server)) }
+func (e events) Changed(server string) { e.stock.Refresh(route.ServerOf(server)) }
 
 // Updated tells those who are subscribed to the resource.
 func (e events) Updated(_, uri string, m *wire.Message) { e.hub.Updated(uri, m) }
@@ -54,13 +54,12 @@ func (g *Gateway) Settled(ctx context.Context) Offer {
 	const bound = time.Minute
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	g.plain().keeper.Settle(ctx)
-	c, s := g.plain().catalog.Load(), g.setup.Load()
+	c, s := g.stock.Whole(ctx), g.setup.Load()
 	offer := Offer{
 		Tools: c.Len(mcp.Tool), Prompts: c.Len(mcp.Prompt), Resources: c.Len(mcp.Resource),
-		Servers: g.plain().keeper.Listed(),
+		Servers: g.stock.Keeper().Listed(),
 	}
-	for _, server := range g.plain().keeper.Missing() {
+	for _, server := range g.stock.Keeper().Missing() {
 		offer.Warnings = append(offer.Warnings, "server "+server+" does not answer; `sumun server show "+server+"` tells more")
 	}
 	offer.Warnings = append(offer.Warnings, c.Brief()...)

@@ -36,6 +36,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/signboard"
+	"github.com/sumun-mcp/sumun/internal/stock"
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/task"
 	"github.com/sumun-mcp/sumun/internal/usage"
@@ -90,8 +91,8 @@ type Gateway struct {
 	watches  *notice.Watches
 	watching sync.WaitGroup
 
-	// shelves hold the catalogues, by the egress.Audience that they are for.
-	shelves [egress.ModernClients + 1]shelf
+	// stock is what there is.
+	stock *stock.Stock
 
 	setup atomic.Pointer[setup]
 

@@ -19,7 +19,7 @@ func (g *Gateway) openGuard() error {
 
 // guardSettings makes the settings of a setup.
 func (g *Gateway) guardSettings(cfg *config.Config, s *setup) (err error) {
-	s.guard, err = guard.FromConfig(cfg, g.serverOf)
+	s.guard, err = guard.FromConfig(cfg, g.stock.ServerOf)
 	return err
 }
 
@@ -30,7 +30,7 @@ func (g *Gateway) secretBlocked(ctx context.Context, call *mcp.Call, f mcp.Findi
 		evidence = evidence.Text("caller", call.Caller.ID)
 	}
 	g.alerts.Alert(ctx, alert.Alert{
-		Kind: "secret", Severity: alert.High, Server: g.serverOf(ctx, call), Subject: g.guard.Rules().Clean(call.Name),
+		Kind: "secret", Severity: alert.High, Server: g.stock.ServerOf(ctx, call), Subject: g.guard.Rules().Clean(call.Name),
 		Text: "a call was stopped because of a secret in it", Remedy: "renew the secret, and see that nobody passes it on", Evidence: evidence.End(),
 	})
 }

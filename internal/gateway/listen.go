@@ -17,7 +17,7 @@ func (g *Gateway) subscribe(ctx context.Context, call *mcp.Call, reply mcp.Reply
 	if call.Session == nil {
 		return mcp.Errorf(mcp.CodeInvalidRequest, mcp.Unsupported, "a subscription needs a session")
 	}
-	resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name)
+	resource, ok := g.stock.Lookup(ctx, call, mcp.Resource, call.Name)
 	if !ok {
 		return access.Absent(call)
 	}
@@ -38,7 +38,7 @@ func (g *Gateway) unsubscribe(ctx context.Context, call *mcp.Call, reply mcp.Rep
 		return g.empty(ctx, call, reply)
 	}
 	own := false
-	if resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name); ok {
+	if resource, ok := g.stock.Lookup(ctx, call, mcp.Resource, call.Name); ok {
 		var err error
 		if own, err = g.subscribeOwn(ctx, resource, call); err != nil {
 			return err
@@ -122,7 +122,7 @@ func (e *entitled) Notify(ctx context.Context, m *wire.Message) error {
 func (g *Gateway) filter(ctx context.Context, call *mcp.Call) (*notice.Filter, error) {
 	// What the client was given before, perhaps before a restart of the gate, is as the
 	// lists are now: what differs from them is news.
-	settled := sync.OnceValue(func() *catalog.Catalog { return g.settle(ctx, call) })
+	settled := sync.OnceValue(func() *catalog.Catalog { return g.stock.Settle(ctx, call) })
 	f, err := notice.ReadFilter(call.Member("notifications"), func(uri string) bool {
 		_, known := settled().Lookup(mcp.Resource, uri)
 		return known && call.Caller.View.Sees(mcp.Resource, uri)
@@ -130,11 +130,11 @@ func (g *Gateway) filter(ctx context.Context, call *mcp.Call) (*notice.Filter, e
 	if err != nil {
 		return nil, err
 	}
-	if f.Group = int(g.shelf(call).to); f.Lists() {
+	if f.Group = int(mcp.AudienceOf(call)); f.Lists() {
 		settled()
 	}
 	f.URIs = slices.DeleteFunc(f.URIs, func(uri string) bool {
-		resource, ok := g.shelf(call).catalog.Load().Lookup(mcp.Resource, uri)
+		resource, ok := g.stock.Now(call).Lookup(mcp.Resource, uri)
 		return !ok || !g.watches.Begin(ctx, resource.Dest.Server, uri)
 	})
 	return f, nil
@@ -153,13 +153,5 @@ func (t tellers) Unsubscribe(ctx context.Context, uri string) error {
 	return t.pool.Unsubscribe(ctx, uri)
 }
 
-// Owners are the servers that have the resource, for one kind of clients or another.
-func (t tellers) Owners(uri string) []string {
-	var servers []string
-	for i := range t.shelves {
-		if resource, ok := t.shelves[i].catalog.Load().Lookup(mcp.Resource, uri); ok {
-			servers = append(servers, resource.Dest.Server)
-		}
-	}
-	return servers
-}
+// Owners are the servers that have the resource.
+func (t tellers) Owners(uri string) []string { return t.stock.Owners(uri) }

@@ -97,14 +97,14 @@ func emptyResult(r *mcp.Revision) []byte {
 // revision and opened the session.
 func (g *Gateway) initialize(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	if call.Session != nil {
-		g.hub.Open(call.Session.ID, int(g.shelf(call).to))
+		g.hub.Open(call.Session.ID, int(mcp.AudienceOf(call)))
 	}
-	return reply.Done(ctx, mcp.Own(g.settle(ctx, call).Initialized(call.Revision, g.info)))
+	return reply.Done(ctx, mcp.Own(g.stock.Settle(ctx, call).Initialized(call.Revision, g.info)))
 }
 
 // discover answers the modern era's question for what we are.
 func (g *Gateway) discover(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	return reply.Done(ctx, mcp.Own(g.settle(ctx, call).Discovered(call.Revision, g.info)))
+	return reply.Done(ctx, mcp.Own(g.stock.Settle(ctx, call).Discovered(call.Revision, g.info)))
 }
 
 // list answers one of the lists, rendered before for what the caller may see.
@@ -113,7 +113,7 @@ func list(kind mcp.Kind) answerer {
 		if cursor := call.Member("cursor"); cursor != nil {
 			return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "unknown cursor: the list comes in one page")
 		}
-		return reply.Done(ctx, g.settle(ctx, call).List(kind, call.Caller.View, call.Revision, g.naming(call)))
+		return reply.Done(ctx, g.stock.Settle(ctx, call).List(kind, call.Caller.View, call.Revision, g.stock.FormOf(call)))
 	}
 }
 

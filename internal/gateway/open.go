@@ -31,6 +31,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/session"
+	"github.com/sumun-mcp/sumun/internal/stock"
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/task"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -96,9 +97,9 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.started(ctx, cfg)
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	ctx, cancel := context.WithTimeout(ctx, stock.Patience)
 	defer cancel()
-	g.plain().keeper.SettleOwn(ctx)
+	g.stock.Keeper().SettleOwn(ctx)
 	return nil
 }
 
@@ -137,7 +138,7 @@ func (g *Gateway) openClients(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.tasks = &task.Tasks{Sealer: g.sealer, Log: g.log, Able: func(ctx context.Context, call *mcp.Call) bool {
-		return g.settle(ctx, call).RunsTasks(call.Revision)
+		return g.stock.Settle(ctx, call).RunsTasks(call.Revision)
 	}}
 	if g.parts.Bridge && len(cfg.Servers) == 1 {
 		g.tasks.Only = cfg.Servers[0].Name
@@ -159,7 +160,7 @@ func (g *Gateway) openServers(ctx context.Context, cfg *config.Config) error {
 	}
 	g.watches = notice.NewWatches(g.hub, tellers{g}, g.log)
 	g.openBoard(cfg)
-	g.openShelves()
+	g.openStock()
 	return nil
 }
 
@@ -257,7 +258,7 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	changed := route.ByServer(g.pool.Update(route.Expand(cfg), inProcess))
 	g.setup.Store(next)
 	g.retire(old.ownServers().Without(next.own))
-	g.limits.Set(limit.FromConfig(cfg, g.serverOf))
+	g.limits.Set(limit.FromConfig(cfg, g.stock.ServerOf))
 	g.ring.SetGrace(cfg.KeyGrace)
 	if g.audit != nil {
 		g.audit.Retain(cfg.Audit.Retain)
@@ -270,9 +271,7 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	if g.roots != nil {
 		g.roots.Set(rootSettings(cfg))
 	}
-	for i := range g.shelves {
-		g.shelves[i].keeper.Update(g.sources(cfg, next), func(server string) bool { return changed[server] })
-	}
+	g.stock.Update(g.sources(cfg, next), changed)
 	return nil
 }
 
@@ -343,11 +342,7 @@ func (g *Gateway) closeCalls(ctx context.Context) error {
 	if g.lines != nil {
 		errs = append(errs, g.lines.Close(ctx))
 	}
-	for i := range g.shelves {
-		if k := g.shelves[i].keeper; k != nil {
-			k.Close()
-		}
-	}
+	g.stock.Close()
 	g.watching.Wait()
 	if g.sessions != nil {
 		g.sessions.Close()

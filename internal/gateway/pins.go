@@ -10,7 +10,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/dialect"
-	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/internal/review"
@@ -30,9 +29,9 @@ func (g *Gateway) openPins(ctx context.Context) *pins.Pins {
 
 // pinned names a server as the pins know it. Servers may describe a tool in another way
 // to each audience, which is no change.
-func pinned(to egress.Audience, server string) string {
+func pinned(to mcp.Audience, server string) string {
 	return server + [...]string{
-		egress.Anyone: "", egress.LegacyPlain: " | legacy", egress.LegacyAsking: " | legacy, can be asked", egress.ModernClients: " | modern",
+		mcp.Anyone: "", mcp.LegacyPlain: " | legacy", mcp.LegacyAsking: " | legacy, can be asked", mcp.ModernClients: " | modern",
 	}[to]
 }
 
@@ -44,7 +43,7 @@ func serverOf(pinned string) string {
 
 // pin tells what is known of a tool, given as its server lists it to the audience: what
 // it was when it was first seen, and what it is.
-func (g *Gateway) pin(to egress.Audience, server string, said []byte) dialect.Pin {
+func (g *Gateway) pin(to mcp.Audience, server string, said []byte) dialect.Pin {
 	if pin, drifted, ok := g.pins.Pin(pinned(to, server), said); ok && !drifted {
 		return dialect.Pin{Checksum: pin.Checksum, Digest: pin.Digest}
 	} else if ok {
@@ -90,7 +89,7 @@ func (g *Gateway) openUsage(ctx context.Context) {
 // offered returns what there is, for the counts of what is used.
 func (g *Gateway) offered() []usage.Row {
 	var rows []usage.Row
-	c, now := g.plain().catalog.Load(), time.Now()
+	c, now := g.stock.Plain(), time.Now()
 	if c == nil {
 		return nil
 	}
@@ -125,7 +124,7 @@ func (g *Gateway) recordAlert(ctx context.Context, a *alert.Alert) error {
 }
 
 // catalogOptions are those of the catalogue for an audience.
-func (g *Gateway) catalogOptions(to egress.Audience) catalog.Options {
+func (g *Gateway) catalogOptions(to mcp.Audience) catalog.Options {
 	return catalog.Options{ServerInfo: g.info, Offered: g.router.Offered(), Identify: func(server string, said []byte) []byte {
 		if now := g.setup.Load(); now == nil || !now.config.Trust.ListChecksums || g.parts.Bridge {
 			return nil

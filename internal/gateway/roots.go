@@ -52,7 +52,7 @@ func (g *Gateway) inRoots(next mcp.Handler) mcp.Handler {
 // the configuration says of that.
 func (g *Gateway) rootTarget(_ context.Context, call *mcp.Call) roots.Target {
 	method, _ := mcp.MethodByName(call.Method)
-	entry, ok := g.shelf(call).catalog.Load().Lookup(method.Kind, call.Name)
+	entry, ok := g.stock.Now(call).Lookup(method.Kind, call.Name)
 	if !ok {
 		return roots.Target{}
 	}

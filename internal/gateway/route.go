@@ -12,7 +12,7 @@ import (
 
 // callTool sends a tool call to the server that has the tool.
 func (g *Gateway) callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	tool, ok := g.lookup(ctx, call, mcp.Tool, call.Name)
+	tool, ok := g.stock.Lookup(ctx, call, mcp.Tool, call.Name)
 	if !ok {
 		return access.Absent(call)
 	}
@@ -35,7 +35,7 @@ func (g *Gateway) callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply)
 
 // getPrompt sends the call to the server that has the prompt.
 func (g *Gateway) getPrompt(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	prompt, ok := g.lookup(ctx, call, mcp.Prompt, call.Name)
+	prompt, ok := g.stock.Lookup(ctx, call, mcp.Prompt, call.Name)
 	if !ok {
 		return access.Absent(call)
 	}
@@ -46,21 +46,21 @@ func (g *Gateway) getPrompt(ctx context.Context, call *mcp.Call, reply mcp.Reply
 // server lists goes to the only server with resources, if there is just one:
 // servers need not list what they serve.
 func (g *Gateway) readResource(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	if resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name); ok {
+	if resource, ok := g.stock.Lookup(ctx, call, mcp.Resource, call.Name); ok {
 		return g.forward(ctx, resource, call, reply)
 	}
-	server, ok := g.shelf(call).catalog.Load().OnlyResourceServer()
+	server, ok := g.stock.Now(call).OnlyResourceServer()
 	if !ok {
 		return access.Absent(call)
 	}
 	return g.router.Send(ctx, route.Request{
-		Call: call, Reply: reply, Kind: mcp.Resource, Dest: mcp.Destination{Server: server, Name: call.Name}, Things: g.shelf(call).catalog.Load(),
+		Call: call, Reply: reply, Kind: mcp.Resource, Dest: mcp.Destination{Server: server, Name: call.Name}, Things: g.stock.Now(call),
 	})
 }
 
 // complete sends the call to the server that has the prompt or template.
 func (g *Gateway) complete(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	entry, err := g.settle(ctx, call).Ref(call.Member("ref"), call.Name)
+	entry, err := g.stock.Settle(ctx, call).Ref(call.Member("ref"), call.Name)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (g *Gateway) complete(ctx context.Context, call *mcp.Call, reply mcp.Reply)
 
 func (g *Gateway) forward(ctx context.Context, entry *catalog.Entry, call *mcp.Call, reply mcp.Reply) error {
 	return g.router.Send(ctx, route.Request{
-		Call: call, Reply: reply, Kind: entry.Kind, Dest: entry.Dest, Offered: entry.Offered, Things: g.shelf(call).catalog.Load(),
+		Call: call, Reply: reply, Kind: entry.Kind, Dest: entry.Dest, Offered: entry.Offered, Things: g.stock.Now(call),
 	})
 }
 
@@ -78,11 +78,7 @@ func (g *Gateway) forward(ctx context.Context, entry *catalog.Entry, call *mcp.C
 func (g *Gateway) routing() route.Options {
 	o := route.Options{
 		Log: g.log, Do: g.do, Ping: g.pool.Ping, Unsent: egress.Unsent,
-		Changed: func() {
-			for i := range g.shelves {
-				g.shelves[i].keeper.Publish() // the policy may give other names
-			}
-		},
+		Changed: func() { g.stock.Publish() }, // the policy may give other names
 	}
 	if g.store != nil {
 		o.Store = g.store

@@ -20,7 +20,7 @@ import (
 // (basic/utilities/tasks, "Tool-Level Negotiation", "Task Support and Handling").
 func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, reply mcp.Reply) error {
 	dest, asked := tool.Dest, call
-	c := g.shelf(call).catalog.Load()
+	c := g.stock.Now(call)
 	its, able := c.Tasks(dest.Server), call.Revision.Tasks && call.Session != nil
 	if call.Member("task") != nil {
 		switch {
@@ -50,7 +50,7 @@ func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, 
 // waits as long as a call may take.
 func (g *Gateway) followTask(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	dest := mcp.Destination{Server: call.Server, Name: call.Task}
-	if tool, ok := g.shelf(call).catalog.Load().Lookup(mcp.Tool, call.Name); ok {
+	if tool, ok := g.stock.Now(call).Lookup(mcp.Tool, call.Name); ok {
 		if call.Method != mcp.MethodTaskResult {
 			dest.Timeout = tool.Dest.Timeout
 		}
@@ -63,7 +63,7 @@ func (g *Gateway) followTask(ctx context.Context, call *mcp.Call, reply mcp.Repl
 // that it shares with others may list theirs too: what the session has not begun is
 // left out.
 func (g *Gateway) listTasks(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
-	c := g.settle(ctx, call)
+	c := g.stock.Settle(ctx, call)
 	if call.Session == nil || !c.ListsTasks() {
 		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known: no server here lists tasks", call.Method)
 	}

@@ -15,7 +15,7 @@ import (
 // openBoard opens what holds servers to their signed manifests, and shows our own.
 func (g *Gateway) openBoard(cfg *config.Config) {
 	o := signboard.Options{
-		TLS: g.parts.TLS, Config: g.Config, Again: g.refresh, Version: g.parts.Version, Log: g.log,
+		TLS: g.parts.TLS, Config: g.Config, Again: func(server string) { g.stock.Refresh(server) }, Version: g.parts.Version, Log: g.log,
 		Alert: func(a alert.Alert) { g.alerts.Alert(g.draining, a) },
 		Server: func(name string) *config.Server {
 			if now := g.setup.Load(); now != nil {
@@ -23,10 +23,7 @@ func (g *Gateway) openBoard(cfg *config.Config) {
 			}
 			return nil
 		},
-		Catalog: func(ctx context.Context) *catalog.Catalog {
-			g.plain().keeper.Settle(ctx)
-			return g.plain().catalog.Load()
-		},
+		Catalog: func(ctx context.Context) *catalog.Catalog { return g.stock.Whole(ctx) },
 	}
 	if !g.parts.Bridge {
 		o.Dir = cfg.StateDir()

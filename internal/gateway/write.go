@@ -13,7 +13,7 @@ const ownResources = "own resources"
 func (g *Gateway) writeResource(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	readOnly := mcp.Errorf(mcp.CodeInvalidParams, mcp.NotFound,
 		"%s cannot be written: it is not among the resources of mcp.yaml", call.Name)
-	if resource, ok := g.lookup(ctx, call, mcp.Resource, call.Name); ok && !isOwn(resource.Dest.Server) {
+	if resource, ok := g.stock.Lookup(ctx, call, mcp.Resource, call.Name); ok && !isOwn(resource.Dest.Server) {
 		return readOnly
 	}
 	resources := g.setup.Load().own.Resources()
