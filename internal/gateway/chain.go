@@ -24,6 +24,7 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		g.approved,             // does a person have to allow it?
 		g.usage.Middleware,     // who uses what is known afterwards
 		g.inRoots,              // what is in force where the call is made; an answer from memory goes no further
+		g.answers.Middleware,   // does what comes back give orders?
 	)
 }
 

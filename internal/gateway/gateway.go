@@ -14,6 +14,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/alert"
+	"github.com/sumun-mcp/sumun/internal/answers"
 	"github.com/sumun-mcp/sumun/internal/approve"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/credential"
@@ -85,6 +86,8 @@ type Gateway struct {
 	limits *limit.Limiter
 	// guard looks at what goes in and what comes out.
 	guard *guard.Guard
+	// answers looks for orders in what servers say.
+	answers *answers.Answers
 	// issuers are those whose access tokens are taken.
 	issuers *oauth.Issuers
 	// watches asks servers for the updates that the hub hands out.

@@ -129,7 +129,7 @@ func (g *Gateway) openStore(ctx context.Context, cfg *config.Config) error {
 func (g *Gateway) openClients(ctx context.Context, cfg *config.Config) error {
 	g.issuers = oauth.Open(ctx, g.log)
 	g.limits = limit.New(limit.Settings{})
-	if err := g.openGuard(); err != nil {
+	if err := errors.Join(g.openGuard(), g.openInspection(ctx)); err != nil {
 		return err
 	}
 	g.hub = notice.NewHub(g.log)
@@ -375,6 +375,7 @@ func (g *Gateway) closeStore(ctx context.Context) error {
 	}
 	g.usage.Close()
 	g.reviews.Close()
+	g.answers.Close()
 	g.alerts.Close()
 	if g.audit != nil {
 		if g.setup.Load() != nil {

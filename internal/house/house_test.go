@@ -41,7 +41,7 @@ var floors = [][]string{
 		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/shelf", "internal/declared", "internal/sampling", "internal/memory", "internal/auditlog", "internal/courier", "internal/keyring", "internal/guard/rule", "internal/oauth", "internal/identity",
 	},
 	{
-		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/guard",
+		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/answers", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
 		"internal/alert", "internal/check", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",

@@ -29,4 +29,6 @@ const (
 	// MetaChecksum and MetaDigest identify what a listed tool says of itself (package trust).
 	MetaChecksum = Prefix + "checksum"
 	MetaDigest   = Prefix + "digest"
+	// MetaFindings says what was found in a result.
+	MetaFindings = Prefix + "findings"
 )

@@ -280,6 +280,22 @@ func (m *Metrics) WatchGuard(findings func(found func(kind, action, part string,
 	return err
 }
 
+// WatchAnswers counts what was found in what servers said: by rule, and by what was done about it. The function is called when the
+// instruments are read.
+func (m *Metrics) WatchAnswers(findings func(found func(rule, action string, n int64))) error {
+	all, err := m.meter.Int64ObservableCounter("sumun.answer.findings", metric.WithDescription("What read like orders to the model in what servers said."))
+	if err != nil {
+		return fmt.Errorf("making the counter: %w", err)
+	}
+	_, err = m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		findings(func(rule, action string, n int64) {
+			o.ObserveInt64(all, n, metric.WithAttributes(attribute.String("sumun.answer.rule", rule), attribute.String("sumun.answer.action", action)))
+		})
+		return nil
+	}, all)
+	return err
+}
+
 // WatchShipments counts the checkpoints of the audit log that were sent to each place. The function is called when the instruments are
 // read.
 func (m *Metrics) WatchShipments(shipments func(tell func(to string, sent, failed int64, late bool))) error {
