@@ -36,7 +36,7 @@ var floors = [][]string{
 	},
 	{"internal/mcp", "internal/config", "internal/config/belief", "internal/config/clientfile", "internal/config/offer", "internal/config/suppress", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},
 	{
-		"internal/doortest", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
+		"internal/doortest", "internal/zoo", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
 		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/shelf", "internal/declared", "internal/sampling", "internal/memory", "internal/auditlog", "internal/courier", "internal/keyring", "internal/guard/rule", "internal/oauth", "internal/identity",
 	},
@@ -47,11 +47,11 @@ var floors = [][]string{
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile", "internal/vouch",
 	},
-	{"internal/store", "internal/store/engine", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/review", "internal/desk", "internal/own", "internal/record", "internal/stock", "client", "client/internal/value", "internal/signboard"},
+	{"internal/store", "internal/store/engine", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/doctor", "internal/review", "internal/desk", "internal/own", "internal/record", "internal/stock", "client", "client/internal/value", "internal/signboard", "internal/chaperon"},
 	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith", "internal/approver", "internal/usher", "internal/devca", "internal/steward", "internal/notary"},
 	{"server"},
 	{"cmd/sumun"},
-	{"bench/load"},
+	{"bench/load", "internal/zoo/keeper"},
 	{"bench", "internal/house", "examples/business"}, // beside the house: may look into every room, and no room knows them
 }
 
