@@ -28,7 +28,7 @@ func (g *Gateway) answerPolicy(server string) string {
 		return belief.Off
 	}
 	if s := now.servers[server]; s != nil {
-		return s.Trust.Answers
+		return now.config.Trust.For(s.Trust).Answers
 	}
 	return now.config.Trust.Answers
 }
