@@ -29,14 +29,25 @@ func (a *app) connectCommand() *cobra.Command {
 
 If a gateway runs (--url, SUMUN_URL, or one started here with sumun serve), this
 is a bridge to it. Otherwise the gateway runs in this process, with the same
-mcp.yaml, until the host closes its end.`,
+mcp.yaml, until the host closes its end.
+
+A client file (--client, or .cursor/mcp.yaml or cursor.yaml here, and .cursor/mcp.yaml
+in the home directory) says which server this leads to, whether tools run without being
+asked for, and which servers there may be at all: docs/client-file.md.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.connect(cmd.Context()) },
 	}
 }
 
 func (a *app) connect(ctx context.Context) error {
-	running, err := a.findGateway(ctx)
+	rule, err := a.clientRule()
+	if err != nil {
+		return err
+	}
+	if rule != nil {
+		return a.connectBy(ctx, rule)
+	}
+	running, err := a.gatewayHere(ctx)
 	if err != nil {
 		return err
 	}

@@ -16,9 +16,19 @@ import (
 )
 
 // findGateway finds the gateway that the user means: the one of --url or
-// SUMUN_URL, else the one that was started here. It returns nil if none runs here,
-// and one that runs here but is not trusted with an error.
+// SUMUN_URL, else the one that was started here, else the one in a `sumun connect`
+// that goes by a client file. It returns nil if there is none, and one that runs here
+// but is not trusted with an error.
 func (a *app) findGateway(ctx context.Context) (*local.Gateway, error) {
+	to, err := a.gatewayHere(ctx)
+	if to != nil || err != nil {
+		return to, err
+	}
+	return a.gatewayOfClient(ctx), nil
+}
+
+// gatewayHere finds the gateway of --url or SUMUN_URL, else the one that was started here with `sumun serve`.
+func (a *app) gatewayHere(ctx context.Context) (*local.Gateway, error) {
 	key := cmp.Or(a.key, a.getenv("SUMUN_KEY"))
 	named, here := cmp.Or(a.url, a.getenv("SUMUN_URL")), local.Here(a.config, a.lookupEnv)
 	if err := a.secured(&here); err != nil {

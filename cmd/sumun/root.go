@@ -28,6 +28,7 @@ type app struct {
 	dir    string // --dir: the directory to run in, or "" for this one
 	began  string // the directory that we were started in
 	config string // --config: the mcp.yaml to use, or "" to look for one
+	client string // --client: the client file to go by, or "" to look for some
 	url    string // --url: the gateway that client verbs ask, or "" to look for one
 	key    string // --key: the key shown to it, or "" to look for one
 	ca     string // --ca: a file of authorities that its certificate may come from, beside the system's
@@ -144,6 +145,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.dir, "dir", "C", "", "run in this `DIRECTORY`")
 	flags.StringVar(&a.config, "config", "", "use this `FILE` instead of ./mcp.yaml or ./config/mcp.yaml")
+	flags.StringVar(&a.client, "client", "", "go by this client `FILE` instead of .cursor/mcp.yaml here and in the home directory")
 	flags.StringVar(&a.url, "url", "", "ask the gateway at this `URL` (default: $SUMUN_URL, or the one of ./.sumun)")
 	flags.StringVar(&a.key, "key", "", "show it this `KEY` (default: $SUMUN_KEY, or the one of ./.sumun)")
 	flags.StringVar(&a.ca, "ca", "", "trust the authorities in this `FILE`, too (default: $SUMUN_CA)")

@@ -107,6 +107,9 @@ func closeGateway(ctx context.Context, g *gateway.Gateway) error {
 // loadServed loads the configuration and lays the flag over it.
 func (a *app) loadServed(listen string) (*config.Config, error) {
 	cfg, err := a.loadConfig()
+	if err == nil {
+		err = a.heed(cfg)
+	}
 	if err != nil || listen == "" {
 		return cfg, err
 	}

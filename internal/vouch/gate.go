@@ -105,6 +105,17 @@ func (g *Gate) State(server string) (State, bool) {
 	return s, ok
 }
 
+// Remembers reports whether a server at a URL was signed before, so that one without papers now is not taken for one that never had any.
+func (g *Gate) Remembers(name, address string) (bool, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.load(); err != nil {
+		return false, err
+	}
+	known := g.known[name]
+	return known != nil && known.URL == address, nil
+}
+
 // Close ends looking at servers again.
 func (g *Gate) Close() {
 	if g == nil {

@@ -2,6 +2,7 @@ package clientfile
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -87,4 +88,34 @@ func (r *Rule) Warnings() (all []string) {
 		all = append(all, f.Warnings...)
 	}
 	return all
+}
+
+// Load reads the files of a project and of its user, and returns what they say together. An error about what they say is a document.Faults,
+// of all of them.
+func Load(project, user []string, env func(string) (string, bool)) (*Rule, error) {
+	var faults document.Faults
+	read := func(paths []string) (files []*File, err error) {
+		for _, path := range paths {
+			f, err := Read(path, env)
+			if wrong, ok := errors.AsType[document.Faults](err); ok {
+				faults = append(faults, wrong...)
+			} else if err != nil {
+				return nil, err
+			}
+			files = append(files, f)
+		}
+		return files, nil
+	}
+	theirs, err := read(project)
+	if err != nil {
+		return nil, err
+	}
+	own, err := read(user)
+	if err != nil {
+		return nil, err
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return Together(theirs, own)
 }

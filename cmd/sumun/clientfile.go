@@ -1,0 +1,135 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/sumun-mcp/sumun/internal/chaperon"
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/clientfile"
+	"github.com/sumun-mcp/sumun/internal/document"
+	"github.com/sumun-mcp/sumun/internal/exit"
+	"github.com/sumun-mcp/sumun/internal/gateway"
+	"github.com/sumun-mcp/sumun/internal/local"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+)
+
+// clientRule is what the client files say that hold here: the one of --client, or those of the project and of the user. It is nil if
+// there are none.
+func (a *app) clientRule() (*clientfile.Rule, error) {
+	project, user := []string(nil), []string{a.client}
+	if a.client == "" {
+		here, _ := os.Getwd() // where that cannot be told, there is no file either
+		home, _ := os.UserHomeDir()
+		var err error
+		if project, user, err = clientfile.Find(cmp.Or(a.began, here), home); err != nil {
+			return nil, &exit.Error{Code: exit.Usage, Err: err}
+		}
+	}
+	return a.loadRule(project, user)
+}
+
+// loadRule reads client files.
+func (a *app) loadRule(project, user []string) (*clientfile.Rule, error) {
+	rule, err := clientfile.Load(project, user, a.lookupEnv)
+	if faults, ok := errors.AsType[document.Faults](err); ok {
+		return nil, &exit.Error{Code: exit.Usage, Msg: "the client file has faults", Target: faults[0].File, Faults: faults, Hint: "docs/client-file.md says what may stand there"}
+	}
+	return rule, err
+}
+
+// connectBy serves standard input and output as the client files say.
+func (a *app) connectBy(ctx context.Context, rule *clientfile.Rule) error {
+	for _, warning := range rule.Warnings() {
+		a.Note("warning: %s", warning)
+	}
+	c := &chaperon.Chaperon{Rule: rule, Version: version, Note: a.Note}
+	to, header, err := a.wayOf(ctx, rule)
+	if err != nil {
+		return err
+	}
+	if to == nil {
+		cfg, err := a.loadConfig()
+		if err != nil {
+			return err
+		}
+		c.Hold(ctx, cfg)
+		return a.serveAsked(ctx, cfg, gateway.Parts{}, filepath.Join(cfg.StateDir(), "client"))
+	}
+	cfg, err := c.Towards(ctx, chaperon.Way{URL: to.URL, Key: to.Key, Header: header, Carrier: to.Carrier})
+	if errors.Is(err, chaperon.ErrRefused) {
+		return &exit.Error{Code: exit.Denied, Err: err, Target: to.URL, Hint: "add it to the whitelist there, if you trust it"}
+	}
+	if err != nil {
+		return notReached(to, rule, err)
+	}
+	return a.serveAsked(ctx, cfg, gateway.Parts{TLS: to.TLS()}, cfg.StateDir())
+}
+
+// notReached tells what to try when the server of the client files could not be asked.
+func notReached(to *local.Gateway, rule *clientfile.Rule, err error) error {
+	err = dialError(to, err)
+	if e, ok := errors.AsType[*exit.Error](err); ok && e.Code == exit.Denied && to.URL == rule.Server {
+		e.Hint = "set apiKey in " + rule.Files[0].Path + ", or show a key with --key"
+	}
+	return err
+}
+
+// heed lets a gateway of its own take from the client files beside its mcp.yaml what concerns it: which servers there may be at all, and
+// whether they are held to what they were. Who is asked before a call is the business of those who make it.
+func (a *app) heed(cfg *config.Config) error {
+	home, _ := os.UserHomeDir()
+	project, _, err := clientfile.Find(cfg.Dir, home)
+	if err != nil {
+		return &exit.Error{Code: exit.Usage, Err: err}
+	}
+	rule, err := a.loadRule(project, nil)
+	if rule == nil || err != nil {
+		return err
+	}
+	c := &chaperon.Chaperon{Rule: rule, Note: func(format string, args ...any) {
+		cfg.Warnings = append(cfg.Warnings, fmt.Sprintf(format, args...))
+	}}
+	c.Admit(cfg)
+	c.Pin(cfg)
+	return nil
+}
+
+// wayOf is the way to the server that is meant: that of --url, that of the client files, or the gateway that runs here; nil if there is
+// none. Only a gateway of this user's own is told in which directory the host works.
+func (a *app) wayOf(ctx context.Context, rule *clientfile.Rule) (to *local.Gateway, header map[string]string, err error) {
+	if rule.Server == "" || cmp.Or(a.url, a.getenv("SUMUN_URL")) != "" {
+		if to, err = a.gatewayHere(ctx); to == nil || err != nil {
+			return nil, nil, err
+		}
+		if here := a.workspace(); here != "" {
+			header = map[string]string{mcp.RootHeader: here}
+		}
+		return to, header, nil
+	}
+	place := local.Place{Dir: chaperon.StateDir(rule)}
+	if err := a.secured(&place); err != nil {
+		return nil, nil, err
+	}
+	return place.At(rule.Server, cmp.Or(a.key, rule.APIKey)), nil, nil
+}
+
+// gatewayOfClient is the gateway in a `sumun connect` that goes by client files and lets people decide, nil if there is none.
+func (a *app) gatewayOfClient(ctx context.Context) *local.Gateway {
+	rule, err := a.clientRule()
+	if rule == nil || err != nil {
+		return nil
+	}
+	here := local.Here(a.config, a.lookupEnv)
+	for dir, keys := range map[string]string{chaperon.StateDir(rule): chaperon.StateDir(rule), filepath.Join(here.Dir, "client"): here.Dir} {
+		key := cmp.Or(a.key, a.getenv("SUMUN_KEY"), local.Place{Dir: keys}.Key())
+		if g, err := (local.Place{Dir: dir}).Find(ctx, key); g != nil && err == nil {
+			return g
+		}
+	}
+	return nil
+}
