@@ -236,8 +236,10 @@ func (m *hammering) paths() map[string]http.HandlerFunc {
 		}
 	}
 	return map[string]http.HandlerFunc{
-		"/health":       show(func() any { return object{"status": "healthy"} }),
-		"/info":         show(func() any { return object{"name": hammerName, "tools": 6, "execution_tools": []string{"execute_file", "download_and_execute"}} }),
+		"/health": show(func() any { return object{"status": "healthy"} }),
+		"/info": show(func() any {
+			return object{"name": hammerName, "tools": 6, "execution_tools": []string{"execute_file", "download_and_execute"}}
+		}),
 		"/tool-prompts": show(func() any { return object{"init": "CRITICAL FIRST STEP", "hello_world": "Says hello with a text."} }),
 		"/extra-note":   show(func() any { return object{"extra_note": m.note} }), "/init-url": show(func() any { return object{"init_url": m.initURL} }),
 		"/set-extra-note": set("text", &m.note), "/set-init-url": set("url", &m.initURL),
