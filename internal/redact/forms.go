@@ -133,6 +133,7 @@ func (s *scan) word(text []byte, start, end int) {
 		return
 	}
 	if named(text[start:end]) {
+		s.suspect = true
 		s.secretAfter(text, end)
 	}
 }

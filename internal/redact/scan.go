@@ -59,6 +59,8 @@ type scan struct {
 	buf []byte
 	// named says that the last word was the name of an AWS secret, which may follow in the next text.
 	named bool
+	// suspect says that there was a word after which a secret may stand, at whatever distance.
+	suspect bool
 }
 
 // scans are those that are not in use.
@@ -91,10 +93,62 @@ func (s *scan) json(value []byte) {
 		}
 		start := i + open + 1
 		s.plain(value, i, start)
-		end := stringEnd(value, i+n)
-		s.decoded(value, start, end, s.text)
+		end, none := s.apart(value, start)
+		if !none {
+			end = stringEnd(value, end)
+			s.decoded(value, start, end, s.text)
+		}
 		i = min(end+1, len(value))
 	}
+}
+
+// apart looks at a text with backslashes, from its first byte to its quote, without unescaping it, which takes most of the time where
+// there is nothing to find: escapes of characters that are no part of a secret are blanks as long as they are. It reports where the text
+// ends, and whether it is clear of secrets. Otherwise the text has to be looked at as it reads, and its end is that, or before it.
+func (s *scan) apart(value []byte, start int) (end int, none bool) {
+	s.buf = s.buf[:0]
+	closing, i := start, start
+	for {
+		n := bytes.IndexByte(value[i:], '\\')
+		if n < 0 {
+			n = len(value) - i
+		}
+		if closing < i || closing == start {
+			if closing = bytes.IndexByte(value[i:], '"') + i; closing < i {
+				return len(value), false // no JSON
+			}
+		}
+		if closing < i+n {
+			s.buf = append(s.buf, value[i:closing]...)
+			return closing, s.nothing()
+		}
+		s.buf = append(s.buf, value[i:i+n]...)
+		if i += n + 1; i >= len(value) || value[i] == 'u' || value[i] == '/' {
+			return i - 1, false
+		}
+		s.buf = append(s.buf, '\n', unescaped(value[i]))
+		i++
+	}
+}
+
+// unescaped returns what stands for an escape of one letter: the character, or some white space.
+func unescaped(c byte) byte {
+	if c == '"' || c == '\\' {
+		return c
+	}
+	return '\n'
+}
+
+// nothing reports whether there is surely nothing in buf, in which escapes are blanks.
+func (s *scan) nothing() bool {
+	before, after := len(s.found), s.named
+	s.suspect = after || bytes.Contains(s.buf, begin)
+	if !s.suspect {
+		s.text(s.buf)
+	}
+	nothing := !s.suspect && len(s.found) == before
+	s.found, s.named = s.found[:before], after
+	return nothing
 }
 
 // plain looks at a part of a JSON value that has no backslash and begins between texts.
