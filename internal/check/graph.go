@@ -108,9 +108,9 @@ func references(orders bool) across {
 			}
 		}
 		for _, s := range all {
-			for _, t := range s.tools {
-				for name := range mentioned(t.description, owners) {
-					if h, ok := refer(s, t, name, owners[name]); ok && steering.MatchString(h.evidence) == orders {
+			for at, text := range s.told {
+				for name := range mentioned(text, owners) {
+					if h, ok := refer(s, at, text, name, owners[name]); ok && steering.MatchString(h.evidence) == orders {
 						say(h)
 					}
 				}
@@ -119,19 +119,32 @@ func references(orders bool) across {
 	}
 }
 
-// refer returns what there is to say of a tool whose description names a tool that others own; nothing if its own server has such a tool.
-func refer(s *server, t *tool, name string, owners []*server) (hit, bool) {
+// told yields what a server tells models in sentences: its instructions, and the descriptions of tools and of their parameters.
+func (s *server) told(yield func(at trust.Place, text string) bool) {
+	if s.Instructions != "" && !yield(trust.Place{Server: s.Name, Kind: trust.KindInstructions}, s.Instructions) {
+		return
+	}
+	for _, t := range s.tools {
+		for _, part := range [...]struct{ pointer, text string }{{"/description", t.description}, {"/inputSchema", t.explained}} {
+			at := t.place(part.pointer)
+			if at.Server = s.Name; part.text != "" && !yield(at, part.text) {
+				return
+			}
+		}
+	}
+}
+
+// refer returns what there is to say of a text that names a tool which others own; nothing if its own server has such a tool.
+func refer(s *server, at trust.Place, text, name string, owners []*server) (hit, bool) {
 	if slices.ContainsFunc(owners, func(o *server) bool { return o.Name == s.Name || replicas(s, o) }) {
 		return hit{}, false
 	}
-	sentence := mention(t.description, name)
-	at := t.place("/description")
-	at.Server = s.Name
+	sentence := mention(text, name)
 	what := "speaks of"
 	if steering.MatchString(sentence) {
 		what = "says what to do with"
 	}
-	return hit{where: at, evidence: sentence, message: fmt.Sprintf("the description %s %s, a tool of the server %s", what, excerpt(name), excerpt(owners[0].Name))}, sentence != ""
+	return hit{where: at, evidence: sentence, message: fmt.Sprintf("the text %s %s, a tool of the server %s", what, excerpt(name), excerpt(owners[0].Name))}, sentence != ""
 }
 
 // mentioned yields the names among those that are known which stand in a text, each once, in their order.

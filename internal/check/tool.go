@@ -17,6 +17,7 @@ type tool struct {
 	words                    []string        // of the name, in small letters
 	has                      map[string]bool // words of the name, and two of them joined by a blank
 	text                     string          // title and description in small letters, one blank between words
+	explained                string          // the descriptions of properties, a line each
 	parameters               []string        // the names of all properties of the schema, in small letters, sorted
 	annotations              annotations
 	can                      map[*capability]string // why it has the capabilities that were asked for
@@ -59,7 +60,7 @@ func toolsOf(s *trust.Subject) []*tool {
 			}
 		}
 		t.text = strings.ToLower(strings.Join(strings.Fields(t.title+" "+t.description), " "))
-		t.parameters = parameters(element.InputSchema)
+		t.parameters, t.explained = parameters(element.InputSchema)
 		tools = append(tools, t)
 	}
 	return tools
@@ -92,17 +93,22 @@ func words(name string) []string {
 // maxDepth is how deep properties of a schema are looked for.
 const maxDepth = 8
 
-// parameters returns the names of the properties of a schema.
-func parameters(schema json.RawMessage) []string {
-	found := map[string]bool{}
+// parameters returns the names of the properties of a schema, and what is said of them.
+func parameters(schema json.RawMessage) (names []string, explained string) {
+	found, said := map[string]bool{}, []string{}
 	var walk func(raw json.RawMessage, depth int)
 	walk = func(raw json.RawMessage, depth int) {
 		var node struct {
-			Properties map[string]json.RawMessage `json:"properties"`
-			Items      json.RawMessage            `json:"items"`
+			Description json.RawMessage            `json:"description"`
+			Properties  map[string]json.RawMessage `json:"properties"`
+			Items       json.RawMessage            `json:"items"`
 		}
 		if depth == 0 || len(raw) == 0 || json.Unmarshal(raw, &node) != nil {
 			return
+		}
+		var text string
+		if json.Unmarshal(node.Description, &text) == nil && text != "" {
+			said = append(said, text)
 		}
 		for name, inner := range node.Properties {
 			found[strings.ToLower(name)] = true
@@ -111,7 +117,8 @@ func parameters(schema json.RawMessage) []string {
 		walk(node.Items, depth-1)
 	}
 	walk(schema, maxDepth)
-	return slices.Sorted(maps.Keys(found))
+	slices.Sort(said)
+	return slices.Sorted(maps.Keys(found)), strings.Join(said, "\n")
 }
 
 // server is a subject with its tools read.
