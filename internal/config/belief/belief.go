@@ -81,4 +81,6 @@ type Feed struct {
 	Key string `yaml:"key"`
 	// Weight is how much of the score is theirs, from 0 to 100; the rest is ours.
 	Weight int `yaml:"weight" min:"0" max:"100"`
+	// Issuer is the name of who has to have issued it. Without it that of the first one that was taken from this key holds.
+	Issuer string `yaml:"issuer"`
 }
