@@ -9,7 +9,7 @@ import (
 // otherwise a probe is a request that an honest client might send, with the operator's credentials if there are some, so that a refusal
 // is about what was tried.
 const (
-	// ProbeList asks for the list of tools without credentials, session and initialize.
+	// ProbeList asks for the list of tools without credentials; without session and initialize, too, unless that alone is refused.
 	ProbeList = "list"
 	// ProbeWrongCredentials asks for it with credentials that nobody was given.
 	ProbeWrongCredentials = "wrong-credentials" //nolint:gosec // the name of a probe
@@ -35,6 +35,16 @@ const (
 	ProbeResourceMetadata = "resource-metadata"
 	// ProbeCertificate looks at the server's certificate; Text is what is wrong with it, empty if nothing is.
 	ProbeCertificate = "certificate"
+	// ProbeManifest compares what the server offers with the manifest that it was looked at with; Target is what differs, and Text how.
+	ProbeManifest = "manifest"
+
+	// ProbeUpwards asks a tool, only when that was wished for, to read a file of ours outside of what it has been given; Target is the tool.
+	// Text is the file's content if it came back, otherwise empty. So it is with the two that follow.
+	ProbeUpwards = "upwards"
+	// ProbeInward asks a tool to get an address of ours on this machine; Text is the request that came.
+	ProbeInward = "inward"
+	// ProbeCommand gives a tool a text that hides a command; Text is what the command has told us, if somebody has run it.
+	ProbeCommand = "command"
 )
 
 // Accepted reports whether the server has taken the request up. A tool's failure and an error of JSON-RPC about parameters are answers
@@ -57,7 +67,7 @@ func (o *Observation) Accepted() bool {
 
 // An Answer is what a tool that changes nothing was called with, and what it answered: one half of a comparison.
 type Answer struct {
-	// Round counts from 1; between two rounds some time passes, or something else happens.
+	// Round counts from 1; between two rounds some time passes, or something else happens. What an earlier scan was answered has 0.
 	Round int `json:"round"`
 	// Tool is the tool's name.
 	Tool string `json:"tool"`

@@ -38,7 +38,7 @@ var commanding = regexp.MustCompile(`(?i)\byou must\b|\b(must|always) (now|first
 // that stand in no argument, and order the reader to do something.
 func injected(s *trust.Subject, _ []*tool, say func(hit)) {
 	seen := map[string]bool{}
-	for _, r := range remainders(s.Answers) {
+	for _, r := range remainders(current(s.Answers)) {
 		if !commanding.MatchString(r.text) || seen[r.text] {
 			continue
 		}
@@ -63,7 +63,7 @@ func constant(s *trust.Subject, _ []*tool, say func(hit)) {
 // common yields the texts that fit among those that answers of several tools have at one end.
 func common(answers []trust.Answer, say func(hit), fits func(text string) bool) {
 	seen := map[string]bool{}
-	for _, r := range remainders(answers) {
+	for _, r := range remainders(current(answers)) {
 		if len(r.tools) < 2 || !fits(r.text) || seen[r.text] {
 			continue
 		}
@@ -123,7 +123,7 @@ func pairs(answers []trust.Answer) (all []pair) {
 // dormant yields servers of which the answers of several tools end in a blank line: the place of a text that is not there yet.
 func dormant(s *trust.Subject, _ []*tool, say func(hit)) {
 	tools := map[string]bool{}
-	for _, a := range s.Answers {
+	for _, a := range current(s.Answers) {
 		if a.Failed {
 			continue
 		}
@@ -144,6 +144,11 @@ func dormant(s *trust.Subject, _ []*tool, say func(hit)) {
 		where: trust.Place{Kind: "answer", Name: which[0]}, evidence: `\n\n`,
 		message: fmt.Sprintf("the answers of %s end in a blank line, as if a text was to follow", strings.Join(which, ", ")),
 	})
+}
+
+// current returns the answers of this scan; those of round 0 were given to an earlier one.
+func current(answers []trust.Answer) []trust.Answer {
+	return slices.DeleteFunc(slices.Clone(answers), func(a trust.Answer) bool { return a.Round == 0 })
 }
 
 // remainders returns what the answers of each round have in common.

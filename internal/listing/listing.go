@@ -50,6 +50,11 @@ func Read(ctx context.Context, session *transport.Session, name string, log *slo
 	return l, nil
 }
 
+// Tools asks a server for its tools alone.
+func Tools(ctx context.Context, session *transport.Session) ([][]byte, error) {
+	return pages(ctx, session, mcp.MethodToolsList, "tools")
+}
+
 // pages reads a list to its last page.
 func pages(ctx context.Context, s *transport.Session, method, member string) ([][]byte, error) {
 	var all [][]byte

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sumun-mcp/sumun/internal/scan"
+)
+
+// scannerName is the name under which the program is the verb scan alone, as the seed has it: MCPTrustScanner URL.
+const scannerName = "MCPTrustScanner"
+
+// arguments returns the command line without the program's name; where the program is called by that of the scanner, with its verb.
+func arguments(argv []string) []string {
+	name := strings.TrimSuffix(filepath.Base(argv[0]), ".exe")
+	if strings.EqualFold(name, scannerName) && (len(argv) < 2 || argv[1] != reapVerb) {
+		return append([]string{"scan"}, argv[1:]...)
+	}
+	return argv[1:]
+}
+
+// scanCommand is the verb scan. It stands in package scan.
+func (a *app) scanCommand() *cobra.Command {
+	desk := &scan.Desk{
+		Voice: &a.Voice, Version: version, Reaper: a.reaper(), Config: func() string { return a.config },
+		Getenv: a.getenv, Lookup: a.lookupEnv, Terminal: isTerminal(a.People),
+	}
+	return desk.Verb()
+}

@@ -1,0 +1,232 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/sumun-mcp/sumun/internal/http1"
+	"github.com/sumun-mcp/sumun/internal/line"
+	"github.com/sumun-mcp/sumun/internal/listing"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/transport"
+	"github.com/sumun-mcp/sumun/internal/wire"
+	"github.com/sumun-mcp/sumun/trust"
+)
+
+// A visit is a session with what the server has told in it of changes.
+type visit struct {
+	*transport.Session
+	*changes
+}
+
+// changes counts what a server tells of changes, and refuses its questions.
+type changes struct{ told atomic.Int64 }
+
+// Notice counts a change.
+func (c *changes) Notice(m *wire.Message) {
+	if bytes.HasSuffix(m.MethodName(), []byte("/list_changed")) {
+		c.told.Add(1)
+	}
+}
+
+// Question is answered by nobody.
+func (*changes) Question(context.Context, *wire.Message) ([]byte, *mcp.Error) {
+	return nil, mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "a scan answers no questions")
+}
+
+// connect finds the server's endpoint, opens a session, reads its lists, and finds out which eras it speaks.
+func (p *prober) connect(ctx context.Context) error {
+	if err := p.secure(ctx); err != nil {
+		return err
+	}
+	var errs []error
+	for _, candidate := range candidates(p.target.URL) {
+		p.target.URL = candidate
+		session, err := p.open(ctx, p.Self, transport.AnyEra)
+		if err == nil {
+			p.session = session
+			break
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil || IsDenied(err) || !addressed(err) {
+			break
+		}
+	}
+	if p.session == nil {
+		return errors.Join(errs...)
+	}
+	if p.target.Command == nil && p.target.URL != "" {
+		p.subject.Target = shown(p.target.URL)
+	}
+	if err := p.introduce(ctx); err != nil {
+		return err
+	}
+	p.otherEra(ctx)
+	return nil
+}
+
+// candidates returns the addresses at which a server may be found: where the URL has no path, /mcp is usual, and / is where some say they are.
+func candidates(address string) []string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" {
+		return []string{address}
+	}
+	at := func(path string) string {
+		c := *u
+		c.Path = path
+		return c.String()
+	}
+	return []string{at("/mcp"), at("/"), at("/sse")}
+}
+
+// addressed reports whether an error is one that another path may not have.
+func addressed(err error) bool {
+	lost, ok := errors.AsType[*transport.LostError](err)
+	return !ok || lost.Sent
+}
+
+// IsDenied reports whether an error says that the server asks for credentials that it was not shown.
+func IsDenied(err error) bool {
+	if http1.IsRefusal(err) {
+		return true
+	}
+	e, ok := errors.AsType[*line.StatusError](err)
+	return ok && refuses(e.Response.StatusCode)
+}
+
+// refuses reports whether a status is about who asks.
+func refuses(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
+// open opens a session in the name of a client.
+func (p *prober) open(ctx context.Context, who Identity, era transport.Era) (*visit, error) {
+	info, err := json.Marshal(map[string]string{"name": who.Name, "version": who.Version})
+	if err != nil {
+		return nil, err
+	}
+	told := &changes{}
+	session, err := transport.Open(ctx, p.target.Target, transport.Hello{Info: info, Require: era, Unsolicited: told})
+	if err != nil {
+		return nil, err
+	}
+	return &visit{session, told}, nil
+}
+
+// introduce notes who the server says it is and what it offers.
+func (p *prober) introduce(ctx context.Context) error {
+	l, err := p.lists(ctx, p.session)
+	if err != nil {
+		return err
+	}
+	s := p.subject
+	s.Software, s.Version = named(l.Info)
+	s.Instructions = l.Instructions
+	s.Tools, s.Prompts, s.Resources, s.Templates = raw(l.Tools), raw(l.Prompts), raw(l.Resources), raw(l.Templates)
+	s.Revisions = []string{p.session.Revision().Name}
+	if p.session.Events() {
+		s.Transport, p.target.Events = "sse", true
+	}
+	p.read = time.Now()
+	return nil
+}
+
+// lists reads all that a session's server offers, to the last page.
+func (p *prober) lists(ctx context.Context, session *visit) (*mcp.Listing, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 3*p.Each, fmt.Errorf("its lists were not read within %v", 3*p.Each))
+	defer cancel()
+	l, err := listing.Read(ctx, session.Session, p.target.Name, p.Log)
+	if err != nil && ctx.Err() != nil {
+		return nil, errors.Join(err, context.Cause(ctx))
+	}
+	return l, err
+}
+
+func named(info []byte) (name, version string) {
+	name, _ = wire.Unquote(wire.Get(info, "name"))
+	version, _ = wire.Unquote(wire.Get(info, "version"))
+	return name, version
+}
+
+// otherEra finds out whether a server of the modern era speaks the legacy one, too. The other way round it was tried when the session was opened.
+func (p *prober) otherEra(ctx context.Context) {
+	if transport.EraOf(p.session.Revision()) != transport.Modern {
+		return
+	}
+	session, err := p.open(ctx, p.Self, transport.Legacy)
+	if err != nil {
+		return
+	}
+	defer session.Close()
+	if name := session.Revision().Name; !slices.Contains(p.subject.Revisions, name) {
+		p.subject.Revisions = append(p.subject.Revisions, name)
+	}
+}
+
+// view asks once more what the server offers, on a session.
+func (p *prober) view(ctx context.Context, session *visit, cause, target string) error {
+	l, err := p.lists(ctx, session)
+	if err != nil {
+		return err
+	}
+	_, version := named(l.Info)
+	p.subject.Views = append(p.subject.Views, trust.View{
+		Cause: cause, Target: target, Announced: session.told.Load() > 0, Version: version, Instructions: l.Instructions, Tools: raw(l.Tools),
+	})
+	return nil
+}
+
+// later asks again after a while.
+func (p *prober) later(ctx context.Context) error {
+	pause := p.Rounds.Pause
+	if !wait(ctx, pause-time.Since(p.read)) {
+		return context.Cause(ctx)
+	}
+	return p.view(ctx, p.session, trust.ViewLater, pause.String())
+}
+
+// others asks in the names of other clients, each on a session of its own. One that is not let in is no fault of the server's.
+func (p *prober) others(ctx context.Context) error {
+	if p.target.InProcess != nil {
+		return nil
+	}
+	for _, who := range p.As {
+		session, err := p.open(ctx, who, transport.EraOf(p.session.Revision()))
+		if err != nil {
+			p.Log.DebugContext(ctx, "another client is not let in", "name", who.Name, "error", err)
+			continue
+		}
+		err = p.view(ctx, session, trust.ViewClient, who.Name)
+		session.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// carriers sets what carries requests: Base what shows nothing, RoundTripper what is the operator's.
+func (p *prober) carriers() error {
+	if p.target.URL == "" {
+		return nil
+	}
+	u, err := url.Parse(p.target.URL)
+	if err != nil {
+		return fmt.Errorf("%q is no URL", shown(p.target.URL))
+	}
+	if p.target.Base == nil {
+		p.target.Base = &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true, TLSHandshakeTimeout: p.Each}
+	}
+	if p.target.RoundTripper == nil {
+		p.target.RoundTripper = http1.New(u, p.target.Base)
+	}
+	return nil
+}
