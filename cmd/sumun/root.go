@@ -74,7 +74,7 @@ func (a *app) sections() []section {
 			a.dbCommand(),
 			a.clientCommand(),
 		}},
-		{"Trust", a.notaryCommands()},
+		{"Trust", append([]*cobra.Command{a.scanCommand()}, a.notaryCommands()...)},
 		{"About", []*cobra.Command{
 			a.versionCommand(),
 			a.completionCommand(),

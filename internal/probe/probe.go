@@ -86,8 +86,8 @@ type prober struct {
 	Options
 	target  Target
 	subject *trust.Subject
-	session *visit    // the one in which the server was met; nil before
-	read    time.Time // when the lists were read first
+	session *visit      // the one in which the server was met; nil before
+	read    time.Time   // when the lists were read first
 	asked   http.Header // of the answer to who asks as nobody: it may say what credentials are wanted
 	secrets []string
 }
