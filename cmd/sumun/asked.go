@@ -17,6 +17,7 @@ import (
 // there `sumun approve` finds it, by what is announced in the directory.
 func (a *app) serveAsked(ctx context.Context, cfg *config.Config, parts gateway.Parts, announced string) error {
 	parts.Log, parts.Version, parts.Reaper = a.logger(cfg, nil, a.People), version, a.reaper()
+	a.warned(cfg, parts.Log)
 	g, err := gateway.Open(ctx, cfg, parts)
 	if err != nil {
 		return openError(err)

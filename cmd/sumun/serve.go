@@ -64,6 +64,7 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	level, logged := new(slog.LevelVar), &terminal.Latch{Out: a.People}
 	defer logged.Lift()
 	log := a.logger(cfg, level, logged)
+	a.warned(cfg, log)
 	listener, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -85,7 +86,15 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	defer forget()
 	var background sync.WaitGroup
 	ending, end := context.WithCancel(ctx)
-	background.Go(func() { a.watch(ending, g, load) })
+	background.Go(func() {
+		a.watch(ending, g, func() (*config.Config, error) {
+			cfg, err := load()
+			if err == nil {
+				a.warned(cfg, log)
+			}
+			return cfg, err
+		})
+	})
 	background.Go(func() {
 		defer logged.LiftIn(patience)()
 		a.banner(ending, g, endpoint)

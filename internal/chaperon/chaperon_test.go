@@ -49,7 +49,7 @@ func rule(t *testing.T, text string) *clientfile.Rule {
 	return r
 }
 
-func way(url, key string) Way { return Way{URL: url, Key: key, Carrier: http1.For(url)} }
+func way(url, key string) Way { return Way{URL: url, Key: key, Carrier: http1.For(url, nil)} }
 
 // TestTowards makes a gateway of one server that goes by the file.
 func TestTowards(t *testing.T) {

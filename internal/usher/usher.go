@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sumun-mcp/sumun/internal/caution"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/host"
 	"github.com/sumun-mcp/sumun/internal/terminal"
@@ -26,6 +27,9 @@ type Usher struct {
 	// Flags is asked when a verb runs: only then the command line is read.
 	Flags  func() Flags
 	Getenv func(string) string
+	// Caution warns of a program before a host is told to start it for the first time; yes says that it is meant. An error leaves the host's
+	// file as it is.
+	Caution func(s caution.Server, yes bool) error
 	// Endpoint is the URL of the gateway that is meant, for a host that talks to it itself.
 	Endpoint func(ctx context.Context) (string, error)
 }
@@ -40,6 +44,7 @@ type verb struct {
 	command   string
 	literal   bool
 	dryRun    bool
+	yes       bool
 }
 
 // Long describes `sumun client`, with the hosts that it knows.
@@ -107,6 +112,7 @@ func (v *verb) addCommand() *cobra.Command {
   sumun client add cursor --url https://mcp.example.com/mcp`
 	v.entryFlags(cmd)
 	v.fileFlags(cmd)
+	cmd.Flags().BoolVarP(&v.yes, "yes", "y", false, "the host may start the gateway on this machine: do not ask")
 	return cmd
 }
 
@@ -165,6 +171,11 @@ func (v *verb) add(ctx context.Context, h host.Host) error {
 	data, err := h.Add(f.Data, entry)
 	if err != nil {
 		return v.unreadable(h, path, err)
+	}
+	if entry.Command != "" && !v.dryRun && string(data) != string(f.Data) {
+		if err := v.Caution(caution.Server{Name: v.name, Command: entry.Command, Args: entry.Args}, v.yes); err != nil {
+			return err
+		}
 	}
 	action := "added"
 	if slices.Contains(names, v.name) {

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/sumun-mcp/sumun/internal/caution"
+	"github.com/sumun-mcp/sumun/internal/config"
+)
+
+// warden warns before a program runs as a local server for the first time on this machine.
+func (a *app) warden() *caution.Warden {
+	w := &caution.Warden{Voice: &a.Voice, In: a.stdin, Typing: isTerminal(a.stdin), Getenv: a.getenv}
+	if dir, err := os.UserConfigDir(); err == nil { // without one people are warned each time
+		w.Dir = filepath.Join(dir, "sumun")
+	}
+	return w
+}
+
+// warned tells of local servers of a configuration that were never started on this machine before: in the log, and with its other warnings.
+func (a *app) warned(cfg *config.Config, log *slog.Logger) {
+	w := a.warden()
+	for i := range cfg.Servers {
+		s := &cfg.Servers[i]
+		if s.Command == "" || s.Disabled {
+			continue
+		}
+		if text, news := w.Told(caution.Server{Name: s.Name, Command: s.Command, Args: s.Args}); news {
+			cfg.Warnings = append(cfg.Warnings, text)
+			log.Warn(text, slog.String("server", s.Name))
+		}
+	}
+}
