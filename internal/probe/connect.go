@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/http1"
-	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/listing"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -55,13 +54,16 @@ func (p *prober) connect(ctx context.Context) error {
 			p.session = session
 			break
 		}
+		if ctx.Err() == nil && p.shut(ctx) {
+			return &DeniedError{err}
+		}
 		errs = append(errs, err)
-		if ctx.Err() != nil || IsDenied(err) || !addressed(err) {
+		if ctx.Err() != nil || !addressed(err) {
 			break
 		}
 	}
 	if p.session == nil {
-		return errors.Join(errs...)
+		return likeliest(errs)
 	}
 	if p.target.Command == nil && p.target.URL != "" {
 		p.subject.Target = shown(p.target.URL)
@@ -93,13 +95,43 @@ func addressed(err error) bool {
 	return !ok || lost.Sent
 }
 
-// IsDenied reports whether an error says that the server asks for credentials that it was not shown.
+// A DeniedError says that a server asks for credentials that it was not shown.
+type DeniedError struct{ Err error }
+
+// Error returns what the server has said.
+func (e *DeniedError) Error() string { return "it asks who calls: " + e.Err.Error() }
+
+// Unwrap returns the error.
+func (e *DeniedError) Unwrap() error { return e.Err }
+
+// IsDenied reports whether an error is a [DeniedError].
 func IsDenied(err error) bool {
-	if http1.IsRefusal(err) {
-		return true
+	_, ok := errors.AsType[*DeniedError](err)
+	return ok
+}
+
+// shut reports whether the server refuses at its address for who asks.
+func (p *prober) shut(ctx context.Context) bool {
+	if p.target.URL == "" || p.subject.Transport == "websocket" {
+		return false
 	}
-	e, ok := errors.AsType[*line.StatusError](err)
-	return ok && refuses(e.Response.StatusCode)
+	k := knock{carrier: p.target.RoundTripper, address: p.target.URL, header: p.target.Header, who: p.Self, each: p.Each}
+	a := k.post(ctx, mcp.MethodInitialize, k.hello())
+	return refuses(a.status)
+}
+
+// likeliest returns what is to be said of addresses at none of which a server was found: what the first said, unless that is only that
+// there is nothing.
+func likeliest(errs []error) error {
+	for _, err := range errs {
+		if status := statusOf(err); status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
+			return err
+		}
+	}
+	if len(errs) == 0 {
+		return errors.New("no server was named")
+	}
+	return errs[0]
 }
 
 // refuses reports whether a status is about who asks.
