@@ -59,6 +59,7 @@ var methods = map[string]*method{
 	mcp.MethodRoutingSet: {params: []string{"policy", "ifRevision"}},
 	mcp.MethodServerInfo: {},
 	mcp.MethodManifest:   {},
+	mcp.MethodRegistry:   {params: []string{"filter", "add", "remove", "ifRevision"}},
 	mcp.MethodServers:    {},
 	mcp.MethodApprovals:  {},
 	mcp.MethodDecide:     {params: []string{"id", "allow", "reason", "for", "always"}},

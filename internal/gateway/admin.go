@@ -64,6 +64,9 @@ func (g *Gateway) trouble(s *egress.Status) string {
 	if s.LastError != "" {
 		return s.LastError
 	}
+	if outside := g.registry.Trouble(route.ServerOf(s.Server)); outside != "" {
+		return outside
+	}
 	if blocked := g.board.Trouble(route.ServerOf(s.Server)); blocked != "" {
 		return blocked
 	}

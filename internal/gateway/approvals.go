@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/approve"
 	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -51,7 +50,7 @@ func (g subjects) Target(ctx context.Context, call *mcp.Call) (approve.Target, e
 	}
 	tool, ok := g.stock.Lookup(ctx, call, mcp.Tool, call.Name)
 	if !ok {
-		return approve.Target{}, access.Absent(call)
+		return approve.Target{}, g.absent(call)
 	}
 	t := approve.Target{Server: tool.Dest.Server, Own: isOwn(tool.Dest.Server), Definition: tool.Said}
 	t.Trusted = t.Own

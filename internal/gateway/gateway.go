@@ -32,6 +32,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/internal/pipe"
 	"github.com/sumun-mcp/sumun/internal/record"
+	"github.com/sumun-mcp/sumun/internal/registry"
 	"github.com/sumun-mcp/sumun/internal/review"
 	"github.com/sumun-mcp/sumun/internal/roots"
 	"github.com/sumun-mcp/sumun/internal/route"
@@ -71,6 +72,8 @@ type Gateway struct {
 	alerts    *alert.Alerts
 	// board holds servers to their signed manifests, and shows ours.
 	board *signboard.Board
+	// registry has what is known of servers, and which may be connected to; nil on a bridge.
+	registry *registry.Registry
 	// usage counts who uses what, nil without a store; reviews looks through that now and then.
 	usage   *usage.Counter
 	reviews *review.Schedule

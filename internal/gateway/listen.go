@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/notice"
@@ -19,7 +18,7 @@ func (g *Gateway) subscribe(ctx context.Context, call *mcp.Call, reply mcp.Reply
 	}
 	resource, ok := g.stock.Lookup(ctx, call, mcp.Resource, call.Name)
 	if !ok {
-		return access.Absent(call)
+		return g.absent(call)
 	}
 	if own, err := g.subscribeOwn(ctx, resource, call); err != nil {
 		return err

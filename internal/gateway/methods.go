@@ -56,6 +56,8 @@ var methods = map[string]answerer{
 	mcp.MethodServerInfo:        (*Gateway).atDesk,
 	mcp.MethodManifest:          (*Gateway).atBoard,
 
+	mcp.MethodRegistry: (*Gateway).atRegistry,
+
 	mcp.MethodRoutingGet: (*Gateway).atRouter,
 	mcp.MethodRoutingSet: (*Gateway).atRouter,
 

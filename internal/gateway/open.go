@@ -168,7 +168,7 @@ func (g *Gateway) openServers(ctx context.Context, cfg *config.Config) error {
 func (g *Gateway) openAnswers(ctx context.Context, cfg *config.Config) error {
 	g.openUsage(ctx)
 	g.desk = g.newDesk()
-	if err := g.openAlerts(ctx); err != nil {
+	if err := errors.Join(g.openAlerts(ctx), g.openRegistry(ctx)); err != nil {
 		return err
 	}
 	g.openApprovals(ctx)
@@ -234,6 +234,11 @@ func (g *Gateway) Reload(cfg *config.Config) error {
 func (g *Gateway) apply(cfg *config.Config) error {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
+	return g.take(cfg)
+}
+
+// take is apply with the lock held.
+func (g *Gateway) take(cfg *config.Config) error {
 	next, err := g.setUp(cfg)
 	if err != nil {
 		return err
@@ -245,17 +250,17 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	if next.own, err = g.openOwn(cfg, old); err != nil {
 		return err
 	}
-	inProcess := g.inProcess(next)
-	servers := route.Servers(cfg, slices.Collect(maps.Keys(inProcess))...)
+	inProcess, screened := g.inProcess(next), g.registry.Screen(cfg)
+	servers := route.Servers(screened, slices.Collect(maps.Keys(inProcess))...)
 	if err := g.router.Update(g.draining, servers, route.FromConfig(cfg)); err != nil {
 		return errors.Join(err, next.own.Without(old.ownServers()).Close())
 	}
 	if g.credentials != nil {
-		if err := g.credentials.Update(cfg); err != nil {
+		if err := g.credentials.Update(screened); err != nil {
 			return errors.Join(err, next.own.Without(old.ownServers()).Close())
 		}
 	}
-	changed := route.ByServer(g.pool.Update(route.Expand(cfg), inProcess))
+	changed := route.ByServer(g.pool.Update(route.Expand(screened), inProcess))
 	g.setup.Store(next)
 	g.retire(old.ownServers().Without(next.own))
 	g.limits.Set(limit.FromConfig(cfg, g.stock.ServerOf))
@@ -271,7 +276,7 @@ func (g *Gateway) apply(cfg *config.Config) error {
 	if g.roots != nil {
 		g.roots.Set(rootSettings(cfg))
 	}
-	g.stock.Update(g.sources(cfg, next), changed)
+	g.stock.Update(g.sources(screened, next), changed)
 	return nil
 }
 
@@ -327,6 +332,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.approvals != nil {
 		g.approvals.Close()
 	}
+	g.registry.Close()
 	err := g.closeCalls(ctx)
 	close(g.closed)
 	g.retiring.Wait()

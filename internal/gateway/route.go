@@ -14,7 +14,7 @@ import (
 func (g *Gateway) callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	tool, ok := g.stock.Lookup(ctx, call, mcp.Tool, call.Name)
 	if !ok {
-		return access.Absent(call)
+		return g.absent(call)
 	}
 	arguments := call.Member("arguments")
 	if twin := tool.Twin(arguments); twin != "" {
@@ -37,7 +37,7 @@ func (g *Gateway) callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply)
 func (g *Gateway) getPrompt(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	prompt, ok := g.stock.Lookup(ctx, call, mcp.Prompt, call.Name)
 	if !ok {
-		return access.Absent(call)
+		return g.absent(call)
 	}
 	return g.forward(ctx, prompt, call, reply)
 }
@@ -51,7 +51,7 @@ func (g *Gateway) readResource(ctx context.Context, call *mcp.Call, reply mcp.Re
 	}
 	server, ok := g.stock.Now(call).OnlyResourceServer()
 	if !ok {
-		return access.Absent(call)
+		return g.absent(call)
 	}
 	return g.router.Send(ctx, route.Request{
 		Call: call, Reply: reply, Kind: mcp.Resource, Dest: mcp.Destination{Server: server, Name: call.Name}, Things: g.stock.Now(call),

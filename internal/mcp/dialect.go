@@ -37,6 +37,7 @@ const (
 	MethodRoutingSet        = "mcp.routing.set"
 	MethodServerInfo        = "mcp.server.info"
 	MethodManifest          = "mcp.server.manifest"
+	MethodRegistry          = "mcp.trust.registry"
 )
 
 // Methods of the dialect that are calls of the standard in other words.
@@ -63,4 +64,5 @@ const NoticeSubscribed = "mcp.event.subscribed"
 const (
 	ScopeGate    = "admin:gate"
 	ScopeRouting = "admin:routing"
+	ScopeTrust   = "admin:trust"
 )

@@ -124,6 +124,7 @@ var methods = map[string]Method{
 	MethodApprovals:  {Modern: true, Scope: ScopeGate},
 	MethodDecide:     {Modern: true, Scope: ScopeGate},
 	MethodForget:     {Modern: true, Scope: ScopeGate},
+	MethodRegistry:   {Modern: true},
 
 	MethodToolDescribe:      {NameMember: "toolId", Kind: Tool},
 	MethodWrite:             {NameMember: "uri", Kind: Resource, Writes: true},

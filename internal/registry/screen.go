@@ -104,12 +104,11 @@ func (r *Registry) stranger(c *config.Config, s *config.Server, id Identity) str
 }
 
 // Offered returns what is offered of what a server lists: nothing, if it is on the list under a key that has not signed it. It is asked once
-// the server's signature has been looked at, and what the server lists is noted.
+// the server's signature has been looked at.
 func (r *Registry) Offered(server string, l *mcp.Listing) *mcp.Listing {
 	if r == nil {
 		return l
 	}
-	r.Seen(server, l)
 	c := r.config()
 	if c == nil || c.Trust.Outside != belief.Block || r.Signers == nil {
 		return l

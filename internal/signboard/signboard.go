@@ -104,6 +104,14 @@ func (b *Board) Signed(name string) *vouch.State {
 	return &state
 }
 
+// Signers returns the ids of the keys that have signed what a server offers, where that is asked and holds.
+func (b *Board) Signers(name string) []string {
+	if s := b.Signed(name); s != nil && s.Reason == "" {
+		return s.By
+	}
+	return nil
+}
+
 // Trouble says why a server is blocked; empty if it is not.
 func (b *Board) Trouble(name string) string {
 	if s := b.Signed(name); s != nil && s.Reason != "" {

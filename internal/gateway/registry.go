@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/sumun-mcp/sumun/internal/access"
+	"github.com/sumun-mcp/sumun/internal/alert"
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/registry"
+)
+
+// openRegistry opens what is known of servers, and which may be connected to. A bridge leaves that to the gate behind it.
+func (g *Gateway) openRegistry(ctx context.Context) (err error) {
+	if g.store == nil {
+		return nil
+	}
+	g.registry, err = registry.Open(ctx, registry.Options{
+		Store: g.store, Log: g.log, Outside: g.outside, Signers: g.board.Signers,
+		Config: func() *config.Config {
+			if now := g.setup.Load(); now != nil {
+				return now.config
+			}
+			return nil
+		},
+		Changed: func() {
+			g.reloading.Lock()
+			defer g.reloading.Unlock()
+			if err := g.take(g.Config()); err != nil {
+				g.log.Error("another list of trusted servers is not in force yet", "error", err)
+			}
+		},
+	})
+	if err == nil {
+		g.registry.Begin(ctx)
+	}
+	return err
+}
+
+// outside raises an alert about a server that is not on the list.
+func (g *Gateway) outside(o registry.Outsider) {
+	a := alert.Alert{
+		ID: o.Alert, Kind: "outside", Severity: alert.Medium, Server: o.Server, Subject: o.Target, Text: "the server is not in the registry of trusted servers: " + o.Why,
+		Remedy: "sumun trust add " + o.Server,
+	}
+	if o.Blocked {
+		a.Severity, a.Text = alert.High, "the server is not connected to: "+o.Why
+	}
+	g.alerts.Alert(g.draining, a)
+}
+
+// atRegistry has the registry answer.
+func (g *Gateway) atRegistry(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	if g.registry == nil {
+		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "method %q is not known on a bridge; ask the gateway behind it", call.Method)
+	}
+	q, err := registry.Parse(call)
+	if err == nil && !access.Holds(call.Caller, mcp.ScopeTrust) && (q.Changes() || !call.Caller.View.Whole) {
+		err = access.Lacks(call.Method, mcp.ScopeTrust) // it names what the caller may not see
+	}
+	if err != nil {
+		return err
+	}
+	return g.registry.Handle(ctx, call, q, reply)
+}
+
+// absent says that there is nothing of that name, or why it is not to be had.
+func (g *Gateway) absent(call *mcp.Call) error {
+	if err := g.registry.Refusal(call.Name); err != nil {
+		return err
+	}
+	return access.Absent(call)
+}
