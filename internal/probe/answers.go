@@ -115,6 +115,7 @@ type asking struct {
 	digest  string
 	answers []trust.Answer
 	silent  int
+	size    int // of all answers, in bytes
 }
 
 func (r *asking) all(ctx context.Context, tools []json.RawMessage, rounds Rounds) error {
@@ -156,12 +157,19 @@ func (r *asking) ask(ctx context.Context, tool string, with json.RawMessage) err
 	} else {
 		r.silent = 0
 	}
-	r.answers = append(r.answers, trust.Answer{Round: r.round, Tool: tool, Arguments: with, Text: bounded(text), Failed: failed, Tools: r.digest})
+	if text = bounded(text); r.size+len(text) > mostAnswers {
+		text = text[:0]
+	}
+	r.size += len(text)
+	r.answers = append(r.answers, trust.Answer{Round: r.round, Tool: tool, Arguments: with, Text: text, Failed: failed, Tools: r.digest})
 	return nil
 }
 
 // mostAnswer is how many bytes of an answer are kept: its begin and its end, since that is where something is added.
 const mostAnswer = 64 << 10
+
+// mostAnswers is how many bytes the answers of one round have together; later ones are kept without text.
+const mostAnswers = 4 << 20
 
 func bounded(text string) string {
 	if len(text) <= mostAnswer {

@@ -176,11 +176,30 @@ func (p *prober) lists(ctx context.Context, session *visit) (*mcp.Listing, error
 	ctx, cancel := context.WithTimeoutCause(ctx, 3*p.Each, fmt.Errorf("its lists were not read within %v", 3*p.Each))
 	defer cancel()
 	l, err := listing.Read(ctx, session.Session, p.target.Name, p.Log)
-	if err != nil && ctx.Err() != nil {
-		return nil, errors.Join(err, context.Cause(ctx))
+	if err != nil {
+		if ctx.Err() != nil {
+			err = errors.Join(err, context.Cause(ctx))
+		}
+		return nil, err
 	}
-	return l, err
+	size := len(l.Instructions)
+	for _, list := range [][][]byte{l.Tools, l.Prompts, l.Resources, l.Templates} {
+		for _, element := range list {
+			size += len(element)
+		}
+	}
+	if size > mostOffered {
+		return nil, fmt.Errorf("what it offers is larger than %d MiB", mostOffered>>20)
+	}
+	return l, nil
 }
+
+const (
+	// mostOffered is how many bytes the lists of a server may have, so that its facts, with all views, can be kept.
+	mostOffered = 8 << 20
+	// mostMessage is how many bytes one message of a server may have.
+	mostMessage = 16 << 20
+)
 
 func named(info []byte) (name, version string) {
 	name, _ = wire.Unquote(wire.Get(info, "name"))

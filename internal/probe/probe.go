@@ -97,6 +97,7 @@ type prober struct {
 func Look(ctx context.Context, target Target, o Options) (*trust.Subject, error) {
 	p := &prober{Options: o.withDefaults(), target: target}
 	p.target.Log = p.Log
+	p.target.MaxMessage = mostMessage
 	p.target.StartTimeout = min(cmp.Or(target.StartTimeout, 30*time.Second), p.Whole)
 	p.secrets = secretsOf(&target)
 	p.subject = describe(&p.target)

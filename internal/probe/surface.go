@@ -121,11 +121,10 @@ func (p *prober) doors(ctx context.Context) {
 	nobody.carrier, nobody.header = p.target.Base, nil
 	list := func(k knock) answer { return k.ask(ctx, mcp.MethodToolsList, "{}") }
 
-	first := list(nobody)
-	if nobody.modern == nil && first.needsSession() {
+	if own.modern == nil && list(own).needsSession() {
 		nobody.session, own.session = true, true
-		first = list(nobody)
 	}
+	first := list(nobody)
 	p.observe(first.observation(trust.ProbeList, ""))
 	p.asked = first.header
 	p.observe(list(nobody.with("Authorization", "Bearer "+random(24))).observation(trust.ProbeWrongCredentials, ""))
@@ -184,12 +183,14 @@ func (p *prober) lines(ctx context.Context) {
 
 // judge notes what the server asks of callers, as far as it can be told from what was tried.
 func (p *prober) judge() {
-	var list *trust.Observation
+	var list, wrong *trust.Observation
 	metadata := false
 	for i := range p.subject.Observations {
 		switch o := &p.subject.Observations[i]; o.Probe {
 		case trust.ProbeList:
 			list = o
+		case trust.ProbeWrongCredentials:
+			wrong = o
 		case trust.ProbeResourceMetadata:
 			metadata = metadata || o.Status == http.StatusOK && strings.Contains(o.Text, "authorization_servers")
 		}
@@ -197,7 +198,7 @@ func (p *prober) judge() {
 	switch {
 	case list == nil || list.Status == 0 && list.Code == 0:
 		return
-	case list.Accepted():
+	case list.Accepted(), wrong != nil && wrong.Accepted(): // who takes any credentials knows nobody by them
 		p.subject.Authentication = trust.AuthNone
 	case metadata || strings.Contains(strings.ToLower(p.asked.Get("WWW-Authenticate")), "resource_metadata"):
 		p.subject.Authentication = trust.AuthStrong

@@ -32,7 +32,7 @@ func Judge(d *inspect.Detector, s *trust.Subject) []trust.Finding {
 		if v.Cause == trust.ViewEarlier {
 			continue
 		}
-		for f := range d.Subject(&trust.Subject{Name: s.Name, Instructions: v.Instructions, Tools: v.Tools}) {
+		for f := range d.Subject(beyond(s, v)) {
 			add(f)
 		}
 	}
@@ -42,6 +42,24 @@ func Judge(d *inspect.Detector, s *trust.Subject) []trust.Finding {
 		}
 	}
 	return all
+}
+
+// beyond returns what a view shows that the subject does not.
+func beyond(s *trust.Subject, v trust.View) *trust.Subject {
+	known := make(map[string]bool, len(s.Tools))
+	for _, t := range s.Tools {
+		known[string(t)] = true
+	}
+	more := &trust.Subject{Name: s.Name}
+	for _, t := range v.Tools {
+		if !known[string(t)] {
+			more.Tools = append(more.Tools, t)
+		}
+	}
+	if v.Instructions != s.Instructions {
+		more.Instructions = v.Instructions
+	}
+	return more
 }
 
 // answer returns what hides in one answer. What it was asked for stands in it under one name, so that another scan finds the same.
