@@ -25,7 +25,7 @@ type remainder struct {
 const fewLetters = 12
 
 // asking is what texts say that ask something of the reader, or lead somewhere else, as footers of honest servers do too.
-var asking = regexp.MustCompile(`(?i)\b(must|should|always|never|remember|please|you (are|will|need)|do not|don't|make sure|visit|open|see|use)\b|https?://|\b[\w.+-]+@[\w-]+\.\w|하세요|하십시오|마세요`)
+var asking = regexp.MustCompile(`(?i)\b(must|should|always|never|remember|please|you (are|will|need)|do not|don't|make sure)\b|(^|[.!?:;]\s+|\b(to|and|or)\s+)(visit|open|see|use)\b|https?://|\b[\w.+-]+@[\w-]+\.\w|하세요|하십시오|마세요`)
 
 // commanding is what they say that order the model that reads them: what no honest footer does.
 var commanding = regexp.MustCompile(`(?i)\byou must\b|\b(must|always) (now|first|also|never|call|use|send|run|include|append|reply|respond|tell)\b|\bnever (tell|mention|reveal)\b` +
@@ -155,7 +155,7 @@ func current(answers []trust.Answer) []trust.Answer {
 func remainders(answers []trust.Answer) (found []remainder) {
 	rounds := map[int][]trust.Answer{}
 	for _, a := range answers {
-		if !a.Failed && !json.Valid([]byte(strings.TrimSpace(a.Text))) { // the end of a document is form
+		if !a.Failed && isTool(a.Tool) && !json.Valid([]byte(strings.TrimSpace(a.Text))) { // the end of a document is form
 			rounds[a.Round] = append(rounds[a.Round], a)
 		}
 	}
@@ -168,6 +168,11 @@ func remainders(answers []trust.Answer) (found []remainder) {
 		return cmp.Or(cmp.Compare(a.round, b.round), cmp.Compare(a.end, b.end), -cmp.Compare(len(a.tools), len(b.tools)), cmp.Compare(a.text, b.text))
 	})
 	return found
+}
+
+// isTool reports whether what was asked is a tool, and no prompt or resource that was read: those may well end alike.
+func isTool(name string) bool {
+	return !strings.HasPrefix(name, "prompt ") && !strings.HasPrefix(name, "resource ")
 }
 
 // atEnd returns the texts that at least two answers to different questions have at one end, the longest for each set of tools.

@@ -116,10 +116,13 @@ func (s *Server) answer(ctx context.Context, t *talk, raw []byte) []byte {
 }
 
 func (s *Server) result(ctx context.Context, t *talk, r *Request) (object, error) {
+	if r.Method == "initialize" {
+		t.client = clientOf(r.Params)
+	}
 	s.turn(t, r)
 	switch r.Method {
 	case "initialize":
-		return s.initialize(t, r.Params)
+		return s.initialize(r.Params), nil
 	case "ping":
 		return object{}, nil
 	case "tools/list":
@@ -152,17 +155,22 @@ func (s *Server) turn(t *talk, r *Request) {
 	}
 }
 
-func (s *Server) initialize(t *talk, params json.RawMessage) (object, error) {
+// clientOf returns how a client names itself.
+func clientOf(params json.RawMessage) string {
 	var p struct {
-		Version string `json:"protocolVersion"`
-		Client  struct {
+		Client struct {
 			Name string `json:"name"`
 		} `json:"clientInfo"`
 	}
-	if err := json.Unmarshal(params, &p); err != nil {
-		return nil, &fault{-32602, "invalid params"}
+	_ = json.Unmarshal(params, &p) // who does not say it has no name
+	return p.Client.Name
+}
+
+func (s *Server) initialize(params json.RawMessage) object {
+	var p struct {
+		Version string `json:"protocolVersion"`
 	}
-	t.client = p.Client.Name
+	_ = json.Unmarshal(params, &p) // the newest revision, then
 	can := object{"tools": object{"listChanged": true}}
 	if len(s.Prompts) > 0 {
 		can["prompts"] = object{}
@@ -176,7 +184,7 @@ func (s *Server) initialize(t *talk, params json.RawMessage) (object, error) {
 	if s.Instructions != "" {
 		result["instructions"] = s.Instructions
 	}
-	return result, nil
+	return result
 }
 
 func (s *Server) list(member string, n int, element func(i int) object) object {
