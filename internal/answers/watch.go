@@ -28,7 +28,7 @@ const (
 // asked stands in none of them alone. It costs a call next to nothing, since it keeps few of many answers, and looks elsewhere.
 type Watch struct {
 	answers *Answers
-	cancel  context.CancelFunc
+	ends    []context.CancelFunc
 	running sync.WaitGroup
 
 	mu      sync.Mutex
@@ -45,13 +45,16 @@ type kept struct {
 
 func newWatch(ctx context.Context, a *Answers) *Watch {
 	w := &Watch{answers: a, servers: map[string]*kept{}}
-	ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
+	w.ends = append(w.ends, end)
 	w.running.Go(func() { w.run(ctx) })
 	return w
 }
 
 func (w *Watch) close() {
-	w.cancel()
+	for _, end := range w.ends {
+		end()
+	}
 	w.running.Wait()
 }
 
@@ -67,7 +70,7 @@ func (w *Watch) note(call *mcp.Call, result []byte) {
 		return
 	}
 	k.last, k.fresh = time.Now(), true
-	answer := trust.Answer{Round: 1, Tool: call.Name, Arguments: short(call.Member("arguments")), Text: textOf(result), Failed: string(wire.Get(result, "isError")) == "true"}
+	answer := trust.Answer{Round: 1, Tool: call.Name, Arguments: short(call.Member("arguments")), Text: textOf(result), Failed: isError(result)}
 	if len(k.answers) < maxKept {
 		k.answers = append(k.answers, answer)
 		return
@@ -109,6 +112,8 @@ func textOf(result []byte) string {
 	return string(bytes.ToValidUTF8(b, nil))
 }
 
+func isError(result []byte) bool { return string(wire.Get(result, "isError")) == "true" }
+
 // run looks at what came in, until the end.
 func (w *Watch) run(ctx context.Context) {
 	tick := time.NewTicker(every)
@@ -126,14 +131,19 @@ func (w *Watch) run(ctx context.Context) {
 // look has what came in since the last time judged.
 func (w *Watch) look(ctx context.Context) {
 	for _, s := range w.fresh() {
-		for f := range w.answers.Judge(&s) {
-			if f.Where.Kind != kind || f.Band == trust.BandInfo || off(w.answers.policy(s.Name)) {
-				continue
-			}
-			f.Where.Server = s.Name
-			w.answers.Log.WarnContext(ctx, "answers of a server have something in common that nobody asked for", slog.String("server", s.Name), slog.String("rule", f.Rule))
-			w.answers.raise(ctx, Found{Finding: f, Action: flagged})
+		w.answers.judge(ctx, &s)
+	}
+}
+
+// judge raises what answers of a server have in common that nobody asked for.
+func (a *Answers) judge(ctx context.Context, s *trust.Subject) {
+	for f := range a.Judge(s) {
+		if f.Where.Kind != kind || f.Band == trust.BandInfo || off(a.policy(s.Name)) {
+			continue
 		}
+		f.Where.Server = s.Name
+		a.Log.WarnContext(ctx, "answers of a server have something in common that nobody asked for", slog.String("server", s.Name), slog.String("rule", f.Rule))
+		a.raise(ctx, Found{Finding: f, Action: flagged})
 	}
 }
 

@@ -41,7 +41,7 @@ func (g *Gateway) answerAlert(ctx context.Context, f answers.Found) {
 	}
 	g.alerts.Alert(ctx, alert.Alert{
 		ID: f.ID(), Kind: "answer", Severity: severity, Server: f.Where.Server, Subject: f.Where.Name, Text: f.Message + " (" + f.Action + ")",
-		Remedy: "read it; trust.answers of the server says what becomes of such answers",
+		Remedy:   "read it; trust.answers of the server says what becomes of such answers",
 		Evidence: wire.Object(nil).Text("rule", f.Rule).Text("band", f.Band.String()).Text("at", f.Where.Pointer).Text("text", f.Evidence).Text("call", f.Call).End(),
 	})
 }

@@ -97,6 +97,7 @@ func (g *Gateway) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.started(ctx, cfg)
+	g.watchAnswers(ctx)
 	ctx, cancel := context.WithTimeout(ctx, stock.Patience)
 	defer cancel()
 	g.stock.Keeper().SettleOwn(ctx)
