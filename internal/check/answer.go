@@ -120,19 +120,19 @@ func pairs(answers []trust.Answer) (all []pair) {
 	return all
 }
 
-// dormant yields servers of which the answers of several tools end in a blank line: the place of a text that is not there yet.
+// dormant yields servers of which the answers to several questions end in a blank line: the place of a text that is not there yet.
 func dormant(s *trust.Subject, _ []*tool, say func(hit)) {
-	tools := map[string]bool{}
+	tools, questions := map[string]bool{}, map[string]bool{}
 	for _, a := range current(s.Answers) {
-		if a.Failed {
+		if a.Failed || !isTool(a.Tool) {
 			continue
 		}
 		if body := strings.TrimRight(a.Text, "\n"); body == "" || a.Text != body+"\n\n" || strings.Contains(string(a.Arguments), `\n\n"`) {
 			continue
 		}
-		tools[a.Tool] = true
+		tools[a.Tool], questions[a.Tool+string(a.Arguments)] = true, true
 	}
-	if len(tools) < 2 {
+	if len(questions) < 2 {
 		return
 	}
 	var which []string

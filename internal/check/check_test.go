@@ -320,7 +320,9 @@ func TestAnswers(t *testing.T) {
 		"errors":                {[]trust.Answer{{Round: 1, Tool: "a", Text: "1" + order, Failed: true}, {Round: 1, Tool: "b", Text: "2" + order, Failed: true}}, nil},
 		"dormant":               {[]trust.Answer{answer(1, "a", "k1", "k1\n\n", ""), answer(1, "b", "k2", "k2 and\n\n", "")}, []string{"answer/blank-end"}},
 		"one line break":        {[]trust.Answer{answer(1, "a", "k1", "k1\n", ""), answer(1, "b", "k2", "k2 and\n", "")}, nil},
-		"dormant of one":        {[]trust.Answer{answer(1, "a", "k1", "k1\n\n", ""), answer(1, "a", "k2", "k2 and\n\n", "")}, nil},
+		"dormant of one":        {[]trust.Answer{answer(1, "a", "k1", "k1\n\n", ""), answer(1, "a", "k2", "k2 and\n\n", "")}, []string{"answer/blank-end"}},
+		"dormant once":          {[]trust.Answer{answer(1, "a", "k1", "k1\n\n", ""), answer(1, "a", "k1", "k1 and\n\n", ""), answer(1, "b", "k2", "k2", "")}, nil},
+		"prompts end alike":     {[]trust.Answer{answer(1, "prompt a", "k1", "k1"+order, ""), answer(1, "prompt b", "k2", "no k2"+order, "")}, nil},
 		"armed between rounds":  {[]trust.Answer{answer(1, "a", "k1", "k1", "L"), answer(1, "b", "k2", "no k2", "L"), answer(2, "a", "k3", "k3"+order, "L"), answer(2, "b", "k4", "no k4"+order, "L")}, []string{"behaviour/answer-drift", "behaviour/answer-injection"}},
 		"changed with the list": {[]trust.Answer{answer(1, "a", "k1", "k1", "L"), answer(1, "b", "k2", "no k2", "L"), answer(2, "a", "k3", "k3"+order, "M"), answer(2, "b", "k4", "no k4"+order, "M")}, []string{"behaviour/answer-injection"}},
 		"a clock in a footer": {[]trust.Answer{

@@ -4,7 +4,7 @@ import "github.com/sumun-mcp/sumun/trust"
 
 // table is all there is to check, by rule. To add a check, add a function and a line.
 var table = [...]row{
-	{"answer/blank-end", trust.Low, trust.BandInfo, "answers of several tools end in a blank line, as if a text was to follow", "read the server's source: is something added to its answers?", dormant, nil},
+	{"answer/blank-end", trust.Low, trust.BandInfo, "answers to several questions end in a blank line, as if a text was to follow", "read the server's source: is something added to its answers?", dormant, nil},
 	{"answer/constant-text", trust.Low, trust.BandInfo, "answers of several tools end or begin with the same text", "ask the server's author what the text is for", constant, nil},
 	{"answer/constant-request", trust.Low, trust.BandWarn, "answers of several tools end or begin with the same text, which asks something of the reader", "ask the server's author what the text is for", inviting, nil},
 	{"behaviour/answer-drift", trust.High, trust.BandBlock, "an order to the reader came to the answers while the list of tools stayed the same", "do not use the server: who runs it changes what its answers tell your model", drifting, nil},

@@ -129,20 +129,24 @@ func visit(t *testing.T, a zoo.Animal, over string, twin bool) *seen {
 	if a.Company != nil {
 		targets = append(targets, c.target(t, over, "company", "--company", a.Company))
 	}
-	s := look(t, targets)
+	var o probe.Options
+	if a.Broken && !twin {
+		o.Each = 500 * time.Millisecond
+	}
+	s := look(t, targets, o)
 	if _, err := os.Stat(filepath.Join(c.Dir, zoo.Called)); err == nil && !twin {
 		t.Errorf("%s over %s: the scan has called a tool that it must not call", a.Name, over)
 	}
 	return s
 }
 
-// look scans.
-func look(t *testing.T, targets []scan.Target) *seen {
+// look scans with those options.
+func look(t *testing.T, targets []scan.Target, o probe.Options) *seen {
 	t.Helper()
+	o.Each, o.Whole, o.Rounds.Pause = cmp.Or(o.Each, 4*time.Second), 20*time.Second, pause()
 	s := new(seen)
 	job := &scan.Job{
-		Targets: targets, Detector: detector(), Program: "zoo", Out: s,
-		Probe: probe.Options{Each: 2 * time.Second, Whole: 20 * time.Second, Rounds: probe.Rounds{Pause: pause()}},
+		Targets: targets, Detector: detector(), Program: "zoo", Out: s, Probe: o,
 	}
 	began := time.Now()
 	if err := job.Run(t.Context()); err != nil {

@@ -19,7 +19,7 @@ import (
 func slow() bool { return os.Getenv("SUMUN_TEST_SLOW") != "" }
 
 // atOnce is how many servers are looked at at once; they mostly wait.
-const atOnce = 12
+const atOnce = 32
 
 // TestZoo scans every animal and every twin: animals are named by the rules that they were put here for, twins are clean.
 func TestZoo(t *testing.T) {
