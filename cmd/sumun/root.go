@@ -74,7 +74,7 @@ func (a *app) sections() []section {
 			a.dbCommand(),
 			a.clientCommand(),
 		}},
-		{"Trust", append([]*cobra.Command{a.scanCommand()}, a.notaryCommands()...)},
+		{"Trust", slices.Concat([]*cobra.Command{a.scanCommand()}, a.trustCommands(), a.notaryCommands())},
 		{"About", []*cobra.Command{
 			a.versionCommand(),
 			a.completionCommand(),

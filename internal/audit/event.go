@@ -31,6 +31,9 @@ const (
 
 	// Alert is an alert that people were told of.
 	Alert Kind = "alert"
+	// AlertApproved and AlertDismissed are what somebody has said to one.
+	AlertApproved  Kind = "alert.approved"
+	AlertDismissed Kind = "alert.dismissed"
 	// Withheld is something that clients were not shown, or not given.
 	Withheld Kind = "withheld"
 	// Redacted is something that was taken out of a message.
@@ -40,6 +43,10 @@ const (
 	CredentialLogin  Kind = "credential.login"          //nolint:gosec // no credential, the name of an event
 	CredentialLogout Kind = "credential.logout"         //nolint:gosec // likewise
 	CredentialFailed Kind = "credential.refresh-failed" //nolint:gosec // likewise
+
+	// TrustAdded is a server that somebody has added to the list of trusted ones, TrustRemoved one that was taken off it.
+	TrustAdded   Kind = "trust.added"
+	TrustRemoved Kind = "trust.removed"
 
 	GatewayStarted Kind = "gateway.started"
 	GatewayStopped Kind = "gateway.stopped"

@@ -45,7 +45,7 @@ func (g *Gateway) servers(ctx context.Context, _ *mcp.Call, reply mcp.Reply) err
 			continue
 		}
 		states = append(states, serverState{
-			Name: s.Server, State: string(s.State), Since: s.Since, Transport: s.Transport, Revision: s.Revision,
+			Name: s.Server, State: g.registry.State(route.ServerOf(s.Server), string(s.State)), Since: s.Since, Transport: s.Transport, Revision: s.Revision,
 			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Unheard: s.Unheard, Error: g.trouble(&s), Signed: g.board.Signed(route.ServerOf(s.Server)), Routing: judged[s.Server],
 		})
 	}

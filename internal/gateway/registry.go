@@ -5,6 +5,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/alert"
+	"github.com/sumun-mcp/sumun/internal/audit"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/registry"
@@ -16,7 +17,7 @@ func (g *Gateway) openRegistry(ctx context.Context) (err error) {
 		return nil
 	}
 	g.registry, err = registry.Open(ctx, registry.Options{
-		Store: g.store, Log: g.log, Outside: g.outside, Signers: g.board.Signers,
+		Store: g.store, Log: g.log, Outside: g.outside, Signers: g.board.Signers, Decided: g.trustDecided,
 		Config: func() *config.Config {
 			if now := g.setup.Load(); now != nil {
 				return now.config
@@ -35,6 +36,11 @@ func (g *Gateway) openRegistry(ctx context.Context) (err error) {
 		g.registry.Begin(ctx)
 	}
 	return err
+}
+
+// trustDecided puts on record who is trusted, and who is not any more.
+func (g *Gateway) trustDecided(ctx context.Context, server string, e registry.Event) error {
+	return g.audit.Event(ctx, audit.Event{Kind: audit.Kind("trust." + e.What), Actor: e.By, Subject: server, Detail: e.Detail()})
 }
 
 // outside raises an alert about a server that is not on the list.

@@ -87,6 +87,11 @@ type Event struct {
 	Changes []string `json:"changes,omitempty"`
 }
 
+// Detail is what the audit record has of an event.
+func (e *Event) Detail() map[string]any {
+	return map[string]any{"id": e.ID, "why": e.Why, "score": e.Score, "tier": e.Label}
+}
+
 // What an Event is about.
 const (
 	wasAdded   = "added"

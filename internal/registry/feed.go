@@ -167,10 +167,11 @@ func IsPublic(target string) bool {
 	return err != nil || addr.Unmap().IsGlobalUnicast() && !addr.Unmap().IsPrivate()
 }
 
-// Feed returns what this registry thinks of its servers itself: nothing of what feeds of others say goes on. Of targets that mean nothing
-// elsewhere it tells only if all is set.
-func (r *Registry) Feed(issuer string, issue int64, from, to time.Time, all bool) *Feed {
-	f := &Feed{Format: FeedType, Issuer: issuer, Issue: issue, Issued: from.UTC().Truncate(time.Second), Expires: to.UTC().Truncate(time.Second), Servers: []Scored{}}
+// Feed returns a feed, of which head has the issuer, the number and the times, with what this registry thinks of its servers itself: nothing of
+// what feeds of others say goes on. Of targets that mean nothing elsewhere it tells only if all is set.
+func (r *Registry) Feed(head Feed, all bool) *Feed {
+	f := &head
+	f.Format, f.Issued, f.Expires, f.Servers = FeedType, f.Issued.UTC().Truncate(time.Second), f.Expires.UTC().Truncate(time.Second), []Scored{}
 	for i := range r.now.Load().Entries {
 		e := &r.now.Load().Entries[i]
 		if e.basis() == ByAddress || !all && !IsPublic(e.Target) {

@@ -73,10 +73,21 @@ func URLTarget(text string) string {
 		host = "[" + host + "]"
 	}
 	target := scheme + "://" + host + plainPath(u)
-	if u.RawQuery != "" {
-		target += "?sha256=" + IDOf(u.RawQuery)[:16]
+	switch {
+	case isDigest(u.RawQuery): // it was written so already
+		target += "?" + u.RawQuery
+	case u.RawQuery != "":
+		target += "?" + digestOf + IDOf(u.RawQuery)[:16]
 	}
 	return target
+}
+
+// digestOf begins the digest that stands in the place of a query.
+const digestOf = "sha256="
+
+func isDigest(query string) bool {
+	digits, ok := strings.CutPrefix(query, digestOf)
+	return ok && len(digits) == 16 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // plainPath returns the path of a URL without dot segments, and without a final slash. What is escaped of slashes stays so.

@@ -25,6 +25,8 @@ type Options struct {
 	Changed func()
 	// Outside is told of a server that is not on the list, once, and again when it has been on it in between.
 	Outside func(Outsider)
+	// Decided is told of each server that somebody has added to the list, or taken off it, for the record.
+	Decided func(ctx context.Context, server string, e Event) error
 	// Signers returns the ids of the keys that have signed what a server offers now; Worries what is open about it.
 	Signers func(server string) []string
 	Worries func(server string) []Worry

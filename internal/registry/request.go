@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/belief"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
 	"github.com/sumun-mcp/sumun/trust"
@@ -198,7 +199,8 @@ func (r *Registry) decide(ctx context.Context, by string, q *Request) error {
 		}
 		ids = append(ids, removed[i]...)
 	}
-	return r.change(ctx, ids, func(c *Change) error {
+	var events []Event
+	err := r.change(ctx, ids, func(c *Change) error {
 		if q.IfRevision != nil && *q.IfRevision != c.Revision {
 			return &ConflictError{c.Revision}
 		}
@@ -214,9 +216,27 @@ func (r *Registry) decide(ctx context.Context, by string, q *Request) error {
 				}
 			}
 		}
-		c.Decided = q.Changes()
+		c.Decided, events = q.Changes(), slices.Clone(c.Events)
 		return nil
 	})
+	for i := range events {
+		if e := r.now.Load().byID[events[i].ID]; err == nil && r.Decided != nil && e != nil {
+			err = r.Decided(ctx, cmp.Or(e.Name, e.Target), events[i])
+		}
+	}
+	return err
+}
+
+// Best returns the server that a client does best to take: the first that is not malicious, and that is on the list where others are told of or
+// not connected to. It is nil if there is none.
+func (a *Answer) Best() *Shown {
+	strict := a.Outside == belief.Warn || a.Outside == belief.Block
+	for i := range a.Servers {
+		if s := &a.Servers[i]; !s.Malicious && (s.Allowed || !strict) {
+			return s
+		}
+	}
+	return nil
 }
 
 // meant returns the servers that an addition means: more than one for a server with replicas.

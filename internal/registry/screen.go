@@ -51,11 +51,11 @@ func (r *Registry) Screen(c *config.Config) *config.Config {
 
 // tell tells people of an outsider.
 func (r *Registry) tell(o Outsider) {
-	r.Log.Warn("a server is not in the registry", slog.String("server", o.Server), slog.String("target", o.Target), slog.Bool("connected", !o.Blocked),
-		slog.String("why", o.Why), slog.String("try", "sumun trust add "+o.Server))
 	if r.Outside != nil {
 		r.Outside(o)
+		return
 	}
+	r.Log.Warn("a server is not in the registry", slog.String("server", o.Server), slog.Bool("connected", !o.Blocked), slog.String("why", o.Why))
 }
 
 // Outsiders returns the servers of a configuration that are not on the list, by their names; none where trust.outside is off.
@@ -126,6 +126,19 @@ func (r *Registry) Offered(server string, l *mcp.Listing) *mcp.Listing {
 		}
 	}
 	return l
+}
+
+// State returns the word for how a server is: blocked for one that is not connected to since it is outside of the list, else the one that is given.
+func (r *Registry) State(server, state string) string {
+	if r == nil {
+		return state
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.outside[server].Blocked {
+		return "blocked"
+	}
+	return state
 }
 
 // Trouble says that a server is outside of the list; empty if it is not.

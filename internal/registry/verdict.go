@@ -21,6 +21,12 @@ const (
 	ByAddress = "address"
 )
 
+// What it costs that nobody has scanned a server, or has not even seen it: what is not known must not be better than what is known to be middling.
+const (
+	unscanned = 10
+	unseen    = 40
+)
+
 // sightRoom begins the rules of findings that the gateway makes itself.
 const sightRoom = "gateway/"
 
@@ -39,9 +45,10 @@ func (e *Entry) basis() string {
 func (e *Entry) own() trust.Verdict {
 	switch e.basis() {
 	case BySight:
-		return e.Known.Verdict
+		return with(e.Known.Verdict, trust.Reason{Points: -unscanned, Text: "nobody has scanned it; this is what the gateway sees of it"})
 	case ByAddress:
-		return trust.Grade(&trust.Subject{Target: e.Target, Transport: e.Transport, Loopback: isLocal(e.Target), TLS: isEncrypted(e.Target), Signed: e.Signers}, nil)
+		v := trust.Grade(&trust.Subject{Target: e.Target, Transport: e.Transport, Loopback: isLocal(e.Target), TLS: isEncrypted(e.Target), Signed: e.Signers}, nil)
+		return with(v, trust.Reason{Points: -unseen, Text: "nobody has looked at it; this is what its address tells"})
 	}
 	v := e.Scanned.Verdict
 	if e.Version != e.Scanned.Version {
