@@ -21,16 +21,20 @@ const (
 	Argument                 // a text in a schema
 	Answer                   // what a tool has answered, or a server has said in mid-call
 	Instructions             // what a server tells models
+	kinds        = iota
 )
+
+// kindNames are what the kinds are called in a model.
+var kindNames = [kinds]string{"description", "argument", "answer", "instructions"}
 
 // A Detector inspects texts. It is immutable and safe for concurrent use.
 type Detector struct {
-	words *lexicon
 	judge *model
+	idle  *scorers
 }
 
 // New returns the detector that is part of the program.
-func New() *Detector { return &Detector{words: words(), judge: judge()} }
+func New() *Detector { return &Detector{judge: judge(), idle: new(scorers)} }
 
 // Text returns what was found in a text, nothing in nearly all. Time is linear in its length.
 func (d *Detector) Text(text string, kind Kind, where trust.Place) []trust.Finding {
@@ -56,16 +60,16 @@ func (d *Detector) text(text string, kind Kind, extra set, where trust.Place, de
 
 // order reports whether the text gives orders to whoever reads it.
 func (d *Detector) order(text string, kind Kind, extra set, where trust.Place) (trust.Finding, bool) {
-	m := d.judge
-	plain := normalize(make([]byte, 0, len(text)+16), text)
-	sentences := d.words.read(plain, extra|shouted(text), m.weigh)
-	best := m.best(sentences)
-	if len(sentences) == 0 || best.score < m.floor(kind) {
+	m, s := d.judge, d.idle.get(d.judge)
+	defer d.idle.put(s)
+	s.normal = normalize(s.normal[:0], text)
+	best := s.score(s.normal, extra|shouted(text))
+	if best.end == 0 || best.score < m.least[kind] {
 		return trust.Finding{}, false
 	}
 	f := trust.Finding{
-		Rule: "text/injection", Severity: trust.Medium, Band: trust.BandWarn, Where: where, Evidence: printable(strings.TrimSpace(string(plain[best.begin:best.end]))),
-		Message: "the text reads like an order to the model that reads it", Reasons: m.explain(best.frames, plain[best.begin:best.end]),
+		Rule: "text/injection", Severity: trust.Medium, Band: trust.BandWarn, Where: where, Evidence: printable(strings.TrimSpace(string(s.normal[best.begin:best.end]))),
+		Message: "the text reads like an order to the model that reads it", Reasons: m.explain(s.normal, best),
 		Remedy: "read it; if it tells the model to do what its reader did not ask for, do not let the server in",
 	}
 	if best.score >= m.block {

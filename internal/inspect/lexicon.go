@@ -3,7 +3,6 @@ package inspect
 import (
 	_ "embed"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -28,60 +27,150 @@ const (
 // structure names them.
 var structure = [...]string{"HIDDEN", "SHOUTED", "QUOTED", "URL", "MAIL", "HOST", "PATH", "NAME", "HOLE"}
 
-// A lexicon holds the frames and what finds them. It is immutable.
+// maxConcepts bounds the concepts, so that a table of two of them is small.
+const maxConcepts = 128
+
+// A lexicon holds the frames and the concepts, and what finds them. It is immutable.
 type lexicon struct {
-	names []string // of the bits that are used
-	bits  map[string]int
-	find  *automaton
+	names    []string // of the frames, by their bits
+	bits     map[string]int
+	concepts []string
+	numbers  map[string]int // of the concepts
+	find     *trie
 }
 
 //go:embed frames.txt
 var frames string
 
+//go:embed concepts.txt
+var concepts string
+
 // words returns the lexicon that is part of the program.
 var words = sync.OnceValue(func() *lexicon {
-	l, err := readLexicon(frames)
+	l, err := readLexicon(frames, concepts)
 	if err != nil {
 		panic(err) // a test reads it
 	}
 	return l
 })
 
-// readLexicon reads frames as frames.txt has them.
-func readLexicon(text string) (*lexicon, error) {
-	l := &lexicon{names: make([]string, 64), bits: map[string]int{}}
+// readLexicon reads frames as frames.txt has them, and concepts as concepts.txt does.
+func readLexicon(frames, concepts string) (*lexicon, error) {
+	l := &lexicon{names: make([]string, 64), bits: map[string]int{}, numbers: map[string]int{}}
 	for i, name := range structure {
 		l.names[63-i], l.bits[name] = name, 63-i
 	}
-	var entries []entry
-	frame := -1
-	for n, line := range strings.Split(text, "\n") {
-		switch {
-		case strings.TrimSpace(line) == "" || line[0] == '#':
-		case line[0] != ' ':
-			if frame++; frame > structural || l.bits[line] != 0 {
-				return nil, fmt.Errorf("line %d: %q is one frame too many", n+1, line)
+	frame, last := "", -1
+	entries, err := readEntries(nil, frames, func(name, text, mark string) ([]entry, error) {
+		if name != frame {
+			if frame, last = name, last+1; last > structural || l.bits[name] != 0 {
+				return nil, fmt.Errorf("%q is one frame too many", name)
 			}
-			l.names[frame], l.bits[line] = line, frame
-		case len(line) < 6 || frame < 0:
-			return nil, fmt.Errorf("line %d: entries stand behind a language, below a frame", n+1)
-		default:
-			entries = append(entries, entriesOf(line[5:], frame)...)
+			l.names[last], l.bits[name] = name, last
 		}
+		return []entry{{text: text, number: uint8(last), open: mark == star}}, nil //nolint:gosec // there are 64 at most
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the frames: %w", err)
 	}
-	slices.SortStableFunc(entries, func(a, b entry) int { return strings.Compare(a.text, b.text) })
+	entries, err = readEntries(entries, concepts, l.concept)
+	if err != nil {
+		return nil, fmt.Errorf("the concepts: %w", err)
+	}
 	l.find = build(entries)
 	return l, nil
 }
 
-func entriesOf(list string, frame int) (all []entry) {
-	for text := range strings.SplitSeq(list, ";") {
-		e := entry{frame: uint8(frame)} //nolint:gosec // there are 64 at most
-		text, e.openAfter = strings.CutSuffix(strings.TrimSpace(text), "*")
-		e.text, e.openBefore = strings.CutPrefix(text, "*")
-		if e.text != "" {
-			all = append(all, e)
+// The marks of an entry: a longer word is meant too, or the forms of an English verb.
+const (
+	star = "*"
+	verb = "!"
+)
+
+// readEntries appends the entries of a file: names at the margin, below each lines of a language with entries parted by semicolons.
+func readEntries(entries []entry, file string, read func(name, text, mark string) ([]entry, error)) ([]entry, error) {
+	name := ""
+	for n, line := range strings.Split(file, "\n") {
+		switch {
+		case strings.TrimSpace(line) == "" || line[0] == '#':
+			continue
+		case line[0] != ' ':
+			name = line
+			continue
+		case len(line) < 6 || name == "":
+			return nil, fmt.Errorf("line %d: entries stand behind a language, below a name", n+1)
+		}
+		for text := range strings.SplitSeq(line[5:], ";") {
+			text, open := strings.CutSuffix(strings.TrimSpace(text), star)
+			mark := strings.TrimSpace(line[4:5])
+			if open {
+				mark = star
+			}
+			if text == "" {
+				continue
+			}
+			more, err := read(name, text, mark)
+			if err != nil {
+				return nil, fmt.Errorf("line %d: %w", n+1, err)
+			}
+			entries = append(entries, more...)
 		}
 	}
-	return all
+	return entries, nil
 }
+
+// concept returns the entries of a word that stands for a concept.
+func (l *lexicon) concept(name, text, mark string) ([]entry, error) {
+	number := func(name string) uint8 {
+		n, ok := l.numbers[name]
+		if !ok {
+			n = len(l.concepts)
+			l.numbers[name], l.concepts = n, append(l.concepts, name)
+		}
+		return uint8(n) //nolint:gosec // checked below
+	}
+	all := []entry{{text: text, number: number(name), concept: true, open: mark == star}}
+	if mark == verb {
+		for _, form := range third(text) {
+			all = append(all, entry{text: form, number: number(name + "/s"), concept: true})
+		}
+		for _, form := range past(text) {
+			all = append(all, entry{text: form, number: number(name + "/d"), concept: true})
+		}
+	}
+	if len(l.concepts) > maxConcepts {
+		return nil, fmt.Errorf("%q is one concept too many", name)
+	}
+	return all, nil
+}
+
+// third returns the third person of an English verb: "sends".
+func third(verb string) []string {
+	last := verb[len(verb)-1]
+	switch {
+	case strings.HasSuffix(verb, "sh"), strings.HasSuffix(verb, "ch"), last == 's', last == 'x', last == 'z':
+		return []string{verb + "es"}
+	case last == 'y' && !vowel(verb[len(verb)-2]):
+		return []string{verb[:len(verb)-1] + "ies"}
+	}
+	return []string{verb + "s"}
+}
+
+// past returns the participles of a regular English verb: "uploaded" and "uploading".
+func past(verb string) []string {
+	n := len(verb) - 1
+	last := verb[n]
+	switch {
+	case last == 'e':
+		return []string{verb + "d", verb[:n] + "ing"}
+	case last == 'y' && !vowel(verb[n-1]):
+		return []string{verb[:n] + "ied", verb + "ing"}
+	}
+	forms := []string{verb + "ed", verb + "ing"}
+	if n > 1 && n < 6 && !vowel(last) && vowel(verb[n-1]) && !vowel(verb[n-2]) && strings.IndexByte("wxy", last) < 0 {
+		forms = append(forms, verb+verb[n:]+"ed", verb+verb[n:]+"ing") // dropped, dropping
+	}
+	return forms
+}
+
+func vowel(c byte) bool { return strings.IndexByte("aeiou", c) >= 0 }

@@ -3,6 +3,7 @@ package inspect
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"hash/fnv"
 	"os"
@@ -18,7 +19,8 @@ type sample struct {
 	Category string `json:"category"`
 	Language string `json:"language"`
 	Kind     string `json:"kind"`
-	Label    int    `json:"label"` // 1: it gives orders to the model that reads it
+	Label    int    `json:"label"`  // 1: it gives orders to the model that reads it
+	Family   string `json:"family"` // of variants and translations of one text
 
 	group uint32 // samples of one group are never parted
 	held  bool   // for judging only
@@ -31,6 +33,8 @@ func (s *sample) kind() Kind {
 		return Argument
 	case "answer":
 		return Answer
+	case "instructions":
+		return Instructions
 	}
 	return Description
 }
@@ -46,9 +50,11 @@ func hash(text string) uint32 {
 	return h.Sum32()
 }
 
-// part holds three of ten English samples back, by their text alone. The files of the other languages follow one another in places, scenario by
-// scenario; there each category falls into thirds by its order in the file, the same third of all languages is held back, and a third is never
-// parted.
+// aligned are files whose texts follow one another in all languages, scenario by scenario.
+var aligned = []string{"es_benign", "es_poisoned", "ko_benign", "ko_poisoned", "zh_benign", "zh_poisoned", "more_benign"}
+
+// part holds three of ten samples back, by the hash of what they are a variant of, or else of their text. In aligned files each category falls
+// into thirds by its order in the file, the same third of all languages is held back, and a third is never parted.
 func part(all []sample) {
 	type key struct {
 		file, category string
@@ -60,8 +66,9 @@ func part(all []sample) {
 	for i := range all {
 		s := &all[i]
 		k := key{s.file, s.Category}
-		if s.Language == "en" {
-			s.group, s.held = hash(s.Text)/10, hash(s.Text)%10 < 3
+		if s.Family != "" || s.Language == "en" || !slices.Contains(aligned, strings.TrimSuffix(filepath.Base(s.file), ".jsonl"+s.Language)) {
+			h := hash(cmp.Or(s.Family, s.Text))
+			s.group, s.held = h/10, h%10 < 3
 			continue
 		}
 		third := uint32(seen[k] * 3 / count[k])

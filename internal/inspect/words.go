@@ -147,7 +147,7 @@ func isHost(text []byte, dot int) bool {
 }
 
 // grams calls do for each word of a plain sentence and for each two that follow one another; where words are not parted by blanks, for
-// each two and three characters.
+// each letter, two and three letters.
 func grams(text []byte, do func(gram []byte)) {
 	before := -1
 	for i := 0; i < len(text); {
@@ -162,7 +162,7 @@ func grams(text []byte, do func(gram []byte)) {
 			end += i
 		}
 		if text[i] >= utf8.RuneSelf {
-			eastern(text[i:end], do)
+			letterGrams(text[i:end], do)
 			before = -1
 		} else {
 			if text[i] != '^' {
@@ -177,14 +177,14 @@ func grams(text []byte, do func(gram []byte)) {
 	}
 }
 
-func eastern(text []byte, do func(gram []byte)) {
+func letterGrams(text []byte, do func(gram []byte)) {
 	for i := 0; i < len(text); {
-		_, n := utf8.DecodeRune(text[i:])
-		for end, more := i+n, 0; end < len(text) && more < 2; more++ {
-			_, m := utf8.DecodeRune(text[end:])
-			end += m
+		_, first := utf8.DecodeRune(text[i:])
+		for end, n := i, 0; end < len(text) && n < longestGram; n++ {
+			_, size := utf8.DecodeRune(text[end:])
+			end += size
 			do(text[i:end])
 		}
-		i += n
+		i += first
 	}
 }
