@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sumun-mcp/sumun/internal/caution"
 	"github.com/sumun-mcp/sumun/internal/scan"
 )
 
@@ -26,6 +27,9 @@ func (a *app) scanCommand() *cobra.Command {
 	desk := &scan.Desk{
 		Voice: &a.Voice, Version: version, Reaper: a.reaper(), Config: func() string { return a.config },
 		Getenv: a.getenv, Lookup: a.lookupEnv, Terminal: isTerminal(a.People),
+		Warn: func(name string, argv []string) error {
+			return a.warden().Start(caution.Server{Name: name, Command: argv[0], Args: argv[1:]})
+		},
 	}
 	return desk.Verb()
 }

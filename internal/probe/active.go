@@ -92,7 +92,7 @@ func (p *prober) bounds(ctx context.Context) error {
 		return err
 	}
 	defer l.close()
-	s := &seat{p.session.Session, p.Each}
+	s := p.seat()
 	for _, tool := range harmless(p.subject.Tools, p.Rounds.Tools) {
 		p.tempt(ctx, s, l, tool)
 		if ctx.Err() != nil {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/check"
@@ -183,7 +184,7 @@ func (p *prober) ask(ctx context.Context) error {
 	if p.Quiet {
 		return nil
 	}
-	answers, err := Answers(ctx, &seat{p.session.Session, p.Each}, p.Rounds)
+	answers, err := Answers(ctx, p.seat(), p.Rounds)
 	p.subject.Answers = answers
 	if err == nil {
 		err = p.recite(ctx)
@@ -191,7 +192,7 @@ func (p *prober) ask(ctx context.Context) error {
 	if len(p.subject.Answers) == 0 || err != nil {
 		return err
 	}
-	return p.view(ctx, p.session, trust.ViewCalls, fmt.Sprint(len(p.subject.Answers)))
+	return p.view(ctx, p.session, trust.ViewCalls, strconv.Itoa(len(p.subject.Answers)))
 }
 
 // mostRead is how many prompts and how many resources are read.
@@ -199,7 +200,7 @@ const mostRead = 8
 
 // recite reads the first prompts and resources of a server, whose texts reach models as answers do.
 func (p *prober) recite(ctx context.Context) error {
-	s := &seat{p.session.Session, p.Each}
+	s := p.seat()
 	note := func(what string, arguments []byte, r transport.Request) {
 		text, failed, err := s.answer(ctx, r)
 		if err == nil {

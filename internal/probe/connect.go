@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/listing"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/registry"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
 	"github.com/sumun-mcp/sumun/trust"
@@ -66,7 +68,7 @@ func (p *prober) connect(ctx context.Context) error {
 		return likeliest(errs)
 	}
 	if p.target.Command == nil && p.target.URL != "" {
-		p.subject.Target = shown(p.target.URL)
+		p.subject.Target = registry.URLTarget(p.target.URL)
 	}
 	if err := p.introduce(ctx); err != nil {
 		return err
@@ -252,7 +254,7 @@ func (p *prober) others(ctx context.Context) error {
 	for _, who := range p.As {
 		session, err := p.open(ctx, who, transport.EraOf(p.session.Revision()))
 		if err != nil {
-			p.Log.DebugContext(ctx, "another client is not let in", "name", who.Name, "error", err)
+			p.Log.DebugContext(ctx, "another client is not let in", slog.String("client", who.Name), slog.Any("error", err))
 			continue
 		}
 		err = p.view(ctx, session, trust.ViewClient, who.Name)
@@ -271,7 +273,7 @@ func (p *prober) carriers() error {
 	}
 	u, err := url.Parse(p.target.URL)
 	if err != nil {
-		return fmt.Errorf("%q is no URL", shown(p.target.URL))
+		return errors.New("the URL of the server cannot be read")
 	}
 	if p.target.Base == nil {
 		p.target.Base = &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true, TLSHandshakeTimeout: p.Each}

@@ -148,7 +148,7 @@ func (p *prober) look(ctx context.Context) error {
 
 // observe notes what was tried.
 func (p *prober) observe(o trust.Observation) {
-	o.Text = excerpt(o.Text)
+	o.Text = excerpt(clean(o.Text, p.secrets)) // before it is cut, where half of a secret would stay
 	p.subject.Observations = append(p.subject.Observations, o)
 }
 

@@ -19,10 +19,11 @@ import (
 type seat struct {
 	session *transport.Session
 	each    time.Duration
+	secrets []string // that no text shows
 }
 
 // Sit returns the Caller of a session, each of whose calls is bounded.
-func Sit(session *transport.Session, each time.Duration) Caller { return &seat{session, each} }
+func Sit(session *transport.Session, each time.Duration) Caller { return &seat{session, each, nil} }
 
 // List returns the tools as they are listed now.
 func (s *seat) List(ctx context.Context) ([]json.RawMessage, error) {
@@ -51,10 +52,10 @@ func (s *seat) answer(ctx context.Context, r transport.Request) (text string, fa
 	}
 	defer a.Release()
 	if e := a.Err(s.session.Revision()); e != nil {
-		return e.Message, true, nil
+		return clean(e.Message, s.secrets), true, nil
 	}
 	result := a.Result()
-	return texts(result), string(wire.Get(result, "isError")) == "true", nil
+	return clean(texts(result), s.secrets), string(wire.Get(result, "isError")) == "true", nil
 }
 
 // texts returns the texts of a result: of its content, of a prompt's messages, of a resource's contents.
@@ -105,6 +106,9 @@ func strung(value []byte) (all []string) {
 	}
 	return all
 }
+
+// seat returns the place at the server from which it was met.
+func (p *prober) seat() *seat { return &seat{p.session.Session, p.Each, p.secrets} }
 
 // observed calls a tool that there is not, or none, and tells what came of it.
 func (s *seat) observed(ctx context.Context, probe, tool string) trust.Observation {

@@ -1,9 +1,8 @@
 package probe
 
 import (
-	"bytes"
+	"encoding/base64"
 	"encoding/json"
-	"net"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sumun-mcp/sumun/internal/redact"
+	"github.com/sumun-mcp/sumun/internal/registry"
 	"github.com/sumun-mcp/sumun/trust"
 )
 
@@ -22,9 +22,10 @@ func describe(t *Target) *trust.Subject {
 	case t.InProcess != nil:
 		s.Target, s.Transport, s.Loopback, s.Authentication = t.Name, "stdio", true, trust.AuthNone
 	case t.Command != nil:
-		s.Target, s.Transport, s.Loopback, s.Authentication = CommandLine(append([]string{t.Command.Path}, t.Command.Args...)), "stdio", true, trust.AuthNone
+		s.Target = registry.CommandTarget(registry.Command{Path: t.Command.Path, Args: t.Command.Args, Env: t.Command.Env, Dir: t.Command.Dir})
+		s.Transport, s.Loopback, s.Authentication = "stdio", true, trust.AuthNone
 	default:
-		s.Target, s.Transport, s.Loopback = shown(t.URL), "http", isLoopback(t.URL)
+		s.Target, s.Transport, s.Loopback = registry.URLTarget(t.URL), "http", isLoopback(t.URL)
 		switch {
 		case strings.HasPrefix(t.URL, "ws"):
 			s.Transport = "websocket"
@@ -36,19 +37,6 @@ func describe(t *Target) *trust.Subject {
 		s.Name = s.Target
 	}
 	return s
-}
-
-// shown returns a URL without what may be secret in it: a password, and the values of its query.
-func shown(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "a URL that cannot be read"
-	}
-	u.User, u.Fragment = nil, ""
-	if u.RawQuery != "" {
-		u.RawQuery = "…"
-	}
-	return u.String()
 }
 
 // CommandLine returns a command as people write it, without secrets.
@@ -70,18 +58,6 @@ func isLoopback(address string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// hostOf returns the host and port of a URL.
-func hostOf(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "ws": "80"}[u.Scheme]
-	}
-	if port == "" {
-		port = "443"
-	}
-	return net.JoinHostPort(u.Hostname(), port)
-}
-
 const (
 	// fewSecret is how many bytes a text has at least that is taken for a secret: "true" and "info" are none.
 	fewSecret = 8
@@ -100,8 +76,11 @@ func secretsOf(t *Target) []string {
 	for _, values := range t.Header {
 		for _, v := range values {
 			add(v)
-			if _, credential, ok := strings.Cut(v, " "); ok {
-				add(credential)
+			_, credential, _ := strings.Cut(v, " ")
+			add(credential)
+			if plain, err := base64.StdEncoding.DecodeString(credential); err == nil { // Basic
+				_, password, _ := strings.Cut(string(plain), ":")
+				add(password)
 			}
 		}
 	}
@@ -125,6 +104,32 @@ func secretsOf(t *Target) []string {
 // marker stands where a secret was.
 const marker = "[secret]"
 
+// written returns a secret as it may stand in JSON: as it is, as a string, and within a string that is JSON itself.
+func written(secret string) []string {
+	all := []string{secret}
+	for range 2 {
+		quoted, err := json.Marshal(all[len(all)-1])
+		if err != nil {
+			break
+		}
+		if next := string(quoted[1 : len(quoted)-1]); next != all[len(all)-1] {
+			all = append(all, next)
+		}
+	}
+	slices.Reverse(all) // the longest first
+	return all
+}
+
+// clean returns a text without secrets.
+func clean(text string, secrets []string) string {
+	for _, secret := range secrets {
+		for _, form := range written(secret) {
+			text = strings.ReplaceAll(text, form, marker)
+		}
+	}
+	return text
+}
+
 // scrub returns the facts without secrets, wherever the server has put them.
 func scrub(s *trust.Subject, secrets []string) *trust.Subject {
 	if len(secrets) == 0 {
@@ -134,18 +139,11 @@ func scrub(s *trust.Subject, secrets []string) *trust.Subject {
 	if err != nil { // an element of a list is no JSON, which was scanned when it came
 		return &trust.Subject{Name: s.Name, Target: s.Target}
 	}
-	for _, secret := range secrets {
-		quoted, err := json.Marshal(secret)
-		if err != nil {
-			continue
-		}
-		text = bytes.ReplaceAll(text, quoted[1:len(quoted)-1], []byte(marker))
-	}
-	clean := new(trust.Subject)
-	if json.Unmarshal(text, clean) != nil {
+	without := new(trust.Subject)
+	if json.Unmarshal([]byte(clean(string(text), secrets)), without) != nil {
 		return &trust.Subject{Name: s.Name, Target: s.Target}
 	}
-	return clean
+	return without
 }
 
 // A scrubbedError is an error whose text shows no secret.
@@ -164,10 +162,7 @@ func scrubError(err error, secrets []string) error {
 	if err == nil {
 		return nil
 	}
-	text := strings.Join(strings.Split(err.Error(), "\n"), "; ")
-	for _, secret := range secrets {
-		text = strings.ReplaceAll(text, secret, marker)
-	}
+	text := clean(strings.Join(strings.Split(err.Error(), "\n"), "; "), secrets)
 	if text == err.Error() {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -53,7 +54,7 @@ func (p *prober) secure(ctx context.Context) error {
 
 // insecure goes on without credentials and without a certificate that holds.
 func (p *prober) insecure() {
-	p.Log.Warn("the server's certificate does not hold: it is asked without credentials", "server", p.target.Name)
+	p.Log.Warn("the server's certificate does not hold: it is asked without credentials", slog.String("server", p.target.Name))
 	base := &http.Transport{Proxy: http.ProxyFromEnvironment}
 	if p.target.Base != nil {
 		base = p.target.Base.Clone()
@@ -101,7 +102,7 @@ func (p *prober) surface(ctx context.Context) error {
 
 // inside asks a program for what there is not, on the session.
 func (p *prober) inside(ctx context.Context) error {
-	caller := &seat{p.session.Session, p.Each}
+	caller := p.seat()
 	for _, probe := range []struct{ name, tool string }{{trust.ProbeEmptyCall, ""}, {trust.ProbeUnknownTool, unknownTool()}} {
 		p.observe(caller.observed(ctx, probe.name, probe.tool))
 		if p.session.Err() != nil {
@@ -158,12 +159,13 @@ func (p *prober) lines(ctx context.Context) {
 			return
 		}
 		defer session.Close()
-		o := (&seat{session, p.Each}).asked(ctx, mcp.MethodToolsList, "{}")
+		there := &seat{session, p.Each, p.secrets}
+		o := there.asked(ctx, mcp.MethodToolsList, "{}")
 		o.Probe, o.Target, o.Status = probe, target, http.StatusOK
 		p.observe(o)
 		if probe == trust.ProbeList {
-			p.observe((&seat{session, p.Each}).observed(ctx, trust.ProbeEmptyCall, ""))
-			p.observe((&seat{session, p.Each}).observed(ctx, trust.ProbeUnknownTool, unknownTool()))
+			p.observe(there.observed(ctx, trust.ProbeEmptyCall, ""))
+			p.observe(there.observed(ctx, trust.ProbeUnknownTool, unknownTool()))
 		}
 	}
 	u, err := url.Parse(p.target.URL)

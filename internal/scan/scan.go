@@ -53,7 +53,7 @@ type Job struct {
 	mu     sync.Mutex // one goroutine at a time tells Out
 	failed error      // of Out
 	denied int        // how many targets could not be looked at for want of credentials
-	lost   int        // how many could not be looked at at all
+	lost   int        // how many could not be looked at, for whatever reason
 }
 
 // Run scans. The error says that telling of it failed, or that it was interrupted; what is wrong with targets is told as events.

@@ -66,7 +66,7 @@ func (f *Finder) Command(argv []string) Target {
 
 // File returns the targets of a file: the servers of mcp.yaml or of a host's configuration, or the server of a manifest.
 func (f *Finder) File(name string) ([]Target, error) {
-	data, err := os.ReadFile(name)
+	data, err := os.ReadFile(name) //nolint:gosec // the user names it
 	if err != nil {
 		return nil, &exit.Error{Code: exit.Usage, Err: err, Target: name}
 	}
