@@ -48,6 +48,8 @@ type Route struct {
 	// Strategy says how the calls are shared out: in turn, to the least busy target, to the less busy one of two that are drawn, or so
 	// that a root or a key stays at one target.
 	Strategy string `yaml:"strategy" enum:"round-robin least-pending random-two sticky:root sticky:key"`
+	// Prefer is score for calls that go to the targets with the best score in the registry alone, as long as one of them can be used.
+	Prefer string `yaml:"prefer" enum:"score"`
 	// Failover lists servers that are used in this order while no target can be, as SERVER or SERVER:NAME.
 	Failover []string `yaml:"failover" form:"word"`
 	// Timeout is how long a call may stay silent, in place of tools.timeout of its server.

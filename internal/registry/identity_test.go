@@ -52,7 +52,9 @@ func TestCommandTarget(t *testing.T) {
 
 // TestAllowed holds servers to a list, by what they cannot choose themselves.
 func TestAllowed(t *testing.T) {
-	at := func(url string) Identity { return Identity{Name: "n", Target: URLTarget(url), Signers: []string{"KEY"}} }
+	at := func(url string) Identity {
+		return Identity{Name: "n", Target: URLTarget(url), Signers: []string{"KEY"}}
+	}
 	run := func(args ...string) Identity {
 		return Identity{Name: "n", Target: CommandTarget(Command{Path: args[0], Args: args[1:], Dir: "/srv"})}
 	}

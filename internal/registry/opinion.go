@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,9 +9,11 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/signature"
 	"github.com/sumun-mcp/sumun/trust"
 )
@@ -164,6 +167,26 @@ func (r *Registry) Score(target string) int {
 		e = &Entry{ID: IDOf(target), Target: target}
 	}
 	return r.verdict(e).Score
+}
+
+// ReplicaScore returns the score of a replica of a server of mcp.yaml, as SERVER or SERVER/NUMBER, counted from 1. What is none, such as our own
+// servers, has the best.
+func (r *Registry) ReplicaScore(name string) int {
+	server, number, _ := strings.Cut(name, "/")
+	c := r.config()
+	if c == nil {
+		return 100
+	}
+	at := slices.IndexFunc(c.Servers, func(s config.Server) bool { return s.Name == server })
+	if at < 0 {
+		return 100
+	}
+	n, err := strconv.Atoi(cmp.Or(number, "1"))
+	all := identities(&c.Servers[at])
+	if err != nil || n < 1 || n > len(all) {
+		return 0
+	}
+	return r.Score(all[n-1].Target)
 }
 
 // failed tells that a feed was not taken over; the one before holds until it ends.

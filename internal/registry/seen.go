@@ -185,7 +185,7 @@ func names(n int, element func(int) []byte) []string {
 
 // config returns the configuration in force, nil if there is none yet.
 func (r *Registry) config() *config.Config {
-	if r.Config == nil {
+	if r == nil || r.Config == nil {
 		return nil
 	}
 	return r.Config()

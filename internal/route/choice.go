@@ -128,7 +128,7 @@ func (c *Choice) admit(lines []*line, now time.Time) (good, all []*line) {
 
 // choose takes one of the lines by the rule's strategy; there is at least one.
 func (c *Choice) choose(lines []*line, key string) *line {
-	if len(lines) == 1 {
+	if lines = c.preferred(lines); len(lines) == 1 {
 		return lines[0]
 	}
 	switch c.rule.Strategy {
@@ -145,6 +145,24 @@ func (c *Choice) choose(lines []*line, key string) *line {
 	default:
 		return c.next(lines)
 	}
+}
+
+// preferred returns the lines to the replicas with the best score, where the rule wants that.
+func (c *Choice) preferred(lines []*line) []*line {
+	if c.rule.Prefer != PreferScore || c.router.opts.Score == nil || len(lines) < 2 {
+		return lines
+	}
+	var best []*line
+	most := 0
+	for _, l := range lines {
+		switch score := c.router.opts.Score(l.replica.name); {
+		case best == nil || score > most:
+			best, most = []*line{l}, score
+		case score == most:
+			best = append(best, l)
+		}
+	}
+	return best
 }
 
 // id names a line for good: hashes depend on it.

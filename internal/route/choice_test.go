@@ -69,6 +69,44 @@ func TestPending(t *testing.T) {
 	}
 }
 
+// TestPreferScore wants calls at the target with the best score, the next one while it is away, and those that are equal to share them.
+func TestPreferScore(t *testing.T) {
+	w := newWorld()
+	scores := map[string]int{"a": 60, "b": 90, "c": 90, "d": 10}
+	r := w.open(t, single("a", "b", "c", "d"), `{"n": {"prefer": "score", "targets": [{"server": "a", "weight": 90}, {"server": "b"}, {"server": "c"}]}}`)
+	r.opts.Score = func(replica string) int { return scores[replica] }
+	took := func(calls int) string {
+		var all strings.Builder
+		for range calls {
+			server, _ := send(t, r, named("n"))
+			all.WriteString(server)
+		}
+		return all.String()
+	}
+	if got := took(4); got != "bcbc" {
+		t.Errorf("turns = %s, want those with the best score", got)
+	}
+	scores["c"] = 89
+	if got := took(3); got != "bbb" {
+		t.Errorf("turns = %s, want b", got)
+	}
+	r.SetState("b", false)
+	if got := took(2); got != "cc" {
+		t.Errorf("turns = %s, want the next best", got)
+	}
+	r.SetState("c", false)
+	if got := took(1); got != "a" {
+		t.Errorf("turns = %s, want what is left", got)
+	}
+	if _, faults := Parse([]byte(`{"n": {"prefer": 3}}`)); len(faults) != 1 {
+		t.Errorf("faults = %v", faults)
+	}
+	policy, _ := Parse([]byte(`{"n": {"prefer": "beauty"}}`))
+	if faults := policy.Check(func(string) bool { return true }); len(faults) != 1 || faults[0].Pointer != "/n/prefer" {
+		t.Errorf("faults = %v", faults)
+	}
+}
+
 // TestConsistent wants keys to stay where they are when targets come, go and change their weight.
 func TestConsistent(t *testing.T) {
 	const keys = 5000

@@ -43,7 +43,7 @@ func FromConfig(c *config.Config) Policy {
 	p := Policy{Rules: make([]Rule, 0, len(c.Routing))}
 	for i := range c.Routing {
 		from := &c.Routing[i]
-		r := Rule{Pattern: from.Name, Strategy: Strategy(from.Strategy), Timeout: from.Timeout, Retries: from.Retries}
+		r := Rule{Pattern: from.Name, Strategy: Strategy(from.Strategy), Prefer: from.Prefer, Timeout: from.Timeout, Retries: from.Retries}
 		for _, t := range from.Targets {
 			r.Targets = append(r.Targets, Target{Server: t.Server, Name: t.Tool, Weight: t.Weight})
 		}

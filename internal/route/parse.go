@@ -37,6 +37,8 @@ func (p *parser) rule(pattern string, data []byte) Rule {
 			r.Targets = p.targets(here, raw)
 		case "strategy":
 			r.Strategy = Strategy(p.text(here, raw))
+		case "prefer":
+			r.Prefer = p.text(here, raw)
 		case "failover":
 			for i, one := range p.list(here, raw) {
 				r.Failover = append(r.Failover, p.spare(fmt.Sprintf("%s/%d", here, i), one))
@@ -46,7 +48,7 @@ func (p *parser) rule(pattern string, data []byte) Rule {
 		case "retries":
 			r.Retries = p.number(here, raw)
 		default:
-			p.say(here, "is not known: a rule has targets, strategy, failover, timeout and retries")
+			p.say(here, "is not known: a rule has targets, strategy, prefer, failover, timeout and retries")
 		}
 	}
 	return r

@@ -23,6 +23,8 @@ type Rule struct {
 	Targets []Target
 	// Strategy says how; empty stands for RoundRobin.
 	Strategy Strategy
+	// Prefer is PreferScore for a rule whose calls go to the targets with the best score alone, as long as one of them can be used; empty for none.
+	Prefer string
 	// Failover are servers in the order in which they are used while no target can be.
 	Failover []Target
 	// Timeout is how long a call may stay silent; 0 leaves it to the server's own configuration.
@@ -60,6 +62,9 @@ const (
 
 // Strategies are all of them, the default first.
 var strategies = []Strategy{RoundRobin, LeastPending, RandomTwo, StickyRoot, StickyKey}
+
+// PreferScore prefers targets by what the registry thinks of them.
+const PreferScore = "score"
 
 // The bounds of a policy.
 const (
@@ -109,6 +114,9 @@ func (c *checker) rule(r *Rule, known func(string) bool) {
 	}
 	if !slices.Contains(strategies, r.Strategy) {
 		c.say(at+"/strategy", "%q is no strategy: use one of %s", r.Strategy, listed(strategies))
+	}
+	if r.Prefer != "" && r.Prefer != PreferScore {
+		c.say(at+"/prefer", "%q is not known: use %s, or leave it out", r.Prefer, PreferScore)
 	}
 	if r.Timeout < 0 || r.Timeout > longestTimeout || r.Timeout > 0 && r.Timeout < time.Millisecond {
 		c.say(at+"/timeout", "wants a time from 1ms to %s, or 0s for that of the server", longestTimeout)
@@ -182,6 +190,7 @@ type (
 	jsonRule struct {
 		Targets  []jsonTarget `json:"targets,omitempty"`
 		Strategy Strategy     `json:"strategy"`
+		Prefer   string       `json:"prefer,omitempty"`
 		Failover []string     `json:"failover,omitempty"`
 		Timeout  string       `json:"timeout,omitempty"`
 		Retries  int          `json:"retries"`
@@ -198,7 +207,7 @@ func (p Policy) MarshalJSON() ([]byte, error) {
 	rules := make(map[string]jsonRule, len(p.Rules))
 	for i := range p.Rules {
 		r := &p.Rules[i]
-		out := jsonRule{Strategy: r.Strategy, Retries: r.Retries}
+		out := jsonRule{Strategy: r.Strategy, Prefer: r.Prefer, Retries: r.Retries}
 		for _, t := range r.Targets {
 			out.Targets = append(out.Targets, jsonTarget(t))
 		}

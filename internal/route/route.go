@@ -30,6 +30,8 @@ type Options struct {
 	Unsent func(err error) bool
 	// Ping asks a replica whether it is there.
 	Ping func(ctx context.Context, replica string) error
+	// Score returns what is thought of a replica, the more the better, for rules that prefer by it. Nil thinks the same of all.
+	Score func(replica string) int
 	// Changed is called when the policy has changed. Nil tells nobody.
 	Changed func()
 	// Store keeps the policy; nil forgets it with the Router.
