@@ -68,6 +68,7 @@ func (j *Job) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		j.tell(&report.Event{Target: &report.Target{Name: j.Targets[i].Title, Index: i + 1, Of: len(j.Targets)}}) // in their order
 		work.Go(func() {
 			defer func() { <-free }()
 			seen[i] = j.one(ctx, i)
@@ -105,7 +106,6 @@ type result struct {
 // one looks at one target and tells of it, but for the verdict.
 func (j *Job) one(ctx context.Context, i int) *result {
 	t := &j.Targets[i]
-	j.tell(&report.Event{Target: &report.Target{Name: t.Title, Index: i + 1, Of: len(j.Targets)}})
 	s, failure := j.facts(ctx, t)
 	if ctx.Err() != nil {
 		return nil
