@@ -26,7 +26,7 @@ func arguments(argv []string) []string {
 func (a *app) scanCommand() *cobra.Command {
 	desk := &scan.Desk{
 		Voice: &a.Voice, Version: version, Reaper: a.reaper(), Config: func() string { return a.config },
-		Getenv: a.getenv, Lookup: a.lookupEnv, Terminal: isTerminal(a.People),
+		Getenv: a.getenv, Lookup: a.lookupEnv, Terminal: isTerminal(a.People), Verdict: a.recordVerdict,
 		Warn: func(name string, argv []string) error {
 			return a.warden().Start(caution.Server{Name: name, Command: argv[0], Args: argv[1:]})
 		},

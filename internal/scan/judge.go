@@ -6,14 +6,24 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sumun-mcp/sumun/internal/advisory"
 	"github.com/sumun-mcp/sumun/internal/check"
 	"github.com/sumun-mcp/sumun/internal/inspect"
 	"github.com/sumun-mcp/sumun/internal/report"
 	"github.com/sumun-mcp/sumun/trust"
 )
 
-// Judge returns what is found in the facts of one server: the same for the same facts.
-func Judge(d *inspect.Detector, s *trust.Subject) []trust.Finding {
+// A Judge says what is to be thought of facts. It may be used concurrently.
+type Judge struct {
+	// Detector reads texts.
+	Detector *inspect.Detector
+	// Book has the servers that are known to be vulnerable; nil stands for those that the program knows itself.
+	Book *advisory.Book
+}
+
+// Findings returns what is found in the facts of one server: the same for the same facts.
+func (j *Judge) Findings(s *trust.Subject) []trust.Finding {
+	d := j.Detector
 	var all []trust.Finding
 	seen := map[string]bool{}
 	add := func(f trust.Finding) {
@@ -23,6 +33,9 @@ func Judge(d *inspect.Detector, s *trust.Subject) []trust.Finding {
 		}
 	}
 	for f := range check.Subject(s) {
+		add(f)
+	}
+	for f := range cmp.Or(j.Book, advisory.Own()).Subject(s) {
 		add(f)
 	}
 	for f := range d.Subject(s) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/advisory"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/inspect"
@@ -22,7 +23,7 @@ import (
 // job returns the scan that the command line orders, which tells nobody yet.
 func (d *Desk) job(o *order, targets []Target) (*Job, error) {
 	job := &Job{
-		Targets: targets, Parallel: o.parallel, Detector: inspect.New(), Program: "sumun", Version: d.Version, Verdict: d.Verdict,
+		Targets: targets, Parallel: o.parallel, Judge: &Judge{Detector: inspect.New(), Book: d.book()}, Program: "sumun", Version: d.Version, Verdict: d.Verdict,
 		Probe: probe.Options{
 			Self: probe.Identity{Name: "sumun", Version: d.Version}, Active: o.active, Quiet: o.quiet, Whole: o.timeout,
 			Rounds: probe.Rounds{Count: o.rounds, Pause: o.pause},
@@ -45,6 +46,14 @@ func (d *Desk) job(o *order, targets []Target) (*Job, error) {
 		job.History = &History{Dir: filepath.Join(d.state(), "history")}
 	}
 	return job, nil
+}
+
+// book has the servers that are known to be vulnerable, nil for those that the program knows.
+func (d *Desk) book() *advisory.Book {
+	if d.Book == nil {
+		return nil
+	}
+	return d.Book()
 }
 
 // state is the directory in which the gateway of this directory keeps its state.

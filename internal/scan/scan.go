@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/check"
-	"github.com/sumun-mcp/sumun/internal/inspect"
 	"github.com/sumun-mcp/sumun/internal/probe"
 	"github.com/sumun-mcp/sumun/internal/report"
 	"github.com/sumun-mcp/sumun/trust"
@@ -39,8 +38,8 @@ type Job struct {
 	Parallel int
 	// Probe says how.
 	Probe probe.Options
-	// Detector reads texts.
-	Detector *inspect.Detector
+	// Judge says what is to be thought of them.
+	Judge *Judge
 	// History remembers what was seen before; nil if nothing does.
 	History *History
 	// Program and Version are who scans.
@@ -113,7 +112,7 @@ func (j *Job) one(ctx context.Context, i int) *result {
 	r := &result{target: t, subject: s, whole: failure == nil}
 	if s != nil {
 		j.tell(&report.Event{Fact: &report.Fact{Target: t.Title, Subject: s}})
-		r.findings = Judge(j.Detector, s)
+		r.findings = j.Judge.Findings(s)
 		for _, f := range r.findings {
 			j.tell(&report.Event{Finding: &report.Finding{Target: t.Title, Finding: f}})
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sumun-mcp/sumun/internal/advisory"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/host"
@@ -33,6 +34,8 @@ type Desk struct {
 	Terminal bool
 	// Warn is asked before a program is started that the command line names; its error is that nobody wants it. Nil starts all.
 	Warn func(name string, argv []string) error
+	// Book has the servers that are known to be vulnerable; nil stands for those that the program knows itself.
+	Book func() *advisory.Book
 	// Verdict is handed each verdict; nil if nobody keeps them.
 	Verdict func(context.Context, *trust.Subject, trust.Verdict)
 }

@@ -149,7 +149,7 @@ func look(t *testing.T, targets []scan.Target, o probe.Options) *seen {
 		return program(t, targets, o)
 	}
 	job := &scan.Job{
-		Targets: targets, Detector: detector(), Program: "zoo", Out: s, Probe: o,
+		Targets: targets, Judge: &scan.Judge{Detector: detector()}, Program: "zoo", Out: s, Probe: o,
 	}
 	began := time.Now()
 	if err := job.Run(t.Context()); err != nil {
