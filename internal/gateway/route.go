@@ -77,7 +77,7 @@ func (g *Gateway) forward(ctx context.Context, entry *catalog.Entry, call *mcp.C
 // routing is what the router works with.
 func (g *Gateway) routing() route.Options {
 	o := route.Options{
-		Log: g.log, Do: g.do, Ping: g.pool.Ping, Unsent: egress.Unsent,
+		Log: g.log, Do: g.do, Ping: g.pool.Ping, Unsent: egress.Unsent, Score: func(replica string) int { return g.registry.ReplicaScore(replica) },
 		Changed: func() { g.stock.Publish() }, // the policy may give other names
 	}
 	if g.store != nil {

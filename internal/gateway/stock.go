@@ -17,7 +17,8 @@ func (g *Gateway) openStock() {
 		Log: g.log, Lists: g.lists, Catalog: g.catalogOptions,
 		Naming: func() mcp.Naming { return mcp.Naming(g.Config().Naming) },
 		// The log says already that a server is not there.
-		Known: func(err error) bool { return errors.Is(err, egress.ErrUnavailable) },
+		Known:   func(err error) bool { return errors.Is(err, egress.ErrUnavailable) },
+		Refused: func(name string) bool { return g.registry.Refusal(name) != nil },
 		Built: func(c *catalog.Catalog) {
 			g.leftOut(c)
 			g.watches.Stale()

@@ -74,8 +74,9 @@ func (st *Stock) FullNames(next mcp.Handler) mcp.Handler {
 		switch {
 		case !ok && call.Method == mcp.MethodComplete:
 			return mcp.Absent(kind, name, call.Revision)
-		case !ok:
+		case !ok && !st.Refused(name):
 			return access.Absent(call)
+		case !ok: // dispatch says so, to those who may use it
 		case full != name:
 			call.Asked, call.Name = name, full
 		}

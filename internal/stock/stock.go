@@ -24,6 +24,8 @@ type Options struct {
 	Naming func() mcp.Naming
 	// Known reports whether the log tells already why a server gives no lists.
 	Known func(error) bool
+	// Refused reports whether a name belongs to a server that is not connected to, which those are told who may use the name.
+	Refused func(name string) bool
 	// Built is told of each new catalogue, and Changed of each kind of which clients of an audience were given another list.
 	Built   func(*catalog.Catalog)
 	Changed func(to mcp.Audience, kind mcp.Kind)
