@@ -24,5 +24,9 @@ func isTerminal(in any) bool {
 		return false
 	}
 	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull) // a character device, too, at which nobody sits
+	return err != nil || !os.SameFile(info, null)
 }
