@@ -60,6 +60,7 @@ var methods = map[string]*method{
 	mcp.MethodServerInfo: {},
 	mcp.MethodManifest:   {},
 	mcp.MethodRegistry:   {params: []string{"filter", "add", "remove", "ifRevision"}},
+	mcp.MethodScan:       {params: []string{"target"}},
 	mcp.MethodServers:    {},
 	mcp.MethodApprovals:  {},
 	mcp.MethodDecide:     {params: []string{"id", "allow", "reason", "for", "always"}},

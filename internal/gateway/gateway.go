@@ -40,6 +40,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/signboard"
 	"github.com/sumun-mcp/sumun/internal/stock"
 	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/survey"
 	"github.com/sumun-mcp/sumun/internal/task"
 	"github.com/sumun-mcp/sumun/internal/usage"
 )
@@ -74,6 +75,8 @@ type Gateway struct {
 	board *signboard.Board
 	// registry has what is known of servers, and which may be connected to; nil on a bridge.
 	registry *registry.Registry
+	// survey has servers scanned; nil where nobody can.
+	survey *survey.Survey
 	// usage counts who uses what, nil without a store; reviews looks through that now and then.
 	usage   *usage.Counter
 	reviews *review.Schedule

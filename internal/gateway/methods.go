@@ -57,6 +57,7 @@ var methods = map[string]answerer{
 	mcp.MethodManifest:          (*Gateway).atBoard,
 
 	mcp.MethodRegistry: (*Gateway).atRegistry,
+	mcp.MethodScan:     (*Gateway).atSurvey,
 
 	mcp.MethodRoutingGet: (*Gateway).atRouter,
 	mcp.MethodRoutingSet: (*Gateway).atRouter,

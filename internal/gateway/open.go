@@ -33,6 +33,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/stock"
 	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/internal/survey"
 	"github.com/sumun-mcp/sumun/internal/task"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -68,6 +69,8 @@ type Parts struct {
 	// Own are further servers in this process, by their names, which stay as they are
 	// declared. Who gives them closes them, after Close.
 	Own map[string]*sdk.Server
+	// Scanner looks at servers for callers of mcp.trust.scan; nil if nobody does.
+	Scanner survey.Scanner
 	// Patience is how long a call waits for the answers of a modern client: five
 	// minutes unless it is set.
 	Patience time.Duration
@@ -172,6 +175,7 @@ func (g *Gateway) openAnswers(ctx context.Context, cfg *config.Config) error {
 	if err := errors.Join(g.openAlerts(ctx), g.openRegistry(ctx)); err != nil {
 		return err
 	}
+	g.openSurvey()
 	g.openApprovals(ctx)
 	if err := g.openRoots(ctx, cfg); err != nil {
 		return err

@@ -37,7 +37,9 @@ const (
 	MethodRoutingSet        = "mcp.routing.set"
 	MethodServerInfo        = "mcp.server.info"
 	MethodManifest          = "mcp.server.manifest"
-	MethodRegistry          = "mcp.trust.registry"
+	// MethodScan looks at one server, by its name or URL, and tells the verdict.
+	MethodScan     = "mcp.trust.scan"
+	MethodRegistry = "mcp.trust.registry"
 )
 
 // Methods of the dialect that are calls of the standard in other words.

@@ -125,6 +125,7 @@ var methods = map[string]Method{
 	MethodDecide:     {Modern: true, Scope: ScopeGate},
 	MethodForget:     {Modern: true, Scope: ScopeGate},
 	MethodRegistry:   {Modern: true},
+	MethodScan:       {Modern: true, Scope: ScopeTrust},
 
 	MethodToolDescribe:      {NameMember: "toolId", Kind: Tool},
 	MethodWrite:             {NameMember: "uri", Kind: Resource, Writes: true},
