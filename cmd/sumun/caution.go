@@ -7,11 +7,12 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/caution"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
 // warden warns before a program runs as a local server for the first time on this machine.
 func (a *app) warden() *caution.Warden {
-	w := &caution.Warden{Voice: &a.Voice, In: a.stdin, Typing: isTerminal(a.stdin), Getenv: a.getenv}
+	w := &caution.Warden{Voice: &a.Voice, In: a.stdin, Typing: terminal.Is(a.stdin), Getenv: a.getenv}
 	if dir, err := os.UserConfigDir(); err == nil { // without one people are warned each time
 		w.Dir = filepath.Join(dir, "sumun")
 	}

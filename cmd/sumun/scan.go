@@ -8,6 +8,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/caution"
 	"github.com/sumun-mcp/sumun/internal/scan"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
 // scannerName is the name under which the program is the verb scan alone, as the seed has it: MCPTrustScanner URL.
@@ -26,7 +27,7 @@ func arguments(argv []string) []string {
 func (a *app) scanCommand() *cobra.Command {
 	desk := &scan.Desk{
 		Voice: &a.Voice, Version: version, Reaper: a.reaper(), Config: func() string { return a.config },
-		Getenv: a.getenv, Lookup: a.lookupEnv, Terminal: isTerminal(a.People), Verdict: a.recordVerdict,
+		Getenv: a.getenv, Lookup: a.lookupEnv, Terminal: terminal.Is(a.People), Verdict: a.recordVerdict,
 		Warn: func(name string, argv []string) error {
 			return a.warden().Start(caution.Server{Name: name, Command: argv[0], Args: argv[1:]})
 		},

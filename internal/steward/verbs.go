@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -276,11 +275,4 @@ func (d *Desk) sides(m *Move) (from, to *config.Config, err error) {
 }
 
 // onTerminal reports whether a person watches.
-func (d *Desk) onTerminal() bool {
-	f, ok := d.People.(*os.File)
-	if !ok || d.Quiet || d.JSON {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
+func (d *Desk) onTerminal() bool { return !d.Quiet && !d.JSON && terminal.Is(d.People) }
