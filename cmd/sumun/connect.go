@@ -18,6 +18,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/line"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/scan"
 )
 
 // connectCommand is the verb connect: what hosts start to speak over a pipe.
@@ -69,7 +70,7 @@ func (a *app) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.servePipe(ctx, cfg, gateway.Parts{})
+	return a.servePipe(ctx, cfg, gateway.Parts{Scanner: scan.NewLive(version, cfg.StateDir())})
 }
 
 // bridgeTo is the configuration of a gateway of one server: the running gateway.

@@ -23,6 +23,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/port"
 	"github.com/sumun-mcp/sumun/internal/redact"
+	"github.com/sumun-mcp/sumun/internal/scan"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
@@ -70,7 +71,7 @@ func (a *app) serve(ctx context.Context, listen string) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed by Serve, unless that was never reached
-	parts := gateway.Parts{Log: log, Version: version, Reaper: a.reaper()}
+	parts := gateway.Parts{Log: log, Version: version, Reaper: a.reaper(), Scanner: scan.NewLive(version, cfg.StateDir())}
 	if !a.Quiet { // what the command line says outlasts a change of the file
 		parts.Level = level
 	}

@@ -23,6 +23,9 @@ type History struct {
 	Dir string
 }
 
+// historyIn returns the history in a gateway's directory of state.
+func historyIn(state string) *History { return &History{Dir: filepath.Join(state, "history")} }
+
 const (
 	// mostEntries is how many scans of one target are remembered, and mostTargets how many targets: the oldest are forgotten.
 	mostEntries = 64

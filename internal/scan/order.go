@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -43,7 +42,7 @@ func (d *Desk) job(o *order, targets []Target) (*Job, error) {
 		return nil, &exit.Error{Code: exit.Usage, Msg: "--rounds and --parallel are at least 1, --timeout is positive"}
 	}
 	if !o.noHistory && o.from == "" {
-		job.History = &History{Dir: filepath.Join(d.state(), "history")}
+		job.History = historyIn(d.state())
 	}
 	return job, nil
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/dial"
 	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
-	"github.com/sumun-mcp/sumun/internal/probe"
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -27,10 +26,21 @@ import (
 	"github.com/sumun-mcp/sumun/trust"
 )
 
+// A Target is a server to look at.
+type Target struct {
+	// Target is how it is reached, with the credentials of the gate.
+	transport.Target
+
+	// Base carries requests that show no credentials.
+	Base *http.Transport
+	// Secrets are further texts that nobody is to be told.
+	Secrets []string
+}
+
 // A Scanner looks at servers and judges them.
 type Scanner interface {
 	// Scan looks at one server. Progress is told what is being done, by one goroutine at a time.
-	Scan(ctx context.Context, target probe.Target, progress func(string)) (*Result, error)
+	Scan(ctx context.Context, target Target, progress func(string)) (*Result, error)
 }
 
 // A Result is what a scan has found.
@@ -116,7 +126,7 @@ func answer(ctx context.Context, name string, found *Result, reply mcp.Reply) er
 
 // target returns the server of that name as the gate reaches it, or the one at a URL under the rules for addresses that others have chosen. End
 // lets go of what it needs.
-func (s *Survey) target(name string) (t probe.Target, end func(), err error) {
+func (s *Survey) target(name string) (t Target, end func(), err error) {
 	for _, server := range route.Expand(s.Config()) {
 		if server.Name == name || name != "" && server.URL == name {
 			return s.configured(&server)
@@ -129,8 +139,8 @@ func (s *Survey) target(name string) (t probe.Target, end func(), err error) {
 }
 
 // configured returns a server of the configuration.
-func (s *Survey) configured(c *config.Server) (probe.Target, func(), error) {
-	t := probe.Target{Target: transport.Target{Name: c.Name, StartTimeout: c.StartTimeout}}
+func (s *Survey) configured(c *config.Server) (Target, func(), error) {
+	t := Target{Target: transport.Target{Name: c.Name, StartTimeout: c.StartTimeout}}
 	if c.Command != "" {
 		t.Command = &sandbox.Command{Path: c.Command, Args: c.Args, Env: c.Env, Dir: c.Cwd, Reaper: s.Reaper}
 		t.Secrets = slices.Collect(maps.Values(c.Env))
@@ -155,7 +165,7 @@ func (s *Survey) configured(c *config.Server) (probe.Target, func(), error) {
 }
 
 // stranger returns the server at a URL that a caller has named: only what anybody reaches may be reached through the gate.
-func (s *Survey) stranger(address string) (t probe.Target, end func(), err error) {
+func (s *Survey) stranger(address string) (t Target, end func(), err error) {
 	refused := func(err error) error { return mcp.Errorf(mcp.CodeInvalidParams, mcp.Forbidden, "%v", err) }
 	u, err := url.Parse(address)
 	if err != nil {
