@@ -3,6 +3,8 @@ package registry
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,7 +91,8 @@ func digest(document []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the feed: %w", err)
 	}
-	return "sha256:" + IDOf(string(text)), nil
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
 // An opinion is what a feed says of one server.
