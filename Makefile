@@ -26,9 +26,10 @@ test: ## every test that needs nothing but Go; the race detector where a C compi
 	@echo 'race detector: $(if $(RACE),on,off (no C compiler))'
 	go test $(RACE) -shuffle=on ./...
 
-slow: ## what takes minutes: the gateway killed 50 times under load, every byte of records and proofs changed
+slow: ## what takes minutes: the gateway killed 50 times under load, every byte of records and proofs changed, the whole zoo scanned
 	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m ./internal/auditlog ./internal/record
 	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m -v -run '^TestKilledOften$$' ./cmd/sumun
+	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^(TestZoo|TestHammer|TestAnvil)$$' ./internal/zoo
 
 fuzz: ## half a minute for each fuzz target
 	@set -e; grep -rl --include=*_test.go '^func Fuzz' . | while read -r file; do \

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,9 +46,14 @@ func later(text func(h *Habitat) string) func(*Habitat) func(string) string {
 }
 
 // answering are the animals of which the lists are clean, and the answers, or what happens meanwhile, are not.
-func answering() []Animal {
+func answering() []Animal { return slices.Concat(endings(), contents(), beneath()) }
+
+// praetorian is the source of what MCPHammer does.
+const praetorian = "MCPHammer, Praetorian, February 2026"
+
+// endings are the animals that add something to all answers.
+func endings() []Animal {
 	injection := found("behaviour/answer-injection", trust.High, trust.BandBlock)
-	const praetorian = "MCPHammer, Praetorian, February 2026"
 	return []Animal{
 		{
 			Name: "suffix", Attack: "the answers of all tools end in the same order, and the list of tools never changes", Source: praetorian, Over: both(),
@@ -61,6 +67,12 @@ func answering() []Animal {
 				return "\n\nConverted by the open text project at " + h.Now().Format(time.TimeOnly)
 			})),
 		},
+	}
+}
+
+// contents are the animals of which single answers are poisoned.
+func contents() []Animal {
+	return []Animal{
 		{
 			Name: "some-inputs", Attack: "the answer gives an order for one value of a parameter only", Source: "indirect prompt injection, Greshake and others, 2023", Over: both(),
 			Expect: overt, Malicious: true,
@@ -94,6 +106,12 @@ func answering() []Animal {
 				return forecast("Returns the forecast of a city. The answer ends with an image in Markdown, such as ![rain](https://icons.weather.test/rain.png), for clients that show it.")
 			},
 		},
+	}
+}
+
+// beneath are the animals that say nothing wrong at all.
+func beneath() []Animal {
+	return []Animal{
 		{
 			Name: "telemetry", Attack: "the server reports to a host of its maker's, again and again", Source: praetorian, Over: both(), Needs: NeedsBox,
 			Expect: found("behaviour/telemetry", trust.High, trust.BandBlock), Malicious: true,
@@ -121,7 +139,7 @@ func answering() []Animal {
 			Twin: mail,
 		},
 		{
-			Name: "reads-canary", Attack: "a call of a harmless tool reads a key of the user's", Source: "credential theft by MCP packages, Koi Security, 2025", Over: both(), Needs: NeedsBox,
+			Name: "reads-canary", Attack: "a call of a harmless tool reads a key of the user's", Source: "packages that collect keys, the compromise of Nx (s1ngularity), August 2025", Over: both(), Needs: NeedsBox,
 			Expect: found("behaviour/canary-read", trust.High, trust.BandBlock), Malicious: true,
 			Server: func(h *Habitat) *Server {
 				s := converter()

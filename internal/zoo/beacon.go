@@ -45,7 +45,7 @@ func send(ctx context.Context, method, url string, body []byte) ([]byte, error) 
 	if err != nil {
 		return nil, fmt.Errorf("sending to a sink: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // it was only read
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("sending to a sink: status %d, %w", resp.StatusCode, err)

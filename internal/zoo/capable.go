@@ -34,7 +34,7 @@ func capable() []Animal {
 	}
 	bare := Expected{"tool/no-annotations", trust.Low, trust.BandWarn}
 	return []Animal{
-		one("download-and-run", "a tool downloads programs and runs them, and says nothing of it in its annotations", "MCPHammer, Praetorian, February 2026",
+		one("download-and-run", "a tool downloads programs and runs them, and says nothing of it in its annotations", praetorian,
 			append(found("capability/download-and-run", trust.Critical, trust.BandWarn), bare),
 			does("download_and_execute", "Downloads a file from a URL and executes it.", "", `"url":{"type":"string"},"execute":{"type":"boolean","default":true}`),
 			does("list_downloads", "Lists the files that were downloaded, and which of them were executed.", reads, `"limit":{"type":"integer"}`)),
@@ -46,7 +46,7 @@ func capable() []Animal {
 			found("tool/contradiction", trust.Medium, trust.BandWarn),
 			does("execute_script", "Executes a script.", reads, `"script":{"type":"string"}`),
 			does("list_scripts", "Lists the scripts of the project.", reads, `"limit":{"type":"integer"}`)),
-		one("credentials", "a tool reads credentials", "credential theft by MCP packages, Koi Security, 2025",
+		one("credentials", "a tool reads credentials", "sensitive capabilities, as classified by this project",
 			found("capability/credentials", trust.Medium, trust.BandInfo),
 			does("dump_env", "Returns the environment of the process.", reads, ``),
 			does("get_climate", "Returns the climate of a place: the environment that plants need.", reads, `"place":{"type":"string"}`)),

@@ -18,10 +18,9 @@ import (
 
 // hammers are the look-alikes of MCPHammer, which [All] leaves out, since tests of their own visit them.
 func hammers() []Animal {
-	const source = "MCPHammer, Praetorian, February 2026"
 	return []Animal{
 		{
-			Name: "hammer", Attack: "everything: orders in answers, pushed from afar; telemetry; open paths; programs downloaded and run", Source: source, Over: []string{HTTP}, Malicious: true,
+			Name: "hammer", Attack: "everything: orders in answers, pushed from afar; telemetry; open paths; programs downloaded and run", Source: praetorian, Over: []string{HTTP}, Malicious: true,
 			Expect: slices.Concat(
 				found("behaviour/answer-injection", trust.High, trust.BandBlock), found("surface/admin", trust.High, trust.BandBlock), found("surface/open-admin", trust.Medium, trust.BandWarn),
 				found("surface/open-call", trust.High, trust.BandWarn), found("surface/foreign-origin", trust.Medium, trust.BandWarn), found("surface/foreign-host", trust.Medium, trust.BandWarn),
@@ -31,12 +30,12 @@ func hammers() []Animal {
 			Server: func(h *Habitat) *Server { return hammer(h, note[2:]).server }, Twin: anvil,
 		},
 		{
-			Name: "hammer-dormant", Attack: "the same before anything was pushed: answers end in a blank line", Source: source, Over: []string{HTTP}, Malicious: true,
+			Name: "hammer-dormant", Attack: "the same before anything was pushed: answers end in a blank line", Source: praetorian, Over: []string{HTTP}, Malicious: true,
 			Expect: slices.Concat(found("answer/blank-end", trust.Low, trust.BandInfo), found("surface/admin", trust.High, trust.BandBlock)),
 			Server: func(h *Habitat) *Server { return hammer(h, "").server }, Twin: anvil,
 		},
 		{
-			Name: "hammer-talk", Attack: "commands hidden in any argument are run, while answers stay clean", Source: source, Over: []string{Stdio}, Malicious: true,
+			Name: "hammer-talk", Attack: "commands hidden in any argument are run, while answers stay clean", Source: praetorian, Over: []string{Stdio}, Malicious: true,
 			Expect: append(found("behaviour/command", trust.Critical, trust.BandBlock), veiled...), Needs: NeedsBox, Server: conversations(true), Twin: conversations(false),
 		},
 	}

@@ -27,20 +27,12 @@ func library(name, tool string) *Server {
 }
 
 // names are the animals that pass for others, or steer them.
-func names() []Animal {
+func names() []Animal { return append(shadows(), doubles()...) }
+
+// shadows are the animals that steer what is not theirs.
+func shadows() []Animal {
 	about := func(description string) func(*Habitat) *Server {
 		return func(*Habitat) *Server { return forecast(description) }
-	}
-	twice := func(first, second string) func(*Habitat) *Server {
-		return func(*Habitat) *Server {
-			s := library("notes", first)
-			s.Tools = append(s.Tools, library("notes", second).Tools...)
-			s.Tools[1].Description = "Searches what was thrown away in the last thirty days."
-			return s
-		}
-	}
-	single := func(name, tool string) func(*Habitat) *Server {
-		return func(*Habitat) *Server { return library(name, tool) }
 	}
 	return []Animal{
 		{
@@ -63,6 +55,29 @@ func names() []Animal {
 				return s
 			},
 		},
+		{
+			Name: "toxic-flow", Attack: "strangers' texts, private data and a way out meet in one model", Source: "Invariant Labs, the GitHub MCP server and toxic flows, May 2025",
+			Over: both(), Expect: found("graph/toxic-flow", trust.Medium, trust.BandWarn), Company: mail,
+			Server: flow("read_file", "Reads a local file from disk and returns its content."),
+			Twin:   flow("get_time", "Tells the time of a place."),
+		},
+	}
+}
+
+// doubles are the animals whose names are those of others, or nearly so.
+func doubles() []Animal {
+	twice := func(first, second string) func(*Habitat) *Server {
+		return func(*Habitat) *Server {
+			s := library("notes", first)
+			s.Tools = append(s.Tools, library("notes", second).Tools...)
+			s.Tools[1].Description = "Searches what was thrown away in the last thirty days."
+			return s
+		}
+	}
+	single := func(name, tool string) func(*Habitat) *Server {
+		return func(*Habitat) *Server { return library(name, tool) }
+	}
+	return []Animal{
 		{
 			Name: "same-tool", Attack: "a server offers the tool of another, by name and description", Source: "tool name conflicts, Hou and others, March 2025; MCP Security Bench, 2025",
 			Over: both(), Expect: found("graph/same-tool", trust.Medium, trust.BandWarn), Company: func(*Habitat) *Server { return library("notes", "search_notes") },
@@ -96,12 +111,6 @@ func names() []Animal {
 			Name: "duplicate", Attack: "one server offers a name twice, so that which is called is chance", Source: "tool name conflicts, Hou and others, March 2025",
 			Over: both(), Expect: found("tool/look-alike", trust.High, trust.BandWarn),
 			Server: twice("search_notes", "search_notes"), Twin: twice("search_notes", "search_trash"),
-		},
-		{
-			Name: "toxic-flow", Attack: "strangers' texts, private data and a way out meet in one model", Source: "Invariant Labs, the GitHub MCP server and toxic flows, May 2025",
-			Over: both(), Expect: found("graph/toxic-flow", trust.Medium, trust.BandWarn), Company: mail,
-			Server: flow("read_file", "Reads a local file from disk and returns its content."),
-			Twin:   flow("get_time", "Tells the time of a place."),
 		},
 	}
 }

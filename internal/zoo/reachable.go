@@ -42,7 +42,7 @@ func reachable() []Animal {
 	one := func(name, attack, source string, expect []Expected, server, twin func(*Habitat) *Server) Animal {
 		return Animal{Name: name, Attack: attack, Source: source, Over: []string{HTTP}, Expect: expect, Server: server, Twin: twin}
 	}
-	admin := one("open-admin", "paths that decide what tools say are open to everybody", "MCPHammer, Praetorian, February 2026",
+	admin := one("open-admin", "paths that decide what tools say are open to everybody", praetorian,
 		append(found("surface/admin", trust.High, trust.BandBlock), found("surface/open-admin", trust.Medium, trust.BandWarn)...),
 		on(Surface{Open: true, Paths: map[string]http.HandlerFunc{
 			"/health": saying(`{"status":"ok"}`), "/info": saying(`{"name":"converter","execution_tools":["to_upper"]}`), "/extra-note": saying(`{"extra_note":""}`), "/init-url": saying(`{"url":""}`), "/tool-prompts": saying(`{"to_upper":"Returns a text in capital letters."}`),

@@ -89,7 +89,7 @@ func hidden() []Animal {
 		plain+tagged(stealthy), plain+" Regions: 🏴"+tagged("gbsct")+"\U000e007f and 🏴"+tagged("gbwls")+"\U000e007f.",
 		append(found("text/hidden-characters", trust.Critical, trust.BandBlock), overt...))
 	add("zero-width", "characters without width hide an order from those who look for words", "Rules File Backdoor, Pillar Security, March 2025",
-		plain+" "+strings.Join(strings.Split(stealthy, ""), "\u200b"), plain+" نمی‌تواند بیش از ده شهر را نشان دهد. Families 👨‍👩‍👧 are welcome.",
+		plain+" "+strings.Join(strings.Split(stealthy, ""), "\u200b"), plain+" نمی\u200cتواند بیش از ده شهر را نشان دهد. Families 👨\u200d👩\u200d👧 are welcome.",
 		append(found("text/hidden-characters", trust.High, trust.BandBlock), overt...))
 	add("ansi", "control sequences hide the order in a terminal", "Trail of Bits, terminal codes in MCP, April 2025",
 		plain+"\x1b[8m "+stealthy+"\x1b[0m", plain+` Output may be coloured: with ansi=true, warnings begin with \x1b[31m and end with \x1b[0m.`,

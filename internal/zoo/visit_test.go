@@ -65,8 +65,8 @@ type cage struct {
 func newCage(t *testing.T, a zoo.Animal) *cage {
 	t.Helper()
 	began := sync.OnceValue(time.Now) // when somebody comes
-	speed := time.Second / pause()
-	return &cage{Habitat: &zoo.Habitat{Dir: t.TempDir(), Every: time.Second, Now: func() time.Time { return eve().Add(speed * time.Since(began())) }}, animal: a}
+	speed := float64(time.Second / pause())
+	return &cage{Habitat: &zoo.Habitat{Dir: t.TempDir(), Every: time.Second, Now: func() time.Time { return eve().Add(time.Duration(speed * float64(time.Since(began())))) }}, animal: a}
 }
 
 // pause is how long a scan waits before it looks again.

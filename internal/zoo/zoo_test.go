@@ -18,7 +18,7 @@ import (
 // slow says that everything is tested, which takes minutes.
 func slow() bool { return os.Getenv("SUMUN_TEST_SLOW") != "" }
 
-// atOnce is how many servers are looked at at once; they mostly wait.
+// atOnce is how many servers are looked at together; they mostly wait.
 const atOnce = 32
 
 // TestZoo scans every animal and every twin: animals are named by the rules that they were put here for, twins are clean.
@@ -33,7 +33,7 @@ func TestZoo(t *testing.T) {
 	show(t, lines)
 }
 
-// visits visits the whole zoo: over HTTP in this process where there is little time, otherwise in all ways.
+// visits goes through the whole zoo: over HTTP in this process where there is little time, otherwise in all ways.
 func visits(t *testing.T) (lines []line) {
 	t.Helper()
 	for _, a := range zoo.All() {
