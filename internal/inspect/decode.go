@@ -6,6 +6,7 @@ import (
 	"html"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -69,8 +70,9 @@ func decoded(text string) (all []string) {
 	if len(text) > maxDecoded {
 		text = text[:maxDecoded]
 	}
+	all = append(all, spelt(text)...)
 	if !coded(text) {
-		return nil
+		return all
 	}
 	add := func(form *regexp.Regexp, decode func(string) string) {
 		for _, found := range form.FindAllString(text, 16) {
@@ -86,6 +88,32 @@ func decoded(text string) (all []string) {
 	add(unicodeForm, unescape)
 	return all
 }
+
+// backward are pieces of sentences that are written from right to left.
+var backward = [...]string{"snoitcurtsni", "resu eht", "erongi", "tnatsissa", "drowssap", "tpmorp", "asr_di", "hss./~"}
+
+// spelt returns what is written as one long name, or backwards.
+func spelt(text string) (all []string) {
+	if strings.IndexByte(text, ' ') < 0 && len(text) < maxName && strings.Count(text, "_")+strings.Count(text, "-") > 3 {
+		all = append(all, strings.Map(func(r rune) rune {
+			if r == '_' || r == '-' {
+				return ' '
+			}
+			return r
+		}, text))
+	}
+	for _, piece := range backward {
+		if strings.Contains(text, piece) {
+			runes := []rune(text)
+			slices.Reverse(runes)
+			return append(all, string(runes))
+		}
+	}
+	return all
+}
+
+// maxName is how long a name of a parameter can be so that it is taken for one.
+const maxName = 200
 
 func unbase64(s string) string {
 	s = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))

@@ -5,16 +5,18 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/sumun-mcp/sumun/trust"
 )
 
 type tally struct{ warned, blocked, all int }
 
 func (t *tally) add(m *model, s scored) {
 	t.all++
-	if s.score >= m.least[s.kind()] {
+	if s.score >= m.least[s.kind()] || s.ruled >= trust.BandWarn {
 		t.warned++
 	}
-	if s.score >= m.block {
+	if s.score >= m.block || s.ruled == trust.BandBlock {
 		t.blocked++
 	}
 }
@@ -59,7 +61,7 @@ func TestEval(t *testing.T) {
 func scores(m *model, of []sample) (all []scored) {
 	s := new(scorers).get(m)
 	for i := range of {
-		all = append(all, scored{&of[i], s.top(&of[i])})
+		all = append(all, s.judge(&of[i]))
 	}
 	return all
 }

@@ -43,9 +43,7 @@ func (d *Detector) Text(text string, kind Kind, where trust.Place) []trust.Findi
 
 func (d *Detector) text(text string, kind Kind, extra set, where trust.Place, depth int) []trust.Finding {
 	all, hidden := raw(text, where)
-	if f, ok := d.order(text, kind, extra, where); ok {
-		all = append(all, f)
-	}
+	all = append(all, d.read(text, kind, extra, where)...)
 	if depth == maxDepth {
 		return all
 	}
@@ -58,24 +56,72 @@ func (d *Detector) text(text string, kind Kind, extra set, where trust.Place, de
 	return all
 }
 
-// order reports whether the text gives orders to whoever reads it.
-func (d *Detector) order(text string, kind Kind, extra set, where trust.Place) (trust.Finding, bool) {
+// read returns what a text says that it should not: whether it gives orders to whoever reads it, and what else rules find.
+func (d *Detector) read(text string, kind Kind, extra set, where trust.Place) (all []trust.Finding) {
 	m, s := d.judge, d.idle.get(d.judge)
 	defer d.idle.put(s)
 	s.normal = normalize(s.normal[:0], text)
 	best := s.score(s.normal, extra|shouted(text))
-	if best.end == 0 || best.score < m.least[kind] {
-		return trust.Finding{}, false
+	if best.end == 0 {
+		return nil
 	}
-	f := trust.Finding{
-		Rule: "text/injection", Severity: trust.Medium, Band: trust.BandWarn, Where: where, Evidence: printable(strings.TrimSpace(string(s.normal[best.begin:best.end]))),
-		Message: "the text reads like an order to the model that reads it", Reasons: m.explain(s.normal, best),
+	order := trust.Finding{
+		Rule: injection, Where: where, Message: "the text reads like an order to the model that reads it",
 		Remedy: "read it; if it tells the model to do what its reader did not ask for, do not let the server in",
 	}
-	if best.score >= m.block {
-		f.Severity, f.Band = trust.High, trust.BandBlock
+	switch {
+	case best.score >= m.block:
+		order.Band = trust.BandBlock
+	case best.score >= m.least[kind]:
+		order.Band = trust.BandWarn
 	}
-	return trust.Fingerprinted(f), true
+	told := order.Band > trust.BandInfo
+	if told {
+		order.Evidence = evidence(s.normal, best.begin, best.end)
+	}
+	for _, h := range hits(s.normal, s.reader.hints) {
+		band := m.bandOf(h)
+		if h.rule.finding != injection {
+			all = append(all, h.report(s.normal, band, where))
+			continue
+		}
+		told = true
+		order.Reasons = append(order.Reasons, trust.Contribution{What: "rule:" + h.rule.name, Text: printable(string(s.normal[h.begin:h.end]))})
+		if band > order.Band || order.Evidence == "" {
+			order.Band, order.Message, order.Evidence = max(band, order.Band), "the text "+h.rule.why, evidence(s.normal, h.begin, h.end)
+		}
+	}
+	if told {
+		order.Severity = [...]trust.Severity{trust.Info, trust.Medium, trust.High}[order.Band]
+		order.Reasons = append(order.Reasons, m.explain(s.normal, best)...)
+		all = append(all, trust.Fingerprinted(order))
+	}
+	return all
+}
+
+// injection is the rule of findings of orders.
+const injection = "text/injection"
+
+// bandOf returns the band of what a rule has matched. What is quoted is somebody else's.
+func (m *model) bandOf(h hit) trust.Band {
+	band := min(h.rule.band, m.rules[h.rule.name])
+	if h.quoted {
+		band = trust.BandInfo
+	}
+	return band
+}
+
+// report returns what a rule has found that is no order.
+func (h *hit) report(text []byte, band trust.Band, where trust.Place) trust.Finding {
+	return trust.Fingerprinted(trust.Finding{
+		Rule: h.rule.finding, Severity: [...]trust.Severity{trust.Info, trust.High, trust.High}[band], Band: band, Where: where,
+		Evidence: evidence(text, h.begin, h.end), Message: "the text " + h.rule.why, Reasons: []trust.Contribution{{What: "rule:" + h.rule.name}},
+		Remedy: "do not let the model follow it, unless you know what for",
+	})
+}
+
+func evidence(text []byte, begin, end int) string {
+	return printable(strings.TrimSpace(string(text[begin:end])))
 }
 
 // shouted returns the bit of words in capital letters, if there are two.

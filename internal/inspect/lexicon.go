@@ -77,6 +77,11 @@ func readLexicon(frames, concepts string) (*lexicon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the concepts: %w", err)
 	}
+	for n, r := range rules() {
+		for _, text := range r.near {
+			entries = append(entries, entry{text: text, rules: 1 << n})
+		}
+	}
 	l.find = build(entries)
 	return l, nil
 }

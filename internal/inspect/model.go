@@ -29,6 +29,7 @@ type model struct {
 	first    []int32
 	order    []int32 // [before * maxConcepts + behind]
 	lexicon  *lexicon
+	rules    map[string]trust.Band // at most, as they were calibrated
 }
 
 //go:embed model.txt
@@ -43,10 +44,11 @@ var judge = sync.OnceValue(func() *model {
 	return m
 })
 
-// What the names of words and of concepts in a model begin with.
+// What the names of words, of concepts and of rules in a model begin with.
 const (
 	wordly = "word:"
 	meant  = "means:"
+	ruled  = "rule:"
 )
 
 // root is what is added to the number of features below the root, so that a sentence of two words has no great score.
@@ -56,7 +58,7 @@ const root = 4
 func readModel(text string, l *lexicon) (*model, error) {
 	m := &model{
 		weights: make([]float32, 1, 1+strings.Count(text, "\n")), words: newTable(strings.Count(text, "\n"+wordly)),
-		concepts: make([]int32, len(l.concepts)), first: make([]int32, len(l.concepts)), order: make([]int32, len(l.concepts)*maxConcepts), lexicon: l,
+		concepts: make([]int32, len(l.concepts)), first: make([]int32, len(l.concepts)), order: make([]int32, len(l.concepts)*maxConcepts), lexicon: l, rules: map[string]trust.Band{},
 	}
 	n := 0
 	for line := range strings.SplitSeq(text, "\n") {
@@ -77,6 +79,10 @@ func readModel(text string, l *lexicon) (*model, error) {
 }
 
 func (m *model) set(name string, weight float64) error {
+	if rule, ok := strings.CutPrefix(name, ruled); ok {
+		m.rules[rule] = trust.Band(weight)
+		return nil
+	}
 	if number := m.number(name); number != nil {
 		*number = weight
 		return nil

@@ -36,6 +36,8 @@ type reader struct {
 	sentence               sentence
 	// plain is the sentence as plainly leaves it.
 	plain []byte
+	// hints are where rules have to look.
+	hints []hint
 }
 
 // next reads the next sentence; what it leaves is valid until the one after it.
@@ -79,6 +81,9 @@ func (r *reader) find(s *sentence) {
 			continue
 		}
 		m := r.words.find.at(r.text, i)
+		if m.rules != 0 && len(r.hints) < mostHints {
+			r.hints = append(r.hints, hint{i, m.rules})
+		}
 		if m.frameEnd > r.framesEnd {
 			s.frames |= 1 << m.frame
 			r.framesEnd = m.frameEnd

@@ -49,14 +49,15 @@ func (s *scorers) put(used *scorer) {
 	if cap(used.normal) > most {
 		used.normal = nil
 	}
-	used.reader = reader{plain: used.reader.plain[:0], sentence: sentence{concepts: used.reader.sentence.concepts[:0]}}
+	r := &used.reader
+	*r = reader{plain: r.plain[:0], hints: r.hints[:0], sentence: sentence{concepts: r.sentence.concepts[:0]}}
 	s.pool.Put(used)
 }
 
 // score returns the passage with the highest score of a normalized text; one that ends at 0 if there is no sentence.
 func (s *scorer) score(text []byte, extra set) passage {
 	r := &s.reader
-	r.words, r.text, r.extra, r.at, r.framesEnd, r.conceptsEnd = s.model.lexicon, text, extra, 0, 0, 0
+	r.words, r.text, r.extra, r.at, r.framesEnd, r.conceptsEnd, r.hints = s.model.lexicon, text, extra, 0, 0, 0, r.hints[:0]
 	s.number++ // the last sentence of another text is none before this one
 	var best passage
 	var before sum

@@ -11,13 +11,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/sumun-mcp/sumun/trust"
 )
 
 // Training is logistic regression with an L2 penalty, by accelerated gradient descent. What is rare, and so tells more, costs less to weigh; so do
 // frames. First whole texts are trained on; then, of a poisoned text, the window that the model likes best, and of a harmless one all windows, as
 // in judging. Nothing is drawn at random.
 const (
-	trust10    = 10.0 // how much the samples count beside the penalty
+	fidelity   = 30.0 // how much the samples count beside the penalty
 	rare       = 2    // what fewer samples have is not weighed
 	rarePair   = 3    // nor two words, or two concepts, that fewer have
 	scale      = 6.0
@@ -203,7 +205,7 @@ func (t *trainer) fit(of func(e *example, add func(features []int32, weight floa
 	}
 	for i := range points {
 		p := &points[i]
-		p.weight *= trust10 * float64(len(points)) / (2 * number[int(p.label)])
+		p.weight *= fidelity * float64(len(points)) / (2 * number[int(p.label)])
 	}
 	t.descend(points)
 }
@@ -333,7 +335,7 @@ func crossed(l *lexicon, from []sample) (all []scored) {
 			s := new(scorers).get(train(l, in).model())
 			for i := range from {
 				if from[i].group%folds == uint32(fold) {
-					parts[fold] = append(parts[fold], scored{&from[i], s.top(&from[i])})
+					parts[fold] = append(parts[fold], s.judge(&from[i]))
 				}
 			}
 		})
@@ -366,6 +368,40 @@ func (m *model) bands(all []scored) {
 	m.block = max(slices.Max(m.least[:]), at(blockRate, func(*sample) bool { return true }))
 }
 
+// calibrate sets how far each rule may go: to info once it matches what is harmless, and is not a quotation.
+func (m *model) calibrate(l *lexicon, harmless []sample) (matched map[string][]string) {
+	matched = map[string][]string{}
+	for _, r := range rules() {
+		m.rules[r.name] = r.band
+	}
+	for i := range harmless {
+		for _, h := range ruledOf(l, harmless[i].Text) {
+			if !h.quoted {
+				m.rules[h.rule.name] = trust.BandInfo
+				matched[h.rule.name] = append(matched[h.rule.name], harmless[i].Text)
+			}
+		}
+	}
+	return matched
+}
+
+func harmless(all []sample) (only []sample) {
+	for _, s := range all {
+		if s.Label == 0 {
+			only = append(only, s)
+		}
+	}
+	return only
+}
+
+// ruledOf returns what rules match in a text.
+func ruledOf(l *lexicon, text string) []hit {
+	r := reader{words: l, text: normalize(nil, text)}
+	for r.next() {
+	}
+	return hits(r.text, r.hints)
+}
+
 // file returns the model with its bands as readModel reads it.
 func (t *trainer) file(m *model) []byte {
 	var b bytes.Buffer
@@ -374,6 +410,9 @@ func (t *trainer) file(m *model) []byte {
 		fmt.Fprintf(&b, "%s %v\n", kindNames[kind], least)
 	}
 	fmt.Fprintf(&b, "block %v\n", m.block)
+	for _, r := range rules() {
+		fmt.Fprintf(&b, "%s%s %d\n", ruled, r.name, m.rules[r.name])
+	}
 	b.Write(t.write())
 	return b.Bytes()
 }
@@ -385,6 +424,9 @@ func TestModel(t *testing.T) {
 	trained := train(l, training)
 	m := trained.model()
 	m.bands(crossed(l, training))
+	for rule, texts := range m.calibrate(l, harmless(training)) {
+		t.Logf("%s is demoted; it matches %d harmless texts, such as %q", rule, len(texts), texts[0])
+	}
 	text := trained.file(m)
 	if os.Getenv("MODEL") != "" {
 		if err := os.WriteFile("model.txt", text, 0o600); err != nil {

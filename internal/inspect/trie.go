@@ -22,6 +22,7 @@ type ends struct {
 	frame    uint8 // noFrame without one
 	openness uint8
 	concepts uint16 // in lists; 0 is none
+	rules    uint32 // near which one of their texts stands, a bit each
 }
 
 const noFrame = 0xff
@@ -32,12 +33,13 @@ const (
 	openConcept
 )
 
-// An entry is one text that is looked for: of a frame, or of a concept.
+// An entry is one text that is looked for: of a frame, of a concept, or of rules.
 type entry struct {
 	text    string
 	number  uint8
 	concept bool
-	open    bool // the word may go on behind it
+	open    bool   // the word may go on behind it
+	rules   uint32 // only these, if there are any
 }
 
 // build makes the trie of entries. A blank in an entry also stands for the end of a line.
@@ -82,6 +84,10 @@ func (t *trie) slot(key uint32) uint32 {
 }
 
 func (t *trie) mark(at *ends, e entry) {
+	if e.rules != 0 {
+		at.rules |= e.rules
+		return
+	}
 	if !e.concept {
 		if at.frame = e.number; e.open {
 			at.openness |= openFrame
@@ -104,6 +110,7 @@ type match struct {
 	frameEnd    int
 	concepts    uint16
 	conceptsEnd int
+	rules       uint32
 }
 
 // at returns what begins there.
@@ -118,6 +125,7 @@ func (t *trie) at(text []byte, begin int) (m match) {
 			break
 		}
 		e := t.ends[state]
+		m.rules |= e.rules
 		if e.frame == noFrame && e.concepts == 0 {
 			continue
 		}
