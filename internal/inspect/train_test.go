@@ -308,15 +308,22 @@ func (t *trainer) write() []byte {
 	return b.Bytes()
 }
 
-// top returns the score of a sample.
-func (s *scorer) top(of *sample) float64 {
-	return s.score(normalize(nil, of.Text), shouted(of.Text)).score
-}
-
-// A scored sample is one with the score of a model that was not trained on it.
+// A scored sample is one with the score of a model that was not trained on it, and with what rules say.
 type scored struct {
 	*sample
 	score float64
+	ruled trust.Band
+}
+
+func (s *scorer) judge(of *sample) scored {
+	text := normalize(nil, of.Text)
+	found := scored{of, s.score(text, shouted(of.Text)).score, trust.BandInfo}
+	for _, h := range hits(text, s.reader.hints) {
+		if h.rule.finding == injection {
+			found.ruled = max(found.ruled, s.model.bandOf(h))
+		}
+	}
+	return found
 }
 
 // crossed scores each sample by a model that was trained without a quarter of the groups, the sample's among them.
