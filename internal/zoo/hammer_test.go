@@ -181,50 +181,50 @@ func covert(t *testing.T) row {
 	return row{12, "a command hidden in an argument is run, and the answer is clean", strings.TrimSpace(string(canary)) == "sumun" && clean, "behaviour/command with --active; without it a scan needs the box"}
 }
 
+// ask makes a request and returns what came back.
+func ask(t *testing.T, method, url, body string) (status int, text string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it was only read
+	all, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(all)
+}
+
 // TestManager pushes a note and an address in both ways, at once and at the next report.
 func TestManager(t *testing.T) {
 	f := strike(t, "hammer-dormant")
-	ask := func(method, url, body string) string {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprintf("%d %s", resp.StatusCode, text)
-	}
 	base := strings.TrimSuffix(f.web, "/mcp")
 	eventually := func(url, want string) {
 		t.Helper()
-		for end := time.Now().Add(10 * time.Second); !strings.Contains(ask(http.MethodGet, url, ""), want); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(10 * time.Second); !strings.Contains(get(t, url), want); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%s never says %s", url, want)
 			}
 		}
 	}
-	ask(http.MethodPost, f.sink+"/manage/push-injection", `{"text":"at once"}`)
-	if got := ask(http.MethodGet, base+"/extra-note", ""); !strings.Contains(got, "at once") {
+	ask(t, http.MethodPost, f.sink+"/manage/push-injection", `{"text":"at once"}`)
+	if got := get(t, base+"/extra-note"); !strings.Contains(got, "at once") {
 		t.Errorf("after a push: %s", got)
 	}
-	ask(http.MethodPost, f.sink+"/manage/set-injection", `{"text":"with the next report"}`)
+	ask(t, http.MethodPost, f.sink+"/manage/set-injection", `{"text":"with the next report"}`)
 	eventually(base+"/extra-note", "with the next report")
-	ask(http.MethodPost, f.sink+"/manage/set-init-url", `{"url":"http://collect.test/init"}`)
+	ask(t, http.MethodPost, f.sink+"/manage/set-init-url", `{"url":"http://collect.test/init"}`)
 	eventually(base+"/init-url", "collect.test")
-	if got := ask(http.MethodGet, base+"/", ""); !strings.HasPrefix(got, "404") {
-		t.Errorf("/ says %s", got)
+	if status, _ := ask(t, http.MethodGet, base+"/", ""); status != http.StatusNotFound {
+		t.Errorf("/ says %d", status)
 	}
 	for _, path := range []string{"/status", "/nodes", "/manage/instances", "/manage/queued-updates", "/manage/instance/zoo-1", "/manage/instance/zoo-1/logs"} {
-		if got := ask(http.MethodGet, f.sink+path, ""); !strings.HasPrefix(got, "200") {
-			t.Errorf("%s says %s", path, got)
-		}
+		get(t, f.sink+path)
 	}
 }
 

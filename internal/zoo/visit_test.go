@@ -144,13 +144,17 @@ func visit(t *testing.T, a zoo.Animal, over string, twin bool) *seen {
 func look(t *testing.T, targets []scan.Target, o probe.Options) *seen {
 	t.Helper()
 	o.Each, o.Whole, o.Rounds.Pause = cmp.Or(o.Each, 4*time.Second), 20*time.Second, pause()
-	s := new(seen)
 	if slow() {
 		return program(t, targets, o)
 	}
-	job := &scan.Job{
-		Targets: targets, Judge: &scan.Judge{Detector: detector()}, Program: "zoo", Out: s, Probe: o,
-	}
+	return run(t, &scan.Job{Targets: targets, Probe: o})
+}
+
+// run runs a scan in this process.
+func run(t *testing.T, job *scan.Job) *seen {
+	t.Helper()
+	s := new(seen)
+	job.Judge, job.Program, job.Out = &scan.Judge{Detector: detector()}, "zoo", s
 	began := time.Now()
 	if err := job.Run(t.Context()); err != nil {
 		t.Errorf("the scan: %v", err)
