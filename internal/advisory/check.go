@@ -1,6 +1,7 @@
 package advisory
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"iter"
@@ -88,11 +89,18 @@ func alike(name, software string) bool {
 	return software != "" && dashes.ReplaceAllString(strings.ToLower(name), "-") == dashes.ReplaceAllString(strings.ToLower(software), "-")
 }
 
+// gist is what it is about, in a few words.
+func (m *Match) gist() string {
+	first, _, _ := strings.Cut(strings.TrimSpace(m.Details), "\n")
+	text := []rune(strings.TrimSuffix(cmp.Or(m.Summary, first, "its record says no more"), "."))
+	return string(text[:min(len(text), 200)])
+}
+
 func (m *Match) finding(server string) trust.Finding {
 	f := trust.Finding{
 		Rule: RuleVulnerable, Severity: m.Grave(), Band: trust.BandWarn, Where: trust.Place{Server: server, Kind: "server"},
 		Evidence: m.Package.String() + ": " + m.CVE(),
-		Message:  fmt.Sprintf("%s is known to be vulnerable: %s (%s)", m.Package, strings.TrimSuffix(m.Summary, "."), m.CVE()),
+		Message:  fmt.Sprintf("%s is known to be vulnerable: %s (%s)", m.Package, m.gist(), m.CVE()),
 		Remedy:   "stop using it: no version is named that is free of it; " + m.Page(),
 	}
 	if m.Fixed != "" {
@@ -100,7 +108,7 @@ func (m *Match) finding(server string) trust.Finding {
 	}
 	if m.Unsure && (m.Fixed != "" || m.Named) {
 		f.Band = trust.BandInfo
-		f.Message = fmt.Sprintf("%s may be vulnerable, unless it is new enough: %s (%s)", m.Package, strings.TrimSuffix(m.Summary, "."), m.CVE())
+		f.Message = fmt.Sprintf("%s may be vulnerable, unless it is new enough: %s (%s)", m.Package, m.gist(), m.CVE())
 	}
 	return trust.Fingerprinted(f)
 }

@@ -97,6 +97,15 @@ func (s *Shelf) Close() {
 	}
 }
 
+// Load reads all sources, without asking any URL. What cannot be read is left out.
+func (s *Shelf) Load() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(true); err != nil {
+		s.Log.Warn("some advisories cannot be read", slog.Any("error", err))
+	}
+}
+
 // refresh asks the URLs that are due, and loads what has changed.
 func (s *Shelf) refresh(ctx context.Context) {
 	s.mu.Lock()

@@ -128,3 +128,10 @@ func (w *Watch) Findings(server string) []trust.Finding {
 	w.mu.Unlock()
 	return slices.Collect(w.Shelf.Book().Findings(server, is.packages, is.software, is.version))
 }
+
+// Close ends keeping the shelf up to date.
+func (w *Watch) Close() {
+	if w != nil {
+		w.Shelf.Close()
+	}
+}

@@ -132,6 +132,8 @@ type Vouching struct {
 	Feeds []belief.Feed `yaml:"feeds" list:"true"`
 	// Advisories are files, directories and URLs of known vulnerabilities in OSV format, beside those that are part of the program.
 	Advisories []string `yaml:"advisories"`
+	// PublicRegistry lets everybody ask for the servers that the gateway knows, below /v0.1, without a key.
+	PublicRegistry bool `yaml:"publicRegistry"`
 
 	// Suppress lists findings of scans that do not count, each with a reason and a last day.
 	Suppress []suppress.Suppression `yaml:"suppress" list:"true"`

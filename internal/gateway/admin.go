@@ -12,6 +12,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/vouch"
 	"github.com/sumun-mcp/sumun/internal/wire"
+	"github.com/sumun-mcp/sumun/trust"
 )
 
 // A serverState is how one server is, as those who run the gate are told.
@@ -30,6 +31,8 @@ type serverState struct {
 	Error   string `json:"error,omitempty"`
 	// Signed is what is known of who has signed it, where that is asked.
 	Signed *vouch.State `json:"signed,omitempty"`
+	// Advisories is what is known against it.
+	Advisories []trust.Finding `json:"advisories,omitempty"`
 	// Routing is how the router judges a replica that calls are shared out among.
 	Routing string `json:"routing,omitempty"`
 }
@@ -46,7 +49,7 @@ func (g *Gateway) servers(ctx context.Context, _ *mcp.Call, reply mcp.Reply) err
 		}
 		states = append(states, serverState{
 			Name: s.Server, State: g.registry.State(route.ServerOf(s.Server), string(s.State)), Since: s.Since, Transport: s.Transport, Revision: s.Revision,
-			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Unheard: s.Unheard, Error: g.trouble(&s), Signed: g.board.Signed(route.ServerOf(s.Server)), Routing: judged[s.Server],
+			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Unheard: s.Unheard, Error: g.trouble(&s), Signed: g.board.Signed(route.ServerOf(s.Server)), Advisories: g.advisories.Findings(route.ServerOf(s.Server)), Routing: judged[s.Server],
 		})
 	}
 	value, err := json.Marshal(struct {

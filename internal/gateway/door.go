@@ -36,6 +36,7 @@ func (g *Gateway) newDoor(s *setup) http.Handler {
 	for _, path := range signboard.Paths() {
 		mux.Handle("GET "+path, g.papers(s, door))
 	}
+	g.serveRegistry(mux, s, door)
 	mux.HandleFunc("GET /healthz", g.healthy)
 	mux.HandleFunc("GET /readyz", g.ready)
 	mux.Handle("GET /metrics", g.local(s, door, g.metrics.Handler()))

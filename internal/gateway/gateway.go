@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sumun-mcp/sumun/internal/access"
+	"github.com/sumun-mcp/sumun/internal/advisory"
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/answers"
 	"github.com/sumun-mcp/sumun/internal/approve"
@@ -75,6 +76,8 @@ type Gateway struct {
 	board *signboard.Board
 	// registry has what is known of servers, and which may be connected to; nil on a bridge.
 	registry *registry.Registry
+	// advisories hold servers against what is known of vulnerable ones, nil on a bridge.
+	advisories *advisory.Watch
 	// survey has servers scanned; nil where nobody can.
 	survey *survey.Survey
 	// usage counts who uses what, nil without a store; reviews looks through that now and then.

@@ -172,7 +172,7 @@ func (g *Gateway) openServers(ctx context.Context, cfg *config.Config) error {
 func (g *Gateway) openAnswers(ctx context.Context, cfg *config.Config) error {
 	g.openUsage(ctx)
 	g.desk = g.newDesk()
-	if err := errors.Join(g.openAlerts(ctx), g.openRegistry(ctx)); err != nil {
+	if err := errors.Join(g.openAlerts(ctx), g.openRegistry(ctx), g.openAdvisories(ctx, cfg)); err != nil {
 		return err
 	}
 	g.openSurvey()
@@ -267,6 +267,7 @@ func (g *Gateway) take(cfg *config.Config) error {
 	}
 	changed := route.ByServer(g.pool.Update(route.Expand(screened), inProcess))
 	g.setup.Store(next)
+	g.advisories.Configured(cfg)
 	g.retire(old.ownServers().Without(next.own))
 	g.limits.Set(limit.FromConfig(cfg, g.stock.ServerOf))
 	g.ring.SetGrace(cfg.KeyGrace)
@@ -338,6 +339,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 		g.approvals.Close()
 	}
 	g.registry.Close()
+	g.advisories.Close()
 	err := g.closeCalls(ctx)
 	close(g.closed)
 	g.retiring.Wait()

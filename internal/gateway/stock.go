@@ -36,7 +36,7 @@ func (g *Gateway) lists(ctx context.Context, server string, to mcp.Audience) (*m
 	if err == nil {
 		listing = g.board.Offered(ctx, server, listing)
 		if listing = g.registry.Offered(server, listing); to == mcp.Anyone {
-			g.registry.Seen(server, listing)
+			g.seen(server, listing)
 		}
 		g.pins.Observe(pinned(to, server), listing.Tools, isOwn(server))
 	}

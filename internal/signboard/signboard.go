@@ -157,7 +157,7 @@ func (b *Board) Handle(ctx context.Context, _ *mcp.Call, reply mcp.Reply) error 
 	if b == nil || b.own == nil {
 		return mcp.Errorf(mcp.CodeMethodNotFound, mcp.Unsupported, "this gateway has no manifest")
 	}
-	p, err := b.papers(ctx, b.address())
+	p, err := b.papers(ctx, b.Address())
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	p, err := b.papers(r.Context(), b.address())
+	p, err := b.papers(r.Context(), b.Address())
 	if err != nil {
 		b.Log.ErrorContext(r.Context(), "the manifest cannot be shown", slog.Any("error", err))
 		http.Error(w, "the manifest cannot be made", http.StatusInternalServerError)
@@ -187,8 +187,8 @@ func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // At says where clients on this machine reach us, for a configuration that names no address.
 func (b *Board) At(endpoint string) { b.at.Store(&endpoint) }
 
-// address is the URL that our manifest is bound to: never one that a client has named.
-func (b *Board) address() string {
+// Address is the URL that our manifest is bound to: never one that a client has named.
+func (b *Board) Address() string {
 	if u := local.Configured(b.Config()); u != "" {
 		return u
 	}
