@@ -22,8 +22,9 @@ import (
 
 // trustCommands are the verbs trust and registry. They stand in package registrar.
 func (a *app) trustCommands() []*cobra.Command {
-	desk := &registrar.Desk{Voice: &a.Voice, Ask: a.askRegistry, Open: a.openRegistry}
-	return []*cobra.Command{desk.Trust(a.group), desk.Registry(a.group)}
+	others := a.brokerDesk()
+	desk := &registrar.Desk{Voice: &a.Voice, Ask: a.askRegistry, Open: a.openRegistry, Import: others.Import}
+	return []*cobra.Command{desk.Trust(a.group), desk.Registry(a.group, others.Verbs()...)}
 }
 
 // askRegistry asks the gateway that the user means, or where none runs the store of mcp.yaml itself.

@@ -172,18 +172,25 @@ func (d *Desk) imports() *cobra.Command {
 	var key, issuer string
 	weight := 50
 	cmd := &cobra.Command{
-		Use:   "import FILE | URL --key FILE",
-		Short: "Take over a signed feed of what others think of servers",
-		Long: `Take over a signed feed of what others think of servers. It has to be signed with a key in the file of
+		Use:   "import FILE | URL [--key FILE]",
+		Short: "Take over a signed feed of what others think of servers, or what another registry lists",
+		Long: `Take over what others tell of servers. Without --key that is what a registry with the API v0.1 of the
+official one lists, or server.json files; see registry search and registry add.
+
+With --key it is a signed feed of what others think of servers. It has to be signed with a key in the file of
 public keys, to hold now, and to follow the one before: neither an older one is taken, nor one of another
 issuer. It counts for --weight percent of a score until it ends. To have one fetched again and
 again write it under trust: {feeds: […]} in mcp.yaml.`,
-		Example: `  sumun registry import feed.json --key example.pub
+		Example: `  sumun registry import https://registry.modelcontextprotocol.io
+  sumun registry import feed.json --key example.pub
   sumun registry import https://example.com/feed.json --key example.pub --issuer example.com --weight 30`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if key == "" || weight < 0 || weight > 100 {
-				return &exit.Error{Code: exit.Usage, Msg: "--key names the file of public keys, --weight is from 0 to 100"}
+			if weight < 0 || weight > 100 {
+				return &exit.Error{Code: exit.Usage, Msg: "--weight is from 0 to 100"}
+			}
+			if key == "" {
+				return d.Import(cmd.Context(), args[0])
 			}
 			return d.take(cmd.Context(), args[0], key, &registry.Demand{Issuer: issuer, Now: time.Now()}, weight)
 		},

@@ -27,6 +27,8 @@ type Desk struct {
 	Ask func(ctx context.Context, q *registry.Request) (*registry.Answer, error)
 	// Open opens the registry of this directory's mcp.yaml, which the function that comes with it closes.
 	Open func(ctx context.Context) (*registry.Registry, func() error, error)
+	// Import takes over what is no signed feed: another registry at a URL, or server.json files.
+	Import func(ctx context.Context, source string) error
 }
 
 // Trust returns the verb trust. Group makes a verb of several.
