@@ -60,6 +60,9 @@ type Alert struct {
 	// Evidence is what else is known, a JSON object, and no secret; nil for nothing.
 	Evidence json.RawMessage
 
+	// IsKept says that it is kept already.
+	IsKept bool
+
 	// ID, At and Count are given by Alert: what tells alerts apart unless the caller has a better one, when it was raised, and how many
 	// it stands for.
 	ID    string
@@ -75,6 +78,8 @@ type Options struct {
 	Tell func(params []byte)
 	// Record puts an alert on record.
 	Record func(ctx context.Context, a *Alert) error
+	// Keep keeps an alert, so that somebody can say that it is dealt with.
+	Keep func(ctx context.Context, a *Alert) error
 }
 
 const (
@@ -229,6 +234,11 @@ func (a *Alerts) tell(ctx context.Context, alert *Alert) {
 	if a.Record != nil {
 		if err := a.Record(ctx, alert); err != nil {
 			a.Log.ErrorContext(ctx, "an alert is not on record", slog.String("id", alert.ID), slog.Any("error", err))
+		}
+	}
+	if a.Keep != nil && !alert.IsKept {
+		if err := a.Keep(ctx, alert); err != nil {
+			a.Log.ErrorContext(ctx, "an alert is not kept", slog.String("id", alert.ID), slog.Any("error", err))
 		}
 	}
 	if a.Tell != nil {

@@ -68,6 +68,11 @@ type Entry struct {
 	// Offered says that no server declares the name (Options.Offered).
 	Offered bool
 
+	// Held is the id of the alert for which it is held back; empty of all that can be used.
+	Held string
+	// known says of what is held back that it was approved in another form.
+	known bool
+
 	hidden hidden
 	inputs *inputs
 	// meta are members for _meta by which the element is identified in lists.
@@ -82,6 +87,10 @@ type Options struct {
 	// it, or nil; they take the place of members that the server gives under the same keys.
 	// Nil adds none.
 	Identify func(server string, said []byte) []byte
+	// Held says whether something that a server sends is held back: it returns the id of the alert about it, and whether it was approved in
+	// another form. HeldInstructions says whether what a server tells models is. Nil holds back nothing. Our own servers are not asked about.
+	Held             func(server string, kind mcp.Kind, name string, said []byte) (alert string, known bool)
+	HeldInstructions func(server, instructions string) bool
 	// Offered are names that no server declares, where nothing else has them.
 	Offered []mcp.Offered
 }
@@ -105,6 +114,7 @@ type Catalog struct {
 	options   Options
 	pages     pages
 	remotes   remotes
+	held      holder
 }
 
 // Build merges the sources. The order of the slice does not matter: servers
@@ -115,7 +125,7 @@ func Build(sources []Source, o Options) *Catalog {
 	slices.SortFunc(sources, func(a, b Source) int {
 		return cmp.Or(cmp.Compare(a.Order, b.Order), strings.Compare(a.Server, b.Server))
 	})
-	c := &Catalog{options: o, summary: summarize(sources)}
+	c := &Catalog{options: o, summary: summarize(instructed(sources, &o))}
 	c.pages.init()
 	for kind := range kinds {
 		var claims []*claim
@@ -125,10 +135,12 @@ func Build(sources []Source, o Options) *Catalog {
 		if kind == mcp.Tool || kind == mcp.Prompt {
 			claims = c.offer(kind, claims)
 		}
+		claims, others := unclaimed(claims)
 		c.settle(kind, claims)
 		if kind == mcp.Tool || kind == mcp.Prompt {
 			c.shorten(kind, claims)
 		}
+		c.holdBack(kind, others)
 	}
 	c.compileTemplates()
 	c.hideExecution()

@@ -60,6 +60,9 @@ func (c *Catalog) read(claims []*claim, s *Source, kind mcp.Kind) []*claim {
 		if kind == mcp.Tool && c.options.Identify != nil {
 			e.meta = c.options.Identify(s.Server, raw)
 		}
+		if c.options.Held != nil && !s.Own {
+			e.Held, e.known = c.options.Held(s.Server, kind, name, raw)
+		}
 		claims = append(claims, newClaim(s, e))
 	}
 	return claims

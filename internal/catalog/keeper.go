@@ -198,17 +198,18 @@ func (k *Keeper) Publish() {
 	k.publish()
 }
 
-// Refresh asks a server for its lists again.
+// Refresh asks a server for its lists again, or with an empty name all of them.
 func (k *Keeper) Refresh(server string) {
 	k.mu.Lock()
-	s := k.kept[server]
-	k.mu.Unlock()
-	if s == nil {
-		return
-	}
-	select {
-	case s.again <- struct{}{}:
-	default:
+	defer k.mu.Unlock()
+	for name, s := range k.kept {
+		if server != "" && name != server {
+			continue
+		}
+		select {
+		case s.again <- struct{}{}:
+		default:
+		}
 	}
 }
 

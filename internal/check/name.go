@@ -18,8 +18,8 @@ var twins = strings.NewReplacer(
 	"ı", "i", "ɡ", "g", "ɑ", "a", "ʟ", "l", "ɪ", "i", "ᴏ", "o", "ᴀ", "a", "ᴇ", "e", "ꜱ", "s", "ⅼ", "l", "ǀ", "l", "0", "o", "1", "l", "|", "l", "rn", "m", "vv", "w",
 )
 
-// skeleton returns what is left of a name for somebody who glances at it: no case, no separators, nothing that is not seen, twins as one.
-func skeleton(name string) string {
+// Skeleton returns what is left of a name for somebody who glances at it: no case, no separators, nothing that is not seen, twins as one.
+func Skeleton(name string) string {
 	plain := strings.Map(func(r rune) rune {
 		switch {
 		case unicode.In(r, unicode.Mn, unicode.Cf, unicode.Co, unicode.Variation_Selector), !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '|':

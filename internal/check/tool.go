@@ -51,7 +51,7 @@ func toolsOf(s *trust.Subject) []*tool {
 			continue
 		}
 		t := &tool{name: element.Name, title: element.Title, description: element.Description, annotations: element.Annotations, raw: raw, can: map[*capability]string{}}
-		t.words, t.skeleton = words(t.name), skeleton(t.name)
+		t.words, t.skeleton = words(t.name), Skeleton(t.name)
 		t.has = map[string]bool{}
 		for i, w := range t.words {
 			t.has[w] = true

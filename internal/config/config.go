@@ -196,7 +196,7 @@ func defaults(dir string) *Config {
 		Limits:    Limits{BodyBytes: 4 << 20},
 		Guard:     defaultGuard(),
 		Resume:    "memory",
-		Trust:     Vouching{ListChecksums: true, Pins: belief.Flag, Answers: belief.Flag, Signature: belief.Off, Outside: belief.Off},
+		Trust:     Vouching{ListChecksums: true, Pins: belief.Enforce, Answers: belief.Flag, Signature: belief.Off, Outside: belief.Off},
 		Builtin:   true,
 		Dir:       dir,
 	}

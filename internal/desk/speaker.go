@@ -61,12 +61,18 @@ func (s *speaker) sees(ctx context.Context, m *wire.Message) bool {
 	if wire.IsString(server, "") {
 		return s.call.Caller.Admin || slices.Contains(s.call.Caller.Scopes, mcp.ScopeGate)
 	}
-	for e := range s.desk.Catalog(ctx, s.call).Seen(mcp.Tool, s.call.Caller.View) {
+	c := s.desk.Catalog(ctx, s.call)
+	for e := range c.Seen(mcp.Tool, s.call.Caller.View) {
 		if wire.IsString(server, e.Dest.Server) && wire.IsString(tool, e.Dest.Name) {
 			return true
 		}
 	}
-	return false
+	for e := range c.HeldTools(s.call.Caller.View) {
+		if wire.IsString(server, e.Dest.Server) && wire.IsString(tool, e.Dest.Name) {
+			return true
+		}
+	}
+	return s.call.Caller.Admin
 }
 
 // updated tells that a resource has changed, and in which state it is now as far as its

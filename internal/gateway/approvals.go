@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"time"
 
 	"github.com/sumun-mcp/sumun/internal/approve"
 	"github.com/sumun-mcp/sumun/internal/audit"
@@ -63,24 +62,8 @@ func (g subjects) Target(ctx context.Context, call *mcp.Call) (approve.Target, e
 // Still asks the configuration in force, which may be another than the one that has let the call in.
 func (g subjects) Still(call *mcp.Call) error { return g.setup.Load().access.Still(call) }
 
-// Seen tells since when a tool is known. What it was to others first counts too, as long as it was the same.
-func (g subjects) Seen(call *mcp.Call, t approve.Target) approve.Sight {
-	var s approve.Sight
-	to := mcp.AudienceOf(call)
-	for _, audience := range []mcp.Audience{to, mcp.Anyone} {
-		pin, drifted, ok := g.pins.Pin(pinned(audience, t.Server), t.Definition)
-		s.Changed = s.Changed || drifted && audience == to
-		if ok && !drifted {
-			s.Since = earlier(s.Since, pin.FirstSeen)
-		}
-	}
+// Seen tells since when a tool is approved as it is.
+func (g subjects) Seen(_ *mcp.Call, t approve.Target) (s approve.Sight) {
+	s.Since, s.Changed = g.sentry.Since(t.Server, t.Definition)
 	return s
-}
-
-// earlier returns the earlier of two times, of which the first may be zero for none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
 }

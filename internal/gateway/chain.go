@@ -14,6 +14,7 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		g.recover,              // a bug in one call must not end the others
 		refuse,                 // what the door refused goes no further
 		access.Here,            // what may be done can depend on where and when
+		g.stock.HeldBack,       // what nobody has approved is told of, and goes no further
 		g.stock.FullNames,      // scopes and the record know full names only
 		g.stock.NamedResources, // what has a name and parameters is a URI
 		g.tasks.Middleware,     // a task is the tool that it runs

@@ -23,9 +23,7 @@ func (g *Gateway) newDesk() *desk.Desk {
 			return g.watches.Subscribe(ctx, call.Session.ID, resource.Dest.Server, call.Name)
 		},
 		Unwatch: func(ctx context.Context, uris []string) { g.watches.Forget(ctx, uris...) },
-		Pin: func(call *mcp.Call, server string, said []byte) dialect.Pin {
-			return g.pin(mcp.AudienceOf(call), server, said)
-		},
+		Pin:     func(_ *mcp.Call, server string, said []byte) dialect.Pin { return g.sentry.Pin(server, said) },
 		Version: g.parts.Version, Draining: g.draining, Log: g.log,
 	})
 }

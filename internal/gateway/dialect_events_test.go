@@ -66,19 +66,23 @@ func TestDialectToolEvents(t *testing.T) {
 	p.setList("tools/list", `{"tools":[{"name":"one","inputSchema":{"type":"object","required":["x"]}},{"name":"three","inputSchema":{"type":"object"}}]}`)
 	p.announce(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`, "")
 	var events []string
-	for range 2 {
+	for range 4 {
 		events = append(events, whole.message())
 	}
 	both := strings.Join(events, "\n")
 	for _, want := range []string{
-		`"method":"mcp.event.securityAlert"`, `"kind":"drift","server":"up","subject":"one"`,
+		`"method":"mcp.event.securityAlert"`, `"kind":"drift","server":"up","subject":"one"`, `"subject":"two"`, `"subject":"three"`,
+		"parameter `x`: is required now", `"remedy":"sumun alert show `,
 		`"method":"mcp.event.toolsChanged","params":{"added":["three"],"removed":["two"],"changed":["one"]}`,
 	} {
 		if !strings.Contains(both, want) {
 			t.Errorf("without %s:\n%s", want, both)
 		}
 	}
-	some.must(t, `"params":{"added":["three"],"removed":["two"],"changed":[]}`)
+	few := some.message() + some.message() + some.message()
+	if !strings.Contains(few, `"params":{"added":["three"],"removed":["two"],"changed":[]}`) || !strings.Contains(few, `"subject":"three"`) || strings.Contains(few, `"one"`) {
+		t.Errorf("who may not see a tool is told %s", few)
+	}
 	list := overHTTP(t, g)(`{"jsonrpc":"2.0","id":1,"method":"mcp.tool.describe","params":{"toolId":"one"}}`)
 	if !strings.Contains(list, `"schema":{"type":"object","required":["x"]},"checksum":"ff419ebbeba438f66900abe77818ce940702bdfe70fa173cb94beecee8d3f112"`) {
 		t.Errorf("the checksum is not that of the schema which was first seen: %s", list)

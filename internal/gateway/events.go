@@ -18,8 +18,12 @@ type events struct{ *Gateway }
 // Changed has the server's lists asked for again.
 func (e events) Changed(server string) { e.stock.Refresh(route.ServerOf(server)) }
 
-// Updated tells those who are subscribed to the resource.
-func (e events) Updated(_, uri string, m *wire.Message) { e.hub.Updated(uri, m) }
+// Updated tells those who are subscribed to the resource, unless it is held back since.
+func (e events) Updated(_, uri string, m *wire.Message) {
+	if !e.stock.IsHeld(mcp.Resource, uri) {
+		e.hub.Updated(uri, m)
+	}
+}
 
 // State logs how a server is now, and has the router take note. Why it fails is in the
 // log already.

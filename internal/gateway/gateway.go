@@ -37,6 +37,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/review"
 	"github.com/sumun-mcp/sumun/internal/roots"
 	"github.com/sumun-mcp/sumun/internal/route"
+	"github.com/sumun-mcp/sumun/internal/sentry"
 	"github.com/sumun-mcp/sumun/internal/session"
 	"github.com/sumun-mcp/sumun/internal/signboard"
 	"github.com/sumun-mcp/sumun/internal/stock"
@@ -68,10 +69,10 @@ type Gateway struct {
 	roots    *roots.Roots
 	// approvals hold the calls that wait for people, nil on a bridge.
 	approvals *approve.Approvals
-	pins      *pins.Pins
-	drifts    pins.Once
-	leftOuts  pins.Once
-	alerts    *alert.Alerts
+	// sentry holds back what nobody has approved, nil on a bridge.
+	sentry   *sentry.Sentry
+	leftOuts pins.Once
+	alerts   *alert.Alerts
 	// board holds servers to their signed manifests, and shows ours.
 	board *signboard.Board
 	// registry has what is known of servers, and which may be connected to; nil on a bridge.

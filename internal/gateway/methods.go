@@ -44,6 +44,11 @@ var methods = map[string]answerer{
 	mcp.MethodDecide:      (*Gateway).atApprovals,
 	mcp.MethodForget:      (*Gateway).atApprovals,
 
+	mcp.MethodAlerts:       (*Gateway).atSentry,
+	mcp.MethodAlert:        (*Gateway).atSentry,
+	mcp.MethodAlertApprove: (*Gateway).atSentry,
+	mcp.MethodAlertDismiss: (*Gateway).atSentry,
+
 	mcp.MethodListTools:         (*Gateway).atDesk,
 	mcp.MethodToolDescribe:      (*Gateway).atDesk,
 	mcp.MethodListPrompts:       (*Gateway).atDesk,

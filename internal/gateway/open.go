@@ -137,7 +137,7 @@ func (g *Gateway) openClients(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	g.hub = notice.NewHub(g.log)
-	g.pins = g.openPins(ctx)
+	g.openSentry(ctx)
 	if err := g.openParking(ctx); err != nil {
 		return err
 	}
@@ -383,9 +383,7 @@ func (g *Gateway) closeCalls(ctx context.Context) error {
 func (g *Gateway) closeStore(ctx context.Context) error {
 	var errs []error
 	g.board.Close()
-	if g.pins != nil {
-		g.pins.Close()
-	}
+	g.sentry.Close()
 	g.usage.Close()
 	g.reviews.Close()
 	g.answers.Close()

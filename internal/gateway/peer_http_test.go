@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/belief"
 )
 
 // An httpPeer is a peer behind Streamable HTTP.
@@ -40,6 +41,7 @@ func startPeer(t *testing.T, modern bool) *httpPeer {
 func (p *httpPeer) server(name string) config.Server {
 	s := config.NewServer(name)
 	s.URL, s.Prefix = p.web.URL, ""
+	s.Trust.Pins = belief.Flag // its lists change as tests want them to
 	return s
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/config/belief"
 )
 
 // servePipe is a peer on standard input and output. It writes what it is sent into files of the directory dir: one for
@@ -94,6 +95,7 @@ func (p *pipePeer) server(name string) config.Server {
 	s := config.NewServer(name)
 	s.Command, s.Args, s.Prefix = os.Args[0], []string{"__peer", p.era, p.dir}, ""
 	s.Env = map[string]string{"GORACE": "atexit_sleep_ms=0"}
+	s.Trust.Pins = belief.Flag // its lists change as tests want them to
 	return s
 }
 

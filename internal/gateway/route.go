@@ -53,6 +53,9 @@ func (g *Gateway) readResource(ctx context.Context, call *mcp.Call, reply mcp.Re
 	if !ok {
 		return g.absent(call)
 	}
+	if err := g.sentry.HeldPlace(server, call.Name); err != nil {
+		return err
+	}
 	return g.router.Send(ctx, route.Request{
 		Call: call, Reply: reply, Kind: mcp.Resource, Dest: mcp.Destination{Server: server, Name: call.Name}, Things: g.stock.Now(call),
 	})

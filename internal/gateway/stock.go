@@ -7,6 +7,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/stock"
 )
@@ -17,28 +18,40 @@ func (g *Gateway) openStock() {
 		Log: g.log, Lists: g.lists, Catalog: g.catalogOptions,
 		Naming: func() mcp.Naming { return mcp.Naming(g.Config().Naming) },
 		// The log says already that a server is not there.
-		Known:   func(err error) bool { return errors.Is(err, egress.ErrUnavailable) },
-		Refused: func(name string) bool { return g.registry.Refusal(name) != nil },
+		Known: func(err error) bool { return errors.Is(err, egress.ErrUnavailable) },
+		Given: g.sentry.Given, Refused: func(name string) bool { return g.registry.Refusal(name) != nil },
 		Built: func(c *catalog.Catalog) {
 			g.leftOut(c)
 			g.watches.Stale()
+			g.sentry.Announce(g.draining)
 		},
 		Changed: func(to mcp.Audience, kind mcp.Kind) { g.hub.ListChanged(kind, int(to)) },
 	})
 	g.watching.Go(func() { g.watches.Renew(g.draining) })
 }
 
-// lists asks a server for what it offers, and returns what of that may be offered.
+// lists asks a server for what it offers to clients of a kind. What of that nobody has approved is held back when the catalogue is made.
 func (g *Gateway) lists(ctx context.Context, server string, to mcp.Audience) (*mcp.Listing, error) {
-	listing, err := route.List(g.router, server, func(replica string) (*mcp.Listing, error) {
-		return g.pool.List(ctx, replica, to)
-	})
-	if err == nil {
-		listing = g.board.Offered(ctx, server, listing)
-		if listing = g.registry.Offered(server, listing); to == mcp.Anyone {
-			g.seen(server, listing)
-		}
-		g.pins.Observe(pinned(to, server), listing.Tools, isOwn(server))
+	ask := func(ctx context.Context, to mcp.Audience) (*mcp.Listing, error) {
+		return route.List(g.router, server, func(replica string) (*mcp.Listing, error) { return g.pool.List(ctx, replica, to) })
 	}
-	return listing, err
+	listing, err := ask(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	if isOwn(server) {
+		g.sentry.Own(ctx, server, listing.Tools)
+		return listing, nil
+	}
+	listing = g.registry.Offered(server, g.board.Offered(ctx, server, listing))
+	if to == mcp.Anyone {
+		g.seen(server, listing)
+	}
+	if g.board.Trouble(server) != "" {
+		return listing, nil // it is blocked, and offers nothing
+	}
+	return listing, g.sentry.Admit(ctx, &pins.Offer{
+		Server: server, To: to, Listing: listing, Signed: g.board.Signed(server) != nil,
+		Plain: func(ctx context.Context) (*mcp.Listing, error) { return ask(ctx, mcp.Anyone) },
+	})
 }

@@ -50,6 +50,11 @@ func (g *Gateway) run(ctx context.Context, tool *catalog.Entry, call *mcp.Call, 
 // waits as long as a call may take.
 func (g *Gateway) followTask(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	dest := mcp.Destination{Server: call.Server, Name: call.Task}
+	if call.Method != mcp.MethodTaskCancel {
+		if err := g.stock.Held(ctx, call); err != nil {
+			return err
+		}
+	}
 	if tool, ok := g.stock.Now(call).Lookup(mcp.Tool, call.Name); ok {
 		if call.Method != mcp.MethodTaskResult {
 			dest.Timeout = tool.Dest.Timeout

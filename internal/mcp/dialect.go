@@ -13,6 +13,12 @@ const (
 	MethodApprovals = "mcp.admin.approvals"
 	MethodDecide    = "mcp.admin.decide"
 	MethodForget    = "mcp.admin.forget"
+	// MethodAlerts lists alerts, and what is held back; MethodAlert shows one; MethodAlertApprove approves the change of a server that one is
+	// about, and MethodAlertDismiss says that somebody knows of it.
+	MethodAlerts       = "mcp.admin.alerts.list"
+	MethodAlert        = "mcp.admin.alerts.show"
+	MethodAlertApprove = "mcp.admin.alerts.approve"
+	MethodAlertDismiss = "mcp.admin.alerts.dismiss"
 )
 
 // Methods of the mcp.* dialect that the gate answers by itself, in their canonical

@@ -124,8 +124,13 @@ var methods = map[string]Method{
 	MethodApprovals:  {Modern: true, Scope: ScopeGate},
 	MethodDecide:     {Modern: true, Scope: ScopeGate},
 	MethodForget:     {Modern: true, Scope: ScopeGate},
-	MethodRegistry:   {Modern: true},
-	MethodScan:       {Modern: true, Scope: ScopeTrust},
+
+	MethodAlerts:       {Modern: true, Scope: ScopeGate},
+	MethodAlert:        {Modern: true, Scope: ScopeGate},
+	MethodAlertApprove: {Modern: true, Scope: ScopeGate},
+	MethodAlertDismiss: {Modern: true, Scope: ScopeGate},
+	MethodRegistry:     {Modern: true},
+	MethodScan:         {Modern: true, Scope: ScopeTrust},
 
 	MethodToolDescribe:      {NameMember: "toolId", Kind: Tool},
 	MethodWrite:             {NameMember: "uri", Kind: Resource, Writes: true},

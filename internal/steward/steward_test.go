@@ -183,7 +183,7 @@ func TestCopyNothing(t *testing.T) {
 		all := made(t, from, 3)
 		d, err := engine.Connect(from, false)
 		if err == nil {
-			_, err = d.DB.ExecContext(t.Context(), `UPDATE tool_pin SET tool = 'a' || char(0) WHERE first_seen = (SELECT MAX(first_seen) FROM tool_pin)`)
+			_, err = d.DB.ExecContext(t.Context(), `UPDATE pin SET checksum = 'a' || char(0)`)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -3,8 +3,10 @@ package stock
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/sumun-mcp/sumun/internal/access"
+	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -105,6 +107,62 @@ func (st *Stock) resolve(ctx context.Context, call *mcp.Call, kind mcp.Kind, nam
 		return full, true
 	}
 	return st.Settle(ctx, call).Resolve(kind, name, naming)
+}
+
+// HeldBack refuses calls of what is held back, under whatever name, and says why to callers that might use it otherwise.
+func (st *Stock) HeldBack(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		if call.Caller != nil {
+			if err := st.Held(ctx, call); err != nil {
+				return err
+			}
+		}
+		return next.Handle(ctx, call, reply)
+	})
+}
+
+// Held returns the error for a call of what is held back, nil if it is of anything else.
+func (st *Stock) Held(ctx context.Context, call *mcp.Call) error {
+	method, _ := mcp.MethodByName(call.Method)
+	kind, name := method.Kind, cmp.Or(call.Name, call.Asked)
+	if call.Method == mcp.MethodComplete {
+		kind, name, _ = mcp.ParseRef(call.Member("ref"))
+	} else if method.NameMember == "" {
+		return nil
+	}
+	s := st.shelf(call)
+	e, ok := s.catalog.Load().HeldBack(kind, name)
+	if !ok && !s.keeper.Tried() {
+		e, ok = st.Settle(ctx, call).HeldBack(kind, name)
+	}
+	if !ok || !call.Caller.View.Sees(e.Kind, e.Name) && !call.Caller.View.Sees(kind, name) {
+		return nil
+	}
+	call.Server = e.Dest.Server
+	return alert.Blocks(e.Held, name)
+}
+
+// IsHeld reports whether a thing is held back from clients of some kind.
+func (st *Stock) IsHeld(kind mcp.Kind, name string) bool {
+	for i := range st.shelves {
+		if _, held := st.shelves[i].catalog.Load().HeldBack(kind, name); held {
+			return true
+		}
+	}
+	return false
+}
+
+// AllHeld are the things that are held back from clients of some kind, each once.
+func (st *Stock) AllHeld() []catalog.Thing {
+	all := []catalog.Thing{}
+	for i := range st.shelves {
+		for t := range st.shelves[i].catalog.Load().Held() {
+			if !slices.Contains(all, t) {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
 }
 
 // NamedResources makes the URI of a resource that is asked for by its name and the

@@ -24,6 +24,8 @@ type Options struct {
 	Naming func() mcp.Naming
 	// Known reports whether the log tells already why a server gives no lists.
 	Known func(error) bool
+	// Given is told that somebody is about to be shown what there is.
+	Given func()
 	// Refused reports whether a name belongs to a server that is not connected to, which those are told who may use the name.
 	Refused func(name string) bool
 	// Built is told of each new catalogue, and Changed of each kind of which clients of an audience were given another list.
@@ -91,7 +93,7 @@ func (st *Stock) Publish() {
 	}
 }
 
-// Refresh has a server's lists asked for again.
+// Refresh has a server's lists asked for again, or with an empty name those of all.
 func (st *Stock) Refresh(server string) {
 	for i := range st.shelves {
 		st.shelves[i].keeper.Refresh(server)
@@ -143,7 +145,11 @@ func (st *Stock) shelf(call *mcp.Call) *shelf {
 }
 
 // Now returns the catalogue for the client of a call, without waiting for anything.
-func (st *Stock) Now(call *mcp.Call) *catalog.Catalog { return st.shelf(call).catalog.Load() }
+func (st *Stock) Now(call *mcp.Call) *catalog.Catalog {
+	s := st.shelf(call)
+	st.Given()
+	return s.catalog.Load()
+}
 
 // Settle waits until every server has been tried, within a bound, so that the
 // first list is whole, and returns the catalogue for the client.
@@ -153,5 +159,6 @@ func (st *Stock) Settle(ctx context.Context, call *mcp.Call) *catalog.Catalog {
 	defer cancel()
 	s.keeper.Settle(ctx)
 	s.shown.Store(true)
+	st.Given()
 	return s.catalog.Load()
 }

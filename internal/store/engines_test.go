@@ -57,7 +57,7 @@ func lock(t *testing.T, at string) (unlock func()) {
 	}
 	begin := []string{"BEGIN IMMEDIATE"}
 	if isPostgres(at) {
-		begin = []string{"BEGIN", "LOCK TABLE audit_record, tool_pin IN EXCLUSIVE MODE"}
+		begin = []string{"BEGIN", "LOCK TABLE audit_record, pin, pin_clock IN EXCLUSIVE MODE"}
 	}
 	for _, text := range begin {
 		if _, err := conn.ExecContext(t.Context(), text); err != nil {

@@ -8,32 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pins"
 )
-
-// pinColumns are what is read of a pin: its definition stays in the database.
-const pinColumns = `server, tool, checksum, digest, version, first_seen`
-
-// Pins returns all pins of tools. It implements pins.Store.
-func (s *Store) Pins(ctx context.Context) ([]pins.Pin, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+pinColumns+` FROM tool_pin`)
-	if err != nil {
-		return nil, fmt.Errorf("reading the pins of tools: %w", err)
-	}
-	defer func() { _ = rows.Close() }() // reading only
-	var all []pins.Pin
-	for rows.Next() {
-		pin, err := scanPin(rows)
-		if err != nil {
-			return nil, fmt.Errorf("reading the pin of a tool: %w", err)
-		}
-		all = append(all, pin)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading the pins of tools: %w", err)
-	}
-	return all, nil
-}
 
 // PostgreSQL has no text with a zero byte, which a server can put into the name of a tool with \u0000: so that one tool
 // does not keep the pins of others from being stored, it is written in another way.
@@ -42,56 +19,158 @@ var (
 	meant   = strings.NewReplacer("\x1a0", "\x00", "\x1a1", "\x1a")
 )
 
-func scanPin(row interface{ Scan(into ...any) error }) (pins.Pin, error) {
-	var pin pins.Pin
-	var seen int64
-	err := row.Scan(&pin.Server, &pin.Tool, &pin.Checksum, &pin.Digest, &pin.Version, &seen)
-	pin.Tool, pin.FirstSeen = meant.Replace(pin.Tool), time.Unix(seen, 0)
-	return pin, err
+// Pins returns the servers of which something was changed after that count. It implements pins.Store.
+func (s *Store) Pins(ctx context.Context, since int64) (*pins.Snapshot, error) {
+	all := &pins.Snapshot{Servers: map[string]map[mcp.Audience]time.Time{}}
+	if err := s.db.QueryRowContext(ctx, `SELECT now FROM pin_clock WHERE id = 1`).Scan(&all.Now); err != nil {
+		return nil, fmt.Errorf("reading the pins of servers: %w", err)
+	}
+	if all.Now == since {
+		return all, nil
+	}
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error { return readPins(ctx, tx, since, all) })
+	if err != nil {
+		return nil, fmt.Errorf("reading the pins of servers: %w", err)
+	}
+	return all, nil
 }
 
-// AddPins stores pins of tools, all or none, and returns those that were there and stay. It implements pins.Store.
-func (s *Store) AddPins(ctx context.Context, add []*pins.Pin) (stay []pins.Pin, err error) {
-	err = s.db.InTx(ctx, func(tx *sql.Tx) error {
-		stay = nil
-		for _, pin := range add {
-			there, err := addPin(ctx, tx, pin)
-			if err != nil {
-				return err
-			}
-			if there != nil {
-				stay = append(stay, *there)
-			}
+// readPins reads all in one transaction, whose first statement keeps others from changing what is read.
+func readPins(ctx context.Context, tx *sql.Tx, since int64, all *pins.Snapshot) error {
+	if err := tx.QueryRowContext(ctx, `UPDATE pin_clock SET now = now WHERE id = 1 RETURNING now`).Scan(&all.Now); err != nil {
+		return err
+	}
+	const of = ` WHERE $1 < 0 OR server IN (SELECT server FROM pin_change WHERE changed > $1)`
+	if err := each(ctx, tx, `SELECT server, changed FROM pin_change WHERE changed > $1`, since, func(row scanner) error {
+		var server string
+		var changed int64
+		err := row.Scan(&server, &changed)
+		all.Servers[server] = map[mcp.Audience]time.Time{}
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := each(ctx, tx, `SELECT server, audience, since FROM pin_server`+of, since, func(row scanner) error {
+		var server string
+		var audience mcp.Audience
+		var first int64
+		err := row.Scan(&server, &audience, &first)
+		if all.Servers[server] == nil {
+			all.Servers[server] = map[mcp.Audience]time.Time{}
 		}
-		return nil
+		all.Servers[server][audience] = time.Unix(first, 0)
+		return err
+	}); err != nil {
+		return err
+	}
+	return each(ctx, tx, `SELECT server, kind, name, digest, checksum, approver, audience, since FROM pin`+of, since, func(row scanner) error {
+		var p pins.Pin
+		var at int64
+		err := row.Scan(&p.Server, &p.Kind, &p.Name, &p.Digest, &p.Checksum, &p.By, &p.Audience, &at)
+		p.Name, p.Since = meant.Replace(p.Name), time.Unix(at, 0)
+		all.Pins = append(all.Pins, p)
+		return err
+	})
+}
+
+// A scanner is a row.
+type scanner interface{ Scan(into ...any) error }
+
+// each hands on every row of a query with one parameter.
+func each(ctx context.Context, tx *sql.Tx, query string, arg any, row func(scanner) error) error {
+	rows, err := tx.QueryContext(ctx, query, arg)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // reading only
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// FirstUse notes the first use of a server. It implements pins.Store.
+func (s *Store) FirstUse(ctx context.Context, server string, to mcp.Audience, add []pins.Pin) (began bool, err error) {
+	err = s.db.InTx(ctx, func(tx *sql.Tx) error {
+		began = false
+		if err := touch(ctx, tx, server); err != nil {
+			return err
+		}
+		done, err := tx.ExecContext(ctx, `INSERT INTO pin_server (server, audience, since) VALUES ($1, $2, $3) ON CONFLICT (server, audience) DO NOTHING`,
+			server, to, time.Now().Unix())
+		if err != nil {
+			return err
+		}
+		n, err := done.RowsAffected()
+		if err != nil || n == 0 {
+			return err
+		}
+		began = true
+		return addPins(ctx, tx, add)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("storing the pins of tools: %w", err)
+		return false, fmt.Errorf("storing the first use of a server: %w", err)
 	}
-	return stay, nil
+	return began, nil
 }
 
-// addPin stores a pin, or returns the one that is there.
-func addPin(ctx context.Context, tx *sql.Tx, pin *pins.Pin) (*pins.Pin, error) {
-	const insert = `INSERT INTO tool_pin (server, tool, checksum, digest, definition, version, first_seen)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (server, tool) DO `
-	query := insert + `NOTHING`
-	if pin.Version != "" {
-		query = insert + `UPDATE SET checksum = excluded.checksum, digest = excluded.digest, definition = excluded.definition,
-			version = excluded.version, first_seen = excluded.first_seen`
+// touch counts a change of a server. It is the first statement of a transaction, so that the numbers are in the order of commits.
+func touch(ctx context.Context, tx *sql.Tx, server string) error {
+	var now int64
+	if err := tx.QueryRowContext(ctx, `UPDATE pin_clock SET now = now + 1 WHERE id = 1 RETURNING now`).Scan(&now); err != nil {
+		return err
 	}
-	done, err := tx.ExecContext(ctx, query,
-		pin.Server, written.Replace(pin.Tool), pin.Checksum, pin.Digest, string(pin.Definition), pin.Version, pin.FirstSeen.Unix())
+	_, err := tx.ExecContext(ctx, `INSERT INTO pin_change (server, changed) VALUES ($1, $2) ON CONFLICT (server) DO UPDATE SET changed = excluded.changed`,
+		server, now)
+	return err
+}
+
+func addPins(ctx context.Context, tx *sql.Tx, add []pins.Pin) error {
+	for i := range add {
+		p := &add[i]
+		_, err := tx.ExecContext(ctx, `INSERT INTO pin (server, kind, name, digest, checksum, definition, approver, audience, since)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (server, kind, name, digest) DO NOTHING`,
+			p.Server, p.Kind, written.Replace(p.Name), p.Digest, p.Checksum, string(p.Definition), p.By, p.Audience, p.Since.Unix())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ChangePins stores pins and drops others. It implements pins.Store.
+func (s *Store) ChangePins(ctx context.Context, server string, add, drop []pins.Pin) error {
+	err := s.db.InTx(ctx, func(tx *sql.Tx) error {
+		if err := touch(ctx, tx, server); err != nil {
+			return err
+		}
+		for i := range drop {
+			p := &drop[i]
+			if _, err := tx.ExecContext(ctx, `DELETE FROM pin WHERE server = $1 AND kind = $2 AND name = $3 AND digest = $4`,
+				p.Server, p.Kind, written.Replace(p.Name), p.Digest); err != nil {
+				return err
+			}
+		}
+		return addPins(ctx, tx, add)
+	})
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("storing the pins of a server: %w", err)
 	}
-	if n, err := done.RowsAffected(); err != nil || n > 0 {
-		return nil, err
-	}
-	there, err := scanPin(tx.QueryRowContext(ctx, `SELECT `+pinColumns+` FROM tool_pin WHERE server = $1 AND tool = $2`,
-		pin.Server, written.Replace(pin.Tool)))
+	return nil
+}
+
+// Definition returns the definition of a pin, nil if there is none. It implements pins.Store.
+func (s *Store) Definition(ctx context.Context, p *pins.Pin) ([]byte, error) {
+	var text string
+	err := s.db.QueryRowContext(ctx, `SELECT definition FROM pin WHERE server = $1 AND kind = $2 AND name = $3 AND digest = $4`,
+		p.Server, p.Kind, written.Replace(p.Name), p.Digest).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fmt.Errorf("the pin of %s is neither stored nor there", pin.Tool)
+		return nil, nil
 	}
-	return &there, err
+	if err != nil {
+		return nil, fmt.Errorf("reading the definition of a pin: %w", err)
+	}
+	return []byte(text), nil
 }

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -9,110 +11,158 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/sumun-mcp/sumun/internal/alert"
+	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/internal/store"
+	"github.com/sumun-mcp/sumun/trust"
 )
 
-var _ pins.Store = (*store.Store)(nil)
+var (
+	_ pins.Store  = (*store.Store)(nil)
+	_ alert.Store = (*store.Store)(nil)
+)
 
-// TestPins stores pins: the first of a tool stays, but those of our own are replaced.
+func pin(server, name, digest string) pins.Pin {
+	return pins.Pin{
+		Server: server, Kind: trust.KindTool, Name: name, Digest: digest, Checksum: "c", Definition: fmt.Appendf(nil, `{"name":%q}`, name),
+		By: pins.ByFirstUse, Audience: mcp.LegacyAsking, Since: time.Unix(1_000_000, 0),
+	}
+}
+
+// TestPins stores pins: of a server that was used before none are taken over, and who asks again is told what has changed since.
 func TestPins(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
 		t.Helper()
 		s := open(t, at)
-		seen := time.Unix(1_000_000, 0)
-		pin := func(tool, checksum, version string) *pins.Pin {
-			return &pins.Pin{
-				Server: "s", Tool: tool, Form: pins.Form{Checksum: checksum, Digest: "sha256:" + checksum},
-				Definition: fmt.Appendf(nil, `{"name":%q}`, tool), Version: version, FirstSeen: seen,
-			}
+		odd := pin("a", "ot\x00her\x1a0", "1")
+		if began, err := s.FirstUse(t.Context(), "a", mcp.Anyone, []pins.Pin{pin("a", "계산", "1"), odd}); err != nil || !began {
+			t.Fatalf("began: %t, %v", began, err)
 		}
-		without := func(p *pins.Pin) pins.Pin {
-			c := *p
-			c.Definition = nil
-			return c
+		if began, err := s.FirstUse(t.Context(), "a", mcp.Anyone, []pins.Pin{pin("a", "late", "1")}); err != nil || began {
+			t.Fatalf("began again: %t, %v", began, err)
 		}
-		first, own := pin("계산", "a", ""), pin("own", "b", "1.0")
-		if stay, err := s.AddPins(t.Context(), []*pins.Pin{first, own}); err != nil || len(stay) > 0 {
-			t.Fatalf("%v stay, %v", stay, err)
+		all, err := s.Pins(t.Context(), -1)
+		ignore := cmp.Options{cmpopts.IgnoreFields(pins.Pin{}, "Definition"), cmpopts.SortSlices(func(a, b pins.Pin) bool { return a.Name < b.Name })}
+		if d := cmp.Diff([]pins.Pin{pin("a", "계산", "1"), odd}, all.Pins, ignore); d != "" || err != nil || len(all.Servers["a"]) != 1 {
+			t.Errorf("all (%v, %v), -want +got\n%s", all.Servers, err, d)
 		}
-		seen = seen.Add(time.Hour)
-		late, newer, other := pin("계산", "c", ""), pin("own", "d", "1.1"), pin("ot\x00her\x1a0", "e", "")
-		stay, err := s.AddPins(t.Context(), []*pins.Pin{late, newer, other})
-		if d := cmp.Diff([]pins.Pin{without(first)}, stay); d != "" || err != nil {
-			t.Errorf("what stays (%v), -want +got\n%s", err, d)
+		if definition, err := s.Definition(t.Context(), &odd); err != nil || string(definition) != string(odd.Definition) {
+			t.Errorf("definition %s, %v", definition, err)
 		}
-		all, err := s.Pins(t.Context())
-		want := []pins.Pin{without(first), without(newer), without(other)}
-		byTool := cmpopts.SortSlices(func(a, b pins.Pin) bool { return a.Tool < b.Tool })
-		if d := cmp.Diff(want, all, byTool); d != "" || err != nil {
-			t.Errorf("all (%v), -want +got\n%s", err, d)
+		if err := s.ChangePins(t.Context(), "b", []pins.Pin{pin("b", "x", "2")}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.ChangePins(t.Context(), "b", []pins.Pin{pin("b", "x", "3")}, []pins.Pin{pin("b", "x", "2")}); err != nil {
+			t.Fatal(err)
+		}
+		since, err := s.Pins(t.Context(), all.Now)
+		if d := cmp.Diff([]pins.Pin{pin("b", "x", "3")}, since.Pins, ignore); d != "" || err != nil || len(since.Servers) != 1 {
+			t.Errorf("since (%v, %v), -want +got\n%s", since.Servers, err, d)
+		}
+		if none, err := s.Pins(t.Context(), since.Now); err != nil || len(none.Servers)+len(none.Pins) > 0 {
+			t.Errorf("nothing has changed, and %v, %v is told", none, err)
 		}
 	})
 }
 
-// TestPinsRestart observes tools, restarts, and observes them again; another instance shares the store.
+// TestPinsRestart uses a server for the first time, restarts, and looks at it again.
 func TestPinsRestart(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
 		t.Helper()
-		tools := func(bound int) [][]byte {
-			var all [][]byte
+		offer := func(bound, changed int) *pins.Offer {
+			l := &mcp.Listing{}
 			for i := range 600 {
-				all = append(all, fmt.Appendf(nil, `{"name":"tool%d","inputSchema":{"type":"object","maxProperties":%d}}`, i, bound))
+				n := 1
+				if i < changed {
+					n = bound
+				}
+				l.Tools = append(l.Tools, fmt.Appendf(nil, `{"name":"tool%d","inputSchema":{"type":"object","maxProperties":%d}}`, i, n))
 			}
-			return all
+			return &pins.Offer{Server: "s", Listing: l}
 		}
-		run := func(tools [][]byte) (drifts int) {
+		run := func(o *pins.Offer) (drifts int) {
 			s := open(t, at)
-			p := pins.New(t.Context(), pins.Options{Store: s, Log: slog.New(slog.DiscardHandler), Changed: func(pins.Drift) { drifts++ }})
-			p.Observe("s", tools, false)
-			p.Close()
-			if err := s.Close(); err != nil {
+			p := pins.New(t.Context(), pins.Options{Store: s, Suspect: func([]byte) bool { return false }, Log: slog.New(slog.DiscardHandler)})
+			found, err := p.Observe(t.Context(), o)
+			if err != nil {
 				t.Error(err)
 			}
-			return drifts
+			p.Close()
+			return len(found)
 		}
-		if n := run(tools(1)); n != 0 {
-			t.Errorf("%d drifts at first", n)
-		}
-		if n := run(tools(1)); n != 0 {
-			t.Errorf("%d drifts after a restart", n)
-		}
-		if n := run(append(tools(2)[:5], tools(1)[5:]...)); n != 5 {
-			t.Errorf("%d drifts of 5", n)
-		}
-		db := direct(t, at)
-		var rows, fit int
-		query := `SELECT COUNT(*), COUNT(CASE WHEN definition LIKE '%"maxProperties":1}}' THEN 1 END) FROM tool_pin`
-		if err := db.QueryRowContext(t.Context(), query).Scan(&rows, &fit); err != nil || rows != 600 || fit != 600 {
-			t.Errorf("%d rows, %d as they were first seen, %v", rows, fit, err)
+		for i, want := range []int{0, 0, 5, 5, 0} {
+			changed := 0
+			if i == 2 || i == 3 {
+				changed = 5
+			}
+			if n := run(offer(2, changed)); n != want {
+				t.Errorf("step %d: %d drifts, want %d", i, n, want)
+			}
 		}
 	})
 }
 
-// TestPinsLocked observes while another process holds the database: what could not be written at first is written then.
-func TestPinsLocked(t *testing.T) { //nolint:tparallel // the subtests are, which stand in engines
-	t.Parallel()
+// TestAlerts keeps alerts, and what people say to them.
+func TestAlerts(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
 		t.Helper()
-		t.Parallel()
 		s := open(t, at)
-		unlock := lock(t, at)
-		p := pins.New(t.Context(), pins.Options{Store: s, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-		tool := []byte(`{"name":"tool","inputSchema":{"type":"object"}}`)
-		began := time.Now()
-		p.Observe("s", [][]byte{tool}, false)
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("observing took %v", took)
+		kept := func(id, server string, minute int) *alert.Kept {
+			return &alert.Kept{
+				Alert: alert.Alert{
+					ID: id, Kind: "drift", Severity: alert.High, Server: server, Subject: "a\x00b", Text: "t", Remedy: "r", Evidence: json.RawMessage(`{"x":1}`),
+					At: time.UnixMilli(0).Add(time.Duration(minute) * time.Minute), Count: 1,
+				},
+				Change: alert.Change{What: "added", Kind: "tool", Name: "a\x00b", Digest: "d", After: json.RawMessage(`{"name":"a"}`)},
+				State:  alert.Open,
+			}
 		}
-		if _, drifted, ok := p.Pin("s", tool); drifted || !ok {
-			t.Errorf("drifted: %t, pinned: %t", drifted, ok)
+		for i, k := range []*alert.Kept{kept("one", "a", 1), kept("two", "b", 2), kept("one", "a", 3)} {
+			if news, err := s.KeepAlert(t.Context(), k); err != nil || news != (i < 2) {
+				t.Errorf("%d is news: %t, %v", i, news, err)
+			}
 		}
-		time.Sleep(2 * time.Second) // the first try is over
-		unlock()
-		p.Close()
-		if all, err := s.Pins(t.Context()); err != nil || len(all) != 1 {
-			t.Errorf("%d pins, %v", len(all), err)
+		ids := func(f alert.Filter) (ids []string) {
+			all, err := s.Alerts(t.Context(), f)
+			for i := range all {
+				ids = append(ids, all[i].ID+" "+string(all[i].State))
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			return ids
+		}
+		if d := cmp.Diff([]string{"two open", "one open"}, ids(alert.Filter{})); d != "" {
+			t.Error(d)
+		}
+		one, err := s.AlertByID(t.Context(), "one")
+		if d := cmp.Diff(kept("one", "a", 1), one); d != "" || err != nil {
+			t.Errorf("%v, -want +got\n%s", err, d)
+		}
+		if _, err := s.AlertByID(t.Context(), "three"); !errors.Is(err, alert.ErrUnknown) {
+			t.Errorf("no alert: %v", err)
+		}
+		for i, step := range []struct {
+			to      alert.State
+			decided bool
+		}{{alert.Dismissed, true}, {alert.Dismissed, false}, {alert.Approved, true}, {alert.Approved, false}} {
+			if done, err := s.DecideAlert(t.Context(), "one", step.to, "ada", "why"); err != nil || done != step.decided {
+				t.Errorf("step %d: %t, %v", i, done, err)
+			}
+		}
+		if d := cmp.Diff([]string{"two open"}, ids(alert.Filter{})); d != "" {
+			t.Error(d)
+		}
+		if d := cmp.Diff([]string{"one approved"}, ids(alert.Filter{All: true, Server: "a", Kind: "drift"})); d != "" {
+			t.Error(d)
+		}
+		// What was approved, and comes again after something else was, is news.
+		if news, err := s.KeepAlert(t.Context(), kept("one", "a", 4)); err != nil || !news {
+			t.Errorf("again: %t, %v", news, err)
+		}
+		if d := cmp.Diff([]string{"one open", "two open"}, ids(alert.Filter{})); d != "" {
+			t.Error(d)
 		}
 	})
 }

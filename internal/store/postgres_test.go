@@ -149,12 +149,12 @@ func TestLaterStep(t *testing.T) {
 		t.Helper()
 		open(t, at).Close()
 		db := direct(t, at)
-		for _, text := range []string{"DROP TABLE tool_pin", "DELETE FROM goose_db_version WHERE version_id = 4"} {
+		for _, text := range []string{"DROP TABLE thing_use", "DELETE FROM goose_db_version WHERE version_id = 14"} {
 			if _, err := db.ExecContext(t.Context(), text); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if all, err := open(t, at).Pins(t.Context()); err != nil || len(all) > 0 {
+		if all, err := open(t, at).Usage(t.Context()); err != nil || len(all) > 0 {
 			t.Errorf("%v, %v", all, err)
 		}
 	})
