@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A Tier is how well a server knows who calls it (seed 5.6 and 5.7-5): 1 not at all, 2 by a static credential, 3 strongly, by OAuth with
@@ -41,7 +42,7 @@ var costs = [...]int{Info: 0, Low: 2, Medium: 8, High: 20, Critical: 40}
 // maliciousScore is the most that a malicious server can have.
 const maliciousScore = 10
 
-// abnormal names the rules that tell of behaviour, not of words or settings. One finding of theirs in the band block makes a server malicious.
+// abnormal names the rules that tell of behaviour, not of settings. Findings of theirs in the band block make a server malicious; see [malicious].
 var abnormal = map[string]bool{
 	"behaviour/answer-injection": true, "behaviour/command": true, "behaviour/telemetry": true, "behaviour/canary-read": true,
 	"behaviour/rug-pull": true, "behaviour/answer-drift": true, "behaviour/sleeper": true, "text/injection": true, "text/hidden-characters": true, "text/exfiltration": true,
@@ -63,12 +64,46 @@ func Grade(s *Subject, findings []Finding) Verdict {
 		v.Score += r.Points
 	}
 	v.Score = min(max(v.Score, 0), 100)
-	if v.Malicious = slices.ContainsFunc(findings, func(f Finding) bool { return f.Band == BandBlock && abnormal[f.Rule] }); v.Malicious && v.Score > maliciousScore {
+	if v.Malicious = malicious(findings); v.Malicious && v.Score > maliciousScore {
 		v.Reasons = slices.Insert(v.Reasons, 0, Reason{Points: maliciousScore - v.Score, Text: fmt.Sprintf("behaves as no honest server does; such a one has %d at most", maliciousScore)})
 		v.Score = maliciousScore
 	}
 	v.Label = label(v.Tier, v.Malicious)
 	return v
+}
+
+// malicious reports whether findings tell of a server that behaves as no honest one does. What it does, or leaves open, tells by itself. Of
+// its words only those count that are its own, since answers and resources pass on what others wrote: a phrase that no honest text has, or
+// orders in two texts. One text that only reads like an order does not make a server malicious, however sure the model is.
+func malicious(findings []Finding) bool {
+	texts := map[string]bool{}
+	for i := range findings {
+		f := &findings[i]
+		switch {
+		case f.Band != BandBlock || !abnormal[f.Rule]:
+		case !strings.HasPrefix(f.Rule, "text/"):
+			return true
+		case f.Where.Kind == "answer":
+		case f.Rule == ruleInjection && !f.phrased():
+			texts[f.Evidence] = true
+		case f.Rule == ruleHidden && !slices.ContainsFunc(findings, func(o Finding) bool { return o.Rule == ruleInjection && o.Band > BandInfo && o.Where == f.Where }):
+		default:
+			return true
+		}
+	}
+	return len(texts) >= fewTexts
+}
+
+const (
+	ruleInjection = "text/injection"
+	ruleHidden    = "text/hidden-characters"
+	// fewTexts is how many texts of a server have to read like orders where no phrase tells by itself.
+	fewTexts = 2
+)
+
+// phrased reports whether a fixed phrase has led to the finding, and not the weights of words alone.
+func (f *Finding) phrased() bool {
+	return slices.ContainsFunc(f.Reasons, func(c Contribution) bool { return strings.HasPrefix(c.What, "rule:") && !strings.HasSuffix(c.What, "(quoted)") })
 }
 
 func tier(s *Subject) Tier {

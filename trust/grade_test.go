@@ -27,7 +27,7 @@ func TestGrade(t *testing.T) {
 		"a process":            {Subject{Authentication: AuthNone, Transport: "stdio", Loopback: true}, nil, "Tier 1", 95},
 		"not asked":            {Subject{Transport: "http", TLS: true}, nil, "unknown", 85},
 		"open and malicious":   {open, []Finding{found("behaviour/answer-injection", High, BandBlock)}, "Tier 1-Malicious", 10},
-		"strong and malicious": {signed, []Finding{found("text/injection", Critical, BandBlock)}, "Tier 3-Malicious", 10},
+		"strong and malicious": {signed, []Finding{found("behaviour/telemetry", Critical, BandBlock)}, "Tier 3-Malicious", 10},
 		"only suspected":       {signed, []Finding{found("text/injection", Critical, BandWarn)}, "Tier 3", 60},
 		"words are no conduct": {signed, []Finding{found("capability/shell", Critical, BandBlock)}, "Tier 3", 60},
 		"a habit counts thrice": {
@@ -47,6 +47,45 @@ func TestGrade(t *testing.T) {
 		}
 		if max(sum, 0) != v.Score {
 			t.Errorf("%s: the reasons add up to %d, the score is %d", name, sum, v.Score)
+		}
+	}
+}
+
+// TestMalicious says which findings make a server malicious, and which only cost points.
+func TestMalicious(t *testing.T) {
+	at := func(rule, kind, evidence string, reasons ...string) Finding {
+		f := Finding{Rule: rule, Severity: High, Band: BandBlock, Where: Place{Server: "s", Kind: kind, Name: evidence}, Evidence: evidence}
+		for _, r := range reasons {
+			f.Reasons = append(f.Reasons, Contribution{What: r})
+		}
+		return Fingerprinted(f)
+	}
+	warned := at("text/injection", "tool", "a")
+	warned.Band = BandWarn
+	for name, tt := range map[string]struct {
+		findings []Finding
+		want     bool
+	}{
+		"what it does":                     {[]Finding{at("behaviour/answer-injection", "answer", "a")}, true},
+		"what it leaves open":              {[]Finding{at("surface/admin", "server", "a")}, true},
+		"a setting":                        {[]Finding{at("surface/no-tls", "server", "a")}, false},
+		"one text by weight":               {[]Finding{at("text/injection", "tool", "a", "annul")}, false},
+		"one text, found twice":            {[]Finding{at("text/injection", "tool", "a"), at("text/injection", "tool", "a")}, false},
+		"two texts by weight":              {[]Finding{at("text/injection", "tool", "a"), at("text/injection", "instructions", "b")}, true},
+		"two texts, one not sure":          {[]Finding{at("text/injection", "tool", "b"), warned}, false},
+		"a phrase":                         {[]Finding{at("text/injection", "tool", "a", "annul", "rule:override")}, true},
+		"a quoted phrase":                  {[]Finding{at("text/injection", "tool", "a", "rule:override (quoted)")}, false},
+		"a phrase that strangers wrote":    {[]Finding{at("text/injection", "answer", "a", "rule:override")}, false},
+		"two texts that strangers wrote":   {[]Finding{at("text/injection", "answer", "a"), at("text/injection", "answer", "b")}, false},
+		"hidden characters":                {[]Finding{at("text/hidden-characters", "tool", "a")}, false},
+		"hidden characters and an order":   {[]Finding{at("text/hidden-characters", "tool", "a"), warned}, true},
+		"hidden characters, order beside":  {[]Finding{at("text/hidden-characters", "tool", "b"), warned}, false},
+		"a way out":                        {[]Finding{at("text/exfiltration", "tool", "a")}, true},
+		"a way out that strangers wrote":   {[]Finding{at("text/exfiltration", "answer", "a")}, false},
+		"how another's tool is to be used": {[]Finding{at("graph/shadowing", "tool", "a")}, true},
+	} {
+		if v := Grade(&Subject{}, tt.findings); v.Malicious != tt.want {
+			t.Errorf("%s: %v", name, v.Malicious)
 		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/sumun-mcp/sumun/trust"
 )
 
-// hammers are the look-alikes of MCPHammer, which [All] leaves out, since tests of their own visit them.
-func hammers() []Animal {
+// Hammers are the look-alikes of MCPHammer, which [All] leaves out, since tests of their own visit them.
+func Hammers() []Animal {
 	return []Animal{
 		{
 			Name: "hammer", Attack: "everything: orders in answers, pushed from afar; telemetry; open paths; programs downloaded and run", Source: praetorian, Over: []string{HTTP}, Malicious: true,

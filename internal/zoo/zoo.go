@@ -75,7 +75,7 @@ func All() []Animal {
 
 // Find returns the animal of that name.
 func Find(name string) (Animal, bool) {
-	all := append(All(), hammers()...)
+	all := append(All(), Hammers()...)
 	at := slices.IndexFunc(all, func(a Animal) bool { return a.Name == name })
 	if at < 0 {
 		return Animal{}, false
