@@ -134,13 +134,13 @@ func (l *look) failure(ctx context.Context, err error) error {
 // refusal is the error in the place of what is withheld.
 func refusal(text, alert string) *mcp.Error {
 	e := mcp.Errorf(mcp.CodeInternal, mcp.Blocked, "%s; see sumun alert show %s", text, alert)
-	e.Data = wire.Object(nil).Text("alert", alert).End()
+	e.Data = wire.Object(nil).Text("reason", string(mcp.Blocked)).Text("alert", alert).End()
 	return e
 }
 
 // effective adds to the error of a call whose result is withheld that it has been done.
 func effective(e *mcp.Error) *mcp.Error {
-	e.Data = wire.Object(nil).Member("alert", wire.Get(e.Data, "alert")).Member(mcp.MayHaveRun, []byte("true")).End()
+	e.Data = set(e.Data, mcp.MayHaveRun, []byte("true"))
 	return e
 }
 
