@@ -229,7 +229,6 @@ func (a *Alerts) release(all bool) {
 
 // tell hands one alert to everybody.
 func (a *Alerts) tell(ctx context.Context, alert *Alert) {
-	a.Log.LogAttrs(ctx, level(alert.Severity), alert.Text, alert.attrs()...) //nolint:sloglint // the alert is the message
 	a.Log.LogAttrs(ctx, level(alert.Severity), "alert", alert.attrs()...)
 	if a.Record != nil {
 		if err := a.Record(ctx, alert); err != nil {
