@@ -9,5 +9,5 @@ import (
 // TestMain lets a script start `sumun` and `peer`: the test binary, run again under that name, is the program, or a server
 // behind it (peer_test.go).
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sumun": main, "peer": peer})
+	testscript.Main(m, map[string]func(){"sumun": main, "MCPTrustScanner": main, "peer": peer})
 }

@@ -62,6 +62,7 @@ func private(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("CODESIGN", filepath.Join(root, "examples", "ci", "code-sign", "code-sign.sh"))
+	env.Setenv("TRUSTSCAN", filepath.Join(root, "examples", "ci", "trust-scan", "trust-scan.sh"))
 	for _, name := range []string{"XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "SUMUN_URL", "SUMUN_KEY", "MCP_API_KEY"} {
 		env.Setenv(name, "")
 	}

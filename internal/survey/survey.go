@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -176,7 +175,7 @@ func (s *Survey) stranger(address string) (t Target, end func(), err error) {
 		err = dialer.Check(u)
 	}
 	if err != nil {
-		return t, nil, refused(errors.Join(err, errors.New("a server of the configuration may be named instead")))
+		return t, nil, refused(fmt.Errorf("%w; a server of the configuration may be named instead", err))
 	}
 	t.Base = &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: s.TLS.Clone(), DisableCompression: true, TLSHandshakeTimeout: 10 * time.Second}
 	t.Target = transport.Target{Name: u.Host, URL: address, RoundTripper: http1.New(u, t.Base)}
