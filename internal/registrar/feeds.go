@@ -16,6 +16,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/registry"
 	"github.com/sumun-mcp/sumun/internal/signature"
+	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/trust"
 )
 
@@ -138,7 +139,7 @@ func (d *Desk) write(ctx context.Context, o *issue) error {
 	if err := replace(o.output, append(text, '\n')); err != nil {
 		return &exit.Error{Code: exit.Usage, Msg: "writing " + o.output, Err: err, Target: o.output}
 	}
-	d.Note("%s tells of %d servers until %s", o.output, len(feed.Servers), feed.Expires.Format(time.RFC3339))
+	d.Note("%s tells of %s until %s", o.output, terminal.Count(len(feed.Servers), "server"), feed.Expires.Format(time.RFC3339))
 	return nil
 }
 
@@ -228,7 +229,7 @@ func (d *Desk) take(ctx context.Context, source, key string, demand *registry.De
 	if d.JSON {
 		return d.WriteJSON(map[string]any{"source": taken.Source, "issuer": taken.Feed.Issuer, "issue": taken.Feed.Issue, "servers": len(taken.Feed.Servers), "expires": taken.Feed.Expires})
 	}
-	d.Note("taken over: number %d of %s, about %d servers, until %s", taken.Feed.Issue, harmless(taken.Feed.Issuer), len(taken.Feed.Servers), taken.Feed.Expires.Format(time.RFC3339))
+	d.Note("taken over: number %d of %s, about %s, until %s", taken.Feed.Issue, harmless(taken.Feed.Issuer), terminal.Count(len(taken.Feed.Servers), "server"), taken.Feed.Expires.Format(time.RFC3339))
 	return nil
 }
 

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/signature"
 	"github.com/sumun-mcp/sumun/trust"
 )
@@ -180,12 +179,12 @@ func (r *Registry) ReplicaScore(name string) int {
 	if c == nil {
 		return 100
 	}
-	at := slices.IndexFunc(c.Servers, func(s config.Server) bool { return s.Name == server })
-	if at < 0 {
+	s := configured(c, server)
+	if s == nil {
 		return 100
 	}
 	n, err := strconv.Atoi(cmp.Or(number, "1"))
-	all := identities(&c.Servers[at])
+	all := identities(s)
 	if err != nil || n < 1 || n > len(all) {
 		return 0
 	}

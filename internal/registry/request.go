@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/config/belief"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -259,8 +258,8 @@ func (r *Registry) meant(a *Addition, at string) ([]Identity, error) {
 		return []Identity{{Name: short(a.Name), Target: target, Transport: "stdio"}}, nil
 	}
 	if c := r.config(); c != nil {
-		if i := slices.IndexFunc(c.Servers, func(s config.Server) bool { return s.Name == a.Server }); i >= 0 {
-			return identities(&c.Servers[i]), nil
+		if s := configured(c, a.Server); s != nil {
+			return identities(s), nil
 		}
 	}
 	return nil, fmt.Errorf("%w, nor in mcp.yaml: %.200q", ErrUnknown, a.Server)
@@ -274,10 +273,24 @@ func (r *Registry) find(text string) []string {
 			return []string{id}
 		}
 	}
+	meant := r.targets(text)
 	var all []string
 	for i := range now.Entries {
-		if e := &now.Entries[i]; text != "" && e.Name == text {
+		if e := &now.Entries[i]; text != "" && (e.Name == text || meant[e.Target]) {
 			all = append(all, e.ID)
+		}
+	}
+	return all
+}
+
+// targets returns those of the server of mcp.yaml with that name.
+func (r *Registry) targets(name string) map[string]bool {
+	all := map[string]bool{}
+	if c := r.config(); c != nil {
+		if s := configured(c, name); s != nil {
+			for _, id := range identities(s) {
+				all[id.Target] = true
+			}
 		}
 	}
 	return all
@@ -325,6 +338,7 @@ func (r *Registry) list(ctx context.Context, f *Filter) (*Answer, error) {
 	if c := r.config(); c != nil {
 		a.Outside, listed = c.Trust.Outside, c.Trust.Registry
 	}
+	meant := r.targets(f.Name)
 	for i := range now.Entries {
 		e := &now.Entries[i]
 		s := Shown{Entry: *e, Verdict: r.verdict(e), Basis: e.basis()}
@@ -332,7 +346,7 @@ func (r *Registry) list(ctx context.Context, f *Filter) (*Answer, error) {
 		if j := cmp.Or(e.Scanned, e.Known); j != nil {
 			s.Judged = j.At
 		}
-		if !f.takes(&s) {
+		if !f.takes(&s, meant[e.Target]) {
 			continue
 		}
 		if f.History {
@@ -350,10 +364,10 @@ func (r *Registry) list(ctx context.Context, f *Filter) (*Answer, error) {
 	return a, nil
 }
 
-// takes reports whether a filter takes a server.
-func (f *Filter) takes(s *Shown) bool {
+// takes reports whether a filter takes a server; named says that mcp.yaml has it under that name.
+func (f *Filter) takes(s *Shown, named bool) bool {
 	switch {
-	case f.Name != "" && s.ID != f.Name && s.Target != TargetOf(f.Name) && !mcp.Match(f.Name, s.Name),
+	case f.Name != "" && !named && s.ID != f.Name && s.Target != TargetOf(f.Name) && !mcp.Match(f.Name, s.Name),
 		f.Tier != nil && s.Tier != *f.Tier,
 		s.Score < f.Score,
 		f.Listed && !s.Allowed:

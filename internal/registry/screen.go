@@ -113,12 +113,12 @@ func (r *Registry) Offered(server string, l *mcp.Listing) *mcp.Listing {
 	if c == nil || c.Trust.Outside != belief.Block || r.Signers == nil {
 		return l
 	}
-	at := slices.IndexFunc(c.Servers, func(s config.Server) bool { return s.Name == server })
-	if at < 0 {
+	s := configured(c, server)
+	if s == nil {
 		return l
 	}
 	by := r.Signers(server)
-	for _, id := range identities(&c.Servers[at]) {
+	for _, id := range identities(s) {
 		id.Signers = by
 		e := r.now.Load().byID[IDOf(id.Target)]
 		if e != nil && e.Signer != "" && !slices.Contains(by, e.Signer) && !Allowed(c.Trust.Registry, id) {

@@ -64,6 +64,9 @@ func (r *Registry) writeDown(ctx context.Context) error {
 			continue
 		}
 		for _, id := range identities(s) {
+			if e := r.now.Load().byID[IDOf(id.Target)]; e != nil && (e.Listed || configured(c, e.Name) != nil) {
+				id.Name = e.Name // two names may stand for one server
+			}
 			if err := r.note(ctx, r.sight(s, id, seen[s.Name])); err != nil {
 				return err
 			}
@@ -189,6 +192,16 @@ func (r *Registry) config() *config.Config {
 		return nil
 	}
 	return r.Config()
+}
+
+// configured returns the server of that name, nil if there is none.
+func configured(c *config.Config, name string) *config.Server {
+	for i := range c.Servers {
+		if c.Servers[i].Name == name {
+			return &c.Servers[i]
+		}
+	}
+	return nil
 }
 
 // identities returns who a server of the configuration is: one at each of its addresses.
