@@ -11,6 +11,7 @@ import (
 func (a *app) brokerDesk() *broker.Desk {
 	return &broker.Desk{
 		Voice: &a.Voice, Config: a.loadConfig, Endpoint: a.endpoint, Version: version, Caution: a.warden().Add,
+		Key:     a.getenv("SUMUN_REGISTRY_KEY"),
 		Servers: func(ctx context.Context) (*registry.Answer, error) { return a.askRegistry(ctx, &registry.Request{}) },
 	}
 }

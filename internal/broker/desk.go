@@ -33,6 +33,8 @@ type Desk struct {
 	// Endpoint is the URL under which clients reach the gateway, and Version the program's version.
 	Endpoint func(ctx context.Context) (string, error)
 	Version  string
+	// Key is shown to registries that ask for one; empty shows nothing.
+	Key string
 	// Caution warns of a program before it is added; yes says that it is meant.
 	Caution func(s caution.Server, yes bool) error
 }
@@ -65,7 +67,7 @@ func (d *Desk) Import(ctx context.Context, source string) error {
 
 func (d *Desk) take(ctx context.Context, copies exchange.Copies, source string) (*exchange.Copy, int, error) {
 	if strings.Contains(source, "://") {
-		copied, skipped, err := copies.Fetch(ctx, &exchange.Client{URL: source})
+		copied, skipped, err := copies.Fetch(ctx, d.client(source))
 		if err != nil {
 			return nil, 0, &exit.Error{Code: exit.Unreachable, Err: err, Target: source, Hint: "the URL of a registry with the API v0.1; a signed feed needs --key"}
 		}
@@ -86,6 +88,8 @@ func (d *Desk) take(ctx context.Context, copies exchange.Copies, source string) 
 	copied := &exchange.Copy{Source: path, Records: records}
 	return copied, 0, copies.Keep(copied)
 }
+
+func (d *Desk) client(at string) *exchange.Client { return &exchange.Client{URL: at, Key: d.Key} }
 
 // search is `sumun registry search`.
 func (d *Desk) search() *cobra.Command {
@@ -127,7 +131,7 @@ func (d *Desk) find(ctx context.Context, at, text string, every bool) ([]exchang
 		q.Version = "latest"
 	}
 	var found []exchange.Found
-	for r, err := range (&exchange.Client{URL: at}).All(ctx, q) {
+	for r, err := range d.client(at).All(ctx, q) {
 		if err != nil {
 			return nil, &exit.Error{Code: exit.Unreachable, Err: err, Target: at}
 		}
@@ -260,7 +264,7 @@ func (d *Desk) told(e *exchange.Entry, text, path string) error {
 // one finds the server that is meant.
 func (d *Desk) one(ctx context.Context, cfg *config.Config, name string, a *adding) (*exchange.Server, error) {
 	if a.at != "" {
-		r, err := (&exchange.Client{URL: a.at}).One(ctx, name, a.version)
+		r, err := d.client(a.at).One(ctx, name, a.version)
 		if errors.Is(err, exchange.ErrNone) {
 			return nil, &exit.Error{Code: exit.Failed, Err: err, Target: name, Hint: "sumun registry search TEXT --at " + a.at}
 		}

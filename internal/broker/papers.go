@@ -13,6 +13,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/exchange"
 	"github.com/sumun-mcp/sumun/internal/exit"
+	"github.com/sumun-mcp/sumun/internal/registry"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/trust"
 )
@@ -45,9 +46,11 @@ func (d *Desk) print(ctx context.Context, name string, every bool, c change) err
 	if err != nil {
 		return err
 	}
-	answer, err := d.Servers(ctx)
-	if err != nil {
-		return err
+	answer := &registry.Answer{}
+	if every || name != "" {
+		if answer, err = d.Servers(ctx); err != nil {
+			return err
+		}
 	}
 	at, err := d.Endpoint(ctx)
 	if err != nil {

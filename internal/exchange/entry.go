@@ -85,7 +85,7 @@ func (e *Entry) remote(s *Server) error {
 		return fmt.Errorf("its address %q is none without values that only its owner knows", t.URL)
 	}
 	for _, h := range t.Headers {
-		if value, ok := e.value(h.Name, &h.Input); ok {
+		if value, ok := e.value(e.Name+"_"+h.Name, &h.Input); ok {
 			e.Headers = set(e.Headers, h.Name, value)
 		}
 	}
@@ -145,7 +145,7 @@ func (e *Entry) arguments(args []Argument) (words []string) {
 		if hint == "" {
 			hint = strings.TrimLeft(a.Name, "-")
 		}
-		value, ok := e.value(hint, &a.Input)
+		value, ok := e.value(e.Name+"_"+hint, &a.Input)
 		switch {
 		case a.Type == "named" && a.Name != "" && (ok || a.IsRequired || a.Value == "" && a.Description == ""):
 			words = append(words, a.Name)
@@ -192,7 +192,7 @@ func (e *Entry) fill(value string, variables map[string]Input) string {
 		} else if in.Default != "" && !in.IsSecret {
 			out.WriteString(escape(in.Default))
 		} else {
-			out.WriteString(e.need(name, in.Description))
+			out.WriteString(e.need(e.Name+"_"+name, in.Description))
 		}
 	}
 	out.WriteString(escape(value[last:]))
@@ -202,7 +202,7 @@ func (e *Entry) fill(value string, variables map[string]Input) string {
 // escape keeps a dollar sign what it is: what a registry lists never reaches our environment.
 func escape(s string) string { return strings.ReplaceAll(s, "$", "$$") }
 
-// need returns a variable of the environment.
+// need returns a variable of the environment, which begins with the server's name where the server does not name it itself.
 func (e *Entry) need(name, what string) string {
 	name = strings.Trim(regexp.MustCompile(`[^A-Z0-9_]+`).ReplaceAllString(strings.ToUpper(name), "_"), "_")
 	if name == "" || name[0] >= '0' && name[0] <= '9' {

@@ -232,8 +232,8 @@ func TestEntry(t *testing.T) {
 			"packageArguments":[{"type":"positional","valueHint":"dir","isRequired":true,"description":"where"},{"type":"named","name":"--mode","value":"ro"},{"type":"named","name":"--opt","description":"maybe"}],
 			"environmentVariables":[{"name":"API_KEY","isRequired":true,"isSecret":true,"description":"your key"},{"name":"LEVEL","default":"in$fo"},{"name":"SPARE"}]}]}`,
 			&Entry{
-				Name: "files", Command: "npx", Args: []string{"-y", "@x/files@1.2.3", "${DIR}", "--mode", "ro"}, Env: map[string]string{"API_KEY": "${API_KEY}", "LEVEL": "in$$fo"},
-				Needs: map[string]string{"DIR": "where", "API_KEY": "your key"},
+				Name: "files", Command: "npx", Args: []string{"-y", "@x/files@1.2.3", "${FILES_DIR}", "--mode", "ro"}, Env: map[string]string{"API_KEY": "${API_KEY}", "LEVEL": "in$$fo"},
+				Needs: map[string]string{"FILES_DIR": "where", "API_KEY": "your key"},
 			}, "",
 		},
 		"pypi": {
@@ -242,11 +242,11 @@ func TestEntry(t *testing.T) {
 		},
 		"image": {
 			`{"name":"io.x/im.age","packages":[{"registryType":"oci","identifier":"ghcr.io/x/y:1.0","transport":{"type":"stdio"},"runtimeArguments":[{"type":"named","name":"--rm"},{"type":"named","name":"-v","value":"{dir}:/d","variables":{"dir":{"isRequired":true}}}],"environmentVariables":[{"name":"K","isRequired":true}]}]}`,
-			&Entry{Name: "im-age", Command: "docker", Args: []string{"run", "-i", "--rm", "-v", "${DIR}:/d", "-e", "K", "ghcr.io/x/y:1.0"}, Env: map[string]string{"K": "${K}"}, Needs: map[string]string{"DIR": "", "K": ""}}, "",
+			&Entry{Name: "im-age", Command: "docker", Args: []string{"run", "-i", "--rm", "-v", "${IM_AGE_DIR}:/d", "-e", "K", "ghcr.io/x/y:1.0"}, Env: map[string]string{"K": "${K}"}, Needs: map[string]string{"IM_AGE_DIR": "", "K": ""}}, "",
 		},
 		"remote before package": {
 			`{"name":"io.x/r","remotes":[{"type":"sse","url":"https://h/sse"},{"type":"streamable-http","url":"https://{host}/mcp","variables":{"host":{"default":"h.example.com"}},"headers":[{"name":"Authorization","value":"Bearer {token}","variables":{"token":{"isRequired":true,"isSecret":true}}}]}],"packages":[{"registryType":"npm","identifier":"x","transport":{"type":"stdio"}}]}`,
-			&Entry{Name: "r", URL: "https://h.example.com/mcp", Headers: map[string]string{"Authorization": "Bearer ${TOKEN}"}, Needs: map[string]string{"TOKEN": ""}}, "",
+			&Entry{Name: "r", URL: "https://h.example.com/mcp", Headers: map[string]string{"Authorization": "Bearer ${R_TOKEN}"}, Needs: map[string]string{"R_TOKEN": ""}}, "",
 		},
 		"sse":           {`{"name":"io.x/s","remotes":[{"type":"sse","url":"https://h/sse"}]}`, &Entry{Name: "s", Type: "sse", URL: "https://h/sse", Needs: map[string]string{}}, ""},
 		"dollars":       {`{"name":"io.x/d","remotes":[{"type":"streamable-http","url":"https://h/${HOME}"}]}`, &Entry{Name: "d", URL: "https://h/$${HOME}", Needs: map[string]string{}}, ""},
