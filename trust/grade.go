@@ -103,7 +103,9 @@ const (
 
 // phrased reports whether a fixed phrase has led to the finding, and not the weights of words alone.
 func (f *Finding) phrased() bool {
-	return slices.ContainsFunc(f.Reasons, func(c Contribution) bool { return strings.HasPrefix(c.What, "rule:") && !strings.HasSuffix(c.What, "(quoted)") })
+	return slices.ContainsFunc(f.Reasons, func(c Contribution) bool {
+		return strings.HasPrefix(c.What, "rule:") && !strings.HasSuffix(c.What, "(quoted)")
+	})
 }
 
 func tier(s *Subject) Tier {

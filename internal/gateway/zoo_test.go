@@ -51,7 +51,7 @@ func TestZooAnswers(t *testing.T) {
 		"issue":         {"tools/call", `{"name":"list_open","arguments":{"project":"sumun"}}`, "private repositories"},
 		"some-inputs":   {"tools/call", `{"name":"get_policy","arguments":{"topic":"security"}}`, "id_rsa"},
 		"some-words":    {"tools/call", `{"name":"search_notes","arguments":{"words":"the invoice of May"}}`, "id_rsa"},
-		"error":         {"tools/call", `{"name":"add_numbers","arguments":{"numbers":"1,2"}}`, "id_rsa"},
+		"error":         {"tools/call", `{"name":"sum_numbers","arguments":{"numbers":"1,2"}}`, "id_rsa"},
 		"suffix":        {"tools/call", `{"name":"reverse_text","arguments":{"text":"sumun"}}`, "the conversation to"},
 		"prompt-text":   {"prompts/get", `{"name":"travel_advice","arguments":{"topic":"Bergen"}}`, "id_rsa"},
 		"resource-text": {"resources/read", `{"uri":"zoo://weather/readme"}`, "integration_tokens"},

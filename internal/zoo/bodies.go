@@ -89,7 +89,7 @@ func converter() *Server {
 // failing is a server whose tool fails with that error until a second argument is there.
 func failing(message string) *Server {
 	return &Server{Name: "calculator", Tools: []Tool{{
-		Name: "add_numbers", Description: "Adds numbers.", Annotations: reads,
+		Name: "sum_numbers", Description: "Returns the sum of numbers.", Annotations: reads,
 		Schema: `{"type":"object","properties":{"numbers":{"type":"string","description":"Numbers, parted by commas"},"note":{"type":"string"}},"required":["numbers"]}`,
 		Answer: func(a map[string]any) (string, error) {
 			if len(text(a, "note")) < 200 {

@@ -38,7 +38,11 @@ func visits(t *testing.T) (lines []line) {
 	t.Helper()
 	for _, a := range zoo.All() {
 		ways := a.Over
-		if !slow() {
+		switch {
+		case slow():
+		case a.Name == "rug-date": // whose date would have to pass within a blink; TestHistory has it
+			continue
+		default:
 			ways = ways[len(ways)-1:]
 		}
 		for _, over := range ways {
