@@ -150,8 +150,21 @@ func standing(s *Subject) (reasons []Reason) {
 	if len(s.Signed) == 0 {
 		add(-5, "nobody has signed what it offers")
 	}
+	lost := 0
+	for _, r := range reasons {
+		lost -= r.Points
+	}
+	if s.Days >= steadyDays && lost > 0 {
+		add(min(lost, steadyPoints), fmt.Sprintf("nothing of it has changed for %d days that nobody has approved", s.Days))
+	}
 	return reasons
 }
+
+// For how many days a server has to be watched without a change that nobody has approved for that to redeem what it is, and how much.
+const (
+	steadyDays   = 30
+	steadyPoints = 5
+)
 
 // weigh returns what findings cost, a reason for each rule. What is only for information costs nothing.
 func weigh(findings []Finding) (reasons []Reason) {

@@ -9,6 +9,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/registry"
+	"github.com/sumun-mcp/sumun/trust"
 )
 
 // openRegistry opens what is known of servers, and which may be connected to. A bridge leaves that to the gate behind it.
@@ -17,7 +18,7 @@ func (g *Gateway) openRegistry(ctx context.Context) (err error) {
 		return nil
 	}
 	g.registry, err = registry.Open(ctx, registry.Options{
-		Store: g.store, Log: g.log, Outside: g.outside, Signers: g.board.Signers, Decided: g.trustDecided,
+		Store: g.store, Log: g.log, Outside: g.outside, Signers: g.board.Signers, Decided: g.trustDecided, Inside: g.inside, Worries: g.worries,
 		Config: func() *config.Config {
 			if now := g.setup.Load(); now != nil {
 				return now.config
@@ -53,6 +54,27 @@ func (g *Gateway) outside(o registry.Outsider) {
 		a.Severity, a.Text = alert.High, "the server is not connected to: "+o.Why
 	}
 	g.alerts.Alert(g.draining, a)
+}
+
+// inside closes the alert about a server that is on the list now.
+func (g *Gateway) inside(id string) {
+	if _, err := g.store.DecideAlert(g.draining, id, alert.Approved, "", "it is in the registry of trusted servers"); err != nil {
+		g.log.Warn("an alert stays open about a server that is in the registry", "id", id, "error", err)
+	}
+}
+
+// worries are the open alerts about a server.
+func (g *Gateway) worries(server string) (all []registry.Worry) {
+	open, err := g.store.Alerts(g.draining, alert.Filter{Server: server})
+	if err != nil {
+		g.log.Warn("alerts do not count in the score of a server: they cannot be read", "server", server, "error", err)
+	}
+	for i := range open {
+		if k := &open[i]; k.Kind != "outside" {
+			all = append(all, registry.Worry{Kind: k.Kind, Text: k.Text, Severity: trust.Severity(k.Severity), At: k.At})
+		}
+	}
+	return all
 }
 
 // atRegistry has the registry answer.

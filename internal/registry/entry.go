@@ -175,8 +175,11 @@ func bounded(v trust.Verdict) trust.Verdict {
 	return v
 }
 
-// differences returns what is not so any more, a line each.
+// differences returns what is not so any more, a line each; nothing of a server that was never seen before.
 func differences(was, is *Entry) []string {
+	if was.Seen.IsZero() {
+		return nil
+	}
 	var all []string
 	say := func(what, before, after string) {
 		if before != after {

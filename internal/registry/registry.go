@@ -25,6 +25,8 @@ type Options struct {
 	Changed func()
 	// Outside is told of a server that is not on the list, once, and again when it has been on it in between.
 	Outside func(Outsider)
+	// Inside is told the id of the alert about an outsider that is none any more.
+	Inside func(alert string)
 	// Decided is told of each server that somebody has added to the list, or taken off it, for the record.
 	Decided func(ctx context.Context, server string, e Event) error
 	// Signers returns the ids of the keys that have signed what a server offers now; Worries what is open about it.
@@ -57,7 +59,8 @@ type Registry struct {
 	wake    chan struct{} // holds at most one wish to look at what was seen
 
 	mu sync.Mutex
-	// outside are the servers that were outside of the list when Screen was last asked, by their names; seen are the last lists of servers.
+	// outside are the servers that were outside of the list when Screen was last asked, by their names, nil before; seen are the last lists of
+	// servers.
 	outside map[string]Outsider
 	seen    map[string]*mcp.Listing
 }
@@ -76,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Registry, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Registry{Options: o, wake: make(chan struct{}, 1), outside: map[string]Outsider{}, seen: map[string]*mcp.Listing{}}
+	r := &Registry{Options: o, wake: make(chan struct{}, 1), seen: map[string]*mcp.Listing{}}
 	r.now.Store(&state{Snapshot: Snapshot{Clock: -1}})
 	if _, err := r.load(ctx); err != nil {
 		return nil, err

@@ -209,7 +209,7 @@ func TestRecord(t *testing.T) {
 	record()
 	record() // nothing new: no event
 	s.Version, s.Signed, s.Tools = "2", nil, []jsonOf{tool("a"), tool("c")}
-	record(trust.Finding{Rule: "text/injection", Band: trust.BandBlock, Severity: trust.High, Message: "orders"})
+	record(trust.Finding{Rule: "behaviour/telemetry", Band: trust.BandBlock, Severity: trust.High, Message: "orders"})
 	a := do(t, r, registry.Request{Filter: registry.Filter{Name: "https://web.example/mcp", History: true}})
 	if len(a.Servers) != 1 {
 		t.Fatalf("%+v", a)
@@ -218,7 +218,7 @@ func TestRecord(t *testing.T) {
 	if !got.Malicious || got.Score > 10 || got.Basis != registry.ByScan || got.Version != "2" || !slices.Equal(got.Tools, []string{"a", "c"}) || got.Judged.IsZero() || got.Seen.IsZero() {
 		t.Errorf("%+v", got)
 	}
-	if len(got.History) != 2 || got.History[0].What != "scanned" || got.History[1].Score != 95 {
+	if len(got.History) != 2 || got.History[1].Changes != nil || got.History[0].What != "scanned" || got.History[1].Score != 95 {
 		t.Fatalf("%+v", got.History)
 	}
 	want := []string{"score: 95 → 10", "signed by: k1 → none", "tier: Tier 3 → Tier 2-Malicious", "tools added: c", "tools removed: b", "version: 1 → 2"}
@@ -289,7 +289,8 @@ func TestScreen(t *testing.T) {
 	var mu sync.Mutex
 	var told []string
 	cfg := of(belief.Block, "https://one.example/mcp")
-	r := here(t, registry.Options{Config: func() *config.Config { return cfg }, Outside: func(o registry.Outsider) {
+	var in []string
+	r := here(t, registry.Options{Config: func() *config.Config { return cfg }, Inside: func(alert string) { in = append(in, alert) }, Outside: func(o registry.Outsider) {
 		mu.Lock()
 		defer mu.Unlock()
 		told = append(told, fmt.Sprint(o.Server, " ", o.Target, " ", o.Blocked))
@@ -311,8 +312,9 @@ func TestScreen(t *testing.T) {
 	if slices.Sort(told); !slices.Equal(told, want) {
 		t.Errorf("told %q", told)
 	}
-	if err := r.Refusal("web.tool"); mcp.AsError(err) == nil || mcp.AsError(err).Reason != mcp.Blocked || !strings.Contains(string(mcp.AsError(err).Data), `"alert":"outside-`) {
-		t.Errorf("%v", err)
+	refusal := mcp.AsError(r.Refusal("web.tool"))
+	if refusal == nil || refusal.Reason != mcp.Blocked || !strings.Contains(string(refusal.Data), `"alert":"outside-`) {
+		t.Fatalf("%v", refusal)
 	}
 	if r.Refusal("webb.tool") != nil || r.Refusal("web") != nil || !strings.Contains(r.Trouble("web"), "blocked") || r.State("web", "disabled") != "blocked" || r.State("x", "ready") != "ready" {
 		t.Error("what is told of blocked servers is not right")
@@ -320,6 +322,9 @@ func TestScreen(t *testing.T) {
 	do(t, r, registry.Request{Add: []registry.Addition{{Server: "web"}, {URL: "https://two.example/mcp"}, {Command: "npx", Args: []string{"-y", "@example/server@1"}}}})
 	if got := blocked(); got != "" || r.Refusal("web.tool") != nil || r.Trouble("web") != "" {
 		t.Errorf("blocked: %s", got)
+	}
+	if len(in) != 4 || !slices.ContainsFunc(in, func(alert string) bool { return strings.Contains(string(refusal.Data), alert) }) { // one at first, then all that were outside
+		t.Errorf("let in: %q", in)
 	}
 	cfg.Servers[0].URL = "https://evil.example/mcp" // the same name, another server
 	if got := blocked(); got != "web" {

@@ -39,6 +39,7 @@ func (r *Registry) Screen(c *config.Config) *config.Config {
 			r.tell(o)
 		}
 	}
+	r.letIn(c, before, outside)
 	next := *c
 	next.Servers = slices.Clone(c.Servers)
 	for i := range next.Servers {
@@ -48,6 +49,21 @@ func (r *Registry) Screen(c *config.Config) *config.Config {
 	}
 	return &next
 }
+
+// letIn tells of servers that were outside, and are not any more; the first time of all that are not, since what was before is not known.
+func (r *Registry) letIn(c *config.Config, before, outside map[string]Outsider) {
+	for i := range c.Servers {
+		s := &c.Servers[i]
+		for _, id := range identities(s) {
+			if alert := alertOf(s.Name, id.Target); r.Inside != nil && outside[s.Name].Alert != alert && (before == nil || before[s.Name].Alert == alert) {
+				r.Inside(alert)
+			}
+		}
+	}
+}
+
+// alertOf returns the id of the alert about a server outside of the list.
+func alertOf(server, target string) string { return "outside-" + IDOf(server + "\n" + target)[:12] }
 
 // tell tells people of an outsider.
 func (r *Registry) tell(o Outsider) {
@@ -73,7 +89,7 @@ func (r *Registry) Outsiders(c *config.Config) map[string]Outsider {
 			if why := r.stranger(c, s, id); why != "" {
 				all[s.Name] = Outsider{
 					Server: s.Name, Target: id.Target, Prefix: s.Prefix, Blocked: c.Trust.Outside == belief.Block, Why: why,
-					Alert: "outside-" + IDOf(s.Name + "\n" + id.Target)[:12],
+					Alert: alertOf(s.Name, id.Target),
 				}
 				break
 			}

@@ -135,7 +135,7 @@ func (r *Registry) note(ctx context.Context, s *sight) error {
 			return err
 		}
 		s.onto(e, now)
-		if changes := differences(was, e); len(changes) > 0 {
+		if changes := differences(was, e); len(changes) > 0 || was.Seen.IsZero() {
 			event := e.event(wasSeen, now)
 			event.Changes = changes
 			c.Events = append(c.Events, event)

@@ -56,7 +56,7 @@ func (e *Entry) own() trust.Verdict {
 	}
 	if e.Known != nil {
 		for _, r := range e.Known.Reasons {
-			if strings.HasPrefix(r.Rule, sightRoom) {
+			if strings.HasPrefix(r.Rule, sightRoom) && r.Rule != sightRoom+"vulnerable" { // a scan knows what is vulnerable itself
 				v = with(v, r)
 			}
 		}
