@@ -29,29 +29,39 @@ var kindNames = [kinds]string{"description", "argument", "answer", "instructions
 
 // A Detector inspects texts. It is immutable and safe for concurrent use.
 type Detector struct {
-	judge *model
-	idle  *scorers
+	judge  *model
+	glance *glance
+	idle   *scorers
 }
 
 // New returns the detector that is part of the program.
-func New() *Detector { return &Detector{judge: judge(), idle: new(scorers)} }
+func New() *Detector { return &Detector{judge: judge(), glance: glances(), idle: new(scorers)} }
 
 // Text returns what was found in a text, nothing in nearly all. Time is linear in its length.
 func (d *Detector) Text(text string, kind Kind, where trust.Place) []trust.Finding {
-	return d.text(text, kind, 0, where, 0)
+	if kind == Answer && !d.glance.telling([]byte(text)) {
+		return d.decoded(text, kind, where, 0)
+	}
+	return d.closely(text, kind, 0, where, 0)
 }
 
-func (d *Detector) text(text string, kind Kind, extra set, where trust.Place, depth int) []trust.Finding {
+// closely looks at a text, and at what stands in it in another form. extra are bits of the whole text.
+func (d *Detector) closely(text string, kind Kind, extra set, where trust.Place, depth int) []trust.Finding {
 	all, hidden := raw(text, where)
 	all = append(all, d.read(text, kind, extra, where)...)
-	if depth == maxDepth {
-		return all
+	if hidden != "" && depth < maxDepth {
+		all = append(all, d.closely(hidden, kind, extra|1<<bitHidden, where, depth+1)...)
 	}
-	if hidden != "" {
-		all = append(all, d.text(hidden, kind, extra|1<<bitHidden, where, depth+1)...)
+	return append(all, d.decoded(text, kind, where, depth)...)
+}
+
+// decoded looks at what stands in a text in another form.
+func (d *Detector) decoded(text string, kind Kind, where trust.Place, depth int) (all []trust.Finding) {
+	if depth == maxDepth {
+		return nil
 	}
 	for _, plain := range decoded(text) {
-		all = append(all, d.text(plain, kind, extra|1<<bitHidden, where, depth+1)...)
+		all = append(all, d.closely(plain, kind, 1<<bitHidden, where, depth+1)...)
 	}
 	return all
 }

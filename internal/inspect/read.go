@@ -81,8 +81,8 @@ func (r *reader) find(s *sentence) {
 			continue
 		}
 		m := r.words.find.at(r.text, i)
-		if m.rules != 0 && len(r.hints) < mostHints {
-			r.hints = append(r.hints, hint{i, m.rules})
+		if m.rules != 0 {
+			r.hint(i, m.rules)
 		}
 		if m.frameEnd > r.framesEnd {
 			s.frames |= 1 << m.frame
@@ -96,6 +96,15 @@ func (r *reader) find(s *sentence) {
 			}
 		}
 	}
+}
+
+// hint notes that rules have to look at a place.
+func (r *reader) hint(at int, rules uint32) {
+	last := len(r.hints) - 1
+	if last+1 == mostHints || last >= 0 && at-r.hints[last].at < apart && rules&^r.hints[last].rules == 0 {
+		return
+	}
+	r.hints = append(r.hints, hint{at, rules})
 }
 
 // clause reports whether a clause may begin behind that part of a sentence.

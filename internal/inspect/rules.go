@@ -94,9 +94,10 @@ type hint struct {
 
 // The bounds of what rules look at: so much before and behind a hint, and so many hints of a text.
 const (
-	stretchBefore = 200
-	stretchBehind = 500
+	stretchBefore = 120
+	stretchBehind = 420
 	mostHints     = 48
+	apart         = 60 // hints of the same rules that are nearer are one
 )
 
 // A hit is what a rule has matched.

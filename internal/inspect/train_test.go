@@ -55,7 +55,7 @@ func train(l *lexicon, from []sample) *trainer {
 		t.examples = append(t.examples, t.example(&from[i]))
 	}
 	t.choose()
-	t.fit(func(e *example, add func(features []int32, weight float64)) { add(e.whole, 1) })
+	t.fit(func(e *example, add func(features []int32, weight float64)) { add(e.whole, 1) }, fidelity)
 	t.fit(func(e *example, add func(features []int32, weight float64)) {
 		best := t.best(e)
 		for i, w := range e.windows {
@@ -66,7 +66,7 @@ func train(l *lexicon, from []sample) *trainer {
 				add(w, otherShare)
 			}
 		}
-	})
+	}, fidelity)
 	return t
 }
 
@@ -193,7 +193,7 @@ type point struct {
 }
 
 // fit trains on the points that each example gives. Both labels count the same as a whole.
-func (t *trainer) fit(of func(e *example, add func(features []int32, weight float64))) {
+func (t *trainer) fit(of func(e *example, add func(features []int32, weight float64)), fidelity float64) {
 	var points []point
 	var number [2]float64
 	for i := range t.examples {
@@ -439,10 +439,18 @@ func TestModel(t *testing.T) {
 		if err := os.WriteFile("model.txt", text, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		if m, err := readModel(string(text), l); err != nil {
+			t.Fatal(err)
+		} else if err := os.WriteFile("glance.txt", trainGlance(&Detector{judge: m, idle: new(scorers)}, samples(t)), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		return
 	}
 	if string(text) != weights {
 		t.Error("model.txt is not what training makes of testdata; make model")
+	}
+	if string(trainGlance(New(), samples(t))) != glanceText {
+		t.Error("glance.txt is not what training makes of testdata; make model")
 	}
 }
 
