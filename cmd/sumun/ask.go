@@ -58,6 +58,8 @@ func (a *app) askError(ctx context.Context, r transport.Request, err error) erro
 		e.Code, e.Hint = exit.Denied, "show another key with --key or SUMUN_KEY"
 	case reasonOf(told) == mcp.RateLimited:
 		e.Code, e.Hint = exit.Denied, hintLimited
+	case wire.Get(told.Data, "alert") != nil:
+		e.Code, e.Hint = exit.Failed, "sumun alert show "+terminal.Text(told.Data, "alert")
 	case told.Code == mcp.CodeInvalidParams || told.Code == mcp.CodeMethodNotFound || told.Code == mcp.CodeResourceNotFound:
 		e.Code, e.Hint = exit.Failed, hintFor(r.Method)
 	default:

@@ -79,5 +79,9 @@ func (a *app) gatewayRemark(ctx context.Context) doctor.Remark {
 		return r
 	}
 	r.OK, r.Found = true, to.URL+" answers"
+	if open, held := a.alerts().Standing(ctx); open > 0 {
+		r.OK, r.Found = held == 0, fmt.Sprintf("%s answers; alerts that are open: %d, things that are held back: %d", to.URL, open, held)
+		r.Remedy = "sumun alert list"
+	}
 	return r
 }

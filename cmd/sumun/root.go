@@ -61,7 +61,7 @@ func (a *app) sections() []section {
 			a.promptCommand(),
 			a.rpcCommand(),
 			a.serverCommand(),
-			a.approveCommand(),
+			a.approveCommand(), a.alerts().Command(),
 			a.auditCommand(),
 			a.doctorCommand(),
 		}},

@@ -47,7 +47,11 @@ func (a *app) listServers(cmd *cobra.Command) error {
 		if judged := terminal.Text(s, "routing"); judged == "ejected" || judged == "trial" {
 			state += ", " + judged
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", terminal.Text(s, "name"), state, terminal.Text(s, "revision"), terminal.Text(s, "error"))
+		trouble := terminal.Text(s, "error")
+		if held := terminal.Elements(s, "held"); trouble == "" && len(held) > 0 {
+			trouble = fmt.Sprintf("%d held back: sumun alert list --server %s", len(held), terminal.Text(s, "name"))
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", terminal.Text(s, "name"), state, terminal.Text(s, "revision"), trouble)
 	}
 	return table.Flush()
 }

@@ -59,6 +59,7 @@ func (a *app) listCommand(kinds ...listed) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer a.alerts().Hint(cmd.Context())
 			return a.printList(kinds, all)
 		},
 	}

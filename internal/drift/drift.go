@@ -41,9 +41,9 @@ type Change struct {
 	Kind, Name string
 	// Before and After are what it was and what it is: JSON objects, nil where there is none.
 	Before, After []byte
-	// Resembles is the name of an approved thing that Name looks like, and Renamed says that but for the name the two are the same.
-	Resembles string
-	Renamed   bool
+	// Resembles is the name of an approved thing: Alike says that Name looks like it, and Renamed that but for the name the two are the same.
+	Resembles      string
+	Alike, Renamed bool
 }
 
 // Explain tells how a thing differs from what it was. It is pure, and bounded.
@@ -125,15 +125,13 @@ func (t *teller) say(format string, args ...any) {
 
 // added tells of a thing that is new.
 func (t *teller) added(c *Change) {
-	t.risk[isNew] = true
+	t.risk[isNew], t.risk[lookAlike], t.risk[renamed] = true, c.Alike, c.Renamed
 	switch {
 	case c.Renamed:
 		t.say("the %s `%s` is offered under the name `%s` now; nothing else has changed", c.Kind, Visible(c.Resembles), Spelled(c.Name))
-		t.risk[renamed] = true
 		return
-	case c.Resembles != "":
+	case c.Alike:
 		t.say("a new %s whose name `%s` looks like that of the approved `%s`", c.Kind, Spelled(c.Name), Visible(c.Resembles))
-		t.risk[lookAlike] = true
 	case c.Kind == trust.KindInstructions:
 		t.say("the server tells models something now")
 	default:

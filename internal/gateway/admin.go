@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/route"
@@ -33,6 +34,8 @@ type serverState struct {
 	Signed *vouch.State `json:"signed,omitempty"`
 	// Advisories is what is known against it.
 	Advisories []trust.Finding `json:"advisories,omitempty"`
+	// Held are the things of the server that nobody has approved.
+	Held []catalog.Thing `json:"held,omitempty"`
 	// Routing is how the router judges a replica that calls are shared out among.
 	Routing string `json:"routing,omitempty"`
 }
@@ -50,6 +53,7 @@ func (g *Gateway) servers(ctx context.Context, _ *mcp.Call, reply mcp.Reply) err
 		states = append(states, serverState{
 			Name: s.Server, State: g.registry.State(route.ServerOf(s.Server), string(s.State)), Since: s.Since, Transport: s.Transport, Revision: s.Revision,
 			Sessions: s.Sessions, Processes: s.Processes, InFlight: s.InFlight, Restarts: s.Restarts, Unheard: s.Unheard, Error: g.trouble(&s), Signed: g.board.Signed(route.ServerOf(s.Server)), Advisories: g.advisories.Findings(route.ServerOf(s.Server)), Routing: judged[s.Server],
+			Held: g.stock.AllHeld(route.ServerOf(s.Server)),
 		})
 	}
 	value, err := json.Marshal(struct {

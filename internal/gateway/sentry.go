@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/audit"
@@ -23,7 +24,7 @@ func (g *Gateway) openSentry(ctx context.Context) {
 		Tell:    func(ctx context.Context, a alert.Alert) { g.alerts.Alert(ctx, a) },
 		Publish: func() { g.stock.Publish() },
 		Again:   func(server string) { g.stock.Refresh(server) },
-		Held:    func() []catalog.Thing { return g.stock.AllHeld() },
+		Held:    func(server string) []catalog.Thing { return g.stock.AllHeld(server) },
 		Record:  func(ctx context.Context, e audit.Event) error { return g.audit.Event(ctx, e) },
 	})
 }
@@ -57,7 +58,7 @@ func (g *Gateway) openAlerts(ctx context.Context) error {
 			g.alerts.Alert(ctx, alert.Alert{Kind: "record", Severity: alert.Critical, Text: err.Error(), Remedy: "sumun audit verify"})
 		})
 	}
-	return g.metrics.WatchAlerts(g.alerts.Observe)
+	return errors.Join(g.metrics.WatchAlerts(g.alerts.Observe), g.metrics.WatchHeld(g.sentry.Observe))
 }
 
 // recordAlert puts an alert on record.

@@ -263,6 +263,26 @@ func (m *Metrics) WatchAlerts(alerts func(raised func(kind, severity string, n i
 	return err
 }
 
+// WatchHeld makes gauges of the alerts of each server that are open, and of its things that are held back. The function is called when the
+// instruments are read.
+func (m *Metrics) WatchHeld(observe func(ctx context.Context, open, held func(server string, n int64))) error {
+	alerts, err1 := m.meter.Int64ObservableGauge("sumun.alerts.open", metric.WithDescription("Alerts that nobody has approved or dismissed."))
+	things, err2 := m.meter.Int64ObservableGauge("sumun.held", metric.WithDescription("Things of the server that are held back since nobody has approved them."))
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("making the gauges: %w", err)
+	}
+	_, err := m.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		of := func(gauge metric.Int64Observable) func(server string, n int64) {
+			return func(server string, n int64) {
+				o.ObserveInt64(gauge, n, metric.WithAttributes(attribute.String("sumun.server.name", server)))
+			}
+		}
+		observe(ctx, of(alerts), of(things))
+		return nil
+	}, alerts, things)
+	return err
+}
+
 // WatchGuard counts what was found in messages: by kind, by what was done about it, and by the part of the message. The function is
 // called when the instruments are read.
 func (m *Metrics) WatchGuard(findings func(found func(kind, action, part string, n int64))) error {

@@ -433,8 +433,8 @@ func (p *Pins) Given() {
 	}
 }
 
-// Offered reports whether some clients are shown a thing now, in whatever form.
-func (p *Pins) Offered(server, kind, name string) bool {
+// Offered reports whether clients of a kind are shown a thing now, in whatever form.
+func (p *Pins) Offered(server, kind, name string, to mcp.Audience) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	s := p.servers[server]
@@ -442,5 +442,5 @@ func (p *Pins) Offered(server, kind, name string) bool {
 		return false
 	}
 	k := s.things[thing{kind, name}]
-	return k != nil && len(k.seen) > 0
+	return k != nil && k.seen[to] != ""
 }

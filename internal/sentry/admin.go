@@ -10,7 +10,6 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/audit"
-	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/trust"
@@ -85,13 +84,7 @@ func (s *Sentry) list(ctx context.Context, o *order) (map[string]any, error) {
 		}
 		shown = append(shown, one)
 	}
-	held := []catalog.Thing{}
-	for _, t := range s.Held() {
-		if o.Server == "" || o.Server == t.Server {
-			held = append(held, t)
-		}
-	}
-	return map[string]any{"alerts": shown, "held": held}, nil
+	return map[string]any{"alerts": shown, "held": s.Held(o.Server)}, nil
 }
 
 // find returns an alert.
@@ -258,7 +251,7 @@ func (s *Sentry) Observe(ctx context.Context, open, held func(server string, n i
 		}
 	}
 	clear(count)
-	for _, t := range s.Held() {
+	for _, t := range s.Held("") {
 		count[t.Server]++
 	}
 	for server, n := range count {

@@ -48,8 +48,8 @@ type Options struct {
 	Again   func(server string)
 	// Record puts a decision on record.
 	Record func(ctx context.Context, e audit.Event) error
-	// Held are the things that are held back now.
-	Held func() []catalog.Thing
+	// Held are the things of a server that are held back now, or of all with an empty name.
+	Held func(server string) []catalog.Thing
 	Log  *slog.Logger
 }
 
@@ -312,10 +312,10 @@ func (s *Sentry) explain(ctx context.Context, server string, c *alert.Change) dr
 	if c.What == trust.Added && (c.Kind == trust.KindTool || c.Kind == trust.KindPrompt) {
 		names, _ := s.pins.Names(server, c.Kind)
 		if i := slices.IndexFunc(names, func(name string) bool { return name != c.Name && check.Skeleton(name) == check.Skeleton(c.Name) }); i >= 0 {
-			of.Resembles = names[i]
+			of.Resembles, of.Alike = names[i], true
 		}
 		if old := s.renamed(ctx, server, c, names); old != "" {
-			of.Resembles, of.Renamed = old, true
+			of.Resembles, of.Renamed, of.Alike = old, true, check.Skeleton(old) == check.Skeleton(c.Name)
 		}
 	}
 	return drift.Explain(s.detector, &of)
@@ -326,7 +326,7 @@ func (s *Sentry) renamed(ctx context.Context, server string, c *alert.Change, na
 	const most = 50
 	tried := 0
 	for _, name := range names {
-		if s.pins.Offered(server, c.Kind, name) || tried == most {
+		if s.pins.Offered(server, c.Kind, name, c.Audience) || tried == most {
 			continue
 		}
 		tried++
@@ -375,7 +375,7 @@ func (s *Sentry) closeReturned(ctx context.Context, server string) {
 		if k.Change.What != trust.Removed {
 			continue
 		}
-		if !s.pins.Offered(server, k.Change.Kind, k.Change.Name) {
+		if !s.pins.Offered(server, k.Change.Kind, k.Change.Name, k.Change.Audience) {
 			left = true
 			continue
 		}

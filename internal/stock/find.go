@@ -152,12 +152,12 @@ func (st *Stock) IsHeld(kind mcp.Kind, name string) bool {
 	return false
 }
 
-// AllHeld are the things that are held back from clients of some kind, each once.
-func (st *Stock) AllHeld() []catalog.Thing {
+// AllHeld are the things of a server, or of all with an empty name, that are held back from clients of some kind, each once.
+func (st *Stock) AllHeld(server string) []catalog.Thing {
 	all := []catalog.Thing{}
 	for i := range st.shelves {
 		for t := range st.shelves[i].catalog.Load().Held() {
-			if !slices.Contains(all, t) {
+			if (server == "" || server == t.Server) && !slices.Contains(all, t) {
 				all = append(all, t)
 			}
 		}
