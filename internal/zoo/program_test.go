@@ -68,7 +68,7 @@ func program(t *testing.T, targets []scan.Target, o probe.Options) *seen {
 	if err != nil {
 		return fail(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	arguments := []string{"scan", "--format", "jsonl", "--timeout", o.Whole.String(), "--no-history"}
 	if o.Active {

@@ -131,7 +131,7 @@ func visit(t *testing.T, a zoo.Animal, over string, twin bool) *seen {
 	}
 	var o probe.Options
 	if a.Broken && !twin {
-		o.Each = 500 * time.Millisecond
+		o.Each, o.Whole = 500*time.Millisecond, 20*time.Second
 	}
 	s := look(t, targets, o)
 	if _, err := os.Stat(filepath.Join(c.Dir, zoo.Called)); err == nil && !twin {
@@ -143,7 +143,7 @@ func visit(t *testing.T, a zoo.Animal, over string, twin bool) *seen {
 // look scans with those options.
 func look(t *testing.T, targets []scan.Target, o probe.Options) *seen {
 	t.Helper()
-	o.Each, o.Whole, o.Rounds.Pause = cmp.Or(o.Each, 4*time.Second), 20*time.Second, pause()
+	o.Whole, o.Rounds.Pause = cmp.Or(o.Whole, 2*time.Minute), pause()
 	if slow() {
 		return program(t, targets, o)
 	}

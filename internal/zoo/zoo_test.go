@@ -19,7 +19,7 @@ import (
 func slow() bool { return os.Getenv("SUMUN_TEST_SLOW") != "" }
 
 // atOnce is how many servers are looked at together; they mostly wait.
-const atOnce = 32
+const atOnce = 16
 
 // TestZoo scans every animal and every twin: animals are named by the rules that they were put here for, twins are clean.
 func TestZoo(t *testing.T) {
@@ -73,7 +73,7 @@ func visits(t *testing.T) (lines []line) {
 func judge(t *testing.T, a *zoo.Animal, over string, s *seen) (misses []string) {
 	t.Helper()
 	if a.Broken {
-		if s.took > 30*time.Second {
+		if s.took > time.Minute { // it may take 20 s, of a machine that does nothing else
 			t.Errorf("the scan took %v", s.took)
 		}
 		return nil
