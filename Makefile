@@ -62,8 +62,8 @@ smoke: ## the first run of the README, as a stranger would do it
 conformance: ## the official conformance suite through the gateway (Node from npm)
 	cd interop && go test -count=1 -v -run '^(TestConformance|TestTaskConformance|TestWayOut)$$' .
 
-interop: ## official SDKs, the Inspector and Claude Code through the gateway (npm and PyPI)
-	cd interop && go test -count=1 -v -run '^Test(Peers|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample|Objects|OAuth|Credentials|Tasks)$$' .
+interop: ## official SDKs, the Inspector and Claude Code through the gateway (npm and PyPI); the official registry (PostgreSQL)
+	cd interop && go test -count=1 -v -run '^Test(Peers|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample|Objects|OAuth|Credentials|Tasks|Registry)$$' .
 
 postgres: ## queries and state in a PostgreSQL server, which the tests start (initdb and postgres of this machine)
 	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '/postgres|Postgres' ./internal/database
