@@ -213,7 +213,7 @@ func TestDialect(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := openWith(t, speaking(t))
+			g := openParts(t, speaking(t), gateway.Parts{Scanner: &glance{}})
 			exchange := connect(t, g)
 			played := scenes(t)
 			for _, s := range played {
