@@ -2,6 +2,7 @@ package answers
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -76,23 +77,82 @@ func (a *Answers) askOne(ctx context.Context, c Canaries, server string) {
 	a.judge(ctx, &trust.Subject{Name: server, Answers: all})
 }
 
-// Heard is the Reply of a call that the gateway makes itself: it keeps the text of the result. Questions are not answered.
-type Heard struct {
-	// Text is that of the result's content; of a long one its begin and its end. Failed says that it is an error.
-	Text   string
-	Failed bool
+// callPatience is how long one call of a canary may take.
+const callPatience = 30 * time.Second
+
+// A Caller calls the tools of one server as the gateway itself.
+type Caller struct {
+	// Tools yields the server's tools: the name that it has for each, the full name, and the tool as the server says it.
+	Tools func(yield func(own, full string, said []byte) bool)
+	// Handler is what the calls go through; Info is what the gateway says of itself, a JSON object.
+	Handler mcp.Handler
+	Info    []byte
 }
 
-// Notify heeds no notice.
-func (*Heard) Notify(context.Context, *wire.Message) error { return nil }
+// List returns the tools that the server offers now.
+func (c *Caller) List(context.Context) ([]json.RawMessage, error) {
+	var tools []json.RawMessage
+	c.Tools(func(_, _ string, said []byte) bool {
+		tools = append(tools, said)
+		return true
+	})
+	return tools, nil
+}
 
-// Ask answers no question.
-func (*Heard) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
+// Call calls a tool by the name that the server has for it, and returns the text of its answer and whether it is an error. Its own error
+// says that nothing came back.
+func (c *Caller) Call(ctx context.Context, tool string, arguments json.RawMessage) (text string, failed bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callPatience)
+	defer cancel()
+	full := ""
+	c.Tools(func(own, name string, _ []byte) bool {
+		if own == tool {
+			full = name
+		}
+		return full == ""
+	})
+	if full == "" {
+		return "", false, mcp.Absent(mcp.Tool, tool, mcp.Latest())
+	}
+	return c.call(ctx, full, arguments)
+}
+
+// call calls a tool by its full name.
+func (c *Caller) call(ctx context.Context, name string, arguments json.RawMessage) (text string, failed bool, err error) {
+	params := wire.Object(nil).Text("name", name).Member("arguments", arguments).End()
+	request := wire.Object(nil).Text("jsonrpc", "2.0").Member("id", []byte("1")).Text("method", mcp.MethodToolsCall).Member("params", params).End()
+	call := &mcp.Call{
+		Caller: &mcp.Caller{ID: "canary", View: &mcp.View{Whole: true}}, Revision: mcp.Latest(), Capabilities: []byte("{}"), ClientInfo: c.Info,
+		Method: mcp.MethodToolsCall, Name: name, Request: new(wire.Message), Transport: "inproc",
+	}
+	if err := wire.NewScanner(mcp.Vocabulary(), 0).Request(request, call.Request); err != nil {
+		return "", false, err
+	}
+	h := &heard{}
+	if err := c.Handler.Handle(ctx, call, h); err != nil {
+		e := mcp.AsError(err)
+		if e == nil || e.Raw == nil {
+			return "", false, err
+		}
+		return e.Message, true, nil
+	}
+	return h.text, h.failed, nil
+}
+
+// heard is the Reply of a call that the gateway makes itself. It keeps the text of the result, of a long one its begin and its end, and
+// answers no questions.
+type heard struct {
+	text   string
+	failed bool
+}
+
+func (*heard) Notify(context.Context, *wire.Message) error { return nil }
+
+func (*heard) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
 	return nil, mcp.ErrUnsupported
 }
 
-// Done keeps the text.
-func (h *Heard) Done(_ context.Context, result *mcp.Result) error {
-	h.Text, h.Failed = textOf(result.Value), isError(result.Value)
+func (h *heard) Done(_ context.Context, result *mcp.Result) error {
+	h.text, h.failed = textOf(result.Value), isError(result.Value)
 	return nil
 }
