@@ -24,15 +24,21 @@ type remainder struct {
 // fewLetters is how many letters a common text has at least that is no accident of form.
 const fewLetters = 12
 
-// asking is what texts say that ask something of the reader, or lead somewhere else, as footers of honest servers do too.
-var asking = regexp.MustCompile(`(?i)\b(must|should|always|never|remember|please|you (are|will|need)|do not|don't|make sure)\b|(^|[.!?:;]\s+|\b(to|and|or)\s+)(visit|open|see|use)\b|https?://|\b[\w.+-]+@[\w-]+\.\w|하세요|하십시오|마세요`)
+// asking is what texts say that ask something of the reader, or lead somewhere else, as footers of honest servers do too: data must be
+// attributed, a tool gives details, a link explains.
+var asking = regexp.MustCompile(`(?i)\b(must|should|always|never|remember|please|you (are|will|need)|do not|don't|make sure|tell the user)\b|\b(important|critical|urgent)\s*[:!]` +
+	`|\b(call|use|run|invoke|execute) \w+_\w+|\b(reply|respond|answer) (only|with|in)\b|(^|[.!?:;]\s+|\b(to|and|or)\s+)(visit|open|see|use)\b` +
+	`|https?://|\b[\w.+-]+@[\w-]+\.\w|반드시|하세요|하십시오|마세요`)
 
-// commanding is what they say that order the model that reads them: what no honest footer does.
-var commanding = regexp.MustCompile(`(?i)\byou must\b|\b(must|always) (now|first|also|never|call|use|send|run|include|append|reply|respond|tell)\b|\bnever (tell|mention|reveal)\b` +
-	`|\bignore (all|any|previous|the|your|every)|\bdisregard\b|\b(do not|don't) (tell|mention|reveal|inform|show|ask)\b|\b(important|critical|system|urgent)\s*[:!]` +
-	`|\bwithout (asking|telling)\b|\b(call|use|run|invoke|execute) \w+_\w+|\b(send|post|upload|forward|e-?mail|copy|exfiltrate)\b[^.\n]{0,60}\b(to|into|keys?|tokens?|passwords?|secrets?|files?|conversation|credentials)\b` +
-	`|\bbefore (answering|you (answer|reply|go|continue|do))|\btell the user\b|\b(reply|respond|answer) (only|with|in)\b|\b(run|execute|install|download)\b[^.\n]{0,40}\b(commands?|scripts?|curl|bash|sh|files?|https?)\b` +
-	`|반드시|무시(하|해)|(전송|실행|호출)(하세요|하십시오|해라)`)
+// commanding are orders to the model that no honest footer gives: to keep something from the user, to hand over what is theirs, to drop
+// what it was told, to call something first.
+var commanding = regexp.MustCompile(secretive.String() +
+	`|(?i)\bmust (now |first |also |always |never )?(call|send|run|invoke|execute|pass|include|append|forward|upload|reply|respond|tell)\b|\bmust (now |first |also |always )?be (called|used|invoked) (first|before)\b` +
+	`|\bignore (all|any|previous|your|every) |\bdisregard (all|any|previous|your|the)\b|\b(do not|don't|never) (tell|mention|reveal|inform|show)\b|\bwithout (asking|telling)\b` +
+	`|\b(call|use|run|invoke|execute) \w+_\w+\b[^.\n]{0,40}\b(user('s)?|keys?|tokens?|passwords?|secrets?|conversation|credentials)\b` +
+	`|\b(send|post|upload|forward|e-?mail|copy|exfiltrate)\b[^.\n]{0,60}\b(keys?|tokens?|passwords?|secrets?|(user's|private|all|local) files?|conversation|credentials)\b` +
+	`|\bbefore (answering|you (answer|reply|go on|continue))|\b(run|execute|install|download)\b[^.\n]{0,40}(\bcurl\b|\bbash\b|\bwget\b)` +
+	`|무시(하|해)|(전송|실행|호출)(하세요|하십시오|해라)`)
 
 // injected yields texts that answers of several tools, or of one to several arguments, end or begin with, set apart by a blank line,
 // that stand in no argument, and order the reader to do something.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,17 +46,48 @@ func texts(value any, all []string) []string {
 	return all
 }
 
-// orders returns the orders that stand in one text and in no other.
-func orders(text, other string) []string {
-	return slices.DeleteFunc(commanding.FindAllString(text, -1), func(said string) bool { return strings.Contains(other, said) })
+// secretive is what only those texts say that mean harm: an honest one that changed from one day to another, or that is another one for some
+// clients, may well have a new "always use" or "important:".
+var secretive = regexp.MustCompile(`(?i)\b(ignore|disregard|forget) (all |any |every )?(of )?(the |your |my )?(previous|prior|earlier|above|other|user's|system) ` +
+	`|\b(do not|don't|never|must not|without) (tell(ing)?|mention(ing)?|reveal(ing)?|inform(ing)?|ask(ing)?) (it |this |that |them |about )?(to )?(the |your )?(user|anybody|anyone|them|it\b|this\b|that\b)` +
+	`|\b(read|send|post|upload|forward|pass|include|attach)\b[^.\n]{0,60}(~/\.|id_rsa|\.ssh\b|\.env\b|credentials|\bpasswords?\b|\bapi keys?\b|\bthe (whole )?conversation\b|\bmessages? of the user\b)` +
+	`|사용자(에게|한테)[^.\n]{0,16}(알리지|말하지)|(이전|기존|앞선)[^.\n]{0,14}(지시|지침|명령)[^.\n]{0,12}무시|不要告诉用户|忽略(之前|以上|所有)|no (se )?lo (digas|menciones)[^.\n]{0,20}usuario`)
+
+// denied is what stands before what a text says not to do.
+var denied = regexp.MustCompile(`(?i)(\bnot|\bnever|n't|\bcannot) $`)
+
+// orders returns the orders of a kind that stand in one text, in sentences that the other does not have.
+func orders(kind *regexp.Regexp, text, other string) (all []string) {
+	for _, at := range kind.FindAllStringIndex(text, -1) {
+		if denied.MatchString(text[max(at[0]-12, 0):at[0]]) {
+			continue
+		}
+		if !strings.Contains(digitless(other), digitless(sentenceAt(text, at[0], at[1]))) {
+			all = append(all, text[at[0]:at[1]])
+		}
+	}
+	return all
+}
+
+// sentenceAt returns the sentence in which a part of a text stands.
+func sentenceAt(text string, begin, end int) string {
+	if before := sentenceEnd.FindAllStringIndex(text[:begin], -1); len(before) > 0 {
+		begin = before[len(before)-1][1]
+	} else {
+		begin = 0
+	}
+	if after := sentenceEnd.FindStringIndex(text[end:]); after != nil {
+		return text[begin : end+after[0]]
+	}
+	return text[begin:]
 }
 
 // A change is a difference between two offers.
 type change struct {
-	name   string // the tool's; "" for the instructions
-	text   string // as it became; "" if it is gone
-	orders []string
-	comes  bool // the tool was not there
+	name  string // the tool's; "" for the instructions
+	was   string
+	text  string // as it became; "" if it is gone
+	comes bool   // the tool was not there
 }
 
 // differences returns what differs between two offers, but for digits: counts and dates change.
@@ -71,10 +103,18 @@ func differences(before, after offer) (all []change) {
 		was, there := before[name]
 		is := after[name]
 		if digitless(was) != digitless(is) {
-			all = append(all, change{name: name, text: is, orders: orders(is, was), comes: !there})
+			all = append(all, change{name: name, was: was, text: is, comes: !there})
 		}
 	}
 	return all
+}
+
+// orders returns the orders that came with a change; what counts as one depends on what else may have changed since.
+func (c *change) orders(v *trust.View) []string {
+	if v.Cause == trust.ViewEarlier {
+		return orders(secretive, c.text, c.was)
+	}
+	return orders(commanding, c.text, c.was)
 }
 
 func (c *change) place() trust.Place {
@@ -117,13 +157,14 @@ func moved(s *trust.Subject, do func(c *change, v *trust.View, updated bool)) {
 func pulled(s *trust.Subject, _ []*tool, say func(hit)) {
 	seen := map[string]bool{}
 	moved(s, func(c *change, v *trust.View, updated bool) {
-		if len(c.orders) == 0 || updated || seen[c.name] {
+		came := c.orders(v)
+		if len(came) == 0 || updated || seen[c.name] {
 			return
 		}
 		seen[c.name] = true
 		say(hit{
-			where: c.place(), evidence: around(c.text, c.orders[0]),
-			message: fmt.Sprintf("%s orders its reader about what it did not %s: %s", c.what(), since(v), excerpt(strings.Join(c.orders, ", "))),
+			where: c.place(), evidence: around(c.text, came[0]),
+			message: fmt.Sprintf("%s orders its reader about what it did not %s: %s", c.what(), since(v), excerpt(strings.Join(came, ", "))),
 		})
 	})
 }
@@ -145,7 +186,7 @@ func openly(s *trust.Subject, _ []*tool, say func(hit)) {
 func changes(s *trust.Subject, say func(hit), fits func(c *change, v *trust.View, updated bool) bool) {
 	seen := map[string]bool{}
 	moved(s, func(c *change, v *trust.View, updated bool) {
-		if len(c.orders) > 0 && !updated || seen[c.name] || !fits(c, v, updated) {
+		if seen[c.name] || !fits(c, v, updated) || !updated && len(c.orders(v)) > 0 {
 			return
 		}
 		seen[c.name] = true
@@ -199,11 +240,11 @@ func partial(s *trust.Subject, do func(c *change, client string, ordered []strin
 				continue
 			}
 			seen[c.name] = true
-			ordered, client := c.orders, v.Target
-			if was := orders(ours[c.name], c.text); len(ordered) == 0 && len(was) > 0 && c.text != "" { // it hides from that client
-				ordered, c.text = was, ours[c.name]
+			ordered := orders(secretive, c.text, c.was)
+			if hides := orders(secretive, c.was, c.text); len(ordered) == 0 && len(hides) > 0 && c.text != "" { // from that client
+				ordered, c.text = hides, c.was
 			}
-			do(&c, client, ordered)
+			do(&c, v.Target, ordered)
 		}
 	}
 }
