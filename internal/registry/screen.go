@@ -174,6 +174,15 @@ func (r *Registry) Trouble(server string) string {
 	return "not in the registry: " + o.Why + "; `sumun trust add " + server + "`"
 }
 
+// has reports whether a name is that of an outsider's tool: by its prefix, or by the tools that it was seen with.
+func (r *Registry) has(o *Outsider, name string) bool {
+	if o.Prefix != "" {
+		return strings.HasPrefix(name, o.Prefix+".")
+	}
+	e := r.now.Load().byID[IDOf(o.Target)]
+	return e != nil && slices.Contains(e.Tools, name)
+}
+
 // Refusal returns why nothing is there under a name: it belongs to a server that is blocked. It is nil if it does not. Who may not use the name
 // is told before that there is none.
 func (r *Registry) Refusal(name string) error {
@@ -183,7 +192,7 @@ func (r *Registry) Refusal(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for server, o := range r.outside {
-		if o.Blocked && o.Prefix != "" && strings.HasPrefix(name, o.Prefix+".") {
+		if o.Blocked && r.has(&o, name) {
 			e := mcp.Errorf(mcp.CodeInternal, mcp.Blocked,
 				"the server %q is not in the registry of trusted servers, and not connected to; `sumun alert show %s` tells more", server, o.Alert)
 			e.Data = append(wire.AppendQuote([]byte(`{"alert":`), o.Alert), '}')
