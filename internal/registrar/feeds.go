@@ -108,7 +108,7 @@ func (d *Desk) write(ctx context.Context, o *issue) error {
 	}
 	signers := make([]*signature.Signer, len(o.keys))
 	for i, name := range o.keys {
-		text, err := os.ReadFile(name)
+		text, err := os.ReadFile(name) //nolint:gosec // whoever types the command line names it
 		if err != nil {
 			return &exit.Error{Code: exit.Usage, Err: err, Target: name}
 		}
@@ -161,7 +161,7 @@ func replace(name string, text []byte) error {
 func span(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		if n, err := strconv.ParseUint(days, 10, 16); err == nil && n > 0 {
-			return time.Duration(n) * 24 * time.Hour, nil //nolint:gosec // 16 bits
+			return time.Duration(n) * 24 * time.Hour, nil
 		}
 	} else if length, err := time.ParseDuration(text); err == nil && length > 0 {
 		return length, nil

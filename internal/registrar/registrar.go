@@ -191,11 +191,12 @@ func describe(s *registry.Shown) string {
 	fmt.Fprintf(&b, "%s: %d of 100, %s (by %s)\n", harmless(s.Name), s.Score, harmless(s.Label), s.Basis)
 	line("target", s.Target)
 	line("id", s.ID)
-	if s.Listed {
-		line("trusted", fmt.Sprintf("since %s by %s: %s", day(s.Added), s.By, s.Why))
-	} else if s.Allowed {
+	switch {
+	case s.Listed:
+		line("trusted", strings.TrimSuffix(fmt.Sprintf("since %s by %s: %s", day(s.Added), s.By, s.Why), ": "))
+	case s.Allowed:
 		line("trusted", "by trust.registry in mcp.yaml")
-	} else {
+	default:
 		line("trusted", "no")
 	}
 	line("signer", s.Signer)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -126,11 +127,11 @@ func (f *Feed) check() error {
 	case f.Format != FeedType:
 		return fmt.Errorf("the format of the feed is %.40q; %s is known", f.Format, FeedType)
 	case strings.TrimSpace(f.Issuer) == "" || len(f.Issuer) > 200:
-		return fmt.Errorf("the feed has no issuer, or one with more than 200 bytes")
+		return errors.New("the feed has no issuer, or one with more than 200 bytes")
 	case f.Issue < 1 || f.Issue > 1<<53:
-		return fmt.Errorf("the number of the feed has to be from 1 to 2^53")
+		return errors.New("the number of the feed has to be from 1 to 2^53")
 	case f.Issued.IsZero() || !f.Issued.Before(f.Expires) || f.Expires.Sub(f.Issued) > longestFeed:
-		return fmt.Errorf("the feed has to hold from one time to a later one, for 400 days at most")
+		return errors.New("the feed has to hold from one time to a later one, for 400 days at most")
 	case len(f.Servers) > maxFeedServers:
 		return fmt.Errorf("the feed tells of more than %d servers", maxFeedServers)
 	}

@@ -89,7 +89,7 @@ func payload(t *testing.T, text []byte, change func(string) string) []byte {
 // TestFeedRefused refuses each feed that does not hold, with its own reason.
 func TestFeedRefused(t *testing.T) {
 	owner, thief, gone := signer(t), signer(t), signer(t)
-	gone.Key.Revoked = feedTime.Add(-time.Hour)
+	gone.Revoked = feedTime.Add(-time.Hour)
 	good := sign(t, feed(3, scored("https://a.example", 40)), owner)
 	manifest, err := signature.Seal("mcp-manifest+jws", []byte(`{}`), owner)
 	if err != nil {

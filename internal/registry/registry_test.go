@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -485,8 +486,8 @@ func TestFull(t *testing.T) {
 	r := here(t, registry.Options{})
 	if err := r.Store.ChangeRegistry(t.Context(), nil, func(change *registry.Change) error {
 		for n := range registry.MaxServers {
-			id := registry.IDOf(fmt.Sprint(n))
-			change.Entries[id] = &registry.Entry{ID: id, Target: fmt.Sprint(n)}
+			id := registry.IDOf(strconv.Itoa(n))
+			change.Entries[id] = &registry.Entry{ID: id, Target: strconv.Itoa(n)}
 		}
 		return nil
 	}); err != nil {

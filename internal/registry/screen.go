@@ -108,7 +108,7 @@ func (r *Registry) stranger(c *config.Config, s *config.Server, id Identity) str
 	case Allowed(c.Trust.Registry, id):
 		return ""
 	case e == nil || !e.Listed || e.Target != id.Target:
-		return fmt.Sprintf("neither trust.registry nor `sumun trust add` names %s", id.Target)
+		return "neither trust.registry nor `sumun trust add` names " + id.Target
 	case e.Signer == "" || slices.Contains(e.Signers, e.Signer):
 		return ""
 	case s.Trust.Signature != belief.Required:
