@@ -1,9 +1,11 @@
 package inspect
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"html"
+	"iter"
 	"net/url"
 	"regexp"
 	"slices"
@@ -21,73 +23,150 @@ const (
 
 // The forms in which a text can stand so that a reader does not read it. Each is long enough that identifiers and hashes are rare among them.
 var (
-	base64Form  = regexp.MustCompile(`[A-Za-z0-9+/_-]{24,}={0,2}`)
 	hexForm     = regexp.MustCompile(`(?:[0-9A-Fa-f]{2}[ :]?){16,}`)
 	percentForm = regexp.MustCompile(`(?:%[0-9A-Fa-f]{2}[^%\s]{0,2}){5,}`)
 	entityForm  = regexp.MustCompile(`(?:&#?\w+;[^&\s]{0,2}){4,}`)
 	unicodeForm = regexp.MustCompile(`(?:\\u[0-9A-Fa-f]{4}){4,}|(?:\\x[0-9A-Fa-f]{2}){4,}`)
 )
 
-// coded reports whether a text may have one of the forms; nearly none has.
-func coded(text string) bool {
-	run := 0
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c == '%' || c == '&' || c == '\\':
-			return true
-		case c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '+' || c == '/' || c == '_' || c == '-':
-			if run++; run >= 24 {
-				return true
-			}
-		default:
-			run = 0
-		}
-	}
-	return spacedHex(text)
-}
-
-// spacedHex reports whether pairs of hexadecimal digits stand in a row.
-func spacedHex(text string) bool {
-	pairs := 0
-	for i := 0; i+2 < len(text); {
-		if isHex(text[i]) && isHex(text[i+1]) && (text[i+2] == ' ' || text[i+2] == ':') {
-			if pairs++; pairs >= 16 {
-				return true
-			}
-			i += 3
-			continue
-		}
-		pairs = 0
-		i++
-	}
-	return false
-}
-
-func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
-
 // decoded returns the texts that stand in a text in another form.
 func decoded(text string) (all []string) {
 	if len(text) > maxDecoded {
 		text = text[:maxDecoded]
 	}
-	all = append(all, spelt(text)...)
-	if !coded(text) {
-		return all
+	looked := []byte(text)
+	if !coded(looked) {
+		return nil
 	}
 	add := func(form *regexp.Regexp, decode func(string) string) {
-		for _, found := range form.FindAllString(text, 16) {
+		for _, found := range form.FindAllString(text, mostForms) {
 			if plain := decode(found); plain != found && readable(plain) {
 				all = append(all, plain)
 			}
 		}
 	}
-	add(base64Form, unbase64)
-	add(hexForm, unhex)
-	add(percentForm, func(s string) string { plain, _ := url.PathUnescape(s); return plain })
-	add(entityForm, html.UnescapeString)
-	add(unicodeForm, unescape)
+	for run := range runs(looked) {
+		if plain := unbase64(string(run)); readable(plain) {
+			all = append(all, plain)
+		}
+		if len(all) > mostForms {
+			break
+		}
+	}
+	if hexadecimal(looked) {
+		add(hexForm, unhex)
+	}
+	if strings.Count(text, "%") > 4 {
+		add(percentForm, func(s string) string { plain, _ := url.PathUnescape(s); return plain })
+	}
+	if strings.Count(text, "&") > 3 {
+		add(entityForm, html.UnescapeString)
+	}
+	if strings.Count(text, "\\") > 3 {
+		add(unicodeForm, unescape)
+	}
 	return all
 }
+
+// coded reports whether a text may have one of the forms; nearly none has.
+func coded(text []byte) bool {
+	for range runs(text) {
+		return true
+	}
+	return hexadecimal(text) || bytes.Count(text, []byte("%")) > 4 || bytes.Count(text, []byte("&")) > 3 || bytes.Count(text, []byte(`\`)) > 3
+}
+
+// mostForms is how many texts of one form are decoded.
+const mostForms = 16
+
+// shortest is how long a run in base64 is at least; identifiers are seldom longer.
+const shortest = 24
+
+// base64Letter says which bytes base64 is made of (RFC 4648, sections 4 and 5).
+var base64Letter = func() (all [256]bool) {
+	for c := range all {
+		b := byte(c)
+		all[c] = b >= '0' && b <= '9' || b|0x20 >= 'a' && b|0x20 <= 'z' || b == '+' || b == '/' || b == '_' || b == '-'
+	}
+	return all
+}()
+
+// runs yields the long runs of base64 whose beginning may be text. Only one byte of as many as a run has is looked at where there is none.
+func runs(text []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		done := 0
+		for i := shortest - 1; i < len(text); i += shortest {
+			if !base64Letter[text[i]] {
+				continue
+			}
+			begin, end := i, i+1
+			for begin > done && base64Letter[text[begin-1]] {
+				begin--
+			}
+			for end < len(text) && base64Letter[text[end]] {
+				end++
+			}
+			if done, i = end, max(i, end-1); end-begin >= shortest && begins64(text[begin:end]) && !yield(text[begin:end]) {
+				return
+			}
+		}
+	}
+}
+
+// begins64 reports whether what a run begins with is text.
+func begins64(run []byte) bool {
+	var buf [8]byte
+	n, err := base64.RawStdEncoding.Decode(buf[:], []byte{plus(run[0]), plus(run[1]), plus(run[2]), plus(run[3]), plus(run[4]), plus(run[5]), plus(run[6]), plus(run[7])})
+	if err != nil {
+		return false
+	}
+	if r, size := utf8.DecodeRune(buf[:n]); r == utf8.RuneError && size == 1 {
+		return false
+	}
+	for _, c := range buf[:n] {
+		if c < ' ' && c != '\n' && c != '\r' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func plus(c byte) byte {
+	switch c {
+	case '-':
+		return '+'
+	case '_':
+		return '/'
+	}
+	return c
+}
+
+// hexadecimal reports whether digits of 16 bytes may stand in a row, parted or not.
+func hexadecimal(text []byte) bool {
+	const least = 32
+	done := 0
+	for i := least - 1; i < len(text); i += least {
+		if !hexish(text[i]) {
+			continue
+		}
+		begin, end := i, i+1
+		for begin > done && hexish(text[begin-1]) {
+			begin--
+		}
+		for end < len(text) && hexish(text[end]) {
+			end++
+		}
+		if end-begin >= least {
+			return true
+		}
+		done, i = end, max(i, end-1)
+	}
+	return false
+}
+
+func hexish(c byte) bool { return isHex(c) || c == ' ' || c == ':' }
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 // backward are pieces of sentences that are written from right to left.
 var backward = [...]string{"snoitcurtsni", "resu eht", "erongi", "tnatsissa", "drowssap", "tpmorp", "asr_di", "hss./~"}

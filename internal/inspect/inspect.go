@@ -45,12 +45,24 @@ func (d *Detector) Text(text string, kind Kind, where trust.Place) []trust.Findi
 	return d.closely(text, kind, 0, where, 0)
 }
 
+// passes reports whether nothing can be found in an answer, as in nearly all.
+func (d *Detector) passes(text []byte) bool {
+	return !d.glance.telling(text) && !coded(text)
+}
+
 // closely looks at a text, and at what stands in it in another form. extra are bits of the whole text.
 func (d *Detector) closely(text string, kind Kind, extra set, where trust.Place, depth int) []trust.Finding {
-	all, hidden := raw(text, where)
+	if text == "" {
+		return nil
+	}
+	text, all := secrets(text, kind, where)
+	seen, hidden := raw(text, where)
+	all = append(all, seen...)
 	all = append(all, d.read(text, kind, extra, where)...)
-	if hidden != "" && depth < maxDepth {
-		all = append(all, d.closely(hidden, kind, extra|1<<bitHidden, where, depth+1)...)
+	if depth < maxDepth {
+		for _, plain := range append(spelt(text), hidden) {
+			all = append(all, d.closely(plain, kind, extra|1<<bitHidden, where, depth+1)...)
+		}
 	}
 	return append(all, d.decoded(text, kind, where, depth)...)
 }
@@ -89,7 +101,7 @@ func (d *Detector) read(text string, kind Kind, extra set, where trust.Place) (a
 	if told {
 		order.Evidence = evidence(s.normal, best.begin, best.end)
 	}
-	for _, h := range hits(s.normal, s.reader.hints) {
+	for _, h := range s.hits() {
 		band := m.bandOf(h)
 		if h.rule.finding != injection {
 			all = append(all, h.report(s.normal, band, where))

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -42,8 +43,63 @@ func blank(dst []byte, c byte) []byte {
 	return append(dst, ' ')
 }
 
-// unfold is normalize for text beyond ASCII.
+// unfold is normalize for text beyond ASCII: characters that stand by themselves first, and all behind the first one that may not.
 func unfold(dst []byte, text string) []byte {
+	for i := 0; i < len(text); {
+		if c := text[i]; c < utf8.RuneSelf {
+			dst = normalize(dst, text[i:i+1])
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(text[i:])
+		if isEast(r) {
+			dst = append(dst, text[i:i+n]...)
+		} else if plain := single(r); plain == " " {
+			dst = blank(dst, ' ')
+		} else if plain != "" {
+			dst = append(dst, plain...)
+		} else {
+			return compose(dst, text[i:])
+		}
+		i += n
+	}
+	return dst
+}
+
+// The blocks of characters that stand by themselves: Latin letters with marks, general punctuation, that of the East, and what is wide.
+var singles = [...]struct {
+	first rune
+	plain []string
+}{singlesOf(0xa1, 0x17f), singlesOf(0x2010, 0x2027), singlesOf(0x3000, 0x3020), singlesOf(0xff01, 0xff5e)}
+
+func singlesOf(first, last rune) (block struct {
+	first rune
+	plain []string
+},
+) {
+	block.first = first
+	for r := first; r <= last; r++ {
+		plain := string(compose([]byte{'|'}, string(r))[1:])
+		if strings.TrimSpace(plain) == "" && plain != " " {
+			plain = "" // left to compose
+		}
+		block.plain = append(block.plain, plain)
+	}
+	return block
+}
+
+// single returns what stands for a character; "" for one that compose has to look at.
+func single(r rune) string {
+	for i := range singles {
+		if at := int(r - singles[i].first); at >= 0 && at < len(singles[i].plain) {
+			return singles[i].plain[at]
+		}
+	}
+	return ""
+}
+
+// compose is normalize for any text.
+func compose(dst []byte, text string) []byte {
 	for _, r := range norm.NFKC.String(text) {
 		if isEast(r) {
 			dst = utf8.AppendRune(dst, r)

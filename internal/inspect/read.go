@@ -104,7 +104,7 @@ func (r *reader) hint(at int, rules uint32) {
 	if last+1 == mostHints || last >= 0 && at-r.hints[last].at < apart && rules&^r.hints[last].rules == 0 {
 		return
 	}
-	r.hints = append(r.hints, hint{at, rules})
+	r.hints = append(r.hints, hint{at: at, rules: rules})
 }
 
 // clause reports whether a clause may begin behind that part of a sentence.

@@ -90,6 +90,7 @@ func (r *rule) set(line string) (err error) {
 type hint struct {
 	at    int
 	rules uint32
+	near  bool // to a passage that is like an order
 }
 
 // The bounds of what rules look at: so much before and behind a hint, and so many hints of a text.
@@ -107,10 +108,13 @@ type hit struct {
 	quoted     bool // it stands between quotation marks: somebody else's words
 }
 
-// hits returns what the rules match near the hints, of each rule the first that is not quoted, or else the first.
+// hits returns what the rules match near the hints that stand in passages like orders, of each rule the first that is not quoted, or else the first.
 func hits(text []byte, hints []hint) (all []hit) {
 	rules := rules()
 	for _, h := range hints {
+		if !h.near {
+			continue
+		}
 		for n := range rules {
 			if h.rules>>n&1 == 0 {
 				continue

@@ -71,10 +71,25 @@ func (s *scorer) score(text []byte, extra set) passage {
 		if p.begin, p.end, p.extra = begin, r.sentence.end, extra; sentences < window || p.score > best.score {
 			best = p
 		}
+		s.heed(p)
 		before, frames, begin = s.own, r.sentence.frames, r.sentence.begin
 	}
 	return best
 }
+
+// ruleFloor is the score of a passage below which no rule is asked: that of what rules find is far above it.
+const ruleFloor = -1.5
+
+// heed has rules look at the hints of a passage.
+func (s *scorer) heed(p passage) {
+	hints := s.reader.hints
+	for i := len(hints) - 1; p.score >= ruleFloor && i >= 0 && hints[i].at >= p.begin; i-- {
+		hints[i].near = true
+	}
+}
+
+// hits returns what rules find in the text that was scored last.
+func (s *scorer) hits() []hit { return hits(s.reader.text, s.reader.hints) }
 
 // passage returns the score of what was summed up, with what each two frames add.
 func (m *model) passage(all sum, frames set) passage {

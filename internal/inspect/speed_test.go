@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -95,4 +96,24 @@ func FuzzText(f *testing.F) {
 			}
 		}
 	})
+}
+
+// answers are what tools answer most of the time, in about 400 bytes.
+var answers = map[string]string{
+	"numbers": `{"content":[{"type":"text","text":"{\"city\":\"Bergen\",\"temperature\":9.4,\"wind\":{\"speed\":7.2,\"direction\":\"W\"},\"hours\":[{\"at\":\"2026-11-22T08:00:00Z\",\"t\":8.1},{\"at\":\"2026-11-22T09:00:00Z\",\"t\":8.7},{\"at\":\"2026-11-22T10:00:00Z\",\"t\":9.4},{\"at\":\"2026-11-22T11:00:00Z\",\"t\":9.9}],\"id\":\"0193533a-8f3b-7c2e-9a41-6f0e2d5b8c17\"}"}],"isError":false}`,
+	"prose":   `{"content":[{"type":"text","text":"The museum opens at ten and closes at six, on Thursdays at nine in the evening. Its oldest paintings hang on the second floor, where the light is best in the morning. From the station it is a walk of twelve minutes along the river, past the old harbour and the fish market. On the first Sunday of the month nobody pays. The garden behind the house is open from April to October."}]}`,
+	"rows":    `{"structuredContent":{"rows":[{"id":1042,"name":"Anna Berg","city":"Oslo","balance":120.50,"active":true},{"id":1043,"name":"Tom Lee","city":"Leeds","balance":0,"active":false},{"id":1044,"name":"Ines Rey","city":"Lugo","balance":87.25,"active":true},{"id":1045,"name":"Jun Seo","city":"Busan","balance":40,"active":true}],"next":null,"total":4},"content":[{"type":"text","text":"4 rows"}]}`,
+	"Korean":  `{"content":[{"type":"text","text":"박물관은 열 시에 열고 여섯 시에 닫으며, 목요일에는 아홉 시까지 엽니다. 가장 오래된 그림은 이 층에 걸려 있고 아침에 빛이 좋습니다. 역에서 강을 따라 십이 분쯤 걸으면 옛 항구와 어시장을 지나 도착합니다."}]}`,
+}
+
+func BenchmarkJSON(b *testing.B) {
+	d := New()
+	for name, answer := range answers {
+		b.Run(fmt.Sprintf("%s %d bytes", name, len(answer)), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				d.JSON([]byte(answer), Answer, trust.Place{})
+			}
+		})
+	}
 }

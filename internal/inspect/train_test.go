@@ -317,8 +317,9 @@ type scored struct {
 
 func (s *scorer) judge(of *sample) scored {
 	text := normalize(nil, of.Text)
-	found := scored{of, s.score(text, shouted(of.Text)).score, trust.BandInfo}
-	for _, h := range hits(text, s.reader.hints) {
+	best := s.score(text, shouted(of.Text))
+	found := scored{of, best.score, trust.BandInfo}
+	for _, h := range s.hits() {
 		if h.rule.finding == injection {
 			found.ruled = max(found.ruled, s.model.bandOf(h))
 		}
@@ -353,8 +354,9 @@ func crossed(l *lexicon, from []sample) (all []scored) {
 
 // The parts of harmless texts on which a band may be reached, in cross-validation over what is trained on.
 const (
-	warnRate  = 0.008
-	blockRate = 0.001
+	warnRate   = 0.009
+	answerRate = 0.015
+	blockRate  = 0.001
 )
 
 // bands sets the least scores of the bands; what is held back has no part in it.
@@ -370,7 +372,11 @@ func (m *model) bands(all []scored) {
 		return math.Round((scores[int(rate*float64(len(scores)))]+0.01)*100) / 100
 	}
 	for kind := range m.least {
-		m.least[kind] = at(warnRate, func(s *sample) bool { return s.kind() == Kind(kind) })
+		rate := warnRate
+		if Kind(kind) == Answer {
+			rate = answerRate
+		}
+		m.least[kind] = at(rate, func(s *sample) bool { return s.kind() == Kind(kind) })
 	}
 	m.block = max(slices.Max(m.least[:]), at(blockRate, func(*sample) bool { return true }))
 }
@@ -406,6 +412,9 @@ func ruledOf(l *lexicon, text string) []hit {
 	r := reader{words: l, text: normalize(nil, text)}
 	for r.next() {
 	}
+	for i := range r.hints {
+		r.hints[i].near = true
+	}
 	return hits(r.text, r.hints)
 }
 
@@ -426,6 +435,9 @@ func (t *trainer) file(m *model) []byte {
 
 // TestModel trains the model and compares it with model.txt; with MODEL=1 it writes that file.
 func TestModel(t *testing.T) {
+	if raced || testing.Short() {
+		t.Skip("training takes too long here")
+	}
 	l := words()
 	training, _ := parted(samples(t))
 	trained := train(l, training)

@@ -75,13 +75,18 @@ func member(object []byte, name string) (text string) {
 // the length of the value, which must be valid JSON: of anything else texts may be missed.
 func (d *Detector) JSON(value []byte, kind Kind, where trust.Place) (all []trust.Finding) {
 	w := walker{value: value}
+	var plain []byte
 	for at := range w.texts {
 		text := value[at.start:at.end]
-		if kind != Answer && w.icon() {
+		if len(text) < shortestText || kind != Answer && w.icon() {
 			continue
 		}
 		if bytes.IndexByte(text, '\\') >= 0 {
-			text = wire.AppendUnquoted(nil, value[at.start-1:at.end+1])
+			plain = wire.AppendUnquoted(plain[:0], value[at.start-1:at.end+1])
+			text = plain
+		}
+		if kind == Answer && d.passes(text) {
+			continue
 		}
 		for _, f := range d.Text(string(text), w.kind(kind), where) {
 			if len(all) == most {
@@ -93,6 +98,9 @@ func (d *Detector) JSON(value []byte, kind Kind, where trust.Place) (all []trust
 	}
 	return all
 }
+
+// shortestText is how long a text is at least in which something may hide, in bytes.
+const shortestText = 12
 
 // A walker goes through the texts of a JSON value without decoding it.
 type walker struct {
