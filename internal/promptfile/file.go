@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sumun-mcp/sumun/internal/document"
 	"github.com/sumun-mcp/sumun/internal/prompt"
@@ -41,21 +42,23 @@ type said struct {
 	Content string `yaml:"content"`
 }
 
-// grammar is what prompt files hold beyond their structs.
-var grammar = &document.Grammar{
-	Forms: map[string]document.Form{
-		"prompt":   {Pattern: regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.-]{0,63}$`), Message: "cannot be the name of a prompt", Hint: "use letters, digits, _, - and dots, at most 64"},
-		"variable": {Pattern: regexp.MustCompile(`^[\p{L}_][\p{L}\p{M}\p{N}_]{0,63}$`), Message: "cannot be the name of a variable", Hint: "use letters, digits and _, at most 64, without a digit at the beginning"},
-		"line":     {Pattern: regexp.MustCompile(`^[^\n\r]*$`), Message: "has a line break", Hint: "write one line; description takes more"},
-	},
-	Elsewhere: map[string]string{
-		"args": "write arguments", "inputs": "write arguments", "params": "write arguments", "vars": "write variables",
-		"content": "write messages: [{role: user, content: …}]", "template": "write messages: [{role: user, content: …}]",
-		"extends": "write parent", "model": "which model is used is for the host to decide; remove it", "id": "write name",
-		"temperature": "write it under sampling", "top_p": "write it under sampling", "max_tokens": "write maxTokens under sampling",
-		"stop": "write stopSequences", "tags": "remove it", "version": "remove it",
-	},
-}
+// grammar is what prompt files hold beyond their structs. Its patterns of letters are large: most starts of the program need none.
+var grammar = sync.OnceValue(func() *document.Grammar {
+	return &document.Grammar{
+		Forms: map[string]document.Form{
+			"prompt":   {Pattern: regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.-]{0,63}$`), Message: "cannot be the name of a prompt", Hint: "use letters, digits, _, - and dots, at most 64"},
+			"variable": {Pattern: regexp.MustCompile(`^[\p{L}_][\p{L}\p{M}\p{N}_]{0,63}$`), Message: "cannot be the name of a variable", Hint: "use letters, digits and _, at most 64, without a digit at the beginning"},
+			"line":     {Pattern: regexp.MustCompile(`^[^\n\r]*$`), Message: "has a line break", Hint: "write one line; description takes more"},
+		},
+		Elsewhere: map[string]string{
+			"args": "write arguments", "inputs": "write arguments", "params": "write arguments", "vars": "write variables",
+			"content": "write messages: [{role: user, content: …}]", "template": "write messages: [{role: user, content: …}]",
+			"extends": "write parent", "model": "which model is used is for the host to decide; remove it", "id": "write name",
+			"temperature": "write it under sampling", "top_p": "write it under sampling", "max_tokens": "write maxTokens under sampling",
+			"stop": "write stopSequences", "tags": "remove it", "version": "remove it",
+		},
+	}
+})
 
 // contextName is the variable that tells in which context a prompt is rendered; no
 // prompt has one of its own of that name.
@@ -86,13 +89,13 @@ type file struct {
 func parse(path string, data []byte) (*file, error) {
 	f := &file{path: path}
 	markdown := isMarkdown(path)
-	f.doc = grammar.Read(document.Source{Name: path, Plain: true, Front: markdown}, data, &f.head)
+	f.doc = grammar().Read(document.Source{Name: path, Plain: true, Front: markdown}, data, &f.head)
 	if !f.doc.Parsed() {
 		return nil, f.doc.Err()
 	}
 	if f.head.Name == "" && !f.doc.Written("name") {
 		f.head.Name = nameOf(path)
-		if !grammar.Forms["prompt"].Pattern.MatchString(f.head.Name) {
+		if !grammar().Forms["prompt"].Pattern.MatchString(f.head.Name) {
 			f.doc.WrongAt(1, 1, "the name of the file cannot be that of a prompt", "write name: …, or rename the file")
 		}
 	}
