@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/pgtest"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 )
 
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 		servePipe(os.Args[2], os.Args[3])
 		os.Exit(0)
 	}
-	code := m.Run()
+	code := pgtest.Run(m)
 	if left := settle(10*time.Second, func() bool { return len(ours()) == 0 }); !left && code == 0 {
 		fmt.Fprintf(os.Stderr, "goroutines left behind:\n\n%s\n", strings.Join(ours(), "\n\n"))
 		code = 1
