@@ -131,8 +131,11 @@ func serverOf(replica string) string {
 
 // seen inspects a value that a server has said. Only what is likely counts; of the rest nobody is told.
 func (a *Answers) seen(call *mcp.Call, value []byte) []trust.Finding {
-	all := a.Detector.JSON(value, inspect.Answer, trust.Place{Server: call.Server, Kind: kind, Name: call.Name})
-	return likely(all)
+	where := trust.Place{Server: call.Server, Kind: kind, Name: call.Name}
+	if all := likely(a.Detector.JSON(value, inspect.Answer, where)); len(all) > 0 {
+		return all
+	}
+	return a.together(value, where)
 }
 
 func likely(all []trust.Finding) []trust.Finding {

@@ -22,8 +22,8 @@ func (a *Answers) without(value []byte) []byte {
 			patches = append(patches, wire.Patch{Span: at, With: wire.AppendQuote(nil, rest)})
 		}
 	}
-	value = wire.AppendPatched(nil, value, patches...)
-	if len(likely(a.Detector.JSON(value, inspect.Answer, trust.Place{}))) > 0 {
+	value = a.unjoined(wire.AppendPatched(nil, value, patches...))
+	if len(likely(a.Detector.JSON(value, inspect.Answer, trust.Place{}))) > 0 || a.together(value, trust.Place{}) != nil {
 		return nil
 	}
 	return value
@@ -113,17 +113,27 @@ func (a *Answers) harmless(text string) bool {
 // texts yields where the strings of a JSON value lie that has been scanned, quotes included, without the names of members.
 func texts(value []byte) func(yield func(wire.Span) bool) {
 	return func(yield func(wire.Span) bool) {
+		for at := range strs(value) {
+			if next := bytes.TrimLeft(value[at.End:], " \t\r\n"); len(next) > 0 && next[0] == ':' {
+				continue
+			}
+			if !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+// strs yields where the strings of a JSON value lie, the names of members among them.
+func strs(value []byte) func(yield func(wire.Span) bool) {
+	return func(yield func(wire.Span) bool) {
 		for i := 0; i < len(value); {
 			open := bytes.IndexByte(value[i:], '"')
 			if open < 0 {
 				return
 			}
 			at := wire.Span{Start: i + open, End: end(value, i+open+1)}
-			i = at.End
-			if next := bytes.TrimLeft(value[i:], " \t\r\n"); len(next) > 0 && next[0] == ':' {
-				continue
-			}
-			if !yield(at) {
+			if i = at.End; !yield(at) {
 				return
 			}
 		}
