@@ -40,6 +40,9 @@ func documented(a *zoo.Animal) string {
 		rules = append(rules, fmt.Sprintf("`%s` (%v)", e.Rule, e.Band))
 	}
 	by := strings.Join(rules, ", ")
+	if a.Malicious {
+		by += "; malicious"
+	}
 	switch a.Needs {
 	case zoo.NeedsBox:
 		by = "not by a scan: it needs the box"
