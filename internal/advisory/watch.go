@@ -6,6 +6,8 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/document"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/wire"
 	"github.com/sumun-mcp/sumun/trust"
 )
 
@@ -65,10 +67,12 @@ func (w *Watch) Configured(c *config.Config) {
 }
 
 // Seen takes over what a server says of itself.
-func (w *Watch) Seen(server, software, version string) {
+func (w *Watch) Seen(server string, l *mcp.Listing) {
 	if w == nil {
 		return
 	}
+	software, _ := wire.Unquote(wire.Get(l.Info, "name"))
+	version, _ := wire.Unquote(wire.Get(l.Info, "version"))
 	w.mu.Lock()
 	s := w.servers[server]
 	news := s != nil && (s.software != software || s.version != version)

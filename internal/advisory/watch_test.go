@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/trust"
 )
 
@@ -32,9 +33,9 @@ func TestWatch(t *testing.T) {
 	slices.SortFunc(cfg.Servers, func(a, b config.Server) int { return strings.Compare(a.Name, b.Name) })
 	w.Configured(cfg)
 	w.Configured(cfg)
-	w.Seen("any", "mcp-maigret", "1.0.1")
-	w.Seen("any", "mcp-maigret", "1.0.1")
-	w.Seen("nobody", "x", "1")
+	w.Seen("any", &mcp.Listing{Info: []byte(`{"name":"mcp-maigret","version":"1.0.1"}`)})
+	w.Seen("any", &mcp.Listing{Info: []byte(`{"name":"mcp-maigret","version":"1.0.1"}`)})
+	w.Seen("nobody", &mcp.Listing{Info: []byte(`{"name":"x"}`)})
 	if err := os.WriteFile(feed, []byte(recordOf("X-1", "mine")), 0o600); err != nil {
 		t.Fatal(err)
 	}

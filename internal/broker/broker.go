@@ -4,12 +4,15 @@ package broker
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
 
 	"github.com/sumun-mcp/sumun/internal/advisory"
+	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/exchange"
 	"github.com/sumun-mcp/sumun/internal/registry"
+	"github.com/sumun-mcp/sumun/trust"
 )
 
 // Copies are the copies of registries of a gateway with this configuration.
@@ -23,6 +26,19 @@ func Advisories(c func() *config.Config) *advisory.Shelf {
 		Dir:     filepath.Join(c().StateDir(), "advisories"),
 		Sources: func() []string { return advisory.Sources(c()) },
 	}
+}
+
+// Watch holds the servers of a gateway against what is known of vulnerable ones, until it is closed, and tells of each that is by an alert.
+func Watch(ctx context.Context, log *slog.Logger, c func() *config.Config, tell func(alert.Alert)) *advisory.Watch {
+	shelf := Advisories(c)
+	w := &advisory.Watch{Shelf: shelf, Tell: func(server string, f trust.Finding) {
+		tell(alert.Alert{
+			ID: f.Fingerprint[:12], Kind: "vulnerable", Severity: alert.Severity(f.Severity), Server: server, Subject: server, Text: f.Message, Remedy: f.Remedy,
+		})
+	}}
+	shelf.Log, shelf.Changed = log, w.Again
+	shelf.Begin(context.WithoutCancel(ctx))
+	return w
 }
 
 // Known are the servers that a registry of ours tells of.
@@ -45,38 +61,4 @@ func Known(a *registry.Answer, c *config.Config) []exchange.Known {
 		})
 	}
 	return all
-}
-
-// A House knows what a gateway knows. The hall is one.
-type House interface {
-	// Config is the configuration in force, and Gate how the gateway is called and reached.
-	Config() *config.Config
-	Gate() exchange.Gate
-	// Servers are the servers that its registry tells of.
-	Servers(ctx context.Context) (*registry.Answer, error)
-}
-
-// Served returns the records of a gateway as it serves them: of itself, of the servers that it knows, and those of the registries that were
-// imported, each with our verdict where we have one.
-func Served(ctx context.Context, h House) ([]exchange.Record, error) {
-	answer, err := h.Servers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c := h.Config()
-	known := Known(answer, c)
-	all := h.Gate().Own(known)
-	copies, err := Copies(c).All()
-	if err != nil {
-		return nil, err
-	}
-	for _, one := range copies {
-		for _, r := range one.Records {
-			if k := r.Match(known); k != nil {
-				r = r.Judged(&k.Verdict)
-			}
-			all = append(all, r)
-		}
-	}
-	return all, nil
 }

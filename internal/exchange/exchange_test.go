@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func made(name, version, status string, latest bool, day int) Record {
 func registry(t *testing.T, records func() ([]Record, error)) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
-	(&Handler{Records: records}).Mount(mux, func(h http.Handler) http.Handler { return h })
+	(&Handler{Records: func(context.Context) ([]Record, error) { return records() }}).Mount(mux, func(h http.Handler) http.Handler { return h })
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s

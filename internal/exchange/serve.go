@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -14,7 +15,7 @@ import (
 // A Handler serves records as the API of a registry does, for reading only. Whoever may ask is decided before.
 type Handler struct {
 	// Records returns what there is now.
-	Records func() ([]Record, error)
+	Records func(ctx context.Context) ([]Record, error)
 	// Failed is told why records cannot be told; nil tells nobody.
 	Failed func(error)
 }
@@ -74,8 +75,8 @@ type item struct {
 }
 
 // items returns all records, by name and version, without double ones.
-func (h *Handler) items(w http.ResponseWriter) ([]item, bool) {
-	records, err := h.Records()
+func (h *Handler) items(w http.ResponseWriter, r *http.Request) ([]item, bool) {
+	records, err := h.Records(r.Context())
 	if err != nil {
 		if h.Failed != nil {
 			h.Failed(err)
@@ -84,12 +85,12 @@ func (h *Handler) items(w http.ResponseWriter) ([]item, bool) {
 		return nil, false
 	}
 	var all []item
-	for _, r := range records {
-		s, err := r.Decode()
+	for _, one := range records {
+		s, err := one.Decode()
 		if err != nil {
 			continue
 		}
-		all = append(all, item{r, s.Name, s.Version, r.Status()})
+		all = append(all, item{one, s.Name, s.Version, one.Status()})
 	}
 	slices.SortStableFunc(all, compareItems)
 	return slices.CompactFunc(all, func(a, b item) bool { return compareItems(a, b) == 0 }), true
@@ -106,7 +107,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, wrong)
 		return
 	}
-	all, ok := h.items(w)
+	all, ok := h.items(w, r)
 	if !ok {
 		return
 	}
@@ -218,7 +219,7 @@ func (h *Handler) one(w http.ResponseWriter, r *http.Request) {
 // named returns the records of the server in a path.
 func (h *Handler) named(w http.ResponseWriter, r *http.Request) ([]item, bool) {
 	deleted, _ := strconv.ParseBool(r.URL.Query().Get("include_deleted"))
-	all, ok := h.items(w)
+	all, ok := h.items(w, r)
 	if !ok {
 		return nil, false
 	}

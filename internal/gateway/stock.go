@@ -45,7 +45,8 @@ func (g *Gateway) lists(ctx context.Context, server string, to mcp.Audience) (*m
 	}
 	listing = g.registry.Offered(server, g.board.Offered(ctx, server, listing))
 	if to == mcp.Anyone {
-		g.seen(server, listing)
+		g.advisories.Seen(server, listing)
+		g.registry.Seen(server, listing)
 	}
 	if g.board.Trouble(server) != "" {
 		return listing, nil // it is blocked, and offers nothing
