@@ -17,6 +17,8 @@ const (
 	listTimeout = time.Minute
 	firstRetry  = time.Second
 	lastRetry   = time.Minute
+	// relist is after how long a server is asked again that has said nothing: not all tell of changes.
+	relist = 5 * time.Minute
 )
 
 // A Keeper keeps a catalogue true: it asks each server for its lists, again
@@ -59,6 +61,7 @@ type KeeperOptions struct {
 // kept is what is known of one server.
 type kept struct {
 	source Source
+	own    bool
 	// err is why the server gave no lists when it was last asked.
 	err error
 	// again asks for the lists once more; it holds at most one wish.
@@ -128,7 +131,7 @@ func (k *Keeper) take(sources []Source, asked func(server string) bool) {
 
 func (k *Keeper) start(source Source) *kept {
 	ctx, end := context.WithCancel(k.ctx)
-	s := &kept{source: source, again: make(chan struct{}, 1), tried: make(chan struct{}), ended: ctx.Done(), end: end}
+	s := &kept{source: source, own: source.Own, again: make(chan struct{}, 1), tried: make(chan struct{}), ended: ctx.Done(), end: end}
 	k.running.Go(func() { k.ask(ctx, s) })
 	return s
 }
@@ -146,8 +149,8 @@ func (k *Keeper) ask(ctx context.Context, s *kept) {
 		if err != nil {
 			later = time.After(retry)
 			retry = min(2*retry, lastRetry)
-		} else {
-			retry = firstRetry
+		} else if retry = firstRetry; !s.own {
+			later = time.After(relist)
 		}
 		select {
 		case <-ctx.Done():

@@ -144,7 +144,11 @@ func (t *teller) added(c *Change) {
 	if text, _ := now[trust.KindInstructions].(string); text != "" {
 		t.say("instructions: %s", quote(text))
 	}
-	t.schema("parameter", "", nil, object(now["inputSchema"]), 0)
+	schema := object(now["inputSchema"])
+	empty := maps.Clone(schema)
+	delete(empty, "properties")
+	delete(empty, "required")
+	t.schema("parameter", "", empty, schema, 0)
 	for name, hint := range sorted(object(now["annotations"])) {
 		t.say("annotations: %s is %s", name, brief(hint))
 	}

@@ -61,7 +61,7 @@ func (w *writer) keep(words []string, first, last bool) {
 		after = 0
 	}
 	w.blank()
-	if len(words) <= before+after {
+	if len(words) <= before+after+1 {
 		w.text.WriteString(Visible(strings.Join(words, " ")))
 		return
 	}
