@@ -15,7 +15,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxDecoded bounds what is decoded of one text, in bytes; maxDepth is how many times what was decoded is looked at again.
+// maxDecoded is how much of one text is decoded from other forms than base64, in bytes; maxDepth is how many times what was decoded is looked at
+// again.
 const (
 	maxDecoded = 64 << 10
 	maxDepth   = 3
@@ -29,40 +30,36 @@ var (
 	unicodeForm = regexp.MustCompile(`(?:\\u[0-9A-Fa-f]{4}){4,}|(?:\\x[0-9A-Fa-f]{2}){4,}`)
 )
 
-// decoded returns the texts that stand in a text in another form.
+// decoded returns the texts that stand in a text in another form: in base64 wherever they stand, in others within its first 64 KiB. They are no
+// longer than the text in all.
 func decoded(text string) (all []string) {
-	if len(text) > maxDecoded {
-		text = text[:maxDecoded]
-	}
 	looked := []byte(text)
 	if !coded(looked) {
 		return nil
-	}
-	add := func(form *regexp.Regexp, decode func(string) string) {
-		for _, found := range form.FindAllString(text, mostForms) {
-			if plain := decode(found); plain != found && readable(plain) {
-				all = append(all, plain)
-			}
-		}
 	}
 	for run := range runs(looked) {
 		if plain := unbase64(string(run)); readable(plain) {
 			all = append(all, plain)
 		}
-		if len(all) > mostForms {
-			break
+	}
+	looked = looked[:min(len(looked), maxDecoded)]
+	add := func(form *regexp.Regexp, decode func(string) string) {
+		for _, found := range form.FindAll(looked, -1) {
+			if plain := decode(string(found)); plain != string(found) && readable(plain) {
+				all = append(all, plain)
+			}
 		}
 	}
 	if hexadecimal(looked) {
 		add(hexForm, unhex)
 	}
-	if strings.Count(text, "%") > 4 {
+	if bytes.Count(looked, []byte("%")) > 4 {
 		add(percentForm, func(s string) string { plain, _ := url.PathUnescape(s); return plain })
 	}
-	if strings.Count(text, "&") > 3 {
+	if bytes.Count(looked, []byte("&")) > 3 {
 		add(entityForm, html.UnescapeString)
 	}
-	if strings.Count(text, "\\") > 3 {
+	if bytes.Count(looked, []byte(`\`)) > 3 {
 		add(unicodeForm, unescape)
 	}
 	return all
@@ -75,9 +72,6 @@ func coded(text []byte) bool {
 	}
 	return hexadecimal(text) || bytes.Count(text, []byte("%")) > 4 || bytes.Count(text, []byte("&")) > 3 || bytes.Count(text, []byte(`\`)) > 3
 }
-
-// mostForms is how many texts of one form are decoded.
-const mostForms = 16
 
 // shortest is how long a run in base64 is at least; identifiers are seldom longer.
 const shortest = 24

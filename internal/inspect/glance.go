@@ -212,8 +212,7 @@ func (g *glance) beyond(text []byte, i int, sum int32) (after int32, end int, od
 			}
 		}
 		return sum + g.weight(h^h>>15) - sum>>g.fades, i, false
-	case r >= 0xa1 && r < 0xc0 && r != 0xad, r >= 0x2010 && r <= 0x2027, r >= 0x2030 && r <= 0x205e, r >= 0x20a0 && r <= 0x20bf, r >= 0x2100 && r <= 0x27bf,
-		r >= 0x3001 && r <= 0x3020, r >= 0x1f300 && r <= 0x1faff, r == 0xfe0f, r == 0xff0c, r == 0xff1a, r == 0xff08, r == 0xff09, r == 0xff1b, r == 0xff01, r == 0xff1f:
+	case punctuation(r), r >= 0x1f300 && r <= 0x1faff, r == 0xfe0f:
 		return sum, i + n, false
 	}
 	return sum, i, true

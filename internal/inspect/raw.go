@@ -65,22 +65,35 @@ func raw(text string, where trust.Place) (all []trust.Finding, hidden string) {
 	return all, string(s.hidden)
 }
 
-// plain reports whether a text has nothing but printable ASCII, single blanks and ends of lines, as nearly all do.
+// plain reports whether a text has nothing but single blanks and ends of lines, printable ASCII, Latin letters with marks, letters of the East and
+// common punctuation, as nearly all do.
 func plain(text string) bool {
 	blanks := 0
-	for i := range len(text) {
+	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
 			if blanks++; blanks >= tallBlank {
 				return false
 			}
-		case c < ' ' || c >= 0x7f:
+			continue
+		case c >= utf8.RuneSelf:
+			r, n := utf8.DecodeRuneInString(text[i:])
+			if !isEast(r) && !accented(r) && !punctuation(r) {
+				return false
+			}
+			i += n - 1
+		case c < ' ' || c == 0x7f:
 			return false
-		default:
-			blanks = 0
 		}
+		blanks = 0
 	}
 	return true
+}
+
+// punctuation reports whether the character is a mark or a sign that nobody takes for a letter, and that has a width.
+func punctuation(r rune) bool {
+	return r >= 0xa1 && r < 0xc0 && r != 0xad || r >= 0x2010 && r <= 0x2027 || r >= 0x2030 && r <= 0x205e || r >= 0x20a0 && r <= 0x20bf || r >= 0x2100 && r <= 0x27bf ||
+		r >= 0x3001 && r <= 0x3020 || r == 0xff0c || r == 0xff1a || r == 0xff08 || r == 0xff09 || r == 0xff1b || r == 0xff01 || r == 0xff1f
 }
 
 func look(text string) (s seen) {

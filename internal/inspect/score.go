@@ -77,8 +77,8 @@ func (s *scorer) score(text []byte, extra set) passage {
 	return best
 }
 
-// ruleFloor is the score of a passage below which no rule is asked: that of what rules find is far above it.
-const ruleFloor = -1.5
+// ruleFloor is the score of a passage below which no rule is asked: that of what rules find is above it.
+const ruleFloor = 0
 
 // heed has rules look at the hints of a passage.
 func (s *scorer) heed(p passage) {

@@ -13,6 +13,23 @@ import (
 // most is how many findings are reported of one JSON value: after so many, more of them tell nothing.
 const most = 64
 
+// keep appends a finding. Where there are enough, one of a higher band takes the place of one of a lower.
+func keep(all []trust.Finding, f trust.Finding) []trust.Finding {
+	if len(all) < most {
+		return append(all, f)
+	}
+	least := 0
+	for i := range all {
+		if all[i].Band < all[least].Band {
+			least = i
+		}
+	}
+	if all[least].Band < f.Band {
+		all[least] = f
+	}
+	return all
+}
+
 // Subject finds what hides in the lists of a server: in its instructions, and in every text of its tools, prompts, resources and
 // templates, down to the names of parameters and the values of enumerations. Icons are no texts. An element that is no valid JSON is left out.
 func (d *Detector) Subject(s *trust.Subject) iter.Seq[trust.Finding] {
@@ -89,11 +106,8 @@ func (d *Detector) JSON(value []byte, kind Kind, where trust.Place) (all []trust
 			continue
 		}
 		for _, f := range d.Text(string(text), w.kind(kind), where) {
-			if len(all) == most {
-				return all
-			}
 			f.Where.Pointer = where.Pointer + w.pointer()
-			all = append(all, trust.Fingerprinted(f))
+			all = keep(all, trust.Fingerprinted(f))
 		}
 	}
 	return all
