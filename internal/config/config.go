@@ -121,8 +121,9 @@ type Vouching struct {
 	Signature string `yaml:"signature" enum:"off required"`
 	// Annotations believes what servers say of their own tools.
 	Annotations bool `yaml:"annotations"`
-	// Registry lists names and patterns (with *) of servers that may be connected to, beside those that sumun trust add has added.
-	Registry []string `yaml:"registry" form:"word stars"`
+	// Registry lists servers that may be connected to, beside those that sumun trust add has added: names and patterns (with *), URLs, command
+	// lines word by word, and key:ID for what a key has signed.
+	Registry []string `yaml:"registry" form:"words"`
 	// Outside says what becomes of a server that is not on that list: warn tells of it, block does not connect to it, off does not look.
 	Outside string `yaml:"outside" enum:"warn block off"`
 	// Canaries is how often tools that change nothing are called with random texts, to see whether their answers say more than was

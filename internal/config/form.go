@@ -23,6 +23,7 @@ var forms = with(offer.Forms, map[string]document.Form{
 
 	"scope": {Pattern: regexp.MustCompile(`^[!#-\[\]-~]+$`), Message: "cannot be the name of a scope", Hint: "write it like read:file or invoke:weather_api, without spaces, quotes and backslashes"},
 	"word":  {Pattern: regexp.MustCompile(`^[^\s\x00-\x1f\x7f]+$`), Message: "is empty or has a space, which no name has", Hint: "write one name or pattern for each element of the list"},
+	"words": {Pattern: regexp.MustCompile(`^[^\s\x00-\x1f\x7f]+( [^\s\x00-\x1f\x7f]+)*$`), Message: "is no name, URL or command line", Hint: "write one server for each element of the list, a command with one blank between its words"},
 	"stars": {Pattern: regexp.MustCompile(`^[^?\[\]{}]*$|://`), Message: "has a character that no name has", Hint: "only * stands for others; write an element for each pattern"},
 
 	"syslog": {Pattern: regexp.MustCompile(syslogPattern), Message: "is not the address of a syslog collector", Hint: "write unix:///dev/log, udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT"},
