@@ -236,7 +236,7 @@ var unmarkedLetters = func() (all [0xc0]byte) {
 
 func unmarked(r rune) byte {
 	if r < utf8.RuneSelf {
-		return byte(r) | 0x20
+		return byte(r) | 0x20 //nolint:gosec // it is ASCII
 	}
 	return unmarkedLetters[r-firstAccented]
 }

@@ -355,7 +355,7 @@ func crossed(l *lexicon, from []sample) (all []scored) {
 // The parts of harmless texts on which a band may be reached, in cross-validation over what is trained on.
 const (
 	warnRate   = 0.009
-	answerRate = 0.015
+	answerRate = 0.01
 	blockRate  = 0.001
 )
 
