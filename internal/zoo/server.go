@@ -43,7 +43,7 @@ type Server struct {
 type Visit struct {
 	// Method is what it is asked, and Client how the client calls itself.
 	Method, Client string
-	// Calls is how many tools have been called before.
+	// Calls is how often its tools have been called before.
 	Calls int
 	// Now is the time.
 	Now time.Time
@@ -150,9 +150,6 @@ func (s *Server) turn(t *talk, r *Request) {
 	if s.Change != nil && s.Change(s, Visit{r.Method, t.client, s.calls, s.now()}) && t.say != nil {
 		t.say(encode(object{"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}))
 	}
-	if r.Method == "tools/call" {
-		s.calls++
-	}
 }
 
 // clientOf returns how a client names itself.
@@ -212,6 +209,7 @@ func (s *Server) call(ctx context.Context, params json.RawMessage) (object, erro
 		return told("Unknown tool: "+p.Name, true), nil
 	}
 	tool, after := s.Tools[at], s.After
+	s.calls++
 	s.mu.Unlock()
 	if missing := tool.missing(p.Arguments); missing != "" {
 		return told("Missing required argument: "+missing, true), nil
