@@ -1,12 +1,14 @@
 package main
 
 import (
+	"crypto/tls"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sumun-mcp/sumun/internal/caution"
+	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/scan"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
@@ -28,6 +30,13 @@ func (a *app) scanCommand() *cobra.Command {
 	desk := &scan.Desk{
 		Voice: &a.Voice, Version: version, Reaper: a.reaper(), Config: func() string { return a.config },
 		Getenv: a.getenv, Lookup: a.lookupEnv, Terminal: terminal.Is(a.People), Verdict: a.recordVerdict,
+		TLS: func() (*tls.Config, error) {
+			here := local.Here(a.config, a.lookupEnv)
+			if err := a.secured(&here); err != nil {
+				return nil, err
+			}
+			return here.At("", "").TLS(), nil
+		},
 		Warn: func(name string, argv []string) error {
 			return a.warden().Start(caution.Server{Name: name, Command: argv[0], Args: argv[1:]})
 		},

@@ -35,6 +35,7 @@ type answer struct {
 	header  http.Header
 	message []byte // of JSON-RPC; nil if it is none
 	text    string // as it came, at most so much of it
+	papers  bool   // nothing came since the server asks for a certificate
 }
 
 // mostBody is how much of an answer is read.
@@ -126,7 +127,7 @@ func (k knock) do(ctx context.Context, method string, body []byte) answer {
 	req.Host = k.host
 	resp, err := k.carrier.RoundTrip(req)
 	if err != nil {
-		return answer{}
+		return answer{papers: wantsCertificate(err)}
 	}
 	defer func() { _ = resp.Body.Close() }() // it was only read
 	a := answer{status: resp.StatusCode, header: resp.Header}
@@ -142,6 +143,9 @@ func (k knock) do(ctx context.Context, method string, body []byte) answer {
 	}
 	return a
 }
+
+// wantsCertificate reports whether an error is the alert that a server asks for a certificate of the client (RFC 8446, section 6.2).
+func wantsCertificate(err error) bool { return strings.Contains(err.Error(), "tls: certificate required") }
 
 // firstMessage returns the first answer in a stream of events, nil if none came. Notices before it are passed over.
 func firstMessage(stream io.Reader) []byte {

@@ -89,6 +89,7 @@ type prober struct {
 	session *visit      // the one in which the server was met; nil before
 	read    time.Time   // when the lists were read first
 	asked   http.Header // of the answer to who asks as nobody: it may say what credentials are wanted
+	papers  bool        // the server asks who asks as nobody for a certificate
 	secrets []string
 }
 

@@ -3,10 +3,13 @@ package probe_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,6 +21,9 @@ import (
 	"testing"
 	"time"
 
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/probe"
 	"github.com/sumun-mcp/sumun/internal/transport"
@@ -299,4 +305,74 @@ func able() bool {
 		_, err := exec.LookPath(name)
 		return err == nil
 	})
+}
+
+// TestTLS tells a certificate that holds from one that does not, which is shown no credentials, and knows who asks for certificates itself.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	const key = "0123456789"
+	shown := false
+	serve := func(config *tls.Config) *httptest.Server {
+		p := &peer{tools: func(int, string) string { return echoing }, call: func(string, map[string]string) string { return "x" }}
+		web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			shown = shown || r.Header.Get("Authorization") == "Bearer "+key
+			p.ServeHTTP(w, r)
+		}))
+		web.TLS = config
+		web.Config.ErrorLog = log.New(io.Discard, "", 0)
+		web.StartTLS()
+		t.Cleanup(web.Close)
+		return web
+	}
+	look := func(web *httptest.Server, config *tls.Config) *trust.Subject {
+		target := probe.Target{Target: transport.Target{Name: "peer", URL: web.URL + "/mcp", Header: http.Header{"Authorization": {"Bearer " + key}}}}
+		if config != nil {
+			nobody := config.Clone()
+			nobody.Certificates = nil
+			target.Base = &http.Transport{TLSClientConfig: nobody}
+			u, _ := url.Parse(web.URL)
+			target.RoundTripper = http1.New(u, &http.Transport{TLSClientConfig: config})
+		}
+		s, err := probe.Look(t.Context(), target, probe.Options{As: []probe.Identity{}, Rounds: probe.Rounds{Pause: time.Millisecond}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	web := serve(nil)
+	roots := x509.NewCertPool()
+	roots.AddCert(web.Certificate())
+	if s := look(web, nil); s.TLS || observed(s, trust.ProbeCertificate).Text == "" || shown {
+		t.Errorf("a certificate of nobody: TLS %v, %+v; the key was shown: %v", s.TLS, observed(s, trust.ProbeCertificate), shown)
+	}
+	if s := look(web, &tls.Config{RootCAs: roots}); !s.TLS || observed(s, trust.ProbeCertificate).Text != "" || !shown || s.Authentication != trust.AuthNone {
+		t.Errorf("a certificate that holds: TLS %v, %+v; the key was shown: %v", s.TLS, observed(s, trust.ProbeCertificate), shown)
+	}
+	strict := serve(&tls.Config{ClientAuth: tls.RequireAnyClientCert})
+	if s := look(strict, &tls.Config{RootCAs: roots, Certificates: strict.TLS.Certificates}); !s.TLS || s.Authentication != trust.AuthStrong {
+		t.Errorf("certificates of clients: TLS %v, authentication %q, %+v", s.TLS, s.Authentication, s.Observations)
+	}
+}
+
+// TestEvents looks at a server that speaks HTTP+SSE alone.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	server := sdk.NewServer(&sdk.Implementation{Name: "events", Version: "2"}, nil)
+	sdk.AddTool(server, &sdk.Tool{Name: "get_time", Description: "Returns the time."}, func(context.Context, *sdk.CallToolRequest, struct{}) (*sdk.CallToolResult, any, error) {
+		return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: "noon"}}}, nil, nil
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/sse", sdk.NewSSEHandler(func(*http.Request) *sdk.Server { return server }, nil))
+	web := httptest.NewServer(mux)
+	t.Cleanup(web.Close)
+	s, err := probe.Look(t.Context(), probe.Target{Target: transport.Target{Name: "events", URL: web.URL}}, probe.Options{Rounds: probe.Rounds{Pause: time.Millisecond}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Transport != "sse" || s.Authentication != trust.AuthNone || len(s.Tools) != 1 || len(s.Answers) < 4 || len(s.Views) != 4 {
+		t.Errorf("the facts are %+v", s)
+	}
+	if o := observed(s, trust.ProbeUnknownTool); o.Code == 0 {
+		t.Errorf("an unknown tool: %+v", o)
+	}
 }

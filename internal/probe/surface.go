@@ -42,7 +42,7 @@ func (p *prober) secure(ctx context.Context) error {
 	fault := p.handshake(ctx, u, config)
 	invalid, ok := errors.AsType[*tls.CertificateVerificationError](fault)
 	switch {
-	case fault == nil:
+	case fault == nil || wantsCertificate(fault): // its own holds
 		p.subject.TLS = true
 		p.observe(trust.Observation{Probe: trust.ProbeCertificate, Target: u.Hostname()})
 	case ok:
@@ -127,7 +127,7 @@ func (p *prober) doors(ctx context.Context) {
 	}
 	first := list(nobody)
 	p.observe(first.observation(trust.ProbeList, ""))
-	p.asked = first.header
+	p.asked, p.papers = first.header, first.papers
 	p.observe(list(nobody.with("Authorization", "Bearer "+random(24))).observation(trust.ProbeWrongCredentials, ""))
 	p.observe(nobody.ask(ctx, mcp.MethodToolsCall, "{}").observation(trust.ProbeEmptyCall, ""))
 	tool := unknownTool()
@@ -198,6 +198,8 @@ func (p *prober) judge() {
 		}
 	}
 	switch {
+	case p.papers:
+		p.subject.Authentication = trust.AuthStrong
 	case list == nil || list.Status == 0 && list.Code == 0:
 		return
 	case list.Accepted(), wrong != nil && wrong.Accepted(): // who takes any credentials knows nobody by them

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"crypto/tls"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/host"
+	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/probe"
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
@@ -28,6 +30,8 @@ type Finder struct {
 	Lookup func(string) (string, bool)
 	// Header goes to servers that are named by their URLs.
 	Header http.Header
+	// TLS says whose certificates servers over HTTPS may have, and which one they are shown; nil stands for the system's, and none.
+	TLS *tls.Config
 
 	taken map[string]bool
 }
@@ -51,8 +55,23 @@ func (f *Finder) URL(address string) (Target, error) {
 		return Target{}, &exit.Error{Code: exit.Usage, Msg: fmt.Sprintf("%.80q is no URL of a server", address), Target: address, Hint: "write it as https://host/mcp, or a command behind --"}
 	}
 	t := Target{Target: probe.Target{Target: transport.Target{Name: u.Host, URL: address, Header: f.Header}}}
+	f.secure(&t)
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
 	return f.name(t, u.String()), nil
+}
+
+// secure has a target over HTTPS shown what TLS says; who asks it as nobody shows nothing.
+func (f *Finder) secure(t *Target) {
+	u, err := url.Parse(t.URL)
+	if f.TLS == nil || err != nil || u.Scheme != "https" {
+		return
+	}
+	nobody := f.TLS.Clone()
+	nobody.Certificates, nobody.GetClientCertificate = nil, nil
+	t.Base = &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: nobody, DisableCompression: true}
+	own := t.Base.Clone()
+	own.TLSClientConfig = f.TLS
+	t.RoundTripper = http1.New(u, own)
 }
 
 // Command returns the target that a command starts.
@@ -112,6 +131,7 @@ func (f *Finder) Config(cfg *config.Config) []Target {
 			t.Command = &sandbox.Command{Path: s.Command, Args: s.Args, Env: s.Env, Dir: s.Cwd, Reaper: f.Reaper}
 			t.Secrets = slices.Collect(maps.Values(s.Env))
 		}
+		f.secure(&t)
 		all = append(all, f.name(t, s.Name))
 	}
 	return all

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"os"
 	"strings"
@@ -30,6 +31,8 @@ type Desk struct {
 	// Getenv and Lookup read the environment.
 	Getenv func(string) string
 	Lookup func(string) (string, bool)
+	// TLS says whose certificates servers over HTTPS may have, and which one they are shown; nil stands for the system's, and none.
+	TLS func() (*tls.Config, error)
 	// Terminal says that somebody watches standard error.
 	Terminal bool
 	// Warn is asked before a program is started that the command line names; its error is that nobody wants it. Nil starts all.
@@ -128,6 +131,12 @@ func (d *Desk) scan(cmd *cobra.Command, o *order, args []string) error {
 // finder returns what finds targets.
 func (d *Desk) finder(o *order) (*Finder, error) {
 	f := &Finder{Reaper: d.Reaper, Lookup: d.Lookup}
+	if d.TLS != nil {
+		var err error
+		if f.TLS, err = d.TLS(); err != nil {
+			return nil, err
+		}
+	}
 	if len(o.headers) > 0 {
 		f.Header = http.Header{}
 	}
