@@ -48,7 +48,7 @@ type load struct {
 	replicas map[string]int
 }
 
-// run has clients call the tool for a while.
+// run has clients call the tool for a while. They pause between calls: what is measured is the gate, not how busy the machine is.
 func (l *load) run(t *testing.T, g *gate, tool string, lasting time.Duration) {
 	t.Helper()
 	const clients = 8
@@ -61,7 +61,7 @@ func (l *load) run(t *testing.T, g *gate, tool string, lasting time.Duration) {
 			for time.Now().Before(over) {
 				start := time.Now()
 				l.note(c.ask(t, "tools/call", `{"name":"`+tool+`","arguments":{}}`), time.Since(start))
-				time.Sleep(2 * time.Millisecond)
+				time.Sleep(10 * time.Millisecond)
 			}
 		})
 	}
@@ -78,6 +78,11 @@ func (l *load) note(answer string, took time.Duration) {
 		return
 	}
 	l.replicas[textOf(answer)]++
+}
+
+// shared reports whether each of those replicas took a good part of the calls.
+func (l *load) shared(names ...string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return l.replicas[name] <= len(l.took)/10 })
 }
 
 // p99 is what 99 of 100 calls took at most.
@@ -146,7 +151,7 @@ func TestFailover(t *testing.T) {
 	l.tell(t, "one fails, one is slow", 0.01)
 	replicas[1].failing.Store(false)
 	replicas[2].lag.Store(0)
-	returned := g.until(t, &l, func() bool { return l.replicas["2"] > 10 && l.replicas["3"] > 10 })
+	returned := g.until(t, &l, func() bool { return l.shared("2", "3") })
 	l.tell(t, "both are well again", 0)
 	if !returned {
 		t.Errorf("what is well again gets no calls: %v; %s", l.replicas, g.dialect(t, "mcp.routing", "{}"))
@@ -161,7 +166,7 @@ func TestFailover(t *testing.T) {
 	l.tell(t, "one gone, one fails, one slow", 0.02)
 	replicas[1].failing.Store(false)
 	replicas[2].lag.Store(0)
-	g.until(t, &l, func() bool { return l.replicas["2"] > 10 && l.replicas["3"] > 10 })
+	g.until(t, &l, func() bool { return l.shared("2", "3") })
 	l.tell(t, "two of three are well", 0)
 	if l.p99() > 20*usual+100*time.Millisecond {
 		t.Errorf("99 of 100 calls take up to %v, when all were well %v", l.p99(), usual)
@@ -214,7 +219,7 @@ func TestFailoverSticky(t *testing.T) {
 		c := g.modernClient("{}")
 		for ctx.Err() == nil {
 			c.ask(t, "tools/call", `{"name":"shop.who","arguments":{}}`)
-			time.Sleep(2 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond)
 		}
 	})
 	moved := func(allowed string) (n int) {
