@@ -107,6 +107,7 @@ type link struct {
 	from   string
 	to     Key
 	issued time.Time
+	text   json.RawMessage
 }
 
 // Follow returns the keys that are trusted because some are: their successors, and theirs, each with when it was revoked. Revocations
@@ -131,6 +132,36 @@ func Follow(trusted map[string]Key, statements []json.RawMessage) (map[string]Ke
 		}
 	}
 	return keys, nil
+}
+
+// Heard returns those of some statements that say something to whoever trusts the keys: rotations that lead on from them, and lists that
+// one of all these keys has signed; each once, and no more than a file of keys has.
+func Heard(trusted map[string]Key, statements []json.RawMessage) (all []json.RawMessage) {
+	links, lists := sortOut(statements, trusted)
+	keys := maps.Clone(trusted)
+	if keys == nil {
+		keys = map[string]Key{}
+	}
+	said := map[string]bool{}
+	for _, l := range links {
+		keys[l.to.ID] = l.to
+		said[string(l.text)] = true
+	}
+	for _, l := range lists {
+		if _, err := attested(l.text, keys); err == nil {
+			said[string(l.text)] = true
+		}
+	}
+	seen := map[string]bool{}
+	for _, text := range statements {
+		plain, err := trust.Canonical(text)
+		if err != nil || !said[string(text)] || seen[string(plain)] || len(all) == maxKeys {
+			continue
+		}
+		seen[string(plain)] = true
+		all = append(all, text)
+	}
+	return all
 }
 
 // reach follows rotations until nothing new is found.
@@ -237,7 +268,7 @@ func (s *statement) link(text json.RawMessage, known map[string]Key) (link, erro
 	if err != nil || len(by) != 2 || from.ID == to.ID {
 		return link{}, errors.Join(err, errors.New("a rotation is signed by the old key and by the new one"))
 	}
-	return link{from: from.ID, to: to, issued: s.Issued}, nil
+	return link{from: from.ID, to: to, issued: s.Issued, text: text}, nil
 }
 
 // payload reads what a statement says. It checks nothing.

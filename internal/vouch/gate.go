@@ -73,8 +73,10 @@ type Gate struct {
 // A memory is what is kept of a server.
 type memory struct {
 	URL   string          `json:"url,omitempty"`
-	Keys  json.RawMessage `json:"keys,omitempty"` // a Set
+	Keys  json.RawMessage `json:"keys,omitempty"` // a Set, of a server whose keys are nowhere named
 	Epoch int64           `json:"epoch"`
+	// Statements are what owners of trusted keys have said of them, so that it is not forgotten when it is not shown any more.
+	Statements []json.RawMessage `json:"statements,omitempty"`
 }
 
 // Check holds what a server lists to its manifest. What is returned is offered: the listing, or an empty one for a server that is blocked.
@@ -130,7 +132,7 @@ func (g *Gate) Close() {
 }
 
 func (g *Gate) verify(ctx context.Context, s *Server, l *mcp.Listing) (*signature.Verified, error) {
-	papers, err := g.fetch(ctx, s)
+	papers, named, err := g.fetch(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -143,11 +145,12 @@ func (g *Gate) verify(ctx context.Context, s *Server, l *mcp.Listing) (*signatur
 	if was == nil || was.URL != s.URL {
 		was = &memory{URL: s.URL}
 	}
-	now, first, err := g.trusted(s, was, papers)
-	if err != nil {
+	demand := &Demand{URI: addressOf(s.URL), Epoch: was.Epoch, Now: time.Now()}
+	if IsPGP(named) {
+		demand.PGP, papers.Keys = named, nil
+	} else if was, err = g.trust(s, was, named, papers, demand); err != nil {
 		return nil, err
 	}
-	demand := &Demand{Trusted: now, URI: addressOf(s.URL), Epoch: was.Epoch, Now: time.Now()}
 	v, _, err := demand.Verify(papers)
 	if err != nil {
 		return nil, err
@@ -155,62 +158,78 @@ func (g *Gate) verify(ctx context.Context, s *Server, l *mcp.Listing) (*signatur
 	if err := Match(v.Manifest, subjectOf(l)); err != nil {
 		return nil, err
 	}
-	return v, g.remember(s, was, papers, v, first)
+	return v, g.remember(s, was, v, demand)
 }
 
-// trusted returns the keys that are trusted of a server: those that are configured, those it was first seen with, or, the first time, its own.
-func (g *Gate) trusted(s *Server, was *memory, p *Papers) (keys map[string]signature.Key, first bool, err error) {
-	text := was.Keys
-	if s.Keys != "" || text == nil {
-		text, first = p.Keys, s.Keys == ""
-	}
-	if len(text) == 0 {
-		return nil, false, &signature.Error{Reason: signature.UnknownKey, Text: "no key is trusted, and the server shows none"}
-	}
-	set, err := signature.ParseSet(text)
-	if err != nil {
-		return nil, false, &signature.Error{Reason: signature.Malformed, Text: err.Error()}
-	}
-	keys, err = signature.Trusting(set)
-	return keys, first, err
-}
-
-// remember keeps what holds of a server from now on.
-func (g *Gate) remember(s *Server, was *memory, p *Papers, v *signature.Verified, first bool) error {
-	next := &memory{URL: s.URL, Keys: was.Keys, Epoch: v.Manifest.Epoch}
-	if s.Keys == "" {
-		set, err := signature.ParseSet(p.Keys)
-		if err == nil && first {
-			next.Keys, err = set.JSON()
-			g.Log.Warn("a server's key is trusted on first use; compare its fingerprint with what its owner tells",
-				slog.String("server", s.Name), slog.Any("fingerprints", v.By))
-		} else if err == nil {
-			next.Keys, err = joined(was.Keys, set.Statements)
+// trust finds the keys that are trusted of a server: those that are named, those that it was first seen with, or, the first time, its own;
+// and what their owners have said of them, now or before. That is remembered whatever becomes of the papers: who shows a revoked key's
+// papers again, without the revocation, is not believed.
+func (g *Gate) trust(s *Server, was *memory, named []byte, p *Papers, d *Demand) (*memory, error) {
+	shown := &signature.Set{}
+	var err error
+	if len(p.Keys) > 0 {
+		if shown, err = signature.ParseSet(p.Keys); err != nil {
+			return nil, &signature.Error{Reason: signature.Malformed, Text: "keys.json: " + err.Error()}
 		}
-		if err != nil {
+	}
+	p.Keys = nil // what it says is followed here
+	text, set := was.Keys, shown
+	if s.Keys != "" {
+		text = named
+	}
+	if len(text) > 0 {
+		if set, err = signature.ParseSet(text); err != nil {
+			return nil, &signature.Error{Reason: signature.Malformed, Text: "the trusted keys: " + err.Error()}
+		}
+	}
+	if len(set.Keys) == 0 {
+		return nil, &signature.Error{Reason: signature.UnknownKey, Text: "no key is trusted, and the server shows none"}
+	}
+	keys := map[string]signature.Key{}
+	for _, k := range set.Keys {
+		keys[k.ID] = k
+	}
+	said := signature.Heard(keys, slices.Concat(set.Statements, was.Statements, shown.Statements))
+	if d.Trusted, err = signature.Follow(keys, said); len(text) == 0 {
+		return was, err
+	}
+	if next := (&memory{URL: was.URL, Keys: was.Keys, Epoch: was.Epoch, Statements: said}); len(said) > 0 {
+		was, err = next, errors.Join(err, g.keep(s, next))
+	}
+	return was, err
+}
+
+// remember keeps what holds of a server from now on. Of the keys that it shows the first time those are trusted that have signed: their
+// fingerprints are what people compare.
+func (g *Gate) remember(s *Server, was *memory, v *signature.Verified, d *Demand) error {
+	next := &memory{URL: s.URL, Keys: was.Keys, Epoch: v.Manifest.Epoch, Statements: was.Statements}
+	if s.Keys == "" && was.Keys == nil {
+		first := &signature.Set{}
+		for _, id := range v.By {
+			first.Keys = append(first.Keys, d.Trusted[id])
+		}
+		var err error
+		if next.Keys, err = first.JSON(); err != nil {
 			return err
 		}
+		g.Log.Warn("a server's key is trusted on first use; compare its fingerprint with what its owner tells",
+			slog.String("server", s.Name), slog.Any("fingerprints", v.By))
 	}
-	if old := g.known[s.Name]; old != nil && old.URL == next.URL && old.Epoch == next.Epoch && string(old.Keys) == string(next.Keys) {
+	return g.keep(s, next)
+}
+
+// keep writes down what is new of a server.
+func (g *Gate) keep(s *Server, next *memory) error {
+	old := g.known[s.Name]
+	if old != nil && old.URL == next.URL && old.Epoch == next.Epoch && same(old.Keys, next.Keys) && slices.EqualFunc(old.Statements, next.Statements, same) {
 		return nil
 	}
 	g.known[s.Name] = next
 	return g.save()
 }
 
-// joined returns a set of keys with the statements that have come to it since, so that a revocation is not forgotten when it is not shown any more.
-func joined(keys json.RawMessage, said []json.RawMessage) (json.RawMessage, error) {
-	set, err := signature.ParseSet(keys)
-	if err != nil {
-		return nil, err
-	}
-	for _, one := range said {
-		if !slices.ContainsFunc(set.Statements, func(o json.RawMessage) bool { return compact(o) == compact(one) }) {
-			set.Statements = append(set.Statements, one)
-		}
-	}
-	return set.JSON()
-}
+// same reports whether two texts are the same JSON.
+func same(a, b json.RawMessage) bool { return compact(a) == compact(b) }
 
 func compact(raw json.RawMessage) string {
 	text, err := trust.Canonical(raw)
@@ -275,40 +294,59 @@ func (g *Gate) note(s *Server, now State) (news bool) {
 	return now.Reason != "" && (was.Reason != now.Reason || was.Refused != now.Refused)
 }
 
-// fetch gets the papers of a server from where they lie.
-func (g *Gate) fetch(ctx context.Context, s *Server) (*Papers, error) {
-	manifest, keys := s.Manifest, s.Keys
-	origin := ""
+// fetch gets the papers of a server from where they lie, and the keys that are named, if any are.
+func (g *Gate) fetch(ctx context.Context, s *Server) (p *Papers, named []byte, err error) {
+	origin, manifest := "", s.Manifest
 	if s.URL != "" {
-		var err error
 		if origin, err = originOf(s.URL); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	if manifest == "" {
-		if origin == "" {
-			return nil, &signature.Error{Reason: Missing, Text: "a program shows no manifest; trust.manifest names where it lies"}
-		}
+	switch {
+	case manifest == "" && origin == "":
+		return nil, nil, &signature.Error{Reason: Missing, Text: "a program shows no manifest; trust.manifest names where it lies"}
+	case manifest == "":
 		manifest = origin + PathManifest
 	}
-	optional := false
-	if keys == "" && origin != "" {
-		keys, optional = origin+PathKeys, true
-	} else if keys == "" {
-		keys, optional = beside(manifest, "keys.json"), true
+	shown := beside(manifest, "keys.json")
+	if origin != "" {
+		shown = origin + PathKeys
 	}
-	p := &Papers{}
-	for at, to := range map[string]*[]byte{manifest: &p.Manifest, beside(manifest, "server.sig"): &p.Signature, keys: &p.Keys} {
-		text, err := g.get(ctx, s, origin, at)
-		if refused, ok := errors.AsType[*signature.Error](err); ok && refused.Reason == Missing && at == keys && optional {
-			continue
+	p = &Papers{}
+	if s.Keys != "" {
+		if named, err = g.get(ctx, s, origin, s.Keys); err != nil {
+			return nil, nil, err
 		}
-		if err != nil {
-			return nil, err
-		}
-		*to = text
 	}
-	return p, nil
+	if p.Manifest, err = g.get(ctx, s, origin, manifest); err != nil {
+		return nil, nil, err
+	}
+	if p.Signature, err = g.signature(ctx, s, origin, manifest, IsPGP(named)); err != nil {
+		return nil, nil, err
+	}
+	if shown == s.Keys {
+		return p, named, nil
+	}
+	if p.Keys, err = g.get(ctx, s, origin, shown); isMissing(err) {
+		err = nil
+	}
+	return p, named, err
+}
+
+// signature gets the signature beside a manifest: server.sig, or first OpenPGP's where its keys are trusted.
+func (g *Gate) signature(ctx context.Context, s *Server, origin, manifest string, pgp bool) ([]byte, error) {
+	at := beside(manifest, "server.sig")
+	if pgp {
+		if text, err := g.get(ctx, s, origin, at+pgpEnd); !isMissing(err) {
+			return text, err
+		}
+	}
+	return g.get(ctx, s, origin, at)
+}
+
+func isMissing(err error) bool {
+	refused, ok := errors.AsType[*signature.Error](err)
+	return ok && refused.Reason == Missing
 }
 
 // get reads a paper from a URL or a file.

@@ -4,7 +4,6 @@ package vouch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,6 +23,9 @@ const (
 	PathKeys      = "/.well-known/sumun/keys.json"
 )
 
+// pgpEnd ends the name of a signature that is OpenPGP's.
+const pgpEnd = ".asc"
+
 // maxPaper is the most bytes of one paper that are read.
 const maxPaper = 8 << 20
 
@@ -41,7 +43,8 @@ type Papers struct {
 	Keys []byte
 }
 
-// Fetch gets the papers of the server at a URL from their well-known places there. A server need not show keys. Redirects are not
+// Fetch gets the papers of the server at a URL from their well-known places there. A server need not show keys, and may show OpenPGP's
+// signature in the place of server.sig, as server.sig.asc. Redirects are not
 // followed: it is this origin that is asked. The error is an *signature.Error if there are no papers.
 func Fetch(ctx context.Context, carrier http.RoundTripper, server string) (*Papers, error) {
 	origin, err := originOf(server)
@@ -54,7 +57,10 @@ func Fetch(ctx context.Context, carrier http.RoundTripper, server string) (*Pape
 		to   *[]byte
 	}{{PathManifest, &p.Manifest}, {PathSignature, &p.Signature}, {PathKeys, &p.Keys}} {
 		text, err := get(ctx, carrier, origin+one.path)
-		if refused, ok := errors.AsType[*signature.Error](err); ok && one.path == PathKeys && refused.Reason == Missing {
+		if isMissing(err) && one.path == PathSignature {
+			text, err = get(ctx, carrier, origin+one.path+pgpEnd)
+		}
+		if isMissing(err) && one.path == PathKeys {
 			continue
 		}
 		if err != nil {
