@@ -20,6 +20,7 @@ type rule struct {
 	near    []string
 	match   []*regexp.Regexp
 	unless  *regexp.Regexp
+	but     *regexp.Regexp
 }
 
 //go:embed rules.txt
@@ -80,6 +81,8 @@ func (r *rule) set(line string) (err error) {
 		}
 	case "unless":
 		r.unless, err = regexp.Compile(value)
+	case "but":
+		r.but, err = regexp.Compile(value)
 	default:
 		return fmt.Errorf("%q is no part of a rule", key)
 	}
@@ -98,6 +101,7 @@ const (
 	stretchBefore = 120
 	stretchBehind = 420
 	mostHints     = 48
+	tail          = 30 // of what follows a match
 	apart         = 60 // hints of the same rules that are nearer are one
 )
 
@@ -148,7 +152,7 @@ func (r *rule) in(text []byte, at int) (hit, bool) {
 		}
 		begin, end := from+span[0], from+span[1]
 		sentence := text[max(from, sentenceBegin(text, begin)):begin]
-		if r.unless != nil && (r.unless.Match(sentence) || r.unless.Match(text[begin:min(end+30, sentenceEnd(text, max(end-1, begin)))])) {
+		if r.unless != nil && r.unless.Match(sentence) || r.but != nil && r.but.Match(text[begin:min(end+tail, sentenceEnd(text, end-1))]) {
 			continue
 		}
 		return hit{r, begin, end, inQuotes(text[from:begin])}, true
