@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/sumun-mcp/sumun/internal/chaperon"
 	"github.com/sumun-mcp/sumun/internal/config"
@@ -58,7 +57,7 @@ func (a *app) connectBy(ctx context.Context, rule *clientfile.Rule) error {
 			return err
 		}
 		c.Hold(ctx, cfg)
-		return a.serveAsked(ctx, cfg, gateway.Parts{}, filepath.Join(cfg.StateDir(), "client"))
+		return a.serveAsked(ctx, cfg, gateway.Parts{})
 	}
 	cfg, err := c.Towards(ctx, chaperon.Way{URL: to.URL, Key: to.Key, Header: header, Carrier: to.Carrier})
 	if errors.Is(err, chaperon.ErrRefused) {
@@ -67,7 +66,7 @@ func (a *app) connectBy(ctx context.Context, rule *clientfile.Rule) error {
 	if err != nil {
 		return notReached(to, rule, err)
 	}
-	return a.serveAsked(ctx, cfg, gateway.Parts{TLS: to.TLS()}, cfg.StateDir())
+	return a.serveAsked(ctx, cfg, gateway.Parts{TLS: to.TLS()})
 }
 
 // notReached tells what to try when the server of the client files could not be asked.
@@ -124,10 +123,8 @@ func (a *app) gatewayOfClient(ctx context.Context) *local.Gateway {
 	if rule == nil || err != nil {
 		return nil
 	}
-	here := local.Here(a.config, a.lookupEnv)
-	for dir, keys := range map[string]string{chaperon.StateDir(rule): chaperon.StateDir(rule), filepath.Join(here.Dir, "client"): here.Dir} {
-		key := cmp.Or(a.key, a.getenv("SUMUN_KEY"), local.Place{Dir: keys}.Key())
-		if g, err := (local.Place{Dir: dir}).Find(ctx, key); g != nil && err == nil {
+	for _, state := range []string{chaperon.StateDir(rule), local.Here(a.config, a.lookupEnv).Dir} {
+		if g := chaperon.Running(ctx, state, cmp.Or(a.key, a.getenv("SUMUN_KEY"))); g != nil {
 			return g
 		}
 	}

@@ -91,6 +91,8 @@ func (c *Chaperon) Towards(ctx context.Context, w Way) (*config.Config, error) {
 	cfg.AutoRun, cfg.Approvals.By = c.Rule.AutoRun, config.ByEither
 	server := config.NewServer(serverName)
 	server.URL, server.Prefix, server.Headers = w.URL, "", w.headers()
+	cfg.Trust.Pins = belief.Flag // held back is only what the file asks for
+	server.Trust = cfg.Trust.For(server.Trust)
 	cfg.Servers = []config.Server{server}
 	if !c.Rule.IntegrityCheck {
 		return cfg, nil
