@@ -57,7 +57,7 @@ func (v *victim) start(t *testing.T) {
 	t.Helper()
 	v.cmd = exec.Command("sumun", "serve", "--dir", v.dir)
 	v.cmd.Stderr = &v.log
-	v.cmd.Env = append(os.Environ(), "HOME="+v.dir)
+	v.cmd.Env = append(os.Environ(), "HOME="+v.dir, "GORACE=atexit_sleep_ms=0")
 	if err := v.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

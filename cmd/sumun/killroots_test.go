@@ -63,10 +63,10 @@ func TestKilledKeepsRoots(t *testing.T) {
 			}
 		})
 	}
-	wait(t, "100 roots", func() bool {
+	wait(t, "50 roots", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return len(said) >= 100
+		return len(said) >= 50
 	})
 	if err := v.cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)

@@ -48,6 +48,7 @@ type reader struct {
 // TestReadme runs the tour of README.md: the commands of its marked blocks, as they stand there, and compares what they print
 // with the block that follows. The one difference is the gateway's port, which is a free one.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("the tour is written for a POSIX shell")
 	}
@@ -89,7 +90,7 @@ func newReader(t *testing.T) *reader {
 			r.env = append(r.env, entry)
 		}
 	}
-	r.env = append(r.env, "HOME="+home)
+	r.env = append(r.env, "HOME="+home, "GORACE=atexit_sleep_ms=0") // under the race detector every program would be a second slower
 	return r
 }
 

@@ -66,7 +66,10 @@ func startFor(t *testing.T) (url string) {
 }
 
 // TestClientOfGate uses the public client with a real gateway, over each line: by the standard and in the dialect.
+//
+//nolint:tparallel // one line after the other: they write the same files
 func TestClientOfGate(t *testing.T) {
+	t.Parallel()
 	url, key := startFor(t), mcpclient.WithKey(sdkKey)
 	for name, dial := range map[string]func(with ...mcpclient.Option) (*mcpclient.Client, error){
 		"http": func(with ...mcpclient.Option) (*mcpclient.Client, error) {
