@@ -151,11 +151,11 @@ func TestEvaluation(t *testing.T) {
 		"Hex p 1.0.0": "", "NPM P 1.2.0": "A-1 1.5.0",
 	} {
 		w := strings.Fields(spec)
-		got := ""
+		var found []string
 		for _, m := range b.Known(Package{Ecosystem: w[0], Name: w[1], Version: w[2], Pinned: true}) {
-			got += m.ID + " " + m.Fixed
+			found = append(found, m.ID+" "+m.Fixed)
 		}
-		if got != want {
+		if got := strings.Join(found, ", "); got != want {
 			t.Errorf("%s: %q, want %q", spec, got, want)
 		}
 	}

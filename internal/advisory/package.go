@@ -137,7 +137,7 @@ func isCommit(v string) bool {
 
 func npm(args, valued []string) []Package {
 	values, first := options(args, valued)
-	specs := append(values["-p"], values["--package"]...)
+	specs := slices.Concat(values["-p"], values["--package"])
 	if len(specs) == 0 && first != "" {
 		specs = []string{first}
 	}
@@ -166,7 +166,7 @@ func python(args, valued []string) []Package {
 		specs = []string{first}
 	}
 	var all []Package
-	for _, spec := range append(specs, values["--with"]...) {
+	for _, spec := range slices.Concat(specs, values["--with"]) {
 		if p, ok := source(spec, false); ok {
 			all = append(all, p)
 		} else if m := requirement.FindStringSubmatch(spec); m != nil {

@@ -25,7 +25,7 @@ func TestWatch(t *testing.T) {
 	}
 	w.Shelf.Changed = w.Again
 	cfg := config.Default()
-	for name, args := range map[string][]string{"old": {"-y", "mcp-maigret@1.0.0"}, "new": {"-y", "mcp-maigret@1.0.13"}, "mine": {"-y", "mine@1.0.0"}, "any": {"-y", "mcp-maigret"}} {
+	for name, args := range map[string][]string{"old": {"-y", "mcp-maigret@1.0.0"}, "new": {"-y", "mcp-maigret@1.0.13"}, "own": {"-y", "mine@1.0.0"}, "any": {"-y", "mcp-maigret"}} {
 		s := config.NewServer(name)
 		s.Command, s.Args = "npx", args
 		cfg.Servers = append(cfg.Servers, s)
@@ -40,7 +40,7 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Shelf.refresh(t.Context())
-	want := []string{"old mcp-maigret 1.0.0: CVE-2026-2130", "any mcp-maigret 1.0.1: CVE-2026-2130", "mine mine 1.0.0: X-1"}
+	want := []string{"old mcp-maigret 1.0.0: CVE-2026-2130", "any mcp-maigret 1.0.1: CVE-2026-2130", "own mine 1.0.0: X-1"}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Error(diff)
 	}

@@ -53,9 +53,9 @@ func Known(a *registry.Answer, c *config.Config) []exchange.Known {
 	for i := range a.Servers {
 		s := &a.Servers[i]
 		all = append(all, exchange.Known{
-			Name: s.Name, Target: s.Target, Software: s.Software, Version: s.Entry.Version, Packages: packages[s.Name], First: s.First, Seen: s.Seen,
+			Name: s.Name, Target: s.Target, Software: s.Software, Version: s.Version, Packages: packages[s.Name], First: s.First, Seen: s.Seen,
 			Verdict: exchange.Verdict{
-				Tier: s.Tier, Label: s.Label, Malicious: s.Malicious, Score: s.Score, Reasons: s.Reasons, At: s.Judged, Version: s.Entry.Version,
+				Tier: s.Tier, Label: s.Label, Malicious: s.Malicious, Score: s.Score, Reasons: s.Reasons, At: s.Judged, Version: s.Version,
 				Listed: s.Allowed, Signers: s.Signers,
 			},
 		})

@@ -226,7 +226,7 @@ func (d *Desk) adds(ctx context.Context, name string, a *adding) error {
 	if ext := filepath.Ext(path); ext == ".json" || ext == ".jsonc" {
 		return &exit.Error{Code: exit.Usage, Msg: path + " is JSON; write the server there yourself", Hint: "sumun registry add " + name + " --dry-run --json"}
 	}
-	old, err := os.ReadFile(path)
+	old, err := os.ReadFile(path) //nolint:gosec // the configuration that is in force
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return &exit.Error{Code: exit.Usage, Err: err, Target: path}
 	}

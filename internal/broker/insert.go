@@ -81,8 +81,8 @@ func replace(name string, text []byte) error {
 	mode := os.FileMode(0o600)
 	if info, err := os.Stat(name); err == nil {
 		mode = info.Mode().Perm()
-		if real, err := filepath.EvalSymlinks(name); err == nil {
-			name = real
+		if target, err := filepath.EvalSymlinks(name); err == nil {
+			name = target
 		}
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".sumun-*")

@@ -203,7 +203,7 @@ func (c *Chaperon) signed(ctx context.Context, cfg *config.Config, s *config.Ser
 	if known, err := before.Remembers(s.Name, s.URL); known || err != nil {
 		return known, err
 	}
-	over := http.RoundTripper(http.DefaultTransport)
+	over := http.DefaultTransport
 	if carrier != nil {
 		over = carrier
 	}

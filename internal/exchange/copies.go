@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,10 +89,7 @@ func (r Record) outdated() Record {
 		return r
 	}
 	s.IsLatest = false
-	meta := map[string]json.RawMessage{}
-	for k, v := range r.Meta {
-		meta[k] = v
-	}
+	meta := maps.Clone(r.Meta)
 	if raw, err := json.Marshal(s); err == nil {
 		meta[MetaOfficial] = raw
 	}
@@ -125,7 +123,7 @@ func (c Copies) file(source string) string {
 }
 
 func (c Copies) load(name string) (*Copy, error) {
-	data, err := os.ReadFile(name)
+	data, err := os.ReadFile(name) //nolint:gosec // a file of our own
 	if err != nil {
 		return nil, fmt.Errorf("reading the copy of a registry: %w", err)
 	}

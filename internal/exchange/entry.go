@@ -27,7 +27,7 @@ type Entry struct {
 	Needs map[string]string `yaml:"-" json:"needs,omitempty"`
 }
 
-// Packages are what the server consists of, for finding advisories about it.
+// Parts are what the server consists of, for finding advisories about it.
 func (s *Server) Parts() (all []advisory.Package) {
 	for _, p := range s.Packages {
 		switch p.RegistryType {
@@ -99,7 +99,7 @@ func (e *Entry) run(p *Package) bool {
 	case "npm":
 		e.Command, e.Args = "npx", append(union([]string{"-y"}, runtime), at(p.Identifier, "@", p.Version))
 	case "pypi":
-		e.Command, e.Args = "uvx", append(runtime, at(p.Identifier, "==", p.Version))
+		e.Command, e.Args = "uvx", slices.Concat(runtime, []string{at(p.Identifier, "==", p.Version)})
 	case "oci":
 		e.Command, e.Args = "docker", append([]string{"run"}, union([]string{"-i", "--rm"}, runtime)...)
 		for _, v := range p.Environment {
@@ -187,11 +187,12 @@ func (e *Entry) fill(value string, variables map[string]Input) string {
 		}
 		out.WriteString(escape(value[last:m[0]]))
 		last = m[1]
-		if in.Value != "" {
+		switch {
+		case in.Value != "":
 			out.WriteString(escape(in.Value))
-		} else if in.Default != "" && !in.IsSecret {
+		case in.Default != "" && !in.IsSecret:
 			out.WriteString(escape(in.Default))
-		} else {
+		default:
 			out.WriteString(e.need(e.Name+"_"+name, in.Description))
 		}
 	}

@@ -50,7 +50,7 @@ func Together(project, user []*File) (*Rule, error) {
 			continue
 		}
 		return nil, document.Faults{{
-			File: chosen.Path, Path: "server", Message: fmt.Sprintf("is another server than that of %s", f.Path),
+			File: chosen.Path, Path: "server", Message: "is another server than that of " + f.Path,
 			Hint: "remove it, or add it to the whitelist there",
 		}}
 	}
