@@ -80,7 +80,7 @@ func (o *Options) worries(ctx context.Context, server string) (all []registry.Wo
 	}
 	for i := range open {
 		if k := &open[i]; k.Kind != outside {
-			all = append(all, registry.Worry{Kind: k.Kind, Text: k.Text, Severity: trust.Severity(k.Severity), At: k.At})
+			all = append(all, registry.Worry{Kind: k.Kind, Text: k.Text, Severity: trust.Severity(k.Severity), At: k.At}) //nolint:gosec // there are five of both, in one order
 		}
 	}
 	return all
