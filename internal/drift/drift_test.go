@@ -29,11 +29,13 @@ func TestExplain(t *testing.T) {
 		"words": {
 			tool("Reads a file and returns what is in it, line by line, as text.", path, ""),
 			tool("Reads a file and mails what is in it, line by line, as text. Quickly.", path, ""),
-			[]string{"description: Reads a file and [-returns-] {+mails+} what is in it, line by line, as text. {+Quickly.+}"}, "models act on words",
+			[]string{"description: Reads a file and [-returns-] {+mails+} what is in it, line by line, as text. {+Quickly.+}"},
+			"models act on words",
 		},
 		"far words": {
 			tool("one two three four five six seven eight nine ten eleven twelve", path, ""), tool("one two three four five six seven eight nine ten eleven TWELVE", path, ""),
-			[]string{"description: … eight nine ten eleven [-twelve-] {+TWELVE+}"}, "models act on words",
+			[]string{"description: … eight nine ten eleven [-twelve-] {+TWELVE+}"},
+			"models act on words",
 		},
 		"blanks":    {tool("a b", path, ""), tool("a  b", path, ""), []string{"description: differs in blanks only"}, "models act on words"},
 		"not seen":  {tool("a b", path, ""), tool("a b\u200b\u202e", path, ""), []string{`description: a [-b-] {+b\u{200B}\u{202E}+}`}, ""},
@@ -46,7 +48,8 @@ func TestExplain(t *testing.T) {
 		"enum less": {tool("d", `"m":{"enum":["ls","rm"]}`, ""), tool("d", `"m":{"enum":["ls"]}`, ""), []string{"parameter `m`: enum lost `rm`"}, "small"},
 		"nested": {
 			tool("d", `"o":{"type":"object","properties":{"a":{"type":"string"}}}`, ""), tool("d", `"o":{"type":"object","properties":{"a":{"type":"string","default":"x"},"b":{}}}`, ""),
-			[]string{"parameter `o.a`: default: is \"x\" now", "new parameter `o.b`"}, "it takes more",
+			[]string{"parameter `o.a`: default: is \"x\" now", "new parameter `o.b`"},
+			"it takes more",
 		},
 		"items": {
 			tool("d", `"l":{"items":{"type":"string"}}`, ""), tool("d", `"l":{"items":{"type":"number"}}`, ""), []string{"parameter `l.items`: was string, is number"}, "it takes more",
@@ -54,7 +57,8 @@ func TestExplain(t *testing.T) {
 		"number": {tool("d", `"n":{"maximum":9007199254740993}`, ""), tool("d", `"n":{"maximum":9007199254740992}`, ""), []string{"parameter `n`: maximum: was 9007199254740993, is 9007199254740992"}, "small"},
 		"hints": {
 			tool("d", path, ""), strings.Replace(tool("d", path, ""), `{"readOnlyHint":true}`, `{"readOnlyHint":false}`, 1),
-			[]string{"annotations: readOnlyHint: was true, is false"}, "it said of itself that it changes nothing",
+			[]string{"annotations: readOnlyHint: was true, is false"},
+			"it said of itself that it changes nothing",
 		},
 		"open":   {`{"name":"t","inputSchema":{"additionalProperties":false}}`, `{"name":"t","inputSchema":{}}`, []string{"schema: takes members of any name now"}, "it takes more"},
 		"twice":  {`{"name":"t","inputSchema":{"a":1}}`, `{"name":"t","inputSchema":{"a":2,"a":1}}`, []string{"it is written in another way: numbers, or members that stand twice"}, ""},

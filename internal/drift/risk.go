@@ -42,7 +42,7 @@ func (t *teller) worst(findings []trust.Finding) (string, trust.Severity) {
 			t.risk[orders] = true
 		}
 	}
-	for r := orders; r < other; r++ {
+	for r := range other {
 		if t.risk[r] {
 			return risks[r].says, risks[r].severity
 		}

@@ -38,7 +38,7 @@ func (t *teller) schema(what, path string, was, is map[string]any, depth int) {
 		case "required":
 			t.strays(what, path, was, is, properties)
 		default:
-			t.keyword(what, path, name, was[name], is[name], depth)
+			t.keyword(place{what, path, depth}, name, was[name], is[name])
 		}
 	}
 }
@@ -77,11 +77,18 @@ func (t *teller) property(what, path string, was, is map[string]any, depth int) 
 	t.schema(what, path+".", was, is, depth+1)
 }
 
+// A place is where in a schema something stands: the noun for properties there, the way to it, and how deep it is.
+type place struct {
+	what, path string
+	depth      int
+}
+
 // keyword compares one keyword of a schema.
-func (t *teller) keyword(what, path, name string, before, after any, depth int) {
+func (t *teller) keyword(of place, name string, before, after any) {
 	if same(before, after) {
 		return
 	}
+	what, path, depth := of.what, of.path, of.depth
 	at := "schema"
 	if path != "" {
 		at = what + " `" + Visible(strings.TrimSuffix(path, ".")) + "`"
@@ -106,7 +113,7 @@ func (t *teller) keyword(what, path, name string, before, after any, depth int) 
 	default:
 		if was, is := object(before), object(after); was != nil && is != nil && depth < maxDepth {
 			for _, member := range union(was, is) {
-				t.keyword(what, path+name+"."+member+".", member, was[member], is[member], depth+1)
+				t.keyword(place{what, path + name + "." + member + ".", depth + 1}, member, was[member], is[member])
 			}
 			return
 		}

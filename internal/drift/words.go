@@ -2,6 +2,7 @@ package drift
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -75,8 +76,8 @@ func (w *writer) compare(a, b []string) {
 	for i := range length {
 		length[i] = make([]int16, len(b)+1)
 	}
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
+	for i := range slices.Backward(a) {
+		for j := range slices.Backward(b) {
 			if a[i] == b[j] {
 				length[i][j] = length[i+1][j+1] + 1
 			} else {
@@ -94,7 +95,7 @@ func (w *writer) compare(a, b []string) {
 			i, j = same, j+same-i
 			continue
 		}
-		for (gone < len(a) || come < len(b)) && !(gone < len(a) && come < len(b) && a[gone] == b[come]) {
+		for (gone < len(a) || come < len(b)) && (gone == len(a) || come == len(b) || a[gone] != b[come]) {
 			if come == len(b) || gone < len(a) && length[gone+1][come] >= length[gone][come+1] {
 				gone++
 			} else {

@@ -15,7 +15,7 @@ import (
 // Lookup finds a name, and waits for servers that have not been tried yet before
 // it says that there is none.
 func (st *Stock) Lookup(ctx context.Context, call *mcp.Call, kind mcp.Kind, name string) (*catalog.Entry, bool) {
-	if entry, ok := st.Now(call).Lookup(kind, name); ok {
+	if entry, ok := st.Now(call).Lookup(kind, name); ok { //nolint:contextcheck // asking for lists goes on when the call is over
 		return entry, true
 	}
 	return st.Settle(ctx, call).Lookup(kind, name)
@@ -40,7 +40,7 @@ func (st *Stock) ServerOf(ctx context.Context, call *mcp.Call) string {
 	if method.Kind != mcp.Resource {
 		return ""
 	}
-	only, _ := st.Now(call).OnlyResourceServer()
+	only, _ := st.Now(call).OnlyResourceServer() //nolint:contextcheck // asking for lists goes on when the call is over
 	return only
 }
 
@@ -101,7 +101,7 @@ func addressed(call *mcp.Call) (kind mcp.Kind, name string, ok bool) {
 // there is no such thing and before it gives a name that the caller may not see:
 // nobody learns the one from the other by the clock.
 func (st *Stock) resolve(ctx context.Context, call *mcp.Call, kind mcp.Kind, name string) (string, bool) {
-	s, naming := st.shelf(call), st.FormOf(call)
+	s, naming := st.shelf(call), st.FormOf(call) //nolint:contextcheck // asking for lists goes on when the call is over
 	full, ok := s.catalog.Load().Resolve(kind, name, naming)
 	if ok && (s.keeper.Tried() || call.Caller.View.Sees(kind, full)) {
 		return full, true
@@ -130,7 +130,7 @@ func (st *Stock) Held(ctx context.Context, call *mcp.Call) error {
 	} else if method.NameMember == "" {
 		return nil
 	}
-	s := st.shelf(call)
+	s := st.shelf(call) //nolint:contextcheck // asking for lists goes on when the call is over
 	e, ok := s.catalog.Load().HeldBack(kind, name)
 	if !ok && !s.keeper.Tried() {
 		e, ok = st.Settle(ctx, call).HeldBack(kind, name)
@@ -193,7 +193,7 @@ func (st *Stock) NamedResources(next mcp.Handler) mcp.Handler {
 // named finds a named resource, and waits for servers that have not been tried yet
 // before it says that there is none.
 func (st *Stock) named(ctx context.Context, call *mcp.Call) (*catalog.Entry, bool) {
-	if template, ok := st.Now(call).Named(call.Asked, call.Caller.View); ok {
+	if template, ok := st.Now(call).Named(call.Asked, call.Caller.View); ok { //nolint:contextcheck // asking for lists goes on when the call is over
 		return template, true
 	}
 	return st.Settle(ctx, call).Named(call.Asked, call.Caller.View)

@@ -154,7 +154,7 @@ func (st *Stock) Now(call *mcp.Call) *catalog.Catalog {
 // Settle waits until every server has been tried, within a bound, so that the
 // first list is whole, and returns the catalogue for the client.
 func (st *Stock) Settle(ctx context.Context, call *mcp.Call) *catalog.Catalog {
-	s := st.shelf(call)
+	s := st.shelf(call) //nolint:contextcheck // asking for lists goes on when the call is over
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	s.keeper.Settle(ctx)
