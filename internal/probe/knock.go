@@ -145,7 +145,9 @@ func (k knock) do(ctx context.Context, method string, body []byte) answer {
 }
 
 // wantsCertificate reports whether an error is the alert that a server asks for a certificate of the client (RFC 8446, section 6.2).
-func wantsCertificate(err error) bool { return strings.Contains(err.Error(), "tls: certificate required") }
+func wantsCertificate(err error) bool {
+	return strings.Contains(err.Error(), "tls: certificate required")
+}
 
 // firstMessage returns the first answer in a stream of events, nil if none came. Notices before it are passed over.
 func firstMessage(stream io.Reader) []byte {

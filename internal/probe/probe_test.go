@@ -9,7 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -319,7 +319,7 @@ func TestTLS(t *testing.T) {
 			p.ServeHTTP(w, r)
 		}))
 		web.TLS = config
-		web.Config.ErrorLog = log.New(io.Discard, "", 0)
+		web.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 		web.StartTLS()
 		t.Cleanup(web.Close)
 		return web

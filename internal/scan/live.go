@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/inspect"
@@ -12,7 +13,8 @@ import (
 
 // Live scans single servers for a gateway that runs. It may be used concurrently.
 type Live struct {
-	Judge *Judge
+	// Judge returns who judges. It is made when the first scan needs it, since few gateways scan.
+	Judge func() *Judge
 	// Options say how servers are looked at.
 	Options probe.Options
 	// History remembers what was seen before; nil if nothing does.
@@ -22,7 +24,7 @@ type Live struct {
 // NewLive returns a Live for the program in that version, whose state lies in a directory.
 func NewLive(version, state string) *Live {
 	return &Live{
-		Judge: &Judge{Detector: inspect.New()}, Options: probe.Options{Self: probe.Identity{Name: "sumun", Version: version}}, History: historyIn(state),
+		Judge: sync.OnceValue(func() *Judge { return &Judge{Detector: inspect.New()} }), Options: probe.Options{Self: probe.Identity{Name: "sumun", Version: version}}, History: historyIn(state),
 	}
 }
 
@@ -38,7 +40,7 @@ func (l *Live) Scan(ctx context.Context, target survey.Target, progress func(str
 	if l.History != nil {
 		l.History.recall(&t, s)
 	}
-	found := l.Judge.Findings(s)
+	found := l.Judge().Findings(s)
 	r := &survey.Result{Subject: s, Verdict: trust.Grade(s, found), Findings: found}
 	if l.History != nil {
 		if err := l.History.add(&t, s, r.Verdict, time.Now()); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -246,7 +247,7 @@ func TestHistoryBounded(t *testing.T) {
 		t.Errorf("%d entries", len(m.Entries))
 	}
 	for n := range mostTargets + 3 {
-		if err := os.WriteFile(filepath.Join(h.Dir, fmt.Sprint(n)), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(h.Dir, strconv.Itoa(n)), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -375,6 +376,7 @@ func TestFile(t *testing.T) {
 		"program":  {write("program.json", strings.Replace(manifest, `"uri":"https://a.invalid/mcp",`, "", 1)), "says not where"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := &Finder{Lookup: func(string) (string, bool) { return "", false }}
 			targets, err := f.File(tt.file)
 			var titles []string
