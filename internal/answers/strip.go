@@ -34,16 +34,18 @@ func (a *Answers) rest(text string) string {
 	if a.harmless(text) {
 		return text
 	}
-	var kept strings.Builder
-	for paragraph := range strings.SplitAfterSeq(text, "\n\n") {
-		if a.harmless(paragraph) {
+	whole := func(paragraph string) string { return ended(mark, paragraph) }
+	for _, less := range []func(string) string{a.paragraph, whole} {
+		var kept strings.Builder
+		for paragraph := range strings.SplitAfterSeq(text, "\n\n") {
+			if !a.harmless(paragraph) {
+				paragraph = less(paragraph)
+			}
 			kept.WriteString(paragraph)
-			continue
 		}
-		kept.WriteString(a.paragraph(paragraph))
-	}
-	if rest := kept.String(); a.harmless(rest) {
-		return rest
+		if rest := kept.String(); a.harmless(rest) {
+			return rest
+		}
 	}
 	return mark
 }
