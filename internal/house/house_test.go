@@ -36,7 +36,7 @@ var floors = [][]string{
 	},
 	{"internal/mcp", "internal/config", "internal/config/belief", "internal/config/clientfile", "internal/config/offer", "internal/config/suppress", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},
 	{
-		"internal/doortest", "internal/zoo", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
+		"internal/doortest", "internal/advisory", "internal/zoo", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/source", "internal/report",
 		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
 		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/shelf", "internal/declared", "internal/sampling", "internal/memory", "internal/auditlog", "internal/courier", "internal/keyring", "internal/guard/rule", "internal/oauth", "internal/identity",
 	},
@@ -45,7 +45,7 @@ var floors = [][]string{
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
 		"internal/alert", "internal/drift", "internal/check", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
-		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile", "internal/vouch",
+		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile", "internal/vouch", "internal/exchange", "internal/caution",
 	},
 	{"internal/store", "internal/store/engine", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/survey", "internal/doctor", "internal/review", "internal/desk", "internal/own", "internal/record", "internal/stock", "internal/sentry", "client", "client/internal/value", "internal/signboard", "internal/chaperon", "internal/broker", "internal/doorman"},
 	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith", "internal/approver", "internal/herald", "internal/usher", "internal/devca", "internal/steward", "internal/notary", "internal/registrar"},
