@@ -93,6 +93,9 @@ func tables(t *testing.T, what string, m *model, of []scored) {
 		in := []string{label, label + " category " + s.Category, label + " language " + s.Language, label + " kind " + s.Kind}
 		if s.definition() {
 			in = append(in, label+" definitions of tools")
+			if s.Family == "" {
+				in = append(in, label+" definitions of tools, each written by itself")
+			}
 		}
 		for _, name := range in {
 			if sums[name] == nil {
@@ -104,6 +107,6 @@ func tables(t *testing.T, what string, m *model, of []scored) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		t.Logf("%s: %-44s %v", what, name, sums[name])
+		t.Logf("%s: %-52s %v", what, name, sums[name])
 	}
 }
