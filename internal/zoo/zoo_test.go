@@ -76,6 +76,9 @@ func judge(t *testing.T, a *zoo.Animal, over string, s *seen) (misses []string) 
 		if s.took > time.Minute { // it may take 20 s, of a machine that does nothing else
 			t.Errorf("the scan took %v", s.took)
 		}
+		if s.failure == "" && s.verdict.Label == "" {
+			t.Error("the scan says neither what it thinks nor what went wrong")
+		}
 		return nil
 	}
 	if s.failure != "" {
