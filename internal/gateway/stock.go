@@ -37,7 +37,10 @@ func (g *Gateway) lists(ctx context.Context, server string, to mcp.Audience) (*m
 	}
 	listing, err := ask(ctx, to)
 	if err != nil {
-		return nil, err
+		if listing = g.board.Unlisted(ctx, server); listing != nil {
+			err = nil
+		}
+		return listing, err
 	}
 	if isOwn(server) {
 		g.sentry.Own(ctx, server, listing.Tools)

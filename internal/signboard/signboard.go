@@ -78,7 +78,21 @@ func (b *Board) Offered(ctx context.Context, name string, l *mcp.Listing) *mcp.L
 	if s == nil {
 		return l
 	}
-	return b.gate.Check(ctx, &vouch.Server{Name: name, URL: s.URL, Header: s.Headers, Manifest: s.Trust.Manifest, Keys: s.Trust.Keys}, l)
+	return b.gate.Check(ctx, named(name, s), l)
+}
+
+// Unlisted returns what is offered of a server that does not tell its lists: nil for what it listed before, nothing if its signature does
+// not hold any more.
+func (b *Board) Unlisted(ctx context.Context, name string) *mcp.Listing {
+	s := b.required(name)
+	if s == nil {
+		return nil
+	}
+	return b.gate.Unlisted(ctx, named(name, s))
+}
+
+func named(name string, s *config.Server) *vouch.Server {
+	return &vouch.Server{Name: name, URL: s.URL, Header: s.Headers, Manifest: s.Trust.Manifest, Keys: s.Trust.Keys}
 }
 
 // required returns a server that has to be signed.

@@ -88,12 +88,45 @@ func (g *Gate) Check(ctx context.Context, s *Server, l *mcp.Listing) *mcp.Listin
 	}
 	why, ok := errors.AsType[*signature.Error](err)
 	if !ok {
-		why = &signature.Error{Reason: Missing, Text: err.Error()}
+		why = &signature.Error{Reason: Missing}
 	}
-	if g.note(s, State{Reason: string(why.Reason), Refused: err.Error()}) && g.Blocked != nil {
-		g.Blocked(ctx, s.Name, &signature.Error{Reason: why.Reason, Text: err.Error()})
-	}
+	g.block(ctx, s, why.Reason, err.Error())
 	return &mcp.Listing{Revision: l.Revision, Info: l.Info}
+}
+
+// block notes that a server is blocked, and tells of it unless that was known.
+func (g *Gate) block(ctx context.Context, s *Server, reason signature.Reason, text string) {
+	if g.note(s, State{Reason: string(reason), Refused: text}) && g.Blocked != nil {
+		g.Blocked(ctx, s.Name, &signature.Error{Reason: reason, Text: text})
+	}
+}
+
+// Unlisted looks at the papers of a server that does not tell its lists now. What it listed before holds on, which is nil, as long as its
+// papers do; a server that cannot be asked for them has those that it showed last. Otherwise an empty listing is returned.
+func (g *Gate) Unlisted(ctx context.Context, s *Server) *mcp.Listing {
+	known, ok := g.State(s.Name)
+	if !ok {
+		return nil
+	}
+	empty := &mcp.Listing{}
+	if known.Reason != "" {
+		g.note(s, known)
+		return empty
+	}
+	v, err := g.verify(ctx, s, empty)
+	why, refused := errors.AsType[*signature.Error](err)
+	switch {
+	case err == nil:
+		known = State{By: v.By, Expires: v.Manifest.Expires, Epoch: v.Manifest.Epoch}
+	case refused && why.Reason != Missing:
+		g.block(ctx, s, why.Reason, err.Error())
+		return empty
+	case !time.Now().Before(known.Expires):
+		g.block(ctx, s, signature.Expired, "it has held until "+known.Expires.Format(time.RFC3339))
+		return empty
+	}
+	g.note(s, known)
+	return nil
 }
 
 // State returns what is known of a server; ok is false for one that needs no signature or was not looked at.
