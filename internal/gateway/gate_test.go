@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -29,7 +28,7 @@ type gate struct {
 func configured(t *testing.T, servers ...config.Server) *config.Config {
 	t.Helper()
 	cfg := config.Default()
-	cfg.Store = "sqlite:" + filepath.Join(t.TempDir(), "state", "sumun.db")
+	cfg.Store = newStore(t)
 	cfg.Builtin, cfg.Anonymous, cfg.Servers = false, true, servers
 	return cfg
 }
