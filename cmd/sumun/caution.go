@@ -19,17 +19,5 @@ func (a *app) warden() *caution.Warden {
 	return w
 }
 
-// warned tells of local servers of a configuration that were never started on this machine before: in the log, and with its other warnings.
-func (a *app) warned(cfg *config.Config, log *slog.Logger) {
-	w := a.warden()
-	for i := range cfg.Servers {
-		s := &cfg.Servers[i]
-		if s.Command == "" || s.Disabled {
-			continue
-		}
-		if text, news := w.Told(caution.Server{Name: s.Name, Command: s.Command, Args: s.Args}); news {
-			cfg.Warnings = append(cfg.Warnings, text)
-			log.Warn(text, slog.String("server", s.Name))
-		}
-	}
-}
+// warned tells of local servers of a configuration that were never started on this machine before.
+func (a *app) warned(cfg *config.Config, log *slog.Logger) { a.warden().Tell(cfg, log) }

@@ -4,41 +4,21 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/sumun-mcp/sumun/internal/chaperon"
-	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/config/clientfile"
-	"github.com/sumun-mcp/sumun/internal/document"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/gateway"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
-// clientRule is what the client files say that hold here: the one of --client, or those of the project and of the user. It is nil if
-// there are none.
+// clientRule is what the client files say that hold here, nil if there are none.
 func (a *app) clientRule() (*clientfile.Rule, error) {
-	project, user := []string(nil), []string{a.client}
-	if a.client == "" {
-		here, _ := os.Getwd() // where that cannot be told, there is no file either
-		home, _ := os.UserHomeDir()
-		var err error
-		if project, user, err = clientfile.Find(cmp.Or(a.began, here), home); err != nil {
-			return nil, &exit.Error{Code: exit.Usage, Err: err}
-		}
-	}
-	return a.loadRule(project, user)
-}
-
-// loadRule reads client files.
-func (a *app) loadRule(project, user []string) (*clientfile.Rule, error) {
-	rule, err := clientfile.Load(project, user, a.lookupEnv)
-	if faults, ok := errors.AsType[document.Faults](err); ok {
-		return nil, &exit.Error{Code: exit.Usage, Msg: "the client file has faults", Target: faults[0].File, Faults: faults, Hint: "docs/client-file.md says what may stand there"}
-	}
-	return rule, err
+	here, _ := os.Getwd() // where that cannot be told, there is no file either
+	home, _ := os.UserHomeDir()
+	return chaperon.Rule(a.client, cmp.Or(a.began, here), home, a.lookupEnv)
 }
 
 // connectBy serves standard input and output as the client files say.
@@ -76,26 +56,6 @@ func notReached(to *local.Gateway, rule *clientfile.Rule, err error) error {
 		e.Hint = "set apiKey in " + rule.Files[0].Path + ", or show a key with --key"
 	}
 	return err
-}
-
-// heed lets a gateway of its own take from the client files beside its mcp.yaml what concerns it: which servers there may be at all, and
-// whether they are held to what they were. Who is asked before a call is the business of those who make it.
-func (a *app) heed(cfg *config.Config) error {
-	home, _ := os.UserHomeDir()
-	project, _, err := clientfile.Find(cfg.Dir, home)
-	if err != nil {
-		return &exit.Error{Code: exit.Usage, Err: err}
-	}
-	rule, err := a.loadRule(project, nil)
-	if rule == nil || err != nil {
-		return err
-	}
-	c := &chaperon.Chaperon{Rule: rule, Note: func(format string, args ...any) {
-		cfg.Warnings = append(cfg.Warnings, fmt.Sprintf(format, args...))
-	}}
-	c.Admit(cfg)
-	c.Pin(cfg)
-	return nil
 }
 
 // wayOf is the way to the server that is meant: that of --url, that of the client files, or the gateway that runs here; nil if there is

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sumun-mcp/sumun/internal/chaperon"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/gateway"
@@ -118,7 +119,8 @@ func closeGateway(ctx context.Context, g *gateway.Gateway) error {
 func (a *app) loadServed(listen string) (*config.Config, error) {
 	cfg, err := a.loadConfig()
 	if err == nil {
-		err = a.heed(cfg)
+		home, _ := os.UserHomeDir() // without one there is no file there
+		err = chaperon.Heed(cfg, home, a.lookupEnv)
 	}
 	if err != nil || listen == "" {
 		return cfg, err

@@ -12,11 +12,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/document"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/redact"
@@ -107,6 +109,20 @@ func (w *Warden) Told(s Server) (text string, news bool) {
 	words := w.language()
 	w.remember(&s)
 	return words.rights + " " + fmt.Sprintf(words.first, s.name(), s.line()), true
+}
+
+// Tell tells of the programs of a configuration that were never started on this machine before: in the log, and with its other warnings.
+func (w *Warden) Tell(cfg *config.Config, log *slog.Logger) {
+	for i := range cfg.Servers {
+		s := &cfg.Servers[i]
+		if s.Command == "" || s.Disabled {
+			continue
+		}
+		if text, news := w.Told(Server{Name: s.Name, Command: s.Command, Args: s.Args}); news {
+			cfg.Warnings = append(cfg.Warnings, text)
+			log.Warn(text, slog.String("server", s.Name))
+		}
+	}
 }
 
 // say shows the warning.
