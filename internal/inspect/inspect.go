@@ -1,7 +1,7 @@
 // Package inspect finds what hides in text: orders to the model that reads it, characters that nobody sees, texts in another form.
 //
 // A text is looked at in three ways. Its characters are (raw.go). What stands in it in another form is decoded and looked at again
-// (decode.go). And it is read: the words and phrases of four languages that make a sentence an order, a secret, a threat, the name of
+// ([coded]). And it is read: the words and phrases of four languages that make a sentence an order, a secret, a threat, the name of
 // something that is nobody's business (frames.txt), weighed by a linear model (model.txt) that was trained on texts of our own (testdata);
 // see [Detector.Text]. A finding tells which words led to it, and what each has added.
 package inspect
@@ -9,8 +9,12 @@ package inspect
 import (
 	"strings"
 
+	"github.com/sumun-mcp/sumun/internal/inspect/coded"
 	"github.com/sumun-mcp/sumun/trust"
 )
+
+// maxDepth is how many times what was decoded is looked at again.
+const maxDepth = 3
 
 // A Kind is what a text is.
 type Kind uint8
@@ -47,7 +51,7 @@ func (d *Detector) Text(text string, kind Kind, where trust.Place) []trust.Findi
 
 // passes reports whether nothing can be found in an answer, as in nearly all.
 func (d *Detector) passes(text []byte) bool {
-	return !d.glance.telling(text) && !coded(text)
+	return !d.glance.telling(text) && !coded.May(text)
 }
 
 // closely looks at a text, and at what stands in it in another form. extra are bits of the whole text.
@@ -60,7 +64,7 @@ func (d *Detector) closely(text string, kind Kind, extra set, where trust.Place,
 	all = append(all, seen...)
 	all = append(all, d.read(text, kind, extra, where)...)
 	if depth < maxDepth {
-		for _, plain := range append(spelt(text), hidden) {
+		for _, plain := range append(coded.Spelt(text), hidden) {
 			all = append(all, d.closely(plain, kind, extra|1<<bitHidden, where, depth+1)...)
 		}
 	}
@@ -72,7 +76,7 @@ func (d *Detector) decoded(text string, kind Kind, where trust.Place, depth int)
 	if depth == maxDepth {
 		return nil
 	}
-	for _, plain := range decoded(text) {
+	for _, plain := range coded.In(text) {
 		all = append(all, d.closely(plain, kind, 1<<bitHidden, where, depth+1)...)
 	}
 	return all

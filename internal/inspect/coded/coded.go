@@ -1,4 +1,5 @@
-package inspect
+// Package coded finds texts that stand in a text in another form: encoded, written backwards, or as one long name.
+package coded
 
 import (
 	"bytes"
@@ -15,12 +16,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxDecoded is how much of one text is decoded from other forms than base64, in bytes; maxDepth is how many times what was decoded is looked at
-// again.
-const (
-	maxDecoded = 64 << 10
-	maxDepth   = 3
-)
+// maxDecoded is how much of one text is decoded from other forms than base64, in bytes.
+const maxDecoded = 64 << 10
 
 // The forms in which a text can stand so that a reader does not read it. Each is long enough that identifiers and hashes are rare among them.
 var (
@@ -30,11 +27,11 @@ var (
 	unicodeForm = regexp.MustCompile(`(?:\\u[0-9A-Fa-f]{4}){4,}|(?:\\x[0-9A-Fa-f]{2}){4,}`)
 )
 
-// decoded returns the texts that stand in a text in another form: in base64 wherever they stand, in others within its first 64 KiB. They are no
+// In returns the texts that stand in a text in another form: in base64 wherever they stand, in others within its first 64 KiB. They are no
 // longer than the text in all.
-func decoded(text string) (all []string) {
+func In(text string) (all []string) {
 	looked := []byte(text)
-	if !coded(looked) {
+	if !May(looked) {
 		return nil
 	}
 	for run := range runs(looked) {
@@ -65,8 +62,8 @@ func decoded(text string) (all []string) {
 	return all
 }
 
-// coded reports whether a text may have one of the forms; nearly none has.
-func coded(text []byte) bool {
+// May reports whether a text may have one of the forms; nearly none has.
+func May(text []byte) bool {
 	for range runs(text) {
 		return true
 	}
@@ -165,8 +162,8 @@ func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20
 // backward are pieces of sentences that are written from right to left.
 var backward = [...]string{"snoitcurtsni", "resu eht", "erongi", "tnatsissa", "drowssap", "tpmorp", "asr_di", "hss./~"}
 
-// spelt returns what is written as one long name, or backwards.
-func spelt(text string) (all []string) {
+// Spelt returns what is written as one long name, or backwards.
+func Spelt(text string) (all []string) {
 	if strings.IndexByte(text, ' ') < 0 && len(text) < maxName && strings.Count(text, "_")+strings.Count(text, "-") > 3 {
 		all = append(all, strings.Map(func(r rune) rune {
 			if r == '_' || r == '-' {
