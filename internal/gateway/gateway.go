@@ -18,6 +18,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/answers"
 	"github.com/sumun-mcp/sumun/internal/approve"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/conform"
 	"github.com/sumun-mcp/sumun/internal/credential"
 	"github.com/sumun-mcp/sumun/internal/desk"
 	"github.com/sumun-mcp/sumun/internal/dialogue"
@@ -84,8 +85,8 @@ type Gateway struct {
 	// usage counts who uses what, nil without a store; reviews looks through that now and then.
 	usage   *usage.Counter
 	reviews *review.Schedule
-	// schemas are those of tools that are checked.
-	schemas guard.Cache
+	// schemas holds tools to their schemas.
+	schemas *conform.Judge
 	pool    *egress.Pool
 	// credentials gets tokens for servers, nil on a bridge; do sends a call through the pool, and has its caller log in where that is wanted.
 	credentials *credential.Keeper

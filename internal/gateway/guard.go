@@ -5,6 +5,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/conform"
 	"github.com/sumun-mcp/sumun/internal/guard"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -13,6 +14,7 @@ import (
 // openGuard opens what looks at arguments and results. It lets everything pass until it
 // has settings: on a bridge for ever, since the gate behind it decides.
 func (g *Gateway) openGuard() error {
+	g.schemas = &conform.Judge{Checks: g.checks, Log: g.log}
 	g.guard = guard.New(guard.Options{Log: g.log, Blocked: g.secretBlocked})
 	return g.metrics.WatchGuard(g.guard.Observe)
 }

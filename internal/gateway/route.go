@@ -26,7 +26,7 @@ func (g *Gateway) callTool(ctx context.Context, call *mcp.Call, reply mcp.Reply)
 			return err
 		}
 	}
-	reply, done, err := g.checkCall(ctx, tool, call, reply)
+	reply, done, err := g.schemas.Call(ctx, tool, call, reply)
 	if done || err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (g *Gateway) openAlerts(ctx context.Context) error {
 	g.alerts = alert.New(ctx, alert.Options{
 		Log:    g.log,
 		Tell:   func(params []byte) { g.desk.Tell("", mcp.EventSecurityAlert, params) },
-		Record: g.recordAlert, Keep: g.sentry.Keep,
+		Record: sentry.Recorder(g.audit.Event), Keep: g.sentry.Keep,
 	})
 	if g.audit != nil {
 		g.audit.OnAltered(func(ctx context.Context, err error) {
@@ -59,13 +59,6 @@ func (g *Gateway) openAlerts(ctx context.Context) error {
 		})
 	}
 	return errors.Join(g.metrics.WatchAlerts(g.alerts.Observe), g.metrics.WatchHeld(g.sentry.Observe))
-}
-
-// recordAlert puts an alert on record.
-func (g *Gateway) recordAlert(ctx context.Context, a *alert.Alert) error {
-	return g.audit.Event(ctx, audit.Event{Kind: audit.Alert, Subject: a.Subject, Detail: map[string]any{
-		"id": a.ID, "kind": a.Kind, "severity": a.Severity.String(), "server": a.Server, "text": a.Text, "count": a.Count,
-	}})
 }
 
 // catalogOptions are those of the catalogue for an audience.

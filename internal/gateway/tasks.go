@@ -59,7 +59,7 @@ func (g *Gateway) followTask(ctx context.Context, call *mcp.Call, reply mcp.Repl
 		if call.Method != mcp.MethodTaskResult {
 			dest.Timeout = tool.Dest.Timeout
 		}
-		reply = g.checkTask(ctx, tool, call, reply)
+		reply = g.schemas.Task(ctx, tool, call, reply)
 	}
 	return g.do(ctx, dest, call, g.tasks.Reply(call, reply))
 }

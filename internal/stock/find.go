@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/dialect"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/usage"
 )
 
 // Lookup finds a name, and waits for servers that have not been tried yet before
@@ -197,4 +199,19 @@ func (st *Stock) named(ctx context.Context, call *mcp.Call) (*catalog.Entry, boo
 		return template, true
 	}
 	return st.Settle(ctx, call).Named(call.Asked, call.Caller.View)
+}
+
+// Used returns what there is, for the counts of what is used.
+func (st *Stock) Used() []usage.Row {
+	var rows []usage.Row
+	c, now := st.Plain(), time.Now()
+	if c == nil {
+		return nil
+	}
+	for kind, word := range usage.Kinds {
+		for e := range c.Seen(mcp.Kind(kind), &mcp.View{Whole: true}) {
+			rows = append(rows, usage.Row{Thing: usage.Thing{Kind: word, Name: e.Name}, Server: e.Dest.Server, Own: e.Dest.Name, First: now, Last: now})
+		}
+	}
+	return rows
 }
