@@ -99,6 +99,19 @@ func (c *Caller) List(context.Context) ([]json.RawMessage, error) {
 	return tools, nil
 }
 
+// Doubted returns a tool, an element of tools/list, without its word that it only reads.
+func Doubted(tool []byte) []byte {
+	at := member(tool, "annotations")
+	if !at.Ok() {
+		return tool
+	}
+	hint := member(tool[at.Start:at.End], "readOnlyHint")
+	if !hint.Ok() || string(tool[at.Start+hint.Start:at.Start+hint.End]) != "true" {
+		return tool
+	}
+	return wire.AppendPatched(nil, tool, wire.Patch{Span: wire.Span{Start: at.Start + hint.Start, End: at.Start + hint.End}, With: []byte("null")})
+}
+
 // Call calls a tool by the name that the server has for it, and returns the text of its answer and whether it is an error. Its own error
 // says that nothing came back.
 func (c *Caller) Call(ctx context.Context, tool string, arguments json.RawMessage) (text string, failed bool, err error) {

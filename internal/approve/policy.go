@@ -39,6 +39,12 @@ func FromConfig(cfg *config.Config) *Policy {
 	return p
 }
 
+// Ruled reports whether a rule has calls of a tool wait for a person, whatever autoRun says. The gateway makes no such calls by itself.
+func Ruled(cfg *config.Config, tool string, t Target, seen func() Sight) bool {
+	p := &Policy{rules: cfg.Approvals.Rules, except: cfg.Approvals.Except}
+	return p.why(&mcp.Call{Method: mcp.MethodToolsCall, Name: tool}, t, seen) != ""
+}
+
 // idle reports whether every call passes.
 func (p *Policy) idle() bool { return len(p.rules) == 0 }
 

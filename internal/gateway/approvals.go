@@ -5,6 +5,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/approve"
 	"github.com/sumun-mcp/sumun/internal/audit"
+	"github.com/sumun-mcp/sumun/internal/catalog"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 )
 
@@ -51,12 +52,16 @@ func (g subjects) Target(ctx context.Context, call *mcp.Call) (approve.Target, e
 	if !ok {
 		return approve.Target{}, g.absent(call)
 	}
+	return g.target(tool), nil
+}
+
+func (g subjects) target(tool *catalog.Entry) approve.Target {
 	t := approve.Target{Server: tool.Dest.Server, Own: isOwn(tool.Dest.Server), Definition: tool.Said}
 	t.Trusted = t.Own
 	if configured := g.setup.Load().servers[t.Server]; configured != nil {
 		t.Trusted = configured.Trust.Annotations
 	}
-	return t, nil
+	return t
 }
 
 // Still asks the configuration in force, which may be another than the one that has let the call in.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/answers"
+	"github.com/sumun-mcp/sumun/internal/approve"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/probe"
 	"github.com/sumun-mcp/sumun/trust"
@@ -26,11 +27,22 @@ func (g *Gateway) watchAnswers(ctx context.Context) {
 	})
 }
 
-// toolsOf returns what yields the tools that a server offers to anyone.
+// toolsOf returns what yields the tools that a server offers to anyone, as far as their server is believed, but those whose calls wait for a
+// person by a rule.
 func (g *Gateway) toolsOf(server string) func(yield func(own, full string, said []byte) bool) {
 	return func(yield func(own, full string, said []byte) bool) {
 		for e := range g.stock.Plain().Seen(mcp.Tool, &mcp.View{Whole: true}) {
-			if e.Dest.Server == server && !yield(e.Dest.Name, e.Name, e.Said) {
+			if e.Dest.Server != server {
+				continue
+			}
+			t, said := subjects{g}.target(e), e.Said
+			if approve.Ruled(g.Config(), e.Name, t, func() approve.Sight { return subjects{g}.Seen(nil, t) }) {
+				continue
+			}
+			if !t.Trusted {
+				said = answers.Doubted(said)
+			}
+			if !yield(e.Dest.Name, e.Name, said) {
 				return
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -43,5 +44,31 @@ func TestCanaries(t *testing.T) {
 			})
 			g.stop()
 		})
+	}
+}
+
+// TestCanariesSpare has the gateway ask a server of whose tools some only say that they change nothing, or wait for a person: those are never
+// called.
+func TestCanariesSpare(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t, true)
+	var tools []string
+	for _, name := range []string{"get_note", "get_secretary", "wipe_notes", "delete_note", "echo_guarded"} {
+		tools = append(tools, `{"name":"`+name+`","inputSchema":{"type":"object","properties":{"title":{"type":"string"}},"required":["title"]},"annotations":{"readOnlyHint":true}}`)
+		p.plays[name] = func(_ context.Context, talk *talk, _ message, _ func(string)) string { return talk.text("done") }
+	}
+	p.setList("tools/list", `{"tools":[`+strings.Join(tools, ",")+`]`+p.envelope(true)+`}`)
+	cfg := configured(t, p.server("up"))
+	cfg.Trust.Canaries = 300 * time.Millisecond
+	cfg.Approvals.Rules = []config.ApprovalRule{{When: "always", Tools: []string{"*guarded"}}}
+	g := openWith(t, cfg)
+	eventually(t, "several rounds", func() bool { return p.count("tools/call") >= 8 })
+	g.stop()
+	called := map[string]int{}
+	for _, r := range p.got("tools/call") {
+		called[r.param("name")]++
+	}
+	if called[`"wipe_notes"`]+called[`"delete_note"`]+called[`"echo_guarded"`] > 0 || called[`"get_note"`] == 0 {
+		t.Errorf("called %v", called)
 	}
 }
