@@ -63,20 +63,29 @@ func (a *Answers) ends(value []byte, all []wire.Span) []string {
 
 // joint returns what is certainly found in texts one after the other.
 func (a *Answers) joint(parts []string, where trust.Place) []trust.Finding {
-	for _, between := range []string{" ", ""} {
-		if all := a.Detector.Text(strings.Join(parts, between), inspect.Answer, where); certain(all) {
-			return likely(all)
-		}
+	if all := a.joined(parts, where); certain(all) {
+		return all
 	}
 	return nil
 }
 
-// unjoined returns a value without the blocks that make an order together: of the fewest in a row, again and again until there are none.
+// joined returns what is likely found in texts one after the other, with a blank between them or without: the more certain of the two.
+func (a *Answers) joined(parts []string, where trust.Place) (all []trust.Finding) {
+	for _, between := range []string{" ", ""} {
+		if found := likely(a.Detector.Text(strings.Join(parts, between), inspect.Answer, where)); certain(found) || all == nil {
+			all = found
+		}
+	}
+	return all
+}
+
+// unjoined returns a value without the blocks that make an order together: of the fewest in a row, again and again until there are none. Of
+// a server that has spread one order over blocks, what is only likely goes too.
 func (a *Answers) unjoined(value []byte) []byte {
 	all := blocks(value)
 	parts := a.ends(value, all)
 	var patches []wire.Patch
-	for len(parts) > 1 && a.joint(parts, trust.Place{}) != nil {
+	for len(parts) > 1 && (len(patches) == 0 && a.joint(parts, trust.Place{}) != nil || len(patches) > 0 && len(a.joined(parts, trust.Place{})) > 0) {
 		begin, end := 0, len(parts)
 		if end <= maxBlocks {
 			begin, end = a.fewest(parts)
@@ -92,9 +101,9 @@ func (a *Answers) unjoined(value []byte) []byte {
 
 // fewest returns which parts in a row, of those that make an order together, make one that ends first.
 func (a *Answers) fewest(parts []string) (begin, end int) {
-	for end = 1; end < len(parts) && a.joint(parts[:end], trust.Place{}) == nil; end++ {
+	for end = 1; end < len(parts) && len(a.joined(parts[:end], trust.Place{})) == 0; end++ {
 	}
-	for begin < end-1 && a.joint(parts[begin+1:end], trust.Place{}) != nil {
+	for begin < end-1 && len(a.joined(parts[begin+1:end], trust.Place{})) > 0 {
 		begin++
 	}
 	return begin, end
