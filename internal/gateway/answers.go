@@ -30,7 +30,13 @@ func (g *Gateway) answerPolicy(server string) string {
 	if s := now.servers[server]; s != nil {
 		return now.config.Trust.For(s.Trust).Answers
 	}
-	return now.config.Trust.Answers
+	strictest := now.config.Trust.Answers
+	for _, s := range now.servers {
+		if server == "" { // a stream, on which several may speak
+			strictest = belief.Stricter(strictest, now.config.Trust.For(s.Trust).Answers)
+		}
+	}
+	return strictest
 }
 
 // answerAlert raises an alert about what was found in an answer.

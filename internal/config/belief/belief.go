@@ -4,6 +4,7 @@ package belief
 import (
 	"cmp"
 	_ "embed"
+	"slices"
 	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/document"
@@ -32,6 +33,12 @@ const (
 	// Required blocks a server that is not signed.
 	Required = "required"
 )
+
+// Stricter returns which of two values of [Trust].Answers lets less through.
+func Stricter(a, b string) string {
+	order := []string{Off, Flag, Strip, Block}
+	return order[max(slices.Index(order, a), slices.Index(order, b), 0)]
+}
 
 // Trust says what of one server is believed. What is empty is as for all servers.
 type Trust struct {
