@@ -10,6 +10,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/exit"
+	"github.com/sumun-mcp/sumun/internal/proofreader"
 	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/store"
 )
@@ -23,7 +24,7 @@ func (a *app) auditCommand() *cobra.Command {
 func (a *app) audit(ctx context.Context, r record.Request) error {
 	cfg, err := config.Load(a.config, a.lookupEnv)
 	if err != nil {
-		return configError(err)
+		return proofreader.Failure(err)
 	}
 	file := cfg.StoreFile()
 	if _, err := os.Stat(file); file != "" && errors.Is(err, fs.ErrNotExist) {

@@ -8,6 +8,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/local"
+	"github.com/sumun-mcp/sumun/internal/proofreader"
 	"github.com/sumun-mcp/sumun/internal/usher"
 )
 
@@ -34,7 +35,7 @@ func (a *app) endpoint(ctx context.Context) (string, error) {
 	}
 	cfg, err := config.Load(a.config, a.lookupEnv)
 	if cfg == nil {
-		return "", configError(err)
+		return "", proofreader.Failure(err)
 	}
 	if address := local.Configured(cfg); address != "" {
 		return address, nil // the rest of the file may be faulty, or name variables that are not set here

@@ -11,7 +11,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/steward"
-	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
 // doctorCommand is the verb doctor.
@@ -28,7 +27,7 @@ func (a *app) doctor(ctx context.Context) error {
 	healthy := true
 	add := func(r doctor.Remark) error {
 		healthy = healthy && r.OK
-		return a.printRemark(r)
+		return r.Print(&a.Voice)
 	}
 	cfg, err := config.Load(a.config, a.lookupEnv)
 	for r := range doctor.Look(ctx, cfg, err, doctor.Means{Reaper: a.reaper(), Store: steward.Remark}) {
@@ -41,24 +40,6 @@ func (a *app) doctor(ctx context.Context) error {
 	}
 	if !healthy {
 		return &exit.Error{Code: exit.Failed, Shown: true, Msg: "doctor found faults"}
-	}
-	return nil
-}
-
-func (a *app) printRemark(r doctor.Remark) error {
-	if a.JSON {
-		return a.WriteJSONLine(r)
-	}
-	mark := "ok    "
-	if !r.OK {
-		mark = "FAULT "
-	}
-	if _, err := fmt.Fprintf(a.Data, "%s%s: %s\n", mark, r.Check, terminal.Harmless(r.Found)); err != nil {
-		return err
-	}
-	if r.Remedy != "" {
-		_, err := fmt.Fprintf(a.Data, "      try: %s\n", r.Remedy)
-		return err
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/exit"
+	"github.com/sumun-mcp/sumun/internal/proofreader"
 )
 
 func TestFailure(t *testing.T) {
@@ -51,7 +52,7 @@ func TestRun(t *testing.T) {
 
 // TestFaultsAreFound finds the faults of a configuration in the failure that tells of them, as a reload does to log each.
 func TestFaultsAreFound(t *testing.T) {
-	err := configError(config.Faults{{File: "mcp.yaml", Line: 3, Message: "unknown key"}})
+	err := proofreader.Failure(config.Faults{{File: "mcp.yaml", Line: 3, Message: "unknown key"}})
 	if faults, ok := errors.AsType[config.Faults](err); !ok || len(faults) != 1 || faults[0].Line != 3 {
 		t.Errorf("faults = %v, %v", faults, ok)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/keyring"
 	"github.com/sumun-mcp/sumun/internal/locksmith"
+	"github.com/sumun-mcp/sumun/internal/proofreader"
 	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/steward"
 	"github.com/sumun-mcp/sumun/internal/store"
@@ -39,7 +40,7 @@ func (a *app) openKeys(ctx context.Context) (*locksmith.Locksmith, func() error,
 func (a *app) openStore(ctx context.Context) (*config.Config, *store.Store, error) {
 	cfg, err := config.Load(a.config, a.lookupEnv)
 	if err != nil {
-		return nil, nil, configError(err)
+		return nil, nil, proofreader.Failure(err)
 	}
 	kept, err := store.Open(ctx, cfg.Store)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/gateway"
 	"github.com/sumun-mcp/sumun/internal/local"
 	"github.com/sumun-mcp/sumun/internal/port"
+	"github.com/sumun-mcp/sumun/internal/proofreader"
 	"github.com/sumun-mcp/sumun/internal/redact"
 	"github.com/sumun-mcp/sumun/internal/scan"
 	"github.com/sumun-mcp/sumun/internal/terminal"
@@ -136,7 +137,7 @@ func (a *app) loadServed(listen string) (*config.Config, error) {
 func (a *app) loadConfig() (*config.Config, error) {
 	cfg, err := config.Load(a.config, a.lookupEnv)
 	if err != nil {
-		return nil, configError(err)
+		return nil, proofreader.Failure(err)
 	}
 	return cfg, nil
 }

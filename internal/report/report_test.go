@@ -35,7 +35,7 @@ func scan() []*report.Event {
 		return &report.Event{Finding: &report.Finding{Target: target, Finding: trust.Fingerprinted(trust.Finding{
 			Rule: rule, Severity: severity, Band: band, Where: where, Evidence: hostile, Message: "the text reads like an order to the model that reads it",
 			Remedy:  "read it; if it tells the model to do what its reader did not ask for, do not let the server in",
-			Reasons: []trust.Contribution{{What: "asks for secrecy", Text: "do not tell " + hostile, Weight: 1.25}, {What: "short"}},
+			Reasons: []trust.Contribution{{What: "asks for secrecy", Text: "do not tell " + hostile, Weight: 1.25}, {What: "rule:override"}},
 		})}}
 	}
 	subject := &trust.Subject{Name: "files", Target: "npx files", Transport: "stdio", Loopback: true, Authentication: trust.AuthNone}
