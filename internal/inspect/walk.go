@@ -5,6 +5,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/sumun-mcp/sumun/internal/wire"
 	"github.com/sumun-mcp/sumun/trust"
@@ -91,16 +92,17 @@ func member(object []byte, name string) (text string) {
 // finding begins with the place's. Below inputSchema, outputSchema and arguments a [Description] is made of [Argument]s. Time is linear in
 // the length of the value, which must be valid JSON: of anything else texts may be missed.
 func (d *Detector) JSON(value []byte, kind Kind, where trust.Place) (all []trust.Finding) {
-	w := walker{value: value}
-	var plain []byte
+	w := walkers.Get().(*walker) //nolint:errcheck,forcetypeassert // nothing else is in the pool
+	w.value = value
+	defer w.release()
 	for at := range w.texts {
 		text := value[at.start:at.end]
 		if len(text) < shortestText || kind != Answer && w.icon() {
 			continue
 		}
 		if bytes.IndexByte(text, '\\') >= 0 {
-			plain = wire.AppendUnquoted(plain[:0], value[at.start-1:at.end+1])
-			text = plain
+			w.plain = wire.AppendUnquoted(w.plain[:0], value[at.start-1:at.end+1])
+			text = w.plain
 		}
 		if kind == Answer && d.passes(text) {
 			continue
@@ -120,6 +122,20 @@ const shortestText = 12
 type walker struct {
 	value  []byte
 	inside []level // the arrays and objects around the text
+	plain  []byte  // the text without escapes
+}
+
+// walkers are those that are not in use.
+var walkers = sync.Pool{New: func() any { return new(walker) }}
+
+func (w *walker) release() {
+	const most = 64 << 10
+	clear(w.inside[:cap(w.inside)])
+	w.value, w.inside = nil, w.inside[:0]
+	if cap(w.plain) > most {
+		w.plain = nil
+	}
+	walkers.Put(w)
 }
 
 // A level is an array or an object that is open.
