@@ -38,7 +38,7 @@ func blocks(value []byte) (all []wire.Span) {
 // together finds orders that stand in no block alone, since they are spread over several: a host may join them with a blank or without. Only
 // what is certain counts.
 func (a *Answers) together(value []byte, where trust.Place) []trust.Finding {
-	if bytes.Count(value, []byte(`"text"`)) < 2 {
+	if !several(value) {
 		return nil
 	}
 	parts := a.ends(value, blocks(value))
@@ -46,6 +46,23 @@ func (a *Answers) together(value []byte, where trust.Place) []trust.Finding {
 		return nil
 	}
 	return a.joint(parts, where)
+}
+
+// several reports whether there may be more than one block: whether two members are called text.
+func several(value []byte) bool {
+	name, n := []byte(`"text"`), 0
+	for {
+		_, rest, ok := bytes.Cut(value, name)
+		if !ok {
+			return false
+		}
+		if value = rest; bytes.HasPrefix(bytes.TrimLeft(value, " \t\r\n"), []byte{':'}) {
+			n++
+		}
+		if n > 1 {
+			return true
+		}
+	}
 }
 
 // ends returns the texts of blocks, of long ones what they begin and end with.
