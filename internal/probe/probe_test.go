@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -311,11 +312,13 @@ func able() bool {
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	const key = "0123456789"
-	shown := false
+	var shown atomic.Bool
 	serve := func(config *tls.Config) *httptest.Server {
 		p := &peer{tools: func(int, string) string { return echoing }, call: func(string, map[string]string) string { return "x" }}
 		web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			shown = shown || r.Header.Get("Authorization") == "Bearer "+key
+			if r.Header.Get("Authorization") == "Bearer "+key {
+				shown.Store(true)
+			}
 			p.ServeHTTP(w, r)
 		}))
 		web.TLS = config
@@ -342,11 +345,11 @@ func TestTLS(t *testing.T) {
 	web := serve(nil)
 	roots := x509.NewCertPool()
 	roots.AddCert(web.Certificate())
-	if s := look(web, nil); s.TLS || observed(s, trust.ProbeCertificate).Text == "" || shown {
-		t.Errorf("a certificate of nobody: TLS %v, %+v; the key was shown: %v", s.TLS, observed(s, trust.ProbeCertificate), shown)
+	if s := look(web, nil); s.TLS || observed(s, trust.ProbeCertificate).Text == "" || shown.Load() {
+		t.Errorf("a certificate of nobody: TLS %v, %+v; the key was shown: %v", s.TLS, observed(s, trust.ProbeCertificate), shown.Load())
 	}
-	if s := look(web, &tls.Config{RootCAs: roots}); !s.TLS || observed(s, trust.ProbeCertificate).Text != "" || !shown || s.Authentication != trust.AuthNone {
-		t.Errorf("a certificate that holds: TLS %v, %+v; the key was shown: %v", s.TLS, observed(s, trust.ProbeCertificate), shown)
+	if s := look(web, &tls.Config{RootCAs: roots}); !s.TLS || observed(s, trust.ProbeCertificate).Text != "" || !shown.Load() || s.Authentication != trust.AuthNone {
+		t.Errorf("a certificate that holds: TLS %v, %+v; the key was shown: %v", s.TLS, observed(s, trust.ProbeCertificate), shown.Load())
 	}
 	strict := serve(&tls.Config{ClientAuth: tls.RequireAnyClientCert})
 	if s := look(strict, &tls.Config{RootCAs: roots, Certificates: strict.TLS.Certificates}); !s.TLS || s.Authentication != trust.AuthStrong {
