@@ -159,12 +159,15 @@ type heard struct {
 	failed bool
 }
 
+// Notify heeds no notice.
 func (*heard) Notify(context.Context, *wire.Message) error { return nil }
 
+// Ask answers no question.
 func (*heard) Ask(context.Context, []mcp.Question) ([]mcp.Answer, error) {
 	return nil, mcp.ErrUnsupported
 }
 
+// Done keeps the text.
 func (h *heard) Done(_ context.Context, result *mcp.Result) error {
 	h.text, h.failed = textOf(result.Value), isError(result.Value)
 	return nil

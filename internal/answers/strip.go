@@ -34,7 +34,7 @@ func (a *Answers) rest(text string) string {
 	if a.harmless(text) {
 		return text
 	}
-	whole := func(paragraph string) string { return ended(mark, paragraph) }
+	whole := marked
 	for _, less := range []func(string) string{a.paragraph, whole} {
 		var kept strings.Builder
 		for paragraph := range strings.SplitAfterSeq(text, "\n\n") {
@@ -57,7 +57,7 @@ const maxTogether = 3
 func (a *Answers) paragraph(text string) string {
 	parts := sentences(text)
 	if len(parts) > maxSentences {
-		return ended(mark, text)
+		return marked(text)
 	}
 	for n := 1; n <= maxTogether; n++ {
 		for i := 0; i+n <= len(parts); i++ {
@@ -66,20 +66,20 @@ func (a *Answers) paragraph(text string) string {
 			}
 			last := parts[i+n-1]
 			clear(parts[i : i+n])
-			parts[i] = ended(mark, last)
+			parts[i] = marked(last)
 		}
 	}
 	if rest := strings.Join(parts, ""); a.harmless(rest) {
 		return rest
 	}
-	return ended(mark, text)
+	return marked(text)
 }
 
 // maxSentences is how many sentences of a paragraph are looked at one by one, so that time stays linear in what is read.
 const maxSentences = 2000
 
-// ended returns s with the blanks that text ends with.
-func ended(s, text string) string { return s + text[len(strings.TrimRight(text, " \n")):] }
+// marked returns the mark with the blanks that the text which it stands for ends with.
+func marked(text string) string { return mark + text[len(strings.TrimRight(text, " \n")):] }
 
 // sentences parts a text behind line breaks, and behind marks that end a sentence and have a blank after them. Joined they are the text.
 func sentences(text string) (parts []string) {

@@ -11,7 +11,7 @@ import (
 )
 
 // openAdvisories opens what is known of vulnerable servers. A bridge leaves that to the gate behind it.
-func (g *Gateway) openAdvisories(ctx context.Context, cfg *config.Config) error {
+func (g *Gateway) openAdvisories(ctx context.Context, cfg *config.Config) {
 	if g.store != nil {
 		g.advisories = broker.Watch(ctx, g.log, func() *config.Config {
 			if now := g.setup.Load(); now != nil {
@@ -20,7 +20,6 @@ func (g *Gateway) openAdvisories(ctx context.Context, cfg *config.Config) error 
 			return cfg
 		}, func(a alert.Alert) { g.alerts.Alert(g.draining, a) })
 	}
-	return nil
 }
 
 // serveRegistry serves what the gate knows of servers by the API of the official registry.

@@ -172,9 +172,10 @@ func (g *Gateway) openServers(ctx context.Context, cfg *config.Config) error {
 func (g *Gateway) openAnswers(ctx context.Context, cfg *config.Config) error {
 	g.openUsage(ctx)
 	g.desk = g.newDesk()
-	if err := errors.Join(g.openAlerts(ctx), g.openRegistry(ctx), g.openAdvisories(ctx, cfg)); err != nil {
+	if err := errors.Join(g.openAlerts(ctx), g.openRegistry(ctx)); err != nil {
 		return err
 	}
+	g.openAdvisories(ctx, cfg)
 	g.openSurvey()
 	g.openApprovals(ctx)
 	if err := g.openRoots(ctx, cfg); err != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/config"
@@ -26,7 +27,7 @@ func (g *Gateway) openRegistry(ctx context.Context) (err error) {
 			g.reloading.Lock()
 			defer g.reloading.Unlock()
 			if err := g.take(g.Config()); err != nil {
-				g.log.Error("another list of trusted servers is not in force yet", "error", err)
+				g.log.ErrorContext(g.draining, "another list of trusted servers is not in force yet", slog.Any("error", err))
 			}
 		},
 	})

@@ -60,7 +60,7 @@ func read(name string) ([]byte, error) {
 	case info.Size() > maxFile:
 		return nil, &exit.Error{Code: exit.Usage, Msg: fmt.Sprintf("%s has more than %d bytes", name, maxFile), Target: name}
 	}
-	text, err := os.ReadFile(name)
+	text, err := os.ReadFile(name) //nolint:gosec // the user names it
 	if err != nil {
 		return nil, &exit.Error{Code: exit.Usage, Err: err, Target: name}
 	}
@@ -86,7 +86,7 @@ func write(name string, text []byte, mode os.FileMode) (err error) {
 
 // writeNew writes a file that must not be there.
 func writeNew(name string, text []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user names it
 	if errors.Is(err, os.ErrExist) {
 		return &exit.Error{Code: exit.Usage, Msg: name + " is there already, and a key is never written over", Target: name, Hint: "name another file"}
 	}

@@ -29,7 +29,7 @@ func TestPGP(t *testing.T) {
 	if _, err := exec.LookPath("gpg"); err != nil {
 		t.Skip("gpg is not installed: signatures of the real program are not checked")
 	}
-	home, err := os.MkdirTemp("", "gpg") // short: a socket is made in it
+	home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // short: a socket is made in it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,8 +121,10 @@ func TestRefused(t *testing.T) {
 		"truncated":       {manifest, sig[:len(sig)-20], trusting(author), Malformed},
 		"a shorter value": {manifest, edit(t, sig, func(p []part) []part { p[0].Signature = p[0].Signature[:40]; return p }), trusting(author), Wrong},
 		"another payload": {strings.Replace(manifest, "forecast", "forecasts", 1), sig, trusting(author), Wrong},
-		"a wrong key": {manifest, edit(t, sign(t, manifest, other), headed(`{"alg":"EdDSA","kid":%q,"typ":%q}`, author.ID, Type)),
-			trusting(author), Wrong},
+		"a wrong key": {
+			manifest, edit(t, sign(t, manifest, other), headed(`{"alg":"EdDSA","kid":%q,"typ":%q}`, author.ID, Type)),
+			trusting(author), Wrong,
+		},
 		"nobody who is trusted": {manifest, sign(t, manifest, other), trusting(author), UnknownKey},
 		"one of two is bad": {manifest, edit(t, both, func(p []part) []part {
 			p[1].Signature = p[0].Signature

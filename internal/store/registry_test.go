@@ -3,7 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -91,7 +91,7 @@ func TestRegistryAtOnce(t *testing.T) {
 				ChangeRegistry(ctx context.Context, ids []string, change func(*registry.Change) error) error
 			}{one, two} {
 				all.Go(func() {
-					if err := s.ChangeRegistry(ctx, []string{"a", fmt.Sprint(i)}, func(c *registry.Change) error {
+					if err := s.ChangeRegistry(ctx, []string{"a", strconv.Itoa(i)}, func(c *registry.Change) error {
 						if c.Entries["a"] == nil {
 							c.Entries["a"] = &registry.Entry{ID: "a"}
 						}

@@ -64,6 +64,7 @@ func (s *shelf) keys(name string, keys []*signature.Signer, said ...json.RawMess
 }
 
 func must(t *testing.T) func(json.RawMessage, error) json.RawMessage {
+	t.Helper()
 	return func(said json.RawMessage, err error) json.RawMessage {
 		t.Helper()
 		if err != nil {

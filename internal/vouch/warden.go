@@ -213,8 +213,10 @@ func Lists(s *trust.Subject, capabilities json.RawMessage, ask func(method, memb
 		}
 	}
 	for _, list := range []struct{ capability, method, member string }{
-		{"tools", mcp.MethodToolsList, "tools"}, {"prompts", mcp.MethodPromptsList, "prompts"},
-		{"resources", mcp.MethodResources, "resources"}, {"resources", mcp.MethodTemplates, "resourceTemplates"},
+		{"tools", mcp.MethodToolsList, "tools"},
+		{"prompts", mcp.MethodPromptsList, "prompts"},
+		{"resources", mcp.MethodResources, "resources"},
+		{"resources", mcp.MethodTemplates, "resourceTemplates"},
 	} {
 		if _, ok := has[list.capability]; !ok {
 			continue
