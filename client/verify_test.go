@@ -121,6 +121,33 @@ func TestVerifySignature(t *testing.T) {
 	}
 }
 
+// TestWithManifest goes by papers that were brought, of a server that shows none.
+func TestWithManifest(t *testing.T) {
+	t.Parallel()
+	owner := generated(t)
+	s := newSignedServer(t, owner)
+	papers := s.papers
+	s.papers = nil
+	manifest, sig := papers["/.well-known/sumun/manifest.json"], papers["/.well-known/sumun/server.sig"]
+	dial := func(options ...client.Option) (*client.Client, error) {
+		return client.Dial(t.Context(), s.URL+"/mcp", append(options, client.VerifySignature(publicSet(t, owner)))...)
+	}
+	c, err := dial(client.WithManifest(manifest, sig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if text, err := client.Call[string](t.Context(), c, "forecast", nil); err != nil || text != "sunny" {
+		t.Errorf("forecast = %q, %v", text, err)
+	}
+	if _, err := dial(); !errors.Is(err, client.ErrUntrusted) {
+		t.Errorf("without papers: %v", err)
+	}
+	if _, err := dial(client.WithManifest(manifest, []byte("{}"))); !errors.Is(err, client.ErrUntrusted) {
+		t.Errorf("with a signature that is none: %v", err)
+	}
+}
+
 func TestVerifySignatureRefuses(t *testing.T) {
 	t.Parallel()
 	owner := generated(t)

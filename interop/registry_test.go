@@ -152,7 +152,7 @@ func startPostgres(t *testing.T) string {
 			t.Skipf("the official registry needs PostgreSQL: %v", err)
 		}
 	}
-	dir, err := os.MkdirTemp("", "sumun-postgres")
+	dir, err := os.MkdirTemp("", "sumun-postgres") //nolint:usetesting // another user has to reach it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func schemaURI(t *testing.T, folder string) string {
 // bodies are the server.json files that a registry lists.
 func bodies(t *testing.T, registry string) (all []json.RawMessage) {
 	t.Helper()
-	answer, err := http.Get(registry + "/v0.1/servers?limit=100") //nolint:noctx // ends with the test
+	answer, err := http.Get(registry + "/v0.1/servers?limit=100")
 	if err != nil {
 		t.Fatal(err)
 	}

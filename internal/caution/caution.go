@@ -120,7 +120,7 @@ func (w *Warden) Tell(cfg *config.Config, log *slog.Logger) {
 		}
 		if text, news := w.Told(Server{Name: s.Name, Command: s.Command, Args: s.Args}); news {
 			cfg.Warnings = append(cfg.Warnings, text)
-			log.Warn("a local server is new here", slog.String("warning", text), slog.String("server", s.Name))
+			log.Warn(text, slog.String("server", s.Name)) //nolint:sloglint // the warning is the message
 		}
 	}
 }

@@ -22,9 +22,6 @@ type seat struct {
 	secrets []string // that no text shows
 }
 
-// Sit returns the Caller of a session, each of whose calls is bounded.
-func Sit(session *transport.Session, each time.Duration) Caller { return &seat{session, each, nil} }
-
 // List returns the tools as they are listed now.
 func (s *seat) List(ctx context.Context) ([]json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*s.each)

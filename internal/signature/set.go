@@ -9,8 +9,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -130,6 +128,3 @@ func Trusting(sets ...*Set) (map[string]Key, error) {
 	}
 	return Follow(keys, said)
 }
-
-// IDs returns the ids of keys, in order.
-func IDs(keys map[string]Key) []string { return slices.Sorted(maps.Keys(keys)) }
