@@ -1,7 +1,7 @@
 -- +goose Up
 -- What was approved of servers. pin_clock counts changes: each gets its number in its transaction, so that no instance misses one.
 CREATE TABLE pin_clock (
-	id  INTEGER PRIMARY KEY,
+	id  BIGINT PRIMARY KEY,
 	now BIGINT NOT NULL
 );
 INSERT INTO pin_clock (id, now) VALUES (1, 0);
@@ -9,7 +9,7 @@ INSERT INTO pin_clock (id, now) VALUES (1, 0);
 -- When a kind of clients (audience) first used a server, in seconds of Unix time, and the number of its last change.
 CREATE TABLE pin_server (
 	server   TEXT NOT NULL,
-	audience INTEGER NOT NULL,
+	audience BIGINT NOT NULL,
 	since    BIGINT NOT NULL,
 	PRIMARY KEY (server, audience)
 );
@@ -28,7 +28,7 @@ CREATE TABLE pin (
 	checksum   TEXT NOT NULL,
 	definition TEXT NOT NULL,
 	approver   TEXT NOT NULL,
-	audience   INTEGER NOT NULL,
+	audience   BIGINT NOT NULL,
 	since      BIGINT NOT NULL,
 	PRIMARY KEY (server, kind, name, digest)
 );

@@ -4,7 +4,7 @@
 CREATE TABLE alert (
 	id       TEXT PRIMARY KEY,
 	kind     TEXT NOT NULL,
-	severity INTEGER NOT NULL,
+	severity BIGINT NOT NULL,
 	server   TEXT NOT NULL,
 	subject  TEXT NOT NULL,
 	text     TEXT NOT NULL,
@@ -21,7 +21,7 @@ CREATE TABLE alert (
 	name     TEXT NOT NULL,
 	digest   TEXT NOT NULL,
 	checksum TEXT NOT NULL,
-	audience INTEGER NOT NULL,
+	audience BIGINT NOT NULL,
 	before   TEXT NOT NULL,
 	after    TEXT NOT NULL
 );
