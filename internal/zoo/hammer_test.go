@@ -89,6 +89,12 @@ func TestHammer(t *testing.T) {
 	}
 	wait.Go(func() { pushed.arm(t) })
 	wait.Wait()
+	for n := 0; n < 3 && !scans[2].has("behaviour/answer-drift", ""); n++ { // on a busy machine the push may come too late for the second round
+		again := strike(t, "hammer-dormant")
+		wait.Go(func() { scans[2] = again.look(t) })
+		wait.Go(func() { again.arm(t) })
+		wait.Wait()
+	}
 	for _, s := range scans {
 		if s.failure != "" || s.subject == nil {
 			t.Fatalf("the scan failed: %s", s.failure)
