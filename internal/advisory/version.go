@@ -10,7 +10,7 @@ import (
 )
 
 // compare compares two versions of an ecosystem; ok is false where one of them is none there. Ecosystems other than PyPI are compared
-// as semantic versions, which those of npm, Go, crates.io, NuGet and most tags of images are.
+// as semantic versions, which those of npm, Go, Rust, NuGet and most tags of images are.
 func compare(ecosystem, a, b string) (order int, ok bool) {
 	if a == b {
 		return 0, true

@@ -73,7 +73,7 @@ func TestReplace(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(file, link); err != nil {
-		t.Skip(err)
+		t.Skipf("this file system has no symbolic links, through which a file is replaced: %v", err)
 	}
 	if err := replace(link, []byte("b")); err != nil {
 		t.Fatal(err)
