@@ -16,6 +16,9 @@ var ours = []string{
 	"mcp-protocol-version", "mcp-session-id", "te", "trailer", "transfer-encoding", "upgrade",
 }
 
+// local are the keys that belong to a server with a command.
+var local = []string{"args", "env", "cwd", "sandbox", "image", "read", "write", "hosts", "exec", "memory", "pids", "cpu"}
+
 // checkServers looks at each server, and wants each name once.
 func (l *loader) checkServers() {
 	c := l.config
@@ -39,14 +42,14 @@ func (l *loader) checkServers() {
 
 // checkWay wants exactly one way to reach the server, and its type to agree.
 func (l *loader) checkWay(p string, s *Server) {
-	local, remote := l.Written(p+".command"), l.Written(p+".url")
+	command, remote := l.Written(p+".command"), l.Written(p+".url")
 	if !l.OK(p+".command", p+".url", p+".type") {
 		return
 	}
 	switch {
-	case local && remote:
+	case command && remote:
 		l.Wrong(p+".url", "stands beside command", "a server has either a command or a url")
-	case local && s.Type != "stdio":
+	case command && s.Type != "stdio":
 		l.Wrong(p+".type", "a server with a command is of type stdio", "")
 	case remote && s.Type == "stdio":
 		l.Wrong(p+".type", "a server with a url is of type http, sse or websocket", "")
@@ -58,7 +61,7 @@ func (l *loader) checkWay(p string, s *Server) {
 		if _, err := url.Parse(s.URL); err != nil {
 			l.Wrong(p+".url", forms["url"].Message, forms["url"].Hint)
 		}
-	case !local:
+	case !command:
 		l.Missing(p, "command or url", "write command: PROGRAM for a local server, or url: https://… for a remote one")
 	}
 	l.checkBeside(p, s)
@@ -66,7 +69,7 @@ func (l *loader) checkWay(p string, s *Server) {
 
 // checkBeside wants nothing that belongs to the other way.
 func (l *loader) checkBeside(p string, s *Server) {
-	for _, key := range []string{"args", "env", "cwd"} {
+	for _, key := range local {
 		if s.Command == "" && s.URL != "" && l.Written(p+"."+key) {
 			l.WrongKey(p+"."+key, "belongs to a server with a command", "remove it")
 		}

@@ -57,6 +57,8 @@ type Config struct {
 	Weather *offer.Weather `yaml:"weather"`
 	// Prompts are directories of prompt files, one or a list. Where several have a prompt of one name, the first directory's is offered.
 	Prompts []string `yaml:"prompts" lone:"true" form:"some"`
+	// Plugins are directories of plugins, one or a list: each file or directory in them becomes tools and resources, and is followed.
+	Plugins []string `yaml:"plugins" lone:"true" form:"some"`
 	// Roots are the contexts in which calls are made: their number, their life and their memory.
 	Roots Roots `yaml:"roots"`
 	// Routing says where calls go, by the names that they address. It can be changed while the gateway runs (mcp.routing).
@@ -102,8 +104,6 @@ type Config struct {
 	Path string `yaml:"-"`
 	// Warnings are remarks on a configuration that is nevertheless in force, a sentence each.
 	Warnings []string `yaml:"-"`
-
-	_ struct{} `later:"plugins"`
 }
 
 // Vouching is how clients and people can tell that a tool has changed.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 
+	"github.com/sumun-mcp/sumun/internal/config/confine"
 	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/document"
 )
@@ -12,7 +13,7 @@ import (
 var grammar = &document.Grammar{Forms: forms, Elsewhere: elsewhere, Secret: []string{"env", "headers"}}
 
 // forms are the forms that the tags form and key name, besides those of what the gateway offers itself.
-var forms = with(offer.Forms, map[string]document.Form{
+var forms = with(with(offer.Forms, confine.Forms), map[string]document.Form{
 	"some": {Pattern: regexp.MustCompile(`\S`), Message: "is empty"},
 
 	"name":   {Pattern: regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`), Message: "cannot be a name here", Hint: "use letters, digits, _ and -, at most 64"},

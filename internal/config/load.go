@@ -115,7 +115,8 @@ func (l *loader) finish() {
 	for i := range c.Servers {
 		l.finishServer(&c.Servers[i], i)
 	}
-	l.finishPrompts()
+	document.Within(c.Dir, c.Prompts)
+	document.Within(c.Dir, c.Plugins)
 	l.finishGuard()
 	l.finishApprovals()
 	c.offer().Finish(c.Dir)
@@ -132,6 +133,7 @@ func (l *loader) finishServer(s *Server, i int) {
 	s.finishCredentials()
 	s.Trust = l.config.Trust.For(s.Trust)
 	s.Trust.Finish(l.config.Dir)
+	s.Confinement.Finish(l.config.Dir)
 	switch {
 	case s.Type == "ws", s.Type == "" && isSocket(s.URL):
 		s.Type = websocket

@@ -7,13 +7,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/document"
 )
 
-// finishPrompts makes the directories absolute.
-func (l *loader) finishPrompts() {
-	for i, dir := range l.config.Prompts {
-		l.config.Prompts[i] = document.Absolute(l.config.Dir, dir)
-	}
-}
-
 // checkPrompts wants directories that exist, each once.
 func (l *loader) checkPrompts() {
 	for i, dir := range l.config.Prompts {

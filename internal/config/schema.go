@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/sumun-mcp/sumun/internal/config/belief"
+	"github.com/sumun-mcp/sumun/internal/config/confine"
 	"github.com/sumun-mcp/sumun/internal/config/offer"
 	"github.com/sumun-mcp/sumun/internal/config/suppress"
 	"github.com/sumun-mcp/sumun/internal/document"
@@ -45,7 +46,7 @@ var (
 func Schema() []byte {
 	return grammar.Schema(reflect.TypeFor[Config](), document.Description{
 		Title:   "Sumun configuration (mcp.yaml)",
-		Sources: append(offer.Sources(), configSource, serverSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource, guardSource, suppress.Source(), belief.Source()),
+		Sources: append(offer.Sources(), configSource, serverSource, rootsSource, routingSource, limitsSource, scopesSource, auditSource, tlsSource, credentialsSource, oauthSource, alertsSource, approvalsSource, guardSource, suppress.Source(), belief.Source(), confine.Source()),
 		Rules:   rules,
 	})
 }
@@ -89,7 +90,7 @@ var (
 		"properties": document.Schema{"type": document.OrVariable(document.Schema{"const": "stdio"})},
 	}
 	remoteServer = document.Schema{
-		"required": []string{"url"}, "not": document.HasAny("command", "args", "env", "cwd"),
+		"required": []string{"url"}, "not": document.HasAny(append([]string{"command"}, local...)...),
 		"anyOf": []document.Schema{at("^http", "http", "streamable-http", "sse"), at("^ws", "websocket", "ws")},
 	}
 )

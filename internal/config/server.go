@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/config/belief"
+	"github.com/sumun-mcp/sumun/internal/config/confine"
 )
 
 // A Server is one MCP server behind the gateway: a command that speaks on its standard input and output, or a URL.
@@ -55,7 +56,7 @@ type Server struct {
 	// Trust says what of the server is believed.
 	Trust belief.Trust `yaml:"trust"`
 
-	_ struct{} `later:"sandbox hosts read write"`
+	confine.Confinement
 }
 
 // ToolRules says which tools of a server are offered, and how.

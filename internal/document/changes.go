@@ -37,10 +37,10 @@ func (d *difference) of(path string, a, b reflect.Value) {
 
 // fields compares the keys of a mapping.
 func (d *difference) fields(path string, a, b reflect.Value) {
-	for i := range a.NumField() {
-		name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("yaml"), ",")
+	for _, f := range reflect.VisibleFields(a.Type()) {
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if name != "" && name != "-" {
-			d.of(below(path, name), a.Field(i), b.Field(i))
+			d.of(below(path, name), a.FieldByIndex(f.Index), b.FieldByIndex(f.Index))
 		}
 	}
 }

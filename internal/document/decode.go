@@ -12,7 +12,8 @@ import (
 
 // An attribute is a field of a struct as its tags describe it.
 type attribute struct {
-	index    int
+	index    []int  // of the field, through the structs that are embedded
+	doc      string // the name of the field with that of the struct that declares it
 	at       string   // the path of the value under the key's name, however it is written
 	keys     []string // the first is the key's name, the others are accepted too
 	enum     []string // the values of a text that are built
@@ -25,12 +26,16 @@ type attribute struct {
 	list     bool     // a slice of structs is written as a list
 }
 
-// attributes returns the fields of a struct that stand in a file, and the keys that are planned but not built.
+// attributes returns the fields of a struct that stand in a file, those of embedded structs among them, and the keys that are planned but not
+// built.
 func attributes(t reflect.Type) (attrs []attribute, later []string) {
-	for i := range t.NumField() {
-		tag := t.Field(i).Tag
-		if t.Field(i).Name == "_" {
+	for _, f := range reflect.VisibleFields(t) {
+		tag := f.Tag
+		if f.Name == "_" {
 			later = append(later, strings.Fields(tag.Get("later"))...)
+			continue
+		}
+		if f.Anonymous {
 			continue
 		}
 		keys := strings.Split(tag.Get("yaml"), ",")
@@ -38,7 +43,7 @@ func attributes(t reflect.Type) (attrs []attribute, later []string) {
 			continue
 		}
 		attrs = append(attrs, attribute{
-			index: i, keys: keys,
+			index: f.Index, doc: declaring(t, f.Index).Name() + "." + f.Name, keys: keys,
 			forms: formsOf(tag.Get("form")), keyForms: formsOf(tag.Get("key")),
 			enum: strings.Fields(tag.Get("enum")), later: strings.Fields(tag.Get("later")),
 			min: tag.Get("min"), max: tag.Get("max"), secret: tag.Get("secret"),
@@ -46,6 +51,14 @@ func attributes(t reflect.Type) (attrs []attribute, later []string) {
 		})
 	}
 	return attrs, later
+}
+
+// declaring returns the struct, t or one that is embedded in it, that declares the field at that index.
+func declaring(t reflect.Type, index []int) reflect.Type {
+	for _, i := range index[:len(index)-1] {
+		t = t.Field(i).Type
+	}
+	return t
 }
 
 // shortForm returns the field of a struct of which the value alone may be written in place of the mapping.
@@ -78,7 +91,7 @@ func (d *Document) value(n *node, path string, v reflect.Value, a attribute) {
 		d.value(n, path, v.Elem(), a)
 	case reflect.Struct:
 		if short, ok := shortForm(v.Type()); ok && n.kind != object {
-			d.value(n, path, v.Field(short.index), short)
+			d.value(n, path, v.FieldByIndex(short.index), short)
 		} else if d.want(n, path, object) {
 			d.fields(n, path, v)
 		}
@@ -131,7 +144,7 @@ func (d *Document) fields(n *node, path string, v reflect.Value) {
 		d.keys[p] = f.at
 		a := attrs[i]
 		a.at = Join(path, a.keys[0])
-		d.value(f.value, p, v.Field(a.index), a)
+		d.value(f.value, p, v.FieldByIndex(a.index), a)
 	}
 }
 

@@ -17,6 +17,7 @@ func TestFaults(t *testing.T) {
 		{"elsewhere", "quantity: 3", "shop.yaml:1:1: quantity: this key is not known\n    quantity: 3\n    ^\n    write count"},
 		{"later key", "garden: 3", "shop.yaml:1:1: garden: is not built yet in this version\n    garden: 3\n    ^\n    remove it"},
 		{"later value", "mood: great", "shop.yaml:1:7: mood: great is not built yet in this version\n    mood: great\n          ^\n    write good or bad"},
+		{"bounds of an embedded key", "guards: 10", "shop.yaml:1:9: guards: 10 is not between 0 and 9\n    guards: 10\n            ^"},
 		{"bounds", "count: 0", "shop.yaml:1:8: count: 0 is not between 1 and 65535\n    count: 0\n           ^"},
 		{"kind", "open: [1]", "shop.yaml:1:7: open: wants true or false, not a list\n    open: [1]\n          ^"},
 		{"form", `title: "a\nb"`, "shop.yaml:1:8: title: has a line break\n    title: \"a\\nb\"\n           ^\n    write one line"},
@@ -147,12 +148,12 @@ func TestSchema(t *testing.T) {
 		Title      string
 		Properties map[string]struct{ Description string }
 	}
-	source := "type shop struct {\n\t// Title is\n\t// a text.\n\tTitle string\n"
+	source := "type shop struct {\n\t// Title is\n\t// a text.\n\tTitle string\n}\ntype guarded struct {\n\t// Guards is a number.\n\tGuards int\n"
 	about := Description{Title: "A shop", Sources: []string{source}, Rules: map[string]Schema{"shop": HasAny("title")}}
 	if err := json.Unmarshal(shops.Schema(shopType, about), &schema); err != nil {
 		t.Fatal(err)
 	}
-	if schema.Title != "A shop" || schema.Properties["title"].Description != "Title is a text." || len(schema.Properties) != 12 {
+	if schema.Title != "A shop" || schema.Properties["title"].Description != "Title is a text." || schema.Properties["guards"].Description != "Guards is a number." || len(schema.Properties) != 13 {
 		t.Errorf("schema = %+v", schema)
 	}
 }

@@ -50,7 +50,7 @@ func (e *explainer) fields(v reflect.Value, path string, depth int) {
 	attrs, _ := attributes(v.Type())
 	for _, a := range attrs {
 		if p := Join(path, a.keys[0]); !slices.Contains(e.Without, p) {
-			e.value(v.Field(a.index), a.keys[0], p, depth, a)
+			e.value(v.FieldByIndex(a.index), a.keys[0], p, depth, a)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func (e *explainer) value(v reflect.Value, key, path string, depth int, a attrib
 		e.value(v.Elem(), key, path, depth, a)
 	case kind == reflect.Struct && e.inShort(v, path):
 		short, _ := shortForm(v.Type())
-		e.value(v.Field(short.index), key, path, depth, short)
+		e.value(v.FieldByIndex(short.index), key, path, depth, short)
 	case kind == reflect.Struct:
 		e.line(depth, key+":", "")
 		e.fields(v, path, depth+1)

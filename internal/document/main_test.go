@@ -31,7 +31,15 @@ type shop struct {
 	// Bins are structs by name that may be written as one of their fields.
 	Bins map[string]bin `yaml:"bins" key:"name"`
 
+	guarded
+
 	_ struct{} `later:"garden"`
+}
+
+// guarded is a struct whose keys are those of who embeds it.
+type guarded struct {
+	// Guards is a number.
+	Guards int `yaml:"guards" max:"9" min:"0"`
 }
 
 // A stand is an entry of a shop.

@@ -39,6 +39,13 @@ func Absolute(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
+// Within makes names absolute in their place, relative ones from dir.
+func Within(dir string, names []string) {
+	for i, name := range names {
+		names[i] = Absolute(dir, name)
+	}
+}
+
 // plain returns what the operating system said about a file without the operation and the file's name, which the caller has told.
 func plain(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {

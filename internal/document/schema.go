@@ -78,9 +78,8 @@ func (m *schemaMaker) object(t reflect.Type) Schema {
 	properties := Schema{}
 	attrs, _ := attributes(t)
 	for _, a := range attrs {
-		f := t.Field(a.index)
-		s := m.value(f.Type, t.Name()+"."+f.Name, a)
-		s["description"] = m.docs[t.Name()+"."+f.Name]
+		s := m.value(t.FieldByIndex(a.index).Type, a.doc, a)
+		s["description"] = m.docs[a.doc]
 		for _, key := range a.keys {
 			properties[key] = s
 		}
@@ -104,7 +103,7 @@ func (m *schemaMaker) value(t reflect.Type, name string, a attribute) Schema {
 		return m.value(t.Elem(), name, a)
 	case reflect.Struct:
 		if short, ok := shortForm(t); ok {
-			f := t.Field(short.index)
+			f := t.FieldByIndex(short.index)
 			return Schema{"anyOf": []Schema{m.value(f.Type, t.Name()+"."+f.Name, short), m.ref(t)}}
 		}
 		return m.ref(t)

@@ -34,7 +34,7 @@ var floors = [][]string{
 		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox",
 		"internal/prompt/value", "internal/http1", "internal/port", "examples/business/service", "internal/search", "internal/outline", "internal/condition", "internal/pgtest",
 	},
-	{"internal/mcp", "internal/config", "internal/config/belief", "internal/config/clientfile", "internal/config/offer", "internal/config/suppress", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},
+	{"internal/mcp", "internal/config", "internal/config/belief", "internal/config/clientfile", "internal/config/confine", "internal/config/offer", "internal/config/suppress", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},
 	{
 		"internal/doortest", "internal/advisory", "internal/zoo", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/inspect/coded", "internal/source", "internal/report",
 		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
