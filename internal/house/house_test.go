@@ -37,13 +37,13 @@ var floors = [][]string{
 	{"internal/mcp", "internal/config", "internal/config/belief", "internal/config/clientfile", "internal/config/confine", "internal/config/offer", "internal/config/suppress", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},
 	{
 		"internal/doortest", "internal/advisory", "internal/zoo", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/inspect/coded", "internal/source", "internal/report",
-		"internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
+		"internal/plugin/recipe", "internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
 		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/shelf", "internal/declared", "internal/sampling", "internal/memory", "internal/auditlog", "internal/courier", "internal/keyring", "internal/guard/rule", "internal/oauth", "internal/identity",
 	},
 	{
 		"internal/changes", "internal/dialogue", "internal/access", "internal/limit", "internal/answers", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
-		"internal/alert", "internal/drift", "internal/check", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin",
+		"internal/alert", "internal/drift", "internal/check", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin", "internal/plugin/node", "internal/plugin/python", "internal/plugin/wasm", "internal/plugin/starter",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile", "internal/vouch", "internal/exchange", "internal/caution",
 	},
