@@ -362,5 +362,5 @@ func (c *client) abandon(t *testing.T, body string, ok func() bool) {
 		t.Error("the call does not reach the server")
 	}
 	cancel()
-	<-failed
+	coming(t, "the end of an abandoned request", failed)
 }

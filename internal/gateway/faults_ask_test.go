@@ -159,7 +159,7 @@ func TestTwoRetries(t *testing.T) {
 		}
 		var continued, refused int
 		for range 2 {
-			answer := <-answers
+			answer := coming(t, "the answer to a retry", answers)
 			if code, says := fault(answer); code == -32602 && strings.Contains(says, "answered already") {
 				refused++
 			} else if strings.Contains(textOf(answer), `"accept"`) {

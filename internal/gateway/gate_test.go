@@ -70,8 +70,13 @@ func openParts(t *testing.T, cfg *config.Config, parts gateway.Parts) *gate {
 	g.stop = sync.OnceFunc(func() {
 		g.web.CloseIdleConnections()
 		cancel()
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
+		select {
+		case err := <-served:
+			if err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		case <-time.After(time.Minute):
+			t.Error("Serve goes on a minute after its context has ended")
 		}
 		closing, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()

@@ -91,6 +91,18 @@ func settle(within time.Duration, ok func() bool) bool {
 	}
 }
 
+// coming returns what comes, and fails the test if nothing does.
+func coming[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	select {
+	case got := <-from:
+		return got
+	case <-time.After(time.Minute):
+		t.Fatalf("%s: not within a minute", what)
+		panic("unreachable")
+	}
+}
+
 // eventually fails the test if ok does not come to hold.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()

@@ -295,7 +295,7 @@ func tellCancelled(t *testing.T, c *cell) {
 	go func() { done <- c.able.post(t, body, nil) }()
 	eventually(t, "the call reaches the server", began)
 	c.able.post(t, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}`, c.able.next), nil).end()
-	in := <-done
+	in := coming(t, "the answer to a cancelled call", done)
 	if rest := in.message(); rest != "" {
 		t.Errorf("a cancelled call is answered: %s", rest)
 	}

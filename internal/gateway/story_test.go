@@ -136,9 +136,9 @@ func (s *story) questions(t *testing.T, stream *incoming, pipe bool) {
 		var in *incoming
 		if pipe && q.tool == "roots" {
 			s.reply(t, stream.must(t, q.asked), q.answer)
-			in = <-answer
+			in = coming(t, "the answer to "+q.tool, answer)
 		} else {
-			in = <-answer
+			in = coming(t, "the answer to "+q.tool, answer)
 			s.reply(t, in.must(t, q.asked), q.answer)
 		}
 		if text := textOf(in.last(t)); !strings.HasPrefix(text, `{"jsonrpc":"2.0","id":"q`) || !strings.Contains(text, `"result":`+q.answer+"}") {

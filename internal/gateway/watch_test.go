@@ -178,6 +178,8 @@ func TestSubscribersInTurn(t *testing.T) {
 	t.Parallel()
 	p := startPeer(t, false)
 	came, refuse := make(chan struct{}, 10), make(chan struct{})
+	release := sync.OnceFunc(func() { close(refuse) })
+	t.Cleanup(release) // before the server is closed, which waits for its handlers
 	s := p.server("up")
 	s.URL = between(t, p, func(_ *http.Request, body string) bool {
 		if !strings.Contains(body, `"resources/subscribe"`) {
@@ -193,7 +195,7 @@ func TestSubscribersInTurn(t *testing.T) {
 	for i, c := range clients {
 		go func() { answers <- c.ask(t, "resources/subscribe", `{"uri":"test://one"}`) }()
 		if i == 0 {
-			<-came
+			coming(t, "the first subscription at the server", came)
 		}
 	}
 	select {
@@ -201,9 +203,9 @@ func TestSubscribersInTurn(t *testing.T) {
 		t.Errorf("before the server has answered: %s", answer)
 	case <-time.After(200 * time.Millisecond):
 	}
-	close(refuse)
+	release()
 	for range clients {
-		if answer := <-answers; !strings.Contains(answer, `"error"`) {
+		if answer := coming(t, "the answer to a subscription", answers); !strings.Contains(answer, `"error"`) {
 			t.Errorf("the server refuses, and the client is told %s", answer)
 		}
 	}
