@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sumun-mcp/sumun/internal/sandbox/box"
 )
 
 // A Command is a program to start.
@@ -28,6 +30,17 @@ type Command struct {
 	// Reaper is the beginning of a command line that runs [Reap]: this program and a verb of it. Where it is empty the program
 	// is started directly, and what it has started itself may outlive a gateway that is killed.
 	Reaper []string
+
+	// Box confines the program; nil runs it with an environment of its own and nothing else. A boxed program needs no Reaper: this
+	// program is its own launcher, and nothing of the box is left when the child is closed or this process is killed.
+	Box *box.Policy
+	// Refused is told of each thing that the box did not allow, and Watched, with Box.Watch, of each that it did. They are called from one
+	// goroutine, must not block, and are not called any more once the child is closed. What comes too fast is counted and dropped.
+	Refused func(box.Refusal)
+	Watched func(box.Act)
+	// Outlet is handed the sockets of the box's network before the program starts, and closes them when it is done with them; it must
+	// not block. Without it the box has no network at all.
+	Outlet func(box.Listeners)
 }
 
 // patience is how long a process gets to end after each hint: the end of its input, SIGTERM, SIGKILL.
