@@ -23,11 +23,12 @@ func (g *gate) pipe(t *testing.T) *pipeClient {
 	t.Helper()
 	inRead, inWrite := io.Pipe()
 	outRead, outWrite := io.Pipe()
-	p := &pipeClient{in: inWrite, lines: make(chan string, 100), ended: make(chan error, 1)}
+	p := &pipeClient{in: inWrite, lines: make(chan string, 10_000), ended: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	go func() {
 		p.ended <- g.ServePipe(ctx, "", gateway.Pipe{In: inRead, Out: outWrite})
 		outWrite.Close()
+		inRead.Close() // who still sends is told so
 	}()
 	go func() {
 		defer close(p.lines)
