@@ -97,7 +97,7 @@ func elementName(raw []byte, kind mcp.Kind) (name, fault string) {
 func (s *Source) entry(kind mcp.Kind, name string, raw []byte) (e *Entry, fault string) {
 	e = &Entry{
 		Kind: kind, Name: name, Raw: raw, Said: raw,
-		Dest: mcp.Destination{Server: s.Server, Name: name, Timeout: s.Timeout},
+		Dest: mcp.Destination{Server: s.Server, Name: name, Timeout: s.Timeout, Version: s.Listing.Version},
 	}
 	if kind != mcp.Tool {
 		return e, ""

@@ -66,6 +66,8 @@ type kept struct {
 	err error
 	// again asks for the lists once more; it holds at most one wish.
 	again chan struct{}
+	// renewed are closed when the lists have been asked for once more, from their beginning on. Guarded by the keeper's lock.
+	renewed []chan struct{}
 	// tried is closed when the server has been asked once, with whatever outcome.
 	tried chan struct{}
 	// ended is closed when the server is kept no longer.
@@ -164,6 +166,15 @@ func (k *Keeper) ask(ctx context.Context, s *kept) {
 func (k *Keeper) fetch(ctx context.Context, s *kept) error {
 	asking, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
+	k.mu.Lock()
+	renewed := s.renewed
+	s.renewed = nil
+	k.mu.Unlock()
+	defer func() {
+		for _, done := range renewed {
+			close(done)
+		}
+	}()
 	listing, err := k.Lists(asking, s.source.Server)
 	k.mu.Lock()
 	s.err = err
@@ -213,6 +224,28 @@ func (k *Keeper) Refresh(server string) {
 		case s.again <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// Renew asks a server for its lists again and waits until they are in force, or cannot be had, or ctx ends.
+func (k *Keeper) Renew(ctx context.Context, server string) {
+	k.mu.Lock()
+	s := k.kept[server]
+	if s == nil {
+		k.mu.Unlock()
+		return
+	}
+	done := make(chan struct{})
+	s.renewed = append(s.renewed, done)
+	k.mu.Unlock()
+	select { // with one wish there the lists are asked for yet
+	case s.again <- struct{}{}:
+	default:
+	}
+	select {
+	case <-done:
+	case <-s.ended:
+	case <-ctx.Done():
 	}
 }
 

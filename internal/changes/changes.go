@@ -70,8 +70,22 @@ func (t *Set) Remove(uri string) bool {
 	return ok
 }
 
-// TakeOver takes the resources of another Set, before the server has a session.
-func (t *Set) TakeOver(from *Set) { t.uris = from.all() }
+// TakeOver takes the resources of another Set too. Session is the one that the server has already, nil if it has none; it is told of them
+// without waiting for it.
+func (t *Set) TakeOver(from *Set, session *transport.Session) {
+	uris := from.all()
+	t.mu.Lock()
+	maps.Copy(t.uris, uris)
+	l := t.stream
+	t.mu.Unlock()
+	switch {
+	case session == nil || len(uris) == 0:
+	case session.Revision().Stateless:
+		t.Work.Go(func() { _ = l.renew(t.Root, "") }) // what the server refuses, the stream itself leaves out
+	default:
+		t.Resubscribe(session, slices.Sorted(maps.Keys(uris)), func(uri string) { t.Remove(uri) })
+	}
+}
 
 // all returns a copy.
 func (t *Set) all() map[string]struct{} {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
@@ -97,21 +96,7 @@ func (f *flow) collect(questions []mcp.Question, answers []mcp.Answer) ([]byte, 
 
 // can reports whether the client has declared that it answers such a question.
 func (f *flow) can(q mcp.Question) bool {
-	return answerable(translate.Introduction(f.call.Capabilities, f.call.Revision), q)
-}
-
-// answerable reports whether a client of those capabilities, cut to its revision, answers such a question.
-func answerable(capabilities []byte, q mcp.Question) bool {
-	ability := wire.Get(capabilities, abilities[q.Method])
-	switch {
-	case ability == nil:
-		return false
-	case translate.IsVisit(q):
-		return wire.Get(ability, "url") != nil
-	case q.Method == mcp.MethodSample && wire.Get(q.Params, "tools") != nil:
-		return wire.Get(ability, "tools") != nil
-	}
-	return true
+	return translate.Answers(translate.Introduction(f.call.Capabilities, f.call.Revision), q)
 }
 
 // unanswered tells the client why its call ends when a question was not answered.
@@ -159,37 +144,7 @@ func (f *flow) visited() {
 // elicited notes that a visit of a URL is over; a modern client is not told.
 func (f *flow) elicited(m *wire.Message) {
 	if id, ok := translate.VisitID(m.Bytes(m.Params)); ok {
-		f.waiter.done(id)
-	}
-}
-
-// A waiter waits for a legacy server to say that visits of URLs are over.
-type waiter struct {
-	mu   sync.Mutex
-	ids  map[string]struct{}
-	over chan struct{}
-}
-
-// await notes what is waited for.
-func (w *waiter) await(ids []string) <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ids, w.over = map[string]struct{}{}, make(chan struct{})
-	for _, id := range ids {
-		w.ids[id] = struct{}{}
-	}
-	return w.over
-}
-
-// done notes that a visit is over.
-func (w *waiter) done(id string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, ok := w.ids[id]; !ok {
-		return
-	}
-	if delete(w.ids, id); len(w.ids) == 0 {
-		close(w.over)
+		f.visiting.Over(id)
 	}
 }
 
@@ -210,7 +165,7 @@ func (f *flow) visitURLs(e *mcp.Error) error {
 	if len(questions) == 0 || !f.can(questions[0]) {
 		return e
 	}
-	over := f.waiter.await(ids)
+	over := f.visiting.Await(ids)
 	answers, err := f.ask(f.ctx, questions)
 	if err != nil {
 		return f.unanswered(err)

@@ -78,6 +78,8 @@ type Pool struct {
 
 	mu      sync.Mutex
 	servers map[string]*server
+	beside  map[*server]struct{} // those that are not what their name stands for: not yet, or not any more, and not leaving yet
+	started uint64               // servers so far
 	closed  bool
 }
 
@@ -86,7 +88,7 @@ func New(ctx context.Context, o Options) *Pool {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Pool{opts: o, servers: map[string]*server{}}
+	p := &Pool{opts: o, servers: map[string]*server{}, beside: map[*server]struct{}{}}
 	p.root, p.end = context.WithCancel(context.WithoutCancel(ctx))
 	p.info = wire.AppendQuote([]byte(`{"name":`), o.Client.Name)
 	p.info = append(wire.AppendQuote(append(p.info, `,"version":`...), o.Client.Version), '}')
@@ -118,7 +120,7 @@ func (p *Pool) Update(servers []config.Server, inProcess map[string]*sdk.Server)
 	}
 	for name, old := range p.servers {
 		if next[name] != old {
-			p.work.Go(old.retire)
+			p.work.Go(func() { old.retire(removedGrace) })
 		}
 	}
 	p.servers = next
@@ -136,7 +138,7 @@ func (p *Pool) Restart(name string) error {
 	s := newServer(p, old.config, old.inProcess).inPlaceOf(old)
 	s.restarted = true
 	p.servers[name] = s.start()
-	p.work.Go(old.retire)
+	p.work.Go(func() { old.retire(removedGrace) })
 	return nil
 }
 
@@ -145,7 +147,8 @@ func (p *Pool) Restart(name string) error {
 func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
-	servers := slices.Collect(maps.Values(p.servers))
+	servers := slices.AppendSeq(slices.Collect(maps.Values(p.servers)), maps.Keys(p.beside))
+	clear(p.beside)
 	p.mu.Unlock()
 	var all sync.WaitGroup
 	for _, s := range servers {

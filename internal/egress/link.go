@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/serving"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -21,7 +22,7 @@ type link struct {
 	shared bool                     // by calls of several clients
 	opened func(*transport.Session) // is told of a session before anybody can use it; may be nil
 
-	serving serving // the calls that it serves, unless it is shared
+	serving serving.Calls // the calls that it serves, unless it is shared
 
 	mu      sync.Mutex
 	session *transport.Session  // open, or lost and to be closed
@@ -36,85 +37,6 @@ type link struct {
 	level   string              // the level of log messages that the session has been told
 	floor   string              // the level that the link's one client wants
 	closed  bool
-}
-
-// serving is the calls that a session of one client serves. What the server says outside of a call belongs to a call if that is
-// the only one.
-type serving struct {
-	mu    sync.Mutex
-	flows map[*flow]*served
-}
-
-// A served call is one that the session serves now.
-type served struct {
-	ctx    context.Context //nolint:containedctx // ends when the call is not served any more
-	asking sync.WaitGroup  // who puts a question to its client
-}
-
-// serve notes a call. The function takes it out again; the call is told and asked nothing more when it returns.
-func (s *serving) serve(f *flow) func() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.flows == nil {
-		s.flows = map[*flow]*served{}
-	}
-	ctx, end := context.WithCancel(f.ctx)
-	its := &served{ctx: ctx}
-	s.flows[f] = its
-	return func() {
-		s.mu.Lock()
-		delete(s.flows, f)
-		s.mu.Unlock()
-		end()
-		its.asking.Wait() // the call's reply may be used again for another client
-	}
-}
-
-// tell hands a notification to the only call; it reports false if there is none.
-func (s *serving) tell(m *wire.Message) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, _ := s.only()
-	if f != nil {
-		f.Notice(m)
-	}
-	return f != nil
-}
-
-// only returns the only call, nil if there is none. It is called with the lock held.
-func (s *serving) only() (*flow, *served) {
-	if len(s.flows) != 1 {
-		return nil, nil
-	}
-	for f, its := range s.flows {
-		return f, its
-	}
-	return nil, nil
-}
-
-// enter returns the only call, nil if there is none. Who gets one calls asking.Done when the call is not used any more.
-func (s *serving) enter() (*flow, *served) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, its := s.only()
-	if f != nil {
-		its.asking.Add(1)
-	}
-	return f, its
-}
-
-// ask puts a question to the client of the only call; it reports false if there is none. The question ends with the call.
-func (s *serving) ask(ctx context.Context, m *wire.Message) (result []byte, e *mcp.Error, ok bool) {
-	f, its := s.enter()
-	if f == nil {
-		return nil, nil, false
-	}
-	defer its.asking.Done()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(its.ctx, func() { cancel(context.Cause(its.ctx)) })()
-	result, e = f.Question(ctx, m)
-	return result, e, true
 }
 
 // errNotReady says that a session was not opened in time.

@@ -36,6 +36,7 @@ func (p *Pool) List(ctx context.Context, name string, to mcp.Audience) (*mcp.Lis
 	if s.config.Credentials == config.PerCaller {
 		l.Resources = nil // they may belong to the one whose login the lists are asked for with
 	}
+	l.Version = s.version
 	return l, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/serving"
 	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -15,16 +16,16 @@ import (
 // Do sends a call to a server and its answer to reply. It ends as an mcp.Handler does: with one Done, or with an error. A call
 // that a lost session has not begun is repeated once, and one that has begun only if the destination says that it may be.
 func (p *Pool) Do(ctx context.Context, d mcp.Destination, call *mcp.Call, reply mcp.Reply) error {
-	s, err := p.server(d.Server)
+	s, err := p.meant(&d)
 	if err != nil {
 		return err
 	}
 	f := newFlow(ctx, s, &d, call, reply)
 	defer f.end()
-	if err := s.enlist(f); err != nil {
+	if err := f.enlisted(); err != nil {
 		return err
 	}
-	defer s.delist(f)
+	defer f.server.delist(f)
 	err = f.run()
 	if e, ok := errors.AsType[*transport.LostError](err); ok && (!e.Sent || d.Repeatable) && f.ctx.Err() == nil {
 		err = f.run()
@@ -61,7 +62,7 @@ type flow struct {
 	round            int
 	responses, state []byte
 	visits           []string
-	waiter           waiter
+	visiting         serving.Visits
 
 	mu    sync.Mutex
 	timer *time.Timer // ends the call when it has been silent for too long, or takes too long at all
@@ -156,7 +157,7 @@ func (f *flow) run() error {
 	}
 	at.link.setLevel(f.ctx, at.session, f.call.LogLevel, !at.link.shared)
 	if !at.link.shared {
-		defer at.link.serving.serve(f)()
+		defer at.link.serving.Serve(f.ctx, f)()
 	}
 	for f.round = 0; f.round < maxRounds; f.round++ {
 		var again bool
@@ -239,11 +240,6 @@ func (f *flow) wants(m *wire.Message) bool {
 		return !f.call.Revision.Stateless
 	}
 	return severe(m, f.call.LogLevel)
-}
-
-// abilities are what a client must have declared to be asked.
-var abilities = map[string]string{
-	mcp.MethodElicit: "elicitation", mcp.MethodSample: "sampling", mcp.MethodRoots: "roots",
 }
 
 // Question puts a server's question to the client of the call. On a session that clients share the server was told that nobody

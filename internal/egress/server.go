@@ -42,6 +42,9 @@ type server struct {
 	config    config.Server
 	inProcess *sdk.Server
 	restarted bool // it takes the place of one with the same configuration
+	version   uint64
+	before    *server     // whose place it has taken, as long as calls may be for that; guarded by the pool's lock
+	aside     atomic.Bool // it is not, or not any more, what its name stands for: nobody is told of it
 	target    transport.Target
 	carrier   *http1.Transport // what carries requests over HTTP; nil for other servers
 	log       *slog.Logger
@@ -82,7 +85,7 @@ const (
 	no
 )
 
-// newServer returns a server that has to be started.
+// newServer returns a server that has to be started. The pool's lock is held.
 func newServer(p *Pool, c config.Server, in *sdk.Server) *server {
 	s := &server{
 		pool: p, config: c, inProcess: in, log: p.opts.Log.With(slog.String("server", c.Name)),
@@ -90,6 +93,8 @@ func newServer(p *Pool, c config.Server, in *sdk.Server) *server {
 		clients: map[string]*link{}, leased: map[string][]*link{}, busy: map[*link]string{},
 		flows: map[*flow]struct{}{},
 	}
+	p.started++
+	s.version = p.started
 	s.root, s.end = context.WithCancel(p.root)
 	s.target = s.newTarget()
 	s.home = &link{
@@ -326,7 +331,7 @@ func isDone(c <-chan struct{}) bool {
 
 // changed tells that the server's lists may have changed.
 func (s *server) changed() {
-	if events := s.pool.opts.Events; events != nil {
+	if events := s.pool.opts.Events; events != nil && !s.aside.Load() {
 		events.Changed(s.config.Name)
 	}
 }
@@ -388,8 +393,8 @@ func (s *server) begin() error {
 }
 
 // retire closes a server that is taken away, where calls in flight may go on for a while.
-func (s *server) retire() {
-	ctx, cancel := context.WithTimeout(s.pool.root, removedGrace)
+func (s *server) retire(grace time.Duration) {
+	ctx, cancel := context.WithTimeout(s.pool.root, grace)
 	defer cancel()
 	s.close(ctx)
 }

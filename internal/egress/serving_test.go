@@ -8,6 +8,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/serving"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -39,13 +40,13 @@ func TestServingOutlivesNobody(t *testing.T) {
 		call.Capabilities = []byte(`{"roots":{}}`)
 		f := newFlow(t.Context(), &server{config: config.Server{MaxRuntime: time.Hour}}, &mcp.Destination{}, call, r)
 		defer f.end()
-		var s serving
+		var s serving.Calls
 		l := &link{}
 		f.place, f.same = place{link: l}, true
-		end := s.serve(f)
+		end := s.Serve(f.ctx, f)
 		answered := make(chan bool)
 		go func() {
-			_, _, ok := s.ask(t.Context(), question)
+			_, _, ok := s.Ask(t.Context(), question)
 			answered <- ok
 		}()
 		synctest.Wait()
@@ -59,7 +60,7 @@ func TestServingOutlivesNobody(t *testing.T) {
 		if !<-answered {
 			t.Error("the question belonged to no call")
 		}
-		if _, _, ok := s.ask(t.Context(), question); ok {
+		if _, _, ok := s.Ask(t.Context(), question); ok {
 			t.Error("a question belonged to a call that has ended")
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/translate"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -70,7 +71,7 @@ func (o ownSink) Notice(m *wire.Message) {
 		}
 		return
 	case mcp.NoticeMessage, mcp.NoticeElicited:
-		if o.session == "" && !o.link.serving.tell(m) {
+		if o.session == "" && !o.link.serving.Tell(m) {
 			o.link.server.unheard.Add(1)
 		}
 		if !o.link.loud(m) {
@@ -86,13 +87,13 @@ func (o ownSink) Notice(m *wire.Message) {
 // only call that it has made: on a pipe nothing tells that a question belongs to that. What is asked for a task never does.
 func (o ownSink) Question(ctx context.Context, m *wire.Message) ([]byte, *mcp.Error) {
 	s := o.link.server
-	if !answerable(o.link.hello.Capabilities, question(m)) {
+	if !translate.Answers(o.link.hello.Capabilities, question(m)) {
 		return s.refuse(m)
 	}
 	clients := s.pool.opts.Clients
 	reachable := clients != nil && o.session != ""
 	if !reachable || !m.Meta(mcp.MetaRelatedTask).Ok() && !clients.Listens(o.session) {
-		if result, err, ok := o.link.serving.ask(ctx, m); ok {
+		if result, err, ok := o.link.serving.Ask(ctx, m); ok {
 			return result, err
 		}
 	}

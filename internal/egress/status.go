@@ -91,7 +91,7 @@ func (s *server) set(change func(*Status)) {
 		s.now.Since = time.Now()
 	}
 	s.mu.Unlock()
-	if events := s.pool.opts.Events; events != nil {
+	if events := s.pool.opts.Events; events != nil && !s.aside.Load() {
 		events.State(s.config.Name, s.status())
 	}
 }

@@ -109,14 +109,16 @@ func (s *server) subscribeOwn(ctx context.Context, uri string, call *mcp.Call) (
 }
 
 // inPlaceOf takes over what clients are subscribed to at the server whose place this one takes, if there is one. The pool's lock
-// is held, and this server not started.
+// is held, and nobody calls this server yet.
 func (s *server) inPlaceOf(old *server) *server {
 	if old == nil {
 		return s
 	}
-	s.subs.TakeOver(old.subs)
+	s.subs.TakeOver(old.subs, s.home.current())
 	old.mu.Lock()
 	defer old.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for key, l := range old.clients {
 		own, _ := l.hello.Unsolicited.(ownSink)
 		l.mu.Lock()

@@ -12,6 +12,8 @@ type Listing struct {
 	Capabilities, Info []byte
 	// Instructions is the server's advice on its use.
 	Instructions string
+	// Version is that of the server at whose word this is (see Destination).
+	Version uint64
 }
 
 // A Destination is where a call goes: a server, and the name by which that
@@ -30,4 +32,7 @@ type Destination struct {
 	Task bool
 	// Repeatable says that the call may be made twice: the server says so of the tool, and is believed.
 	Repeatable bool
+	// Version says which of the servers that follow each other under one name has offered this: calls go to that one while it is there.
+	// 0 leaves it to the one that is there now.
+	Version uint64
 }

@@ -4,6 +4,7 @@ package stock
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -98,6 +99,15 @@ func (st *Stock) Refresh(server string) {
 	for i := range st.shelves {
 		st.shelves[i].keeper.Refresh(server)
 	}
+}
+
+// Renew asks a server for its lists again, and waits until every client is shown them, or ctx ends.
+func (st *Stock) Renew(ctx context.Context, server string) {
+	var all sync.WaitGroup
+	for i := range st.shelves {
+		all.Go(func() { st.shelves[i].keeper.Renew(ctx, server) })
+	}
+	all.Wait()
 }
 
 // Keeper is that of the shelf which is always kept.
