@@ -60,13 +60,15 @@ type KeeperOptions struct {
 
 // kept is what is known of one server.
 type kept struct {
-	source Source
+	// server is its name, and own whether it is ours. Both stay; the rest is guarded by the keeper's lock.
+	server string
 	own    bool
+	source Source
 	// err is why the server gave no lists when it was last asked.
 	err error
 	// again asks for the lists once more; it holds at most one wish.
 	again chan struct{}
-	// renewed are closed when the lists have been asked for once more, from their beginning on. Guarded by the keeper's lock.
+	// renewed are closed when the lists have been asked for once more, from their beginning on.
 	renewed []chan struct{}
 	// tried is closed when the server has been asked once, with whatever outcome.
 	tried chan struct{}
@@ -133,7 +135,7 @@ func (k *Keeper) take(sources []Source, asked func(server string) bool) {
 
 func (k *Keeper) start(source Source) *kept {
 	ctx, end := context.WithCancel(k.ctx)
-	s := &kept{source: source, own: source.Own, again: make(chan struct{}, 1), tried: make(chan struct{}), ended: ctx.Done(), end: end}
+	s := &kept{server: source.Server, own: source.Own, source: source, again: make(chan struct{}, 1), tried: make(chan struct{}), ended: ctx.Done(), end: end}
 	k.running.Go(func() { k.ask(ctx, s) })
 	return s
 }
@@ -175,20 +177,20 @@ func (k *Keeper) fetch(ctx context.Context, s *kept) error {
 			close(done)
 		}
 	}()
-	listing, err := k.Lists(asking, s.source.Server)
+	listing, err := k.Lists(asking, s.server)
 	k.mu.Lock()
 	s.err = err
 	k.mu.Unlock()
 	if err != nil {
 		if ctx.Err() == nil && !k.Known(err) {
-			k.Log.WarnContext(ctx, "a server gives no lists", slog.String("server", s.source.Server), slog.Any("error", err))
+			k.Log.WarnContext(ctx, "a server gives no lists", slog.String("server", s.server), slog.Any("error", err))
 		}
 		return err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s.source.Listing = listing
-	if k.kept[s.source.Server] == s {
+	if k.kept[s.server] == s {
 		k.publish()
 	}
 	return nil
