@@ -36,8 +36,8 @@ var floors = [][]string{
 	},
 	{"internal/mcp", "internal/config", "internal/config/belief", "internal/config/clientfile", "internal/config/confine", "internal/config/offer", "internal/config/suppress", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},
 	{
-		"internal/doortest", "internal/advisory", "internal/zoo", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/inspect/coded", "internal/source", "internal/report",
-		"internal/plugin/recipe", "internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
+		"internal/doortest", "internal/outlet", "internal/advisory", "internal/zoo", "internal/owntool", "internal/transport", "internal/translate", "internal/notice", "internal/inspect", "internal/inspect/coded", "internal/source", "internal/report",
+		"internal/plugin/recipe", "internal/plugin/folder", "internal/signature", "internal/terminal", "internal/session", "internal/prompt", "internal/files",
 		"internal/database", "internal/s3", "internal/web", "internal/cache", "internal/ledger", "internal/shelf", "internal/declared", "internal/sampling", "internal/memory", "internal/auditlog", "internal/courier", "internal/keyring", "internal/guard/rule", "internal/oauth", "internal/identity",
 	},
 	{
