@@ -101,10 +101,12 @@ func Handle(ctx context.Context, r *registry.Registry, call *mcp.Call, reply mcp
 	return r.Handle(ctx, call, q, reply)
 }
 
-// Absent says that there is nothing of the name that a call has, or why it is not to be had.
-func Absent(r *registry.Registry, call *mcp.Call) error {
-	if err := r.Refusal(call.Name); err != nil {
-		return err
+// Absent says that there is nothing of the name that a call has, or why it is not to be had, which one of those who refuse servers knows.
+func Absent(call *mcp.Call, refusing ...func(name string) error) error {
+	for _, refusal := range refusing {
+		if err := refusal(call.Name); err != nil {
+			return err
+		}
 	}
 	return access.Absent(call)
 }

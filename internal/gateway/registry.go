@@ -40,4 +40,4 @@ func (g *Gateway) atRegistry(ctx context.Context, call *mcp.Call, reply mcp.Repl
 }
 
 // absent says that there is nothing of that name, or why it is not to be had.
-func (g *Gateway) absent(call *mcp.Call) error { return doorman.Absent(g.registry, call) }
+func (g *Gateway) absent(call *mcp.Call) error { return doorman.Absent(call, g.registry.Refusal, g.board.Refusal) }

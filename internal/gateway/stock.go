@@ -19,7 +19,7 @@ func (g *Gateway) openStock() {
 		Naming: func() mcp.Naming { return mcp.Naming(g.Config().Naming) },
 		// The log says already that a server is not there.
 		Known: func(err error) bool { return errors.Is(err, egress.ErrUnavailable) },
-		Given: g.sentry.Given, Refused: func(name string) bool { return g.registry.Refusal(name) != nil },
+		Given: g.sentry.Given, Refused: func(name string) bool { return g.registry.Refusal(name) != nil || g.board.Refusal(name) != nil },
 		Built: func(c *catalog.Catalog) {
 			g.leftOut(c)
 			g.watches.Stale()

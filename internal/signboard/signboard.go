@@ -4,12 +4,15 @@ package signboard
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,6 +53,7 @@ type Board struct {
 	gate *vouch.Gate
 	own  *vouch.Publisher
 	at   atomic.Pointer[string] // where clients have reached us, for a configuration that names no address
+	told sync.Map               // the ids of the alerts about servers, by their names
 }
 
 // Open returns a Board. Close ends what it does by and by.
@@ -134,11 +138,32 @@ func (b *Board) Trouble(name string) string {
 	return ""
 }
 
+// Refusal returns why nothing is there under a name: it belongs to a server whose signature does not hold. It is nil if it does not. Who may
+// not use the name is told before that there is none.
+func (b *Board) Refusal(name string) error {
+	if b == nil {
+		return nil
+	}
+	for i := range b.Config().Servers {
+		s := &b.Config().Servers[i]
+		if b.Trouble(s.Name) == "" || s.Prefix == "" || !strings.HasPrefix(name, s.Prefix+".") {
+			continue
+		}
+		e := mcp.Errorf(mcp.CodeInternal, mcp.Blocked, "the server %q is blocked, since its signature does not hold; `sumun server show %s` tells why", s.Name, s.Name)
+		if id, ok := b.told.Load(s.Name); ok {
+			e.Data = wire.Object(nil).Text("reason", string(mcp.Blocked)).Text("alert", id.(string)).End()
+		}
+		return e
+	}
+	return nil
+}
+
 // blocked raises an alert, which is on record too.
 func (b *Board) blocked(_ context.Context, server string, why *signature.Error) {
-	evidence := wire.AppendQuote([]byte(`{"reason":`), string(why.Reason))
+	evidence, id := wire.AppendQuote([]byte(`{"reason":`), string(why.Reason)), rand.Text()
+	b.told.Store(server, id)
 	b.Alert(alert.Alert{
-		Kind: "signature", Severity: alert.High, Server: server, Subject: server,
+		ID: id, Kind: "signature", Severity: alert.High, Server: server, Subject: server,
 		Text: "the server is blocked: " + why.Text, Remedy: "ask its owner for a manifest that holds; `sumun verify --explain` shows what does not",
 		Evidence: append(evidence, '}'),
 	})
