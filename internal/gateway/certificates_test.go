@@ -101,7 +101,7 @@ func (c *certified) as(t *testing.T, name string, http2 bool) *gate {
 	}
 	transport := &http.Transport{TLSClientConfig: secure, ForceAttemptHTTP2: http2}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &gate{Gateway: c.Gateway, url: c.url, web: &http.Client{Transport: transport}, stop: c.stop}
+	return &gate{Gateway: c.Gateway, url: c.url, web: &http.Client{Transport: transport, Timeout: 2 * time.Minute}, stop: c.stop}
 }
 
 // socket opens a WebSocket.

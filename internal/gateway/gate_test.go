@@ -63,7 +63,7 @@ func openParts(t *testing.T, cfg *config.Config, parts gateway.Parts) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{Gateway: opened, url: "http://" + listener.Addr().String() + "/mcp", web: &http.Client{Transport: &http.Transport{}}}
+	g := &gate{Gateway: opened, url: "http://" + listener.Addr().String() + "/mcp", web: &http.Client{Transport: &http.Transport{}, Timeout: 2 * time.Minute}}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(ctx, listener) }()
