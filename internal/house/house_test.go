@@ -31,7 +31,7 @@ const revisionTable = "internal/mcp/revision.go"
 // (gateway, scan), which hands one the other's small interface.
 var floors = [][]string{
 	{
-		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox", "internal/sandbox/box", "internal/sandbox/box/launch", "internal/sandbox/box/launch/seccomp",
+		"trust", "internal/wire", "internal/document", "internal/dial", "internal/host", "internal/scaffold", "internal/sandbox", "internal/sandbox/assault", "internal/sandbox/box", "internal/sandbox/box/launch", "internal/sandbox/box/launch/seccomp",
 		"internal/prompt/value", "internal/http1", "internal/port", "examples/business/service", "internal/search", "internal/outline", "internal/condition", "internal/pgtest",
 	},
 	{"internal/mcp", "internal/config", "internal/config/belief", "internal/config/clientfile", "internal/config/confine", "internal/config/offer", "internal/config/suppress", "internal/line", "internal/prompt/filter", "internal/redact", "internal/exit"},

@@ -1,0 +1,80 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+)
+
+// A verdict is how a probe went, as it is printed.
+type verdict struct {
+	Through bool   // it did what a box must not let it do
+	Missing bool   // so fails what a machine cannot do, or lets nobody do
+	Detail  string // what it met
+}
+
+// usage is what the program exits with when it is not told what to do.
+const usage = 2
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout)) }
+
+// run runs the probe NAME against the target, which is the second argument in JSON, and prints its verdict. Instead of a
+// probe there may be a role: the victim, or one that was started by a probe.
+func run(args []string, stdin io.Reader, stdout io.Writer) int {
+	if len(args) == 0 {
+		return usage
+	}
+	switch args[0] {
+	case "victim":
+		return victim(stdin, stdout)
+	case "hello":
+		fmt.Fprintln(stdout, greeting)
+		return 0
+	case "shadow-for-me": // as the program whose owner is root
+		if err := readShadow(nil); err != nil {
+			return 1
+		}
+		fmt.Fprintln(stdout, greeting)
+		return 0
+	}
+	var t Target
+	if len(args) != 2 || json.Unmarshal([]byte(args[1]), &t) != nil {
+		return usage
+	}
+	for _, p := range probes() {
+		if p.name == args[0] {
+			return tell(stdout, p.run(&t))
+		}
+	}
+	return usage
+}
+
+// tell prints the verdict on what a probe has returned.
+func tell(stdout io.Writer, err error) int {
+	v := verdict{Through: err == nil, Missing: isMissing(err)}
+	if err != nil {
+		v.Detail = err.Error()
+	}
+	if err := json.NewEncoder(stdout).Encode(v); err != nil {
+		return 1
+	}
+	return 0
+}
+
+// isMissing reports whether the error is one of a machine that cannot do what was asked, or does not let anybody. Who is not root,
+// or is in a box, is told the same.
+func isMissing(err error) bool {
+	for _, no := range []error{
+		errMissing, syscall.ENOSYS, syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT, syscall.ESOCKTNOSUPPORT, syscall.EOPNOTSUPP, syscall.ENOENT, syscall.EPERM,
+	} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
