@@ -19,6 +19,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/http1"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/sandbox"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
@@ -56,8 +57,9 @@ type Options struct {
 	Client  Implementation // what servers are told that we are
 	Clients Clients
 	Events  Events
-	// Reaper is the beginning of the command line that runs sandbox.Reap: this program and its verb. Without it the children of
-	// a server's process may outlive us if we are killed.
+	// Command returns what starts the program of a server. It is asked for each process, and may take long. Nil starts what is configured.
+	Command func(context.Context, config.Server) (*sandbox.Command, error)
+	// Reaper is the beginning of the command line that runs sandbox.Reap, for programs that are started as they are configured.
 	Reaper []string
 	// TLS says whose certificates servers over HTTPS may have, and which one they are shown; nil stands for the system's, and none.
 	TLS *tls.Config
@@ -223,6 +225,19 @@ func (p *Pool) server(name string) (*server, error) {
 		return nil, mcp.Errorf(mcp.CodeInternal, mcp.Unavailable, "server %q is disabled", name)
 	}
 	return s, nil
+}
+
+// Calls tells of each call that a server works on now. What it is told of is valid during the call of f only, which must not block.
+func (p *Pool) Calls(name string, f func(*mcp.Call)) {
+	s, err := p.server(name)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for flow := range s.flows {
+		f(flow.call)
+	}
 }
 
 func unknown(name string) *mcp.Error {

@@ -168,7 +168,14 @@ func (s *server) dial(ctx context.Context, l *link) (*transport.Session, error) 
 			target.RoundTripper = s.carrier.As(who)
 		}
 	}
-	session, err := transport.Open(ctx, target, l.hello)
+	var err error
+	if of := s.pool.opts.Command; of != nil && target.Command != nil {
+		target.Command, err = of(ctx, s.config)
+	}
+	var session *transport.Session
+	if err == nil {
+		session, err = transport.Open(ctx, target, l.hello)
+	}
 	if err != nil {
 		s.gone()
 	}
