@@ -9,6 +9,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/answers"
 	"github.com/sumun-mcp/sumun/internal/approve"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/mishap"
 	"github.com/sumun-mcp/sumun/internal/probe"
 	"github.com/sumun-mcp/sumun/trust"
 )
@@ -51,5 +52,5 @@ func (g *Gateway) toolsOf(server string) func(yield func(own, full string, said 
 
 // inward is what calls of the gateway itself go through: they are on record, and what comes back is inspected.
 func (g *Gateway) inward() mcp.Handler {
-	return mcp.Chain(mcp.HandlerFunc(g.dispatch), g.name, g.metrics.Middleware, g.record, g.recover, g.answers.Middleware)
+	return mcp.Chain(mcp.HandlerFunc(g.dispatch), g.name, g.metrics.Middleware, g.record, mishap.Recover(g.log), g.answers.Middleware)
 }

@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"context"
+
 	"github.com/sumun-mcp/sumun/internal/access"
 	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/mishap"
 )
 
 // chain is the order of things: what every call goes through, outermost first.
@@ -11,8 +14,8 @@ func (g *Gateway) chain(a *access.Access) mcp.Handler {
 		g.name,                 // a call has an id before anything is said of it
 		g.metrics.Middleware,   // counted and timed, whatever becomes of it
 		g.record,               // so that refusals, panics and timeouts are on record too
-		g.recover,              // a bug in one call must not end the others
-		refuse,                 // what the door refused goes no further
+		mishap.Recover(g.log),  // a bug in one call must not end the others
+		mishap.Refuse,          // what the door refused goes no further
 		access.Here,            // what may be done can depend on where and when
 		g.stock.HeldBack,       // what nobody has approved is told of, and goes no further
 		g.stock.FullNames,      // scopes and the record know full names only
@@ -35,4 +38,12 @@ func (g *Gateway) record(next mcp.Handler) mcp.Handler {
 		return next
 	}
 	return g.audit.Middleware(next)
+}
+
+// name gives each call the id under which the audit record and the log tell of it.
+func (g *Gateway) name(next mcp.Handler) mcp.Handler {
+	return mcp.HandlerFunc(func(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+		call.ID, call.Findings = g.callID(), new(mcp.Findings)
+		return next.Handle(ctx, call, reply)
+	})
 }

@@ -47,7 +47,7 @@ var floors = [][]string{
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile", "internal/vouch", "internal/exchange", "internal/caution",
 	},
-	{"internal/store", "internal/store/engine", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/survey", "internal/doctor", "internal/review", "internal/desk", "internal/own", "internal/record", "internal/stock", "internal/sentry", "client", "client/internal/value", "internal/signboard", "internal/chaperon", "internal/broker", "internal/doorman", "internal/conform", "internal/warden", "internal/warden/container"},
+	{"internal/mishap", "internal/store", "internal/store/engine", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/survey", "internal/doctor", "internal/review", "internal/desk", "internal/own", "internal/record", "internal/stock", "internal/sentry", "client", "client/internal/value", "internal/signboard", "internal/chaperon", "internal/broker", "internal/doorman", "internal/conform", "internal/warden", "internal/warden/container"},
 	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith", "internal/approver", "internal/herald", "internal/usher", "internal/devca", "internal/steward", "internal/notary", "internal/proofreader", "internal/registrar"},
 	{"server"},
 	{"cmd/sumun"},
