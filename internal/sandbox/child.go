@@ -38,9 +38,9 @@ type Command struct {
 	// goroutine, must not block, and are not called any more once the child is closed. What comes too fast is counted and dropped.
 	Refused func(box.Refusal)
 	Watched func(box.Act)
-	// Outlet is handed the sockets of the box's network before the program starts, and closes them when it is done with them; it must
-	// not block. Without it the box has no network at all.
-	Outlet func(box.Listeners)
+	// Outlet is handed the sockets of the box's network before the program starts, and closes them when ctx ends, which it does with the
+	// child; it must not block. Without it the box has no network at all.
+	Outlet func(ctx context.Context, l box.Listeners)
 }
 
 // patience is how long a process gets to end after each hint: the end of its input, SIGTERM, SIGKILL.

@@ -25,6 +25,9 @@ type Policy struct {
 	// Read and Write list files and directories, absolute and existing, that the program finds under the same names: to read, and to read
 	// and change. What stands in both, or below a path of the other, goes by the longer path. Nothing that may be changed can be executed.
 	Read, Write []string
+	// Bare has nothing bound beside Read, Write, the system and the program's own file: neither its installation nor the working directory,
+	// which is made as an empty one then. Whoever sets it has put into Read what of those may be seen.
+	Bare bool
 	// Ports are the TCP ports on which the box listens for the program's own connections, for [Listeners]. Without an outlet they count for nothing.
 	Ports []int
 	// Exec is how many programs may be started beside the first, at once or one after the other; -1 is no bound.
