@@ -115,6 +115,7 @@ type Catalog struct {
 	pages     pages
 	remotes   remotes
 	held      holder
+	sources   []Source
 }
 
 // Build merges the sources. The order of the slice does not matter: servers
@@ -125,7 +126,7 @@ func Build(sources []Source, o Options) *Catalog {
 	slices.SortFunc(sources, func(a, b Source) int {
 		return cmp.Or(cmp.Compare(a.Order, b.Order), strings.Compare(a.Server, b.Server))
 	})
-	c := &Catalog{options: o, summary: summarize(instructed(sources, &o))}
+	c := &Catalog{options: o, sources: sources, summary: summarize(instructed(sources, &o))}
 	c.pages.init()
 	for kind := range kinds {
 		var claims []*claim

@@ -140,14 +140,3 @@ func (c *Catalog) Held() iter.Seq[Thing] {
 		}
 	}
 }
-
-// HeldTools are the tools that are held back and that the view would list.
-func (c *Catalog) HeldTools(view *mcp.View) iter.Seq[*Entry] {
-	return func(yield func(*Entry) bool) {
-		for _, e := range c.held.entries {
-			if e.Kind == mcp.Tool && view.Lists(e.Kind, e.Name) && !yield(e) {
-				return
-			}
-		}
-	}
-}

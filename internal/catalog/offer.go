@@ -67,3 +67,21 @@ func (c *Catalog) Remote(kind mcp.Kind, server, name string) (mcp.Destination, b
 	}
 	return mcp.Destination{}, false
 }
+
+// NameOf returns the full name of a server's tool that is offered or held back. Of one that is neither, known is false, and the name is the one
+// that it would ask for; it is empty for a server that is not known.
+func (c *Catalog) NameOf(server, tool string) (name string, known bool) {
+	for _, all := range [][]*Entry{c.entries[mcp.Tool], c.held.entries} {
+		for _, e := range all {
+			if e.Kind == mcp.Tool && e.Dest.Server == server && e.Dest.Name == tool {
+				return e.Name, true
+			}
+		}
+	}
+	for i := range c.sources {
+		if s := &c.sources[i]; s.Server == server {
+			return newClaim(s, &Entry{Kind: mcp.Tool, Name: tool, Dest: mcp.Destination{Server: server, Name: tool}}).plain, false
+		}
+	}
+	return "", false
+}

@@ -55,25 +55,21 @@ func (s *speaker) Notify(ctx context.Context, m *wire.Message) error {
 	return s.Reply.Notify(ctx, event)
 }
 
-// sees reports whether the client may see the tool that an alert is about. What is about no server is for those who run the gate.
+// sees reports whether the client may see the tool that an alert is about. What is about no server is for those who run the gate. An alert that a
+// tool was added or removed may come before the catalogue of this client has it, or after: then the name counts that the tool asks for.
 func (s *speaker) sees(ctx context.Context, m *wire.Message) bool {
-	server, tool := m.Bytes(m.Member("server")), m.Bytes(m.Member("subject"))
-	if wire.IsString(server, "") {
-		return s.call.Caller.Admin || slices.Contains(s.call.Caller.Scopes, mcp.ScopeGate)
+	caller := s.call.Caller
+	server, _ := wire.Unquote(m.Bytes(m.Member("server")))
+	tool, _ := wire.Unquote(m.Bytes(m.Member("subject")))
+	if server == "" {
+		return caller.Admin || slices.Contains(caller.Scopes, mcp.ScopeGate)
 	}
-	c := s.desk.Catalog(ctx, s.call)
-	for e := range c.Seen(mcp.Tool, s.call.Caller.View) {
-		if wire.IsString(server, e.Dest.Server) && wire.IsString(tool, e.Dest.Name) {
-			return true
-		}
-	}
-	for e := range c.HeldTools(s.call.Caller.View) {
-		if wire.IsString(server, e.Dest.Server) && wire.IsString(tool, e.Dest.Name) {
-			return true
-		}
-	}
-	return s.call.Caller.Admin
+	name, known := s.desk.Catalog(ctx, s.call).NameOf(server, tool)
+	return caller.Admin || (known || wire.IsString(m.Bytes(m.Member("kind")), kindDrift)) && name != "" && caller.View.Lists(mcp.Tool, name)
 }
+
+// kindDrift is the kind of alerts about what nobody has approved (sentry.Kind).
+const kindDrift = "drift"
 
 // updated tells that a resource has changed, and in which state it is now as far as its
 // server says: of one that is gone it says nothing, and what is listed is the state before.
