@@ -1,0 +1,102 @@
+"""What is said on standard error: faults and notices, with the place in the author's own file."""
+
+import linecache
+import os
+import sys
+import traceback
+
+LONGEST = 500
+
+# Where the author's code lies, and where the author keeps it: what is said names the latter.
+_moved: list[tuple[str, str]] = []
+
+
+def moved(root: str, origin: str) -> None:
+    """Has what is said of files at or below root speak of origin instead."""
+    _moved.append((root, origin))
+
+
+def place(filename: str) -> str | None:
+    """Returns how the author knows a file, None if it is not the author's."""
+    for root, origin in _moved:
+        for known in (root, origin):
+            if filename == known or filename.startswith(known + os.sep):
+                return origin + filename[len(known) :]
+    return None
+
+
+def line(text: str) -> str:
+    """Returns a text as one line of harmless characters and bounded length."""
+    text = " ".join(text.split())
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def write(text: str) -> None:
+    """Writes whole lines to standard error in one go."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass  # nobody listens
+
+
+def notice(text: str) -> None:
+    """Tells what the author should hear although the plugin works."""
+    write("sumun-notice: " + line(text))
+
+
+def named(error: BaseException) -> str:
+    """Returns what an error says, after the name of its type."""
+    text = str(error).strip()
+    kind = type(error).__name__
+    return f"{kind}: {text}" if text else kind
+
+
+def frames(error: BaseException) -> list[tuple[str, int, str]]:
+    """Returns where in the author's files an error came by, outermost first: file, line, function."""
+    found = []
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        name = place(frame.f_code.co_filename)
+        if name is not None:
+            found.append((name, number, frame.f_code.co_name))
+    return found
+
+
+def caller() -> str:
+    """Returns FILE:LINE of the author's code that is being run, with a colon and a space behind it, or nothing."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = place(frame.f_code.co_filename)
+        if name is not None:
+            return f"{name}:{frame.f_lineno}: "
+        frame = frame.f_back
+    return ""
+
+
+def fault(error: BaseException, origin: str) -> str:
+    """Returns the line that tells why a plugin could not be loaded."""
+    name, number = origin, 1
+    if isinstance(error, SyntaxError) and error.filename and place(error.filename):
+        name, number = place(error.filename), error.lineno or 1
+    elif found := frames(error):
+        name, number, _ = found[-1]
+    text = named(error)
+    if isinstance(error, SyntaxError):
+        text = f"{type(error).__name__}: {error.msg}"
+    if isinstance(error, ModuleNotFoundError):
+        text += "; packages come from the requirements.txt beside the plugin"
+    return f"sumun: {name}:{number}: {line(text)}"
+
+
+def failed(what: str, error: BaseException) -> None:
+    """Tells of an exception in a handler: what it says, and where in the author's files it came by."""
+    lines = [line(f"{what}: {named(error)}")]
+    for name, number, function in frames(error)[-8:]:
+        lines.append(f"  {name}:{number}, in {function}")
+    write("\n".join(lines))
+
+
+def remember(filename: str, text: str) -> None:
+    """Has tracebacks show the text that was run, whatever becomes of the file."""
+    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
