@@ -63,6 +63,8 @@ type Child struct {
 	stdin  *os.File // our ends of the pipes
 	stdout *os.File
 	life   *os.File // a Reap ends when this closes, whoever closes it
+	box    *box.Box // what the program is in; nil if in none
+	over   context.CancelFunc
 	errors *stderr
 	work   sync.WaitGroup
 
@@ -78,14 +80,34 @@ func Start(ctx context.Context, c Command, log *slog.Logger) (*Child, error) {
 		return nil, err
 	}
 	p := &Child{
-		cmd: cmd, reaped: canReap && len(c.Reaper) > 0,
+		cmd: cmd, reaped: canReap && len(c.Reaper) > 0 && c.Box == nil,
 		exited: make(chan struct{}), errors: &stderr{ctx: context.WithoutCancel(ctx), log: log, done: make(chan struct{})},
 	}
-	confine(cmd, p.reaped)
+	if c.Box == nil {
+		confine(cmd, p.reaped)
+	} else if err := p.enbox(ctx, &c); err != nil {
+		return nil, fmt.Errorf("making a box for %q: %w", c.Path, err)
+	}
 	if err := p.start(); err != nil {
 		return nil, fmt.Errorf("starting %q: %w", c.Path, err)
 	}
 	return p, nil
+}
+
+// enbox has the program run in a box.
+func (p *Child) enbox(ctx context.Context, c *Command) (err error) {
+	ctx, p.over = context.WithCancel(context.WithoutCancel(ctx))
+	hooks := box.Hooks{Refused: c.Refused, Watched: c.Watched}
+	if c.Outlet != nil {
+		hooks.Outlet = func(l box.Listeners) { c.Outlet(ctx, l) }
+	}
+	program := box.Program{Path: p.cmd.Path, Args: p.cmd.Args[1:], Env: p.cmd.Env, Dir: p.cmd.Dir}
+	if p.box, err = box.New(*c.Box, program, hooks); err != nil {
+		p.over()
+		return err
+	}
+	p.box.Dress(p.cmd)
+	return nil
 }
 
 // command returns what to run, with its environment and arguments but without its pipes.
@@ -96,7 +118,7 @@ func command(c *Command) (*exec.Cmd, error) {
 		return nil, err
 	}
 	argv := append([]string{path}, c.Args...)
-	if canReap {
+	if canReap && c.Box == nil {
 		argv = append(slices.Clone(c.Reaper), argv...)
 	}
 	return &exec.Cmd{Path: argv[0], Args: argv, Env: env, Dir: c.Dir}, nil
@@ -183,17 +205,38 @@ func (p *Child) start() error {
 		started <- err
 		if err == nil {
 			p.status = p.cmd.Wait()
+			if p.over != nil {
+				p.over()
+			}
 			close(p.exited)
 		}
 	})
-	if err := <-started; err != nil {
-		p.work.Wait()
-		closeAll(p.stdin, p.stdout, p.life, stderr)
-		return err
+	err = <-started
+	if err == nil {
+		p.errors.file = stderr
+		p.work.Go(p.errors.read)
+		if p.box == nil {
+			return nil
+		}
+		if err = p.box.Settle(); err == nil {
+			return nil
+		}
+		p.Kill()
+	} else {
+		closeAll(stderr)
 	}
-	p.errors.file = stderr
-	p.work.Go(p.errors.read)
-	return nil
+	p.unbox()
+	p.work.Wait()
+	closeAll(p.stdin, p.stdout, p.life)
+	return err
+}
+
+// unbox ends what is in the box, and the box.
+func (p *Child) unbox() {
+	if p.box != nil {
+		p.over()
+		p.box.Close()
+	}
 }
 
 // pipes connects the child's standard files, and its life line if it is a Reap. It returns the child's ends and our end of its
@@ -257,6 +300,7 @@ func (p *Child) Close() {
 	if p.reaped {
 		p.ends(patience)
 	}
+	p.unbox()
 	kill(p.cmd)
 	p.ends(patience)
 	_ = p.stdout.Close()
@@ -279,7 +323,7 @@ func (p *Child) Wait(ctx context.Context) error {
 func (p *Child) Kill() {
 	_ = p.life.Close() // a Reap now ends the whole tree
 	if !p.reaped {
-		kill(p.cmd)
+		kill(p.cmd) // and with the first process of a box all others
 	}
 }
 

@@ -1,7 +1,180 @@
 package box
 
-import "errors"
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
 
-func available() (string, error) { return "", errors.New("the box is not built yet") }
+	"golang.org/x/sys/unix"
 
-func sweep() {}
+	"github.com/sumun-mcp/sumun/internal/sandbox/box/launch"
+)
+
+// A Box is one program in its box.
+type Box struct {
+	policy  Policy
+	hooks   Hooks
+	order   *launch.Order
+	control *net.UnixConn // our end; the box ends when it is closed
+	theirs  *os.File
+	watcher *supervisor
+}
+
+// New prepares a box for a program. It must be closed.
+func New(policy Policy, program Program, hooks Hooks) (*Box, error) {
+	order, err := policy.order(program)
+	if err != nil {
+		return nil, err
+	}
+	order.Network = hooks.Outlet != nil && !policy.Lite
+	b := &Box{policy: policy, hooks: hooks, order: order}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	b.theirs = os.NewFile(uintptr(pair[1]), "control")
+	ours := os.NewFile(uintptr(pair[0]), "control")
+	conn, err := net.FileConn(ours)
+	_ = ours.Close()
+	if err != nil {
+		_ = b.theirs.Close()
+		return nil, err
+	}
+	b.control = conn.(*net.UnixConn) //nolint:forcetypeassert,revive // a unix socket has no other type
+	return b, nil
+}
+
+// Dress makes of cmd the command that starts the launcher. Its standard files stay those of the program.
+func (b *Box) Dress(cmd *exec.Cmd) {
+	cmd.Path, cmd.Args, cmd.Env, cmd.Dir = "/proc/self/exe", []string{launch.Name}, []string{}, "/"
+	cmd.ExtraFiles = []*os.File{b.theirs}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if b.policy.Lite {
+		return
+	}
+	outside, root := outsideID()
+	attr := cmd.SysProcAttr
+	attr.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
+	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: insideID, HostID: outside, Size: 1}}
+	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: insideID, HostID: outside, Size: 1}}
+	attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_NET_BIND_SERVICE, unix.CAP_SETPCAP}
+	if root {
+		attr.GidMappingsEnableSetgroups = true
+		attr.Credential = &syscall.Credential{Uid: insideID, Gid: insideID}
+	} else {
+		attr.GidMappings[0].HostID = os.Getegid()
+	}
+}
+
+// outsideID returns who a box's program is to the machine: nobody else, if we may choose, and otherwise we ourselves.
+func outsideID() (id int, chosen bool) {
+	if uid := os.Geteuid(); uid != 0 {
+		return uid, false
+	}
+	return 300_000, true
+}
+
+// Settle has the launcher, which has been started, set the box up and start the program in it. It returns once the program runs.
+func (b *Box) Settle() error {
+	_ = b.theirs.Close()
+	if err := b.send(); err != nil {
+		return fmt.Errorf("telling the launcher: %w", err)
+	}
+	for {
+		kind, text, fds, err := b.receive()
+		if err != nil {
+			return fmt.Errorf("the launcher has ended: %w", err)
+		}
+		switch kind {
+		case launch.AnswerNetwork:
+			if err := b.network(fds); err != nil {
+				return err
+			}
+		case launch.AnswerNotifier:
+			b.watcher = supervise(fds[0], &b.policy, b.hooks)
+		case launch.AnswerRunning:
+			return nil
+		default:
+			return errors.New(text)
+		}
+	}
+}
+
+// send sends the order.
+func (b *Box) send() error {
+	text, err := json.Marshal(b.order)
+	if err != nil {
+		return err
+	}
+	var rights []byte
+	head := binary.NativeEndian.AppendUint32(nil, uint32(len(text))) //nolint:gosec // bounded by the launcher
+	if _, _, err := b.control.WriteMsgUnix(head, rights, nil); err != nil {
+		return err
+	}
+	_, err = b.control.Write(text)
+	return err
+}
+
+// receive reads one answer.
+func (b *Box) receive() (kind byte, text string, fds []int, err error) {
+	head, rights := make([]byte, 5), make([]byte, unix.CmsgSpace(4*253))
+	n, oob, _, _, err := b.control.ReadMsgUnix(head, rights)
+	if err == nil && n < len(head) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return 0, "", nil, err
+	}
+	body := make([]byte, binary.NativeEndian.Uint32(head[1:]))
+	if _, err := io.ReadFull(b.control, body); err != nil {
+		return 0, "", nil, err
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:oob])
+	if err == nil && len(messages) > 0 {
+		fds, err = unix.ParseUnixRights(&messages[0])
+	}
+	return head[0], string(body), fds, err
+}
+
+// network hands the sockets of the box to the outlet.
+func (b *Box) network(fds []int) error {
+	listeners := Listeners{TCP: map[int]net.Listener{}}
+	files := make([]*os.File, len(fds))
+	for i, fd := range fds {
+		files[i] = os.NewFile(uintptr(fd), "box") //nolint:gosec // a descriptor
+		defer func() { _ = files[i].Close() }()
+	}
+	if len(files) != 1+len(b.policy.Ports) {
+		return fmt.Errorf("the launcher opened %d sockets", len(files))
+	}
+	var err error
+	if listeners.DNS, err = net.FilePacketConn(files[0]); err != nil {
+		return err
+	}
+	for i, port := range b.policy.Ports {
+		if listeners.TCP[port], err = net.FileListener(files[i+1]); err != nil {
+			listeners.Close()
+			return err
+		}
+	}
+	b.hooks.Outlet(listeners)
+	return nil
+}
+
+// End ends the program and all it has started at once.
+func (b *Box) End() { _ = b.control.Close() }
+
+// Close ends what is left, and waits until nobody is told of anything any more.
+func (b *Box) Close() {
+	_ = b.control.Close()
+	_ = b.theirs.Close()
+	if b.watcher != nil {
+		b.watcher.close()
+	}
+}

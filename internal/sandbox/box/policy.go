@@ -104,3 +104,18 @@ func (l Listeners) Close() {
 
 // Synthetic is the network whose addresses all lead to the listeners of a box: the one for benchmarks (RFC 2544), which nobody routes.
 const Synthetic = "198.18.0.0/15"
+
+// A Program is what runs in a box: an absolute path that exists, what follows it, all of its environment, and where it runs.
+type Program struct {
+	Path string
+	Args []string
+	Env  []string
+	Dir  string
+}
+
+// Hooks are what the owner of a box is told and given, see package sandbox. Each may be nil.
+type Hooks struct {
+	Refused func(Refusal)
+	Watched func(Act)
+	Outlet  func(Listeners)
+}

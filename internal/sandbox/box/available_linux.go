@@ -1,0 +1,37 @@
+package box
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+)
+
+func available() (tier string, why error) {
+	if why = try(Policy{}); why == nil {
+		return Full, nil
+	}
+	if err := try(Policy{Lite: true}); err != nil {
+		return "", errors.Join(fmt.Errorf("tier %s: %w", Full, why), fmt.Errorf("tier %s: %w", Lite, err))
+	}
+	return Lite, fmt.Errorf("tier %s: %w", Full, why)
+}
+
+// try sets a box up in which nothing runs.
+func try(policy Policy) error {
+	b, err := New(policy, Program{Dir: "/"}, Hooks{})
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	cmd := &exec.Cmd{}
+	b.Dress(cmd)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting the launcher: %w", err)
+	}
+	err = b.Settle()
+	b.End()
+	_ = cmd.Wait()
+	return err
+}
+
+func sweep() {}
