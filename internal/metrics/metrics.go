@@ -263,6 +263,26 @@ func (m *Metrics) WatchAlerts(alerts func(raised func(kind, severity string, n i
 	return err
 }
 
+// WatchPlugins tells which state each plugin is in, and counts its versions that worked and those that did not. The function is called when
+// the instruments are read.
+func (m *Metrics) WatchPlugins(observe func(tell func(plugin, state string, loads, failures int64))) error {
+	states, err1 := m.meter.Int64ObservableGauge("sumun.plugin.state", metric.WithDescription("1 for the state that the plugin is in."))
+	tried, err2 := m.meter.Int64ObservableCounter("sumun.plugin.versions", metric.WithDescription("Versions of the plugin that were tried, by whether they worked."))
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("making the instruments of plugins: %w", err)
+	}
+	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		observe(func(plugin, state string, loads, failures int64) {
+			name := attribute.String("sumun.plugin.name", plugin)
+			o.ObserveInt64(states, 1, metric.WithAttributes(name, attribute.String("sumun.plugin.state", state)))
+			o.ObserveInt64(tried, loads, metric.WithAttributes(name, attribute.String("sumun.plugin.outcome", "loaded")))
+			o.ObserveInt64(tried, failures, metric.WithAttributes(name, attribute.String("sumun.plugin.outcome", "failed")))
+		})
+		return nil
+	}, states, tried)
+	return err
+}
+
 // WatchHeld makes gauges of the alerts of each server that are open, and of its things that are held back. The function is called when the
 // instruments are read.
 func (m *Metrics) WatchHeld(observe func(ctx context.Context, open, held func(server string, n int64))) error {
@@ -310,6 +330,21 @@ func (m *Metrics) WatchAnswers(findings func(found func(rule, action string, n i
 	_, err = m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		findings(func(rule, action string, n int64) {
 			o.ObserveInt64(all, n, metric.WithAttributes(attribute.String("sumun.answer.rule", rule), attribute.String("sumun.answer.action", action)))
+		})
+		return nil
+	}, all)
+	return err
+}
+
+// WatchRefusals counts what the boxes of servers did not allow, by server and by kind. The function is called when the instruments are read.
+func (m *Metrics) WatchRefusals(refusals func(refused func(server, kind string, n int64))) error {
+	all, err := m.meter.Int64ObservableCounter("sumun.box.refusals", metric.WithDescription("System calls, programs, connections, names, files and limits that boxes of servers refused."))
+	if err != nil {
+		return fmt.Errorf("making the counter: %w", err)
+	}
+	_, err = m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		refusals(func(server, kind string, n int64) {
+			o.ObserveInt64(all, n, metric.WithAttributes(attribute.String("sumun.server.name", server), attribute.String("sumun.box.kind", kind)))
 		})
 		return nil
 	}, all)

@@ -17,6 +17,7 @@ import (
 type machine struct {
 	homes   []string // home folders
 	private []string // what no program may see: the gateway's state and its configuration
+	shared  []string // directories of the state in which what is made for programs lies
 }
 
 // broad are directories that hold too much for anybody to mean all of it, and interfaces of the kernel.
@@ -25,16 +26,22 @@ var broad = []string{"/", "/boot", "/dev", "/etc", "/proc", "/run", "/sys", "/tm
 // kernel are directories below which nothing is a file of somebody's.
 var kernel = []string{"/dev", "/proc", "/run", "/sys", "/var/run"}
 
-// newMachine returns this machine, on which programs may not see what is private.
-func newMachine(private []string) *machine {
+// newMachine returns this machine, on which programs may not see what is private, but for what is shared of it.
+func newMachine(private, shared []string) *machine {
 	m := &machine{homes: homes()}
 	for _, path := range private {
-		if path == "" {
-			continue
-		}
 		m.private = append(m.private, resolved(path))
 	}
+	for _, path := range shared {
+		m.shared = append(m.shared, resolved(path))
+	}
 	return m
+}
+
+// isPrivate reports whether a resolved path is the gateway's own.
+func (m *machine) isPrivate(path string) bool {
+	below := func(dir string) bool { return within(dir, path) }
+	return slices.ContainsFunc(m.private, below) && !slices.ContainsFunc(m.shared, below)
 }
 
 // homes returns the home folders of people on this machine, ours among them.
@@ -152,7 +159,7 @@ const mostBeside = 200
 
 // around returns a resolved path, or what lies below it but the gateway's own.
 func (m *machine) around(path string) ([]string, error) {
-	if slices.ContainsFunc(m.private, func(own string) bool { return within(own, path) }) {
+	if m.isPrivate(path) {
 		return nil, errPrivate
 	}
 	info, err := os.Stat(path)

@@ -24,7 +24,8 @@ type policy struct {
 	args []string
 	dir  string // the working directory; it need not be among what is bound
 
-	read, write []string          // resolved paths, none below another of its kind
+	system      []string          // what every program finds, resolved
+	read, write []string          // resolved paths beside that, none below another of its kind
 	links       map[string]string // names under which something of that is also found: where they lead
 	notices     []string          // what was not opened that somebody might expect
 }
@@ -32,17 +33,17 @@ type policy struct {
 // newPolicy returns the policy for a program. An error names a key of the configuration that cannot be followed.
 func newPolicy(m *machine, c confine.Confinement, p program, dir string) (*policy, error) {
 	b := &binder{machine: m, policy: &policy{path: p.path, args: p.args, dir: dir, links: map[string]string{}}}
-	for _, path := range system {
-		b.system(path)
-	}
-	for _, path := range p.own {
-		b.own(path)
-	}
 	if err := b.operators("write", c.Write, true); err != nil {
 		return nil, err
 	}
 	if err := b.operators("read", c.Read, false); err != nil {
 		return nil, err
+	}
+	for _, path := range system {
+		b.system(path)
+	}
+	for _, path := range p.own {
+		b.own(path)
 	}
 	b.arguments(p.args, dir)
 	return b.done(), nil
@@ -57,14 +58,20 @@ type binder struct {
 // system opens what every program needs, if this machine has it.
 func (b *binder) system(path string) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
-		b.add(path, []string{real}, false)
+		b.policy.system = append(b.policy.system, real)
+		b.link(path, real)
 	}
 }
 
 // own opens a file or directory of the program. What holds too much is left out without a word, since a script in a home folder is
 // usually all that the program consists of.
 func (b *binder) own(path string) {
-	if found, err := b.opened(path); err == nil {
+	found, err := b.opened(path)
+	switch {
+	case err != nil:
+	case len(found) == 1 && b.isOpen(found[0]):
+		b.link(path, found[0])
+	default:
 		b.add(path, found, false)
 	}
 }
@@ -84,7 +91,11 @@ func (b *binder) operators(key string, paths []string, toWrite bool) error {
 // arguments opens what arguments name, if it exists.
 func (b *binder) arguments(args []string, dir string) {
 	for _, path := range named(args, dir) {
-		if _, err := os.Lstat(path); err != nil || b.isOpen(resolved(path)) {
+		if _, err := os.Lstat(path); err != nil {
+			continue
+		}
+		if real := resolved(path); b.isOpen(real) {
+			b.link(path, real)
 			continue
 		}
 		found, err := b.opened(path)
@@ -103,22 +114,29 @@ func (b *binder) add(path string, found []string, toWrite bool) {
 	} else {
 		b.policy.read = append(b.policy.read, found...)
 	}
-	if path = filepath.Clean(path); len(found) == 1 && found[0] != path && resolved(path) == found[0] {
-		b.policy.links[path] = found[0]
+	if len(found) == 1 {
+		b.link(path, found[0])
+	}
+}
+
+// link has a path lead to where it does outside, if it is a link or lies behind one.
+func (b *binder) link(path, real string) {
+	if path = filepath.Clean(path); path != real && resolved(path) == real {
+		b.policy.links[path] = real
 	}
 }
 
 // isOpen reports whether a resolved path is open already.
 func (b *binder) isOpen(path string) bool {
 	below := func(dir string) bool { return within(dir, path) }
-	return slices.ContainsFunc(b.policy.read, below) || slices.ContainsFunc(b.policy.write, below)
+	return slices.ContainsFunc(b.policy.system, below) || slices.ContainsFunc(b.policy.read, below) || slices.ContainsFunc(b.policy.write, below)
 }
 
 // done returns the policy without what is said twice.
 func (b *binder) done() *policy {
 	p := b.policy
-	p.write = topmost(p.write)
-	p.read = topmost(slices.DeleteFunc(p.read, func(path string) bool { return slices.Contains(p.write, path) }))
+	p.system, p.write = topmost(p.system), topmost(p.write)
+	p.read = topmost(p.read)
 	for _, name := range slices.Collect(maps.Keys(p.links)) {
 		if inside(p, filepath.Dir(name)) { // the link itself is there
 			delete(p.links, name)

@@ -58,7 +58,7 @@ func TestPolicy(t *testing.T) {
 		"home/.npm/_npx/1/node_modules/.bin/server -> ../server/dist/index.js",
 		"opt/node/bin/node", "opt/node/lib/x.js", "opt/server",
 		"venv/pyvenv.cfg", "venv/bin/python -> ROOT/opt/py/bin/python3.12", "opt/py/bin/python3.12", "opt/py/lib/os.py",
-		"data/a.txt", "data/deep/b.txt", "link -> data", "work/mcp.yaml", "work/gate/sumun.db", "work/x.txt", "work/y/z.txt", "work/mod/__init__.py", "work/mod.py",
+		"data/a.txt", "data/deep/b.txt", "link -> data", "work/mcp.yaml", "work/gate/sumun.db", "work/gate/plugins/1/main.js", "work/x.txt", "work/y/z.txt", "work/mod/__init__.py", "work/mod.py",
 	}
 	for name, test := range map[string]struct {
 		path        string
@@ -84,6 +84,10 @@ func TestPolicy(t *testing.T) {
 		},
 		"what is the gateway's own":          {path: "opt/server", args: []string{"ROOT/work/gate", "ROOT/work/gate/sumun.db"}, read: []string{"opt/server"}, notices: 2},
 		"what lies beside the gateway's own": {path: "opt/server", args: []string{"ROOT/work"}, read: []string{"opt/server", "work/mod", "work/mod.py", "work/x.txt", "work/y"}},
+		"but for what is made for programs": {
+			path: "opt/node/bin/node", args: []string{"ROOT/work/gate/plugins/1/main.js"}, confinement: confine.Confinement{Write: []string{"ROOT/work/gate/plugins/1"}},
+			read: []string{"opt/node"}, write: []string{"work/gate/plugins/1"},
+		},
 		"writing needs a word": {
 			path: "opt/server", args: []string{"ROOT/data"}, confinement: confine.Confinement{Write: []string{"ROOT/data"}}, read: []string{"opt/server"}, write: []string{"data"},
 		},
@@ -119,7 +123,7 @@ func TestPolicy(t *testing.T) {
 				}
 				return filled
 			}
-			m := &machine{homes: []string{root + "/home"}, private: []string{root + "/work/gate", root + "/work/mcp.yaml"}}
+			m := &machine{homes: []string{root + "/home"}, private: []string{root + "/work/gate", root + "/work/mcp.yaml"}, shared: []string{root + "/work/gate/plugins"}}
 			dir := filepath.Join(root, test.dir)
 			p := newProgram(filepath.Join(root, test.path), fill(test.args), dir, nil)
 			c := confine.Confinement{Read: fill(test.confinement.Read), Write: fill(test.confinement.Write)}
