@@ -17,6 +17,7 @@ import (
 // verbs by which people decide: approve, alert.
 func (a *app) serveAsked(ctx context.Context, cfg *config.Config, parts gateway.Parts) error {
 	parts.Log, parts.Version, parts.Reaper = a.logger(cfg, nil, a.People), version, a.reaper()
+	parts.Warden = a.confiner(cfg, parts.Log)
 	a.warned(cfg, parts.Log)
 	g, err := gateway.Open(ctx, cfg, parts)
 	if err != nil {

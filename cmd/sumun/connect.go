@@ -109,6 +109,7 @@ func behind(to *local.Gateway, server *config.Server) (*line.Post, error) {
 // servePipe serves standard input and output with a gateway in this process.
 func (a *app) servePipe(ctx context.Context, cfg *config.Config, parts gateway.Parts) error {
 	parts.Log, parts.Version, parts.Reaper = a.logger(cfg, nil, a.People), version, a.reaper()
+	parts.Warden = a.confiner(cfg, parts.Log)
 	a.warned(cfg, parts.Log)
 	g, err := gateway.Open(ctx, cfg, parts)
 	if err != nil {

@@ -30,7 +30,11 @@ func (a *app) doctor(ctx context.Context) error {
 		return r.Print(&a.Voice)
 	}
 	cfg, err := config.Load(a.config, a.lookupEnv)
-	for r := range doctor.Look(ctx, cfg, err, doctor.Means{Reaper: a.reaper(), Store: steward.Remark}) {
+	means := doctor.Means{Store: steward.Remark}
+	if err == nil {
+		means.Command = a.confiner(cfg, a.logger(cfg, nil, a.People)).Command
+	}
+	for r := range doctor.Look(ctx, cfg, err, means) {
 		if err := add(r); err != nil {
 			return err
 		}

@@ -91,6 +91,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	if len(args) > 1 && args[0] == containVerb {
+		return contain(ctx, args)
+	}
 
 	a := &app{Voice: terminal.Voice{Data: stdout, People: stderr}, stdin: stdin, getenv: getenv}
 	root := a.rootCommand()

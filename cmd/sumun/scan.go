@@ -19,7 +19,7 @@ const scannerName = "MCPTrustScanner"
 // arguments returns the command line without the program's name; where the program is called by that of the scanner, with its verb.
 func arguments(argv []string) []string {
 	name := strings.TrimSuffix(filepath.Base(argv[0]), ".exe")
-	if strings.EqualFold(name, scannerName) && (len(argv) < 2 || argv[1] != reapVerb) {
+	if strings.EqualFold(name, scannerName) && (len(argv) < 2 || !strings.HasPrefix(argv[1], "__")) {
 		return append([]string{"scan"}, argv[1:]...)
 	}
 	return argv[1:]

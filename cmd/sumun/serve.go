@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -22,7 +21,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/gateway"
 	"github.com/sumun-mcp/sumun/internal/local"
-	"github.com/sumun-mcp/sumun/internal/port"
+	"github.com/sumun-mcp/sumun/internal/porter"
 	"github.com/sumun-mcp/sumun/internal/proofreader"
 	"github.com/sumun-mcp/sumun/internal/redact"
 	"github.com/sumun-mcp/sumun/internal/scan"
@@ -68,12 +67,12 @@ func (a *app) serve(ctx context.Context, listen string) error {
 	defer logged.Lift()
 	log := a.logger(cfg, level, logged)
 	a.warned(cfg, log)
-	listener, err := open(ctx, cfg, log)
+	listener, err := porter.Listen(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed by Serve, unless that was never reached
-	parts := gateway.Parts{Log: log, Version: version, Reaper: a.reaper(), Scanner: scan.NewLive(version, cfg.StateDir())}
+	parts := gateway.Parts{Log: log, Version: version, Reaper: a.reaper(), Warden: a.confiner(cfg, log), Scanner: scan.NewLive(version, cfg.StateDir())}
 	if !a.Quiet { // what the command line says outlasts a change of the file
 		parts.Level = level
 	}
@@ -158,36 +157,6 @@ func (a *app) logger(cfg *config.Config, level *slog.LevelVar, out io.Writer) *s
 		return slog.New(redact.Handler(slog.NewJSONHandler(out, options), nil))
 	}
 	return slog.New(redact.Handler(slog.NewTextHandler(out, options), nil))
-}
-
-// open listens where the configuration says, with TLS if it says so.
-func open(ctx context.Context, cfg *config.Config, log *slog.Logger) (net.Listener, error) {
-	socket, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, &exit.Error{
-			Code: exit.Usage, Msg: cfg.Listen + " is in use by another program", Target: cfg.Listen,
-			Hint: "stop it, or choose another address: sumun serve --listen 127.0.0.1:0",
-		}
-	}
-	if err != nil {
-		return nil, &exit.Error{Code: exit.Usage, Msg: "cannot listen on " + cfg.Listen, Target: cfg.Listen, Err: err}
-	}
-	socket = port.Patient(socket)
-	if !cfg.TLS.Enabled {
-		return socket, nil
-	}
-	secure, err := port.Secure(ctx, socket, port.TLS{
-		CertFile: cfg.TLS.CertFile, KeyFile: cfg.TLS.KeyFile, ClientCAFile: cfg.TLS.ClientCAFile, CRLFile: cfg.TLS.CRLFile,
-		Optional: cfg.TLS.ClientAuth == "optional", Log: log,
-	})
-	if err != nil {
-		e := &exit.Error{Code: exit.Usage, Target: cfg.TLS.CertFile, Err: err}
-		if bad, ok := errors.AsType[*port.FileError](err); ok {
-			e.Target, e.Hint = bad.File, bad.Remedy
-		}
-		return nil, errors.Join(e, socket.Close())
-	}
-	return secure, nil
 }
 
 // watch takes over changes of the configuration.

@@ -29,8 +29,10 @@ type Remark struct {
 
 // Means are what looking takes.
 type Means struct {
-	Reaper []string                                         // the command line under which servers are started
-	Store  func(ctx context.Context, address string) Remark // tells how the database at an address is; nil leaves it out
+	// Command returns what starts the program of a server.
+	Command func(context.Context, config.Server) (*sandbox.Command, error)
+	// Store tells how the database at an address is; nil leaves it out.
+	Store func(ctx context.Context, address string) Remark
 }
 
 // Look looks at all that can be looked at without a running gateway: the configuration, as config.Load returned it with its error,
@@ -53,7 +55,7 @@ func Look(ctx context.Context, cfg *config.Config, err error, with Means) iter.S
 			}
 		}
 		for _, s := range route.Expand(cfg) {
-			if !yield(server(ctx, s, with.Reaper)) {
+			if !yield(server(ctx, s, with.Command)) {
 				return
 			}
 		}
@@ -96,8 +98,8 @@ func Missing(cfg *config.Config) []string {
 	return missing
 }
 
-// server starts a server as the gateway would, under the command line of reaper, and tells what it speaks.
-func server(ctx context.Context, s config.Server, reaper []string) Remark {
+// server starts a server as the gateway would, and tells what it speaks.
+func server(ctx context.Context, s config.Server, command func(context.Context, config.Server) (*sandbox.Command, error)) Remark {
 	r := Remark{Check: "server " + s.Name}
 	if s.Disabled {
 		r.OK, r.Found = true, "disabled"
@@ -112,10 +114,14 @@ func server(ctx context.Context, s config.Server, reaper []string) Remark {
 		target.Header.Set(name, value)
 	}
 	if s.Command != "" {
-		target.Command = &sandbox.Command{Path: s.Command, Args: s.Args, Env: s.Env, Dir: s.Cwd, Reaper: reaper}
-		if _, err := target.Command.Look(); err != nil {
+		if _, err := (&sandbox.Command{Path: s.Command, Env: s.Env, Dir: s.Cwd}).Look(); err != nil && s.Image == "" {
 			r.Found, r.Remedy, _ = strings.Cut(err.Error(), "; ")
 			r.Remedy = cmp.Or(r.Remedy, "install it, or write its whole path")
+			return r
+		}
+		var err error
+		if target.Command, err = command(ctx, s); err != nil {
+			r.Found, r.Remedy, _ = strings.Cut(err.Error(), "; ")
 			return r
 		}
 	}

@@ -61,7 +61,7 @@ func (g *Gateway) authority(server, caller string) http1.Authority {
 func (g *Gateway) openPool(ctx context.Context) {
 	g.pool = egress.New(ctx, egress.Options{
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
-		Clients: clients{g}, Events: events{g}, Reaper: g.parts.Reaper, TLS: g.parts.TLS, Credentials: g.authority,
+		Clients: clients{g}, Events: events{g}, Command: g.parts.Warden.Command, TLS: g.parts.TLS, Credentials: g.authority,
 	})
 	g.do = g.pool.Do
 	if g.credentials != nil {

@@ -35,6 +35,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/store"
 	"github.com/sumun-mcp/sumun/internal/survey"
 	"github.com/sumun-mcp/sumun/internal/task"
+	"github.com/sumun-mcp/sumun/internal/warden"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -56,6 +57,8 @@ type Parts struct {
 	Version string
 	// Reaper is the beginning of the command line that runs sandbox.Reap.
 	Reaper []string
+	// Warden confines the programs of servers, and is closed with the gate. Without one they run unconfined where nothing else is written.
+	Warden *warden.Warden
 	// TLS says whose certificates servers over HTTPS may have, and which one they are
 	// shown; nil stands for the system's, and none.
 	TLS *tls.Config
@@ -83,6 +86,9 @@ func Open(ctx context.Context, cfg *config.Config, parts Parts) (*Gateway, error
 		parts: parts, log: parts.Log, instance: newInstance(), info: serverInfo(parts.Version), closed: make(chan struct{}),
 	}
 	g.draining, g.drain = context.WithCancel(context.WithoutCancel(ctx))
+	if g.parts.Warden == nil {
+		g.parts.Warden = warden.New(warden.Options{Reaper: parts.Reaper, Log: g.log})
+	}
 	if err := g.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, g.Close(ctx))
 	}
@@ -368,6 +374,7 @@ func (g *Gateway) closeCalls(ctx context.Context) error {
 		g.router.Close()
 		errs = append(errs, g.pool.Close(ctx))
 	}
+	g.parts.Warden.Close()
 	if g.credentials != nil {
 		g.credentials.Close()
 	}

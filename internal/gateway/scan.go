@@ -11,7 +11,7 @@ import (
 func (g *Gateway) openSurvey() {
 	if g.parts.Scanner != nil && !g.parts.Bridge {
 		g.survey = survey.New(survey.Survey{
-			Scanner: g.parts.Scanner, Config: g.Config, Authority: g.authority, TLS: g.parts.TLS, Reaper: g.parts.Reaper, Record: g.registry.Record,
+			Scanner: g.parts.Scanner, Config: g.Config, Authority: g.authority, TLS: g.parts.TLS, Command: g.parts.Warden.Command, Record: g.registry.Record,
 		})
 	}
 }

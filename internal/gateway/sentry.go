@@ -58,7 +58,8 @@ func (g *Gateway) openAlerts(ctx context.Context) error {
 			g.alerts.Alert(ctx, alert.Alert{Kind: "record", Severity: alert.Critical, Text: err.Error(), Remedy: "sumun audit verify"})
 		})
 	}
-	return errors.Join(g.metrics.WatchAlerts(g.alerts.Observe), g.metrics.WatchHeld(g.sentry.Observe))
+	g.parts.Warden.Attend(g.alerts.Alert, g.pool.Calls)
+	return errors.Join(g.metrics.WatchAlerts(g.alerts.Observe), g.metrics.WatchHeld(g.sentry.Observe), g.metrics.WatchRefusals(g.parts.Warden.Observe))
 }
 
 // catalogOptions are those of the catalogue for an audience.

@@ -58,8 +58,8 @@ type Survey struct {
 	Authority func(server, caller string) http1.Authority
 	// TLS says whose certificates servers may have; nil stands for the system's authorities.
 	TLS *tls.Config
-	// Reaper is the beginning of the command line under which programs are started.
-	Reaper []string
+	// Command returns what starts the program of a server.
+	Command func(context.Context, config.Server) (*sandbox.Command, error)
 	// Record keeps a verdict.
 	Record func(context.Context, *trust.Subject, trust.Verdict) error
 
@@ -85,7 +85,7 @@ func (s *Survey) Handle(ctx context.Context, call *mcp.Call, reply mcp.Reply) er
 	if !ok || name == "" {
 		return mcp.Errorf(mcp.CodeInvalidParams, mcp.InvalidArguments, "target is missing: the name of a server, or its URL")
 	}
-	target, end, err := s.target(name)
+	target, end, err := s.target(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -125,10 +125,10 @@ func answer(ctx context.Context, name string, found *Result, reply mcp.Reply) er
 
 // target returns the server of that name as the gate reaches it, or the one at a URL under the rules for addresses that others have chosen. End
 // lets go of what it needs.
-func (s *Survey) target(name string) (t Target, end func(), err error) {
+func (s *Survey) target(ctx context.Context, name string) (t Target, end func(), err error) {
 	for _, server := range route.Expand(s.Config()) {
 		if server.Name == name || name != "" && server.URL == name {
-			return s.configured(&server)
+			return s.configured(ctx, &server)
 		}
 	}
 	if !strings.Contains(name, "://") {
@@ -138,12 +138,13 @@ func (s *Survey) target(name string) (t Target, end func(), err error) {
 }
 
 // configured returns a server of the configuration.
-func (s *Survey) configured(c *config.Server) (Target, func(), error) {
+func (s *Survey) configured(ctx context.Context, c *config.Server) (Target, func(), error) {
 	t := Target{Target: transport.Target{Name: c.Name, StartTimeout: c.StartTimeout}}
 	if c.Command != "" {
-		t.Command = &sandbox.Command{Path: c.Command, Args: c.Args, Env: c.Env, Dir: c.Cwd, Reaper: s.Reaper}
+		var err error
+		t.Command, err = s.Command(ctx, *c)
 		t.Secrets = slices.Collect(maps.Values(c.Env))
-		return t, func() {}, nil
+		return t, func() {}, err
 	}
 	u, err := url.Parse(c.URL)
 	if err != nil {
