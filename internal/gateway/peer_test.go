@@ -120,9 +120,31 @@ type talk struct {
 	running        map[string]context.CancelFunc
 	asked          int
 	follows        map[string]bool // resources whose updates it is told of
+	streams        []*told         // that are open in the modern era: an old one and the one that replaces it may both be
 	level          string          // of log messages, as JSON
 	visited        bool            // the URL that the tool "required" wants visited
 	greeted, ready bool            // how far the handshake is
+}
+
+// told is one subscriptions/listen.
+type told struct {
+	say     func(string)
+	follows map[string]bool
+}
+
+// tellers returns what says something that belongs to no call, or is about a resource, on each stream that is to be told.
+func (t *talk) tellers(uri string) (all []func(string)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.streams {
+		if uri == "" || s.follows[uri] {
+			all = append(all, s.say)
+		}
+	}
+	if len(t.streams) == 0 && t.unasked != nil && (uri == "" || t.follows[uri]) {
+		all = append(all, t.unasked)
+	}
+	return all
 }
 
 func (p *peer) open() *talk {
@@ -194,10 +216,7 @@ func (p *peer) announce(raw, uri string) {
 	}
 	p.mu.Unlock()
 	for _, t := range all {
-		t.mu.Lock()
-		say, told := t.unasked, uri == "" || t.follows[uri]
-		t.mu.Unlock()
-		if say != nil && told {
+		for _, say := range t.tellers(uri) {
 			say(raw)
 		}
 	}
@@ -351,8 +370,10 @@ func (t *talk) listen(ctx context.Context, m message, say func(string)) {
 		Notifications json.RawMessage `json:"notifications"`
 	}
 	_ = json.Unmarshal(m.Params, &p)
+	mine := &told{follows: map[string]bool{}}
 	for _, uri := range []string{`"test://one"`, `"test://two"`} {
-		t.follow(uri, strings.Contains(m.param("notifications", "resourceSubscriptions"), uri))
+		mine.follows[uri] = strings.Contains(m.param("notifications", "resourceSubscriptions"), uri)
+		t.follow(uri, mine.follows[uri])
 	}
 	tagged := func(raw string) {
 		meta := fmt.Sprintf(`"_meta":{"%ssubscriptionId":%s}`, metaPrefix, m.ID)
@@ -362,9 +383,15 @@ func (t *talk) listen(ctx context.Context, m message, say func(string)) {
 			say(strings.TrimSuffix(raw, "}") + `,"params":{` + meta + `}}`)
 		}
 	}
+	mine.say = tagged
 	t.mu.Lock()
-	t.unasked = tagged
+	t.unasked, t.streams = tagged, append(t.streams, mine)
 	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.streams = slices.DeleteFunc(t.streams, func(s *told) bool { return s == mine })
+	}()
 	tagged(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":` + string(p.Notifications) + `}}`)
 	<-ctx.Done()
 }
