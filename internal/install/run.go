@@ -1,0 +1,92 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/sandbox"
+)
+
+// A Step is a program of an installation: one of the machine's tools. What it may reach is all that it needs.
+type Step struct {
+	// Path is the program, absolute, and Args are its arguments; Dir is where it runs.
+	Path string
+	Args []string
+	Dir  string
+	// Env is added to what every child inherits (package sandbox). It has credentials for registries if the machine is configured so, and none
+	// of a server.
+	Env map[string]string
+	// Read and Write list what it reads and changes beside what belongs to the system; all of it is there.
+	Read, Write []string
+	// Hosts lists the registries that it asks, and proxies on the way to them, as HOST:PORT. The machine's configuration names them, so that
+	// their addresses need not be public.
+	Hosts []string
+	// Exec is how many programs it starts.
+	Exec int
+}
+
+// A Run runs a step and returns what it has written to its standard output, which is at most 16 MiB. The error tells what the step said of its failure.
+type Run func(ctx context.Context, s Step) (output []byte, err error)
+
+// maxOutput bounds what a step may say.
+const maxOutput = 16 << 20
+
+// Plain returns a Run without a box: the program may reach what this process may. reaper is that of [sandbox.Command].
+func Plain(reaper []string, log *slog.Logger) Run {
+	return func(ctx context.Context, s Step) ([]byte, error) {
+		return Finish(ctx, sandbox.Command{Path: s.Path, Args: s.Args, Env: s.Env, Dir: s.Dir, Reaper: reaper}, log)
+	}
+}
+
+// Finish runs a command to its end and returns what it has written to its standard output, as a [Run] does.
+func Finish(ctx context.Context, c sandbox.Command, log *slog.Logger) ([]byte, error) {
+	child, err := sandbox.Start(ctx, c, log)
+	if err != nil {
+		return nil, err
+	}
+	defer child.Close()
+	defer context.AfterFunc(ctx, child.Kill)()
+	child.EndInput()
+	output, err := io.ReadAll(io.LimitReader(child, maxOutput+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading what %s says: %w", c.Path, err)
+	}
+	if len(output) > maxOutput {
+		return nil, fmt.Errorf("%s says more than %d MiB", c.Path, maxOutput>>20)
+	}
+	if err := child.Wait(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, errors.New(child.Epitaph())
+	}
+	return output, nil
+}
+
+// ask runs one of the machine's tools to hear about the machine. It is no step: it installs nothing, asks nobody and is configured as its user has it.
+func (t *tools) ask(ctx context.Context, path string, args ...string) ([]byte, error) {
+	return Finish(ctx, sandbox.Command{Path: path, Args: args, Env: t.env, Dir: t.cwd}, t.log)
+}
+
+// identify asks one of the machine's tools what it is, once: that does not change while this process runs.
+func (t *tools) identify(ctx context.Context, path string, args ...string) (string, error) {
+	key := strings.Join(append([]string{t.cwd, path}, args...), "\x00")
+	t.mu.Lock()
+	answer, ok := t.known[key]
+	t.mu.Unlock()
+	if ok {
+		return answer, nil
+	}
+	said, err := t.ask(ctx, path, args...)
+	if err != nil {
+		return "", err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known[key] = string(said)
+	return string(said), nil
+}
