@@ -28,6 +28,13 @@ func (s *server) handle(ctx context.Context, conn net.Conn) {
 		return
 	}
 	name, ok := s.names.name(at.Addr().Unmap())
+	if s.sink != nil {
+		if !ok {
+			name = at.Addr().Unmap().String()
+		}
+		s.swallow(conn, net.JoinHostPort(name, strconv.Itoa(int(at.Port()))))
+		return
+	}
 	if !ok {
 		s.stop(conn, at.String(), errors.New("an address that no name has"))
 		return

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -57,7 +58,12 @@ func (s *server) reply(query []byte) []byte {
 // lookup answers one question: with an address, with none, or that there is no such name.
 func (s *server) lookup(q dnsmessage.Question) (netip.Addr, dnsmessage.RCode) {
 	name := lower(q.Name)
-	if !s.allowsName(name) {
+	switch {
+	case s.sink != nil:
+		if q.Type == dnsmessage.TypeA {
+			s.sink(Visit{Name: printable(name), At: time.Now()})
+		}
+	case !s.allowsName(name):
 		if q.Type != dnsmessage.TypePTR {
 			s.refuse(box.KindName, printable(name))
 		}

@@ -35,6 +35,9 @@ type Options struct {
 	Private []string
 	// Refused is told of each name and connection that is refused. It must not block, and may be called concurrently.
 	Refused func(box.Refusal)
+	// Sink stands in for the whole network, for programs that are only watched: every name gets an address, whatever is connected to takes
+	// what is sent, and nothing is connected to. It is told of each name and connection, must not block, and may be called concurrently.
+	Sink func(Visit)
 	// Log is told of connections that could not be made.
 	Log *slog.Logger
 }
@@ -81,6 +84,7 @@ type server struct {
 	ports   []string                                                          // those of hosts
 	names   names
 	refused func(box.Refusal)
+	sink    func(Visit)
 	log     *slog.Logger
 	slots   chan struct{} // one for each connection that may be there at once
 }
@@ -92,7 +96,7 @@ func Check(hosts []string) error {
 }
 
 func newServer(o Options) (*server, error) {
-	s := &server{refused: o.Refused, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), slots: make(chan struct{}, maxConnections)}
+	s := &server{refused: o.Refused, sink: o.Sink, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), slots: make(chan struct{}, maxConnections)}
 	policy := dial.Policy{Private: o.Private}
 	for _, entry := range o.Hosts {
 		host, port, ok := splitPort(entry)
