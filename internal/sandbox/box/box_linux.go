@@ -97,7 +97,7 @@ func (b *Box) Settle() error {
 				return err
 			}
 		case launch.AnswerNotifier:
-			b.watcher = supervise(fds[0], &b.policy, b.hooks)
+			b.watcher = supervise(fds[0], &b.policy, viewOf(b.order), b.hooks)
 		case launch.AnswerRunning:
 			return nil
 		default:

@@ -11,22 +11,26 @@ import (
 	"github.com/sumun-mcp/sumun/internal/sandbox/box/launch/seccomp"
 )
 
-// A supervisor answers the questions of a box's filter.
+// A supervisor answers the questions of a box's filter. All but its file belongs to one goroutine.
 type supervisor struct {
-	file  *os.File
-	arch  seccomp.Arch
-	hooks Hooks
-	work  sync.WaitGroup
-
+	file   *os.File
+	work   sync.WaitGroup
+	arch   seccomp.Arch
 	policy *Policy
+	view   view
+	teller teller
 	execs  int // programs started, the first among them
 }
 
 // supervise answers until the last process of the box has ended, or the supervisor is closed.
-func supervise(fd int, policy *Policy, hooks Hooks) *supervisor {
+func supervise(fd int, policy *Policy, view view, hooks Hooks) *supervisor {
 	arch, _ := seccomp.For(runtime.GOARCH)
 	_ = unix.SetNonblock(fd, true) // so that the file waits without a thread
-	s := &supervisor{file: os.NewFile(uintptr(fd), "seccomp"), arch: arch, hooks: hooks, policy: policy}
+	_ = ioctl(uintptr(fd), ioctlFlags, syncWakeUp)
+	s := &supervisor{
+		file: os.NewFile(uintptr(fd), "seccomp"), //nolint:gosec // a descriptor
+		arch: arch, policy: policy, view: view, teller: newTeller(hooks),
+	}
 	s.work.Go(s.run)
 	return s
 }
@@ -55,13 +59,21 @@ type reply struct {
 	Flags uint32
 }
 
+// proceed has the kernel carry the call out as if there were no filter.
+func proceed() reply { return reply{Flags: 1} }
+
+func refuse(why unix.Errno) reply { return reply{Error: -int32(why)} } //nolint:gosec // small
+
+// The operations on the descriptor at which questions arrive (see seccomp_unotify(2)).
 const (
-	ioctlReceive = 0xC0502100 // SECCOMP_IOCTL_NOTIF_RECV
-	ioctlSend    = 0xC0182101 // SECCOMP_IOCTL_NOTIF_SEND
-	proceed      = 1          // SECCOMP_USER_NOTIF_FLAG_CONTINUE
+	ioctlReceive = 0xC0502100
+	ioctlSend    = 0xC0182101
+	ioctlFlags   = 0x40082104
+	syncWakeUp   = 1 // who is answered goes on at once on the same processor
 )
 
 func (s *supervisor) run() {
+	defer s.teller.close()
 	raw, err := s.file.SyscallConn()
 	if err != nil {
 		return
@@ -76,40 +88,20 @@ func (s *supervisor) run() {
 				return true // nobody is left
 			}
 			var q question
-			if err := ioctl(fd, ioctlReceive, unsafe.Pointer(&q)); err != nil {
+			if ioctl(fd, ioctlReceive, uintptr(unsafe.Pointer(&q))) != nil {
 				continue // who asked has ended
 			}
 			r := s.answer(&q)
 			r.ID = q.ID
-			_ = ioctl(fd, ioctlSend, unsafe.Pointer(&r)) // as above
+			_ = ioctl(fd, ioctlSend, uintptr(unsafe.Pointer(&r))) // as above
 		}
 	})
 }
 
-func ioctl(fd, request uintptr, argument unsafe.Pointer) error {
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(argument))
+func ioctl(fd, request, argument uintptr) error {
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, request, argument)
 	if errno != 0 {
 		return errno
 	}
 	return nil
-}
-
-// answer decides.
-func (s *supervisor) answer(q *question) reply {
-	switch name := s.arch.Name(q.Arch, int(q.Number)); name {
-	case "execve":
-		s.execs++
-		if s.policy.Exec >= 0 && s.execs > s.policy.Exec+1 {
-			return reply{Error: -int32(unix.EACCES)}
-		}
-		return reply{Flags: proceed}
-	default:
-		if seccomp.Proceeds(name) {
-			return reply{Flags: proceed}
-		}
-		if seccomp.Fallible(name) {
-			return reply{Error: -int32(unix.ENOSYS)}
-		}
-		return reply{Error: -int32(unix.EPERM)}
-	}
 }

@@ -18,9 +18,6 @@ type root struct {
 // stages are directories of which every machine has one: the root is mounted there until it is the root.
 func stages() []string { return []string{"/tmp", "/run", "/var", "/usr", "/etc"} }
 
-// scratchDirs are the directories of every box that can be written to, beside the home.
-func scratchDirs() []string { return []string{"/tmp", "/var/tmp", "/dev/shm"} }
-
 // build makes a file tree of what the order names, in this process's own mount namespace, and goes there for good.
 func (o *Order) build(trees []int) error {
 	// Nothing that is mounted here is seen elsewhere.
@@ -42,7 +39,7 @@ func (o *Order) build(trees []int) error {
 	}
 	r := root{fd}
 	for _, step := range []func() error{
-		func() error { return r.scratch(stage, o.Scratch, append(scratchDirs(), o.Home)) },
+		func() error { return r.scratch(stage, o.Scratch, Scratch(o.Home)) },
 		func() error { return r.binds(o.Binds, trees) },
 		func() error { return r.furnish(o) },
 		func() error { return r.proc(stage) },

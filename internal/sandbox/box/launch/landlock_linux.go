@@ -103,7 +103,7 @@ func (o *Order) rules() []rule {
 	if o.Lite {
 		return append(all, rule{"/proc/self", mayRead})
 	}
-	for _, scratch := range append(scratchDirs(), o.Home) {
+	for _, scratch := range Scratch(o.Home) {
 		all = append(all, rule{scratch, mayWrite})
 	}
 	for _, f := range o.Files {

@@ -48,6 +48,9 @@ type Bind struct {
 	Tree   bool // a mount of it came with the order
 }
 
+// Scratch returns the directories of a full box that are made of memory and can be written to.
+func Scratch(home string) []string { return []string{"/tmp", "/var/tmp", "/dev/shm", home} }
+
 // A File is made by the launcher and cannot be changed.
 type File struct {
 	Path string
