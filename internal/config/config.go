@@ -5,6 +5,7 @@
 package config
 
 import (
+	"cmp"
 	"os"
 	"time"
 
@@ -112,7 +113,8 @@ type Vouching struct {
 	ListChecksums bool `yaml:"listChecksums"`
 
 	// Pins says what becomes of a thing of a server that is not any more what somebody has approved: enforce holds it back until somebody
-	// approves it, flag tells of it and offers it as it is, off does not look. The gateway's own tools are flagged.
+	// approves it, flag tells of it and offers it as it is, off does not look. The gateway's own tools are flagged. When absent it is enforce,
+	// but for plugins, whose changes count as approved by whoever makes them.
 	Pins string `yaml:"pins" enum:"enforce flag off"`
 	// Answers says what becomes of answers in which the gateway finds orders to the model: flag tells of it, strip takes the part out,
 	// block refuses the answer, off does not look.
@@ -142,7 +144,7 @@ type Vouching struct {
 
 // For returns what holds for a server that says this of itself.
 func (v *Vouching) For(s belief.Trust) belief.Trust {
-	return s.For(belief.Trust{Annotations: v.Annotations, Pins: v.Pins, Answers: v.Answers, Signature: v.Signature})
+	return s.For(belief.Trust{Annotations: v.Annotations, Pins: cmp.Or(v.Pins, belief.Enforce), Answers: v.Answers, Signature: v.Signature})
 }
 
 // A Key is what holds for one key alone.
@@ -197,7 +199,7 @@ func defaults(dir string) *Config {
 		Limits:    Limits{BodyBytes: 4 << 20},
 		Guard:     defaultGuard(),
 		Resume:    "memory",
-		Trust:     Vouching{ListChecksums: true, Pins: belief.Enforce, Answers: belief.Flag, Signature: belief.Off, Outside: belief.Off},
+		Trust:     Vouching{ListChecksums: true, Answers: belief.Flag, Signature: belief.Off, Outside: belief.Off},
 		Builtin:   true,
 		Dir:       dir,
 	}

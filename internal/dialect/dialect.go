@@ -62,6 +62,7 @@ var methods = map[string]*method{
 	mcp.MethodRegistry:     {params: []string{"filter", "add", "remove", "ifRevision"}},
 	mcp.MethodScan:         {params: []string{"target"}},
 	mcp.MethodServers:      {},
+	mcp.MethodPlugins:      {},
 	mcp.MethodApprovals:    {},
 	mcp.MethodDecide:       {params: []string{"id", "allow", "reason", "for", "always"}},
 	mcp.MethodForget:       {params: []string{"id"}},

@@ -64,13 +64,14 @@ func (n *Newcomer) prove(ctx context.Context) error {
 func (n *Newcomer) Drop() { n.s.pool.leave(n.s) }
 
 // Take puts the server in its place: what names no version goes to it from now on. The one before, if there is one, still serves what its
-// lists have led to, until the function is called: then calls in flight may finish, for as long as a call may take. It must be called.
-func (n *Newcomer) Take() (leave func()) {
+// lists have led to, until the function is called: then calls in flight may finish, for as long as a call may take. It must be called. The
+// channel, nil where there was none before, is closed when nothing of the one before runs any more.
+func (n *Newcomer) Take() (leave func() (gone <-chan struct{})) {
 	s, p := n.s, n.s.pool
 	p.mu.Lock()
 	if _, ok := p.beside[s]; !ok { // the pool has closed
 		p.mu.Unlock()
-		return func() {}
+		return func() <-chan struct{} { return nil }
 	}
 	old := p.servers[s.config.Name]
 	s.inPlaceOf(old)
@@ -84,19 +85,20 @@ func (n *Newcomer) Take() (leave func()) {
 	p.mu.Unlock()
 	s.set(func(*Status) {})
 	s.revive()
-	return func() {
-		if old != nil {
-			p.leave(old)
+	return func() <-chan struct{} {
+		if old == nil {
+			return nil
 		}
+		return p.leave(old)
 	}
 }
 
 // leave ends a server that is not, or not any more, the one that its name stands for.
-func (p *Pool) leave(s *server) {
+func (p *Pool) leave(s *server) (gone <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.beside[s]; !ok {
-		return
+		return nil
 	}
 	delete(p.beside, s)
 	for next := p.servers[s.config.Name]; next != nil; next = next.before {
@@ -104,7 +106,12 @@ func (p *Pool) leave(s *server) {
 			next.before = s.before
 		}
 	}
-	p.work.Go(func() { s.retire(s.config.MaxRuntime) })
+	over := make(chan struct{})
+	p.work.Go(func() {
+		s.retire(s.config.MaxRuntime)
+		close(over)
+	})
+	return over
 }
 
 // meant returns the server that a call is for: the version that has offered what it names, or else the one that is there now.

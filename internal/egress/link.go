@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"sync"
 	"time"
 
@@ -255,14 +254,6 @@ func (l *link) close() {
 	}
 }
 
-// severity returns the rank of a level; unknown ones are the most severe, so that nothing is lost.
-func severity(level string) int {
-	if rank := mcp.Severity(level); rank >= 0 {
-		return rank
-	}
-	return math.MaxInt
-}
-
 // loud reports whether a log message is severe enough for the link's one client.
 func (l *link) loud(m *wire.Message) bool {
 	l.mu.Lock()
@@ -273,7 +264,7 @@ func (l *link) loud(m *wire.Message) bool {
 // severe reports whether a log message is of the level or above it.
 func severe(m *wire.Message, level string) bool {
 	its, _ := wire.Unquote(m.Bytes(m.Member("level")))
-	return severity(its) >= severity(level)
+	return mcp.Rank(its) >= mcp.Rank(level)
 }
 
 // setLevel tells a legacy session how severe log messages must be: exactly so, or else at least that verbose, for sessions that
@@ -286,7 +277,7 @@ func (l *link) setLevel(ctx context.Context, s *transport.Session, level string,
 	if exactly {
 		l.floor = level
 	}
-	known := wire.Get(s.Capabilities(), "logging") == nil || l.level == level || !exactly && l.level != "" && severity(l.level) <= severity(level)
+	known := wire.Get(s.Capabilities(), "logging") == nil || l.level == level || !exactly && l.level != "" && mcp.Rank(l.level) <= mcp.Rank(level)
 	if !known {
 		l.level = level
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/metrics"
 	"github.com/sumun-mcp/sumun/internal/route"
+	"github.com/sumun-mcp/sumun/internal/stock"
 	"github.com/sumun-mcp/sumun/internal/wire"
 )
 
@@ -43,32 +44,11 @@ func (g *Gateway) serverStates() []metrics.ServerState {
 	return all
 }
 
-// An Offer is what the gate offers once its servers have been tried.
-type Offer struct {
-	Tools, Prompts, Resources int
-	// Servers are those that gave their lists.
-	Servers []string
-	// Warnings tell what is left out and which servers do not answer.
-	Warnings []string
-}
-
 // Settled waits until every server has been tried, within a bound, and returns
 // what there is then.
-func (g *Gateway) Settled(ctx context.Context) Offer {
+func (g *Gateway) Settled(ctx context.Context) stock.Offer {
 	const bound = time.Minute
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	c, s := g.stock.Whole(ctx), g.setup.Load()
-	offer := Offer{
-		Tools: c.Len(mcp.Tool), Prompts: c.Len(mcp.Prompt), Resources: c.Len(mcp.Resource),
-		Servers: g.stock.Keeper().Listed(),
-	}
-	for _, server := range g.stock.Keeper().Missing() {
-		offer.Warnings = append(offer.Warnings, "server "+server+" does not answer; `sumun server show "+server+"` tells more")
-	}
-	offer.Warnings = append(offer.Warnings, c.Brief()...)
-	for _, unused := range s.access.Unused(c.Matches) {
-		offer.Warnings = append(offer.Warnings, "scope "+unused+" names nothing that is offered")
-	}
-	return offer
+	return g.stock.Offered(ctx, g.setup.Load().access.Unused)
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/own"
 	"github.com/sumun-mcp/sumun/internal/pins"
 	"github.com/sumun-mcp/sumun/internal/pipe"
+	"github.com/sumun-mcp/sumun/internal/plugin"
 	"github.com/sumun-mcp/sumun/internal/record"
 	"github.com/sumun-mcp/sumun/internal/registry"
 	"github.com/sumun-mcp/sumun/internal/review"
@@ -92,6 +93,8 @@ type Gateway struct {
 	credentials *credential.Keeper
 	do          credential.Do
 	router      *route.Router
+	// plugins are the servers made of files in folders, nil on a bridge.
+	plugins *plugin.Plugins
 	// ring holds the keys of the store, nil without one; limits bounds what callers do.
 	ring   *keyring.Ring
 	limits *limit.Limiter

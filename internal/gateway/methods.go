@@ -37,6 +37,7 @@ var methods = map[string]answerer{
 	mcp.MethodTaskList:    (*Gateway).listTasks,
 	mcp.MethodServers:     (*Gateway).servers,
 	mcp.MethodRestart:     (*Gateway).restart,
+	mcp.MethodPlugins:     (*Gateway).atPlugins,
 	mcp.MethodLogin:       (*Gateway).atCredentials,
 	mcp.MethodAwaitLogin:  (*Gateway).atCredentials,
 	mcp.MethodLogout:      (*Gateway).atCredentials,

@@ -184,7 +184,7 @@ func (g *Gateway) openAnswers(ctx context.Context, cfg *config.Config) error {
 	g.openAdvisories(ctx, cfg)
 	g.openSurvey()
 	g.openApprovals(ctx)
-	if err := g.openRoots(ctx, cfg); err != nil {
+	if err := errors.Join(g.openRoots(ctx, cfg), g.openPlugins(ctx, cfg)); err != nil {
 		return err
 	}
 	g.lines = g.newLines(ctx)
@@ -251,6 +251,7 @@ func (g *Gateway) apply(cfg *config.Config) error {
 
 // take is apply with the lock held.
 func (g *Gateway) take(cfg *config.Config) error {
+	g.plugins.Set(cfg)
 	next, err := g.setUp(cfg)
 	if err != nil {
 		return err
@@ -262,7 +263,7 @@ func (g *Gateway) take(cfg *config.Config) error {
 	if next.own, err = g.openOwn(cfg, old); err != nil {
 		return err
 	}
-	inProcess, screened := g.inProcess(next), g.registry.Screen(cfg)
+	inProcess, screened := g.inProcess(next), g.plugins.Beside(g.registry.Screen(cfg), false)
 	servers := route.Servers(screened, slices.Collect(maps.Keys(inProcess))...)
 	if err := g.router.Update(g.draining, servers, route.FromConfig(cfg)); err != nil {
 		return errors.Join(err, next.own.Without(old.ownServers()).Close())
@@ -289,14 +290,14 @@ func (g *Gateway) take(cfg *config.Config) error {
 	if g.roots != nil {
 		g.roots.Set(rootSettings(cfg))
 	}
-	g.stock.Update(g.sources(screened, next), changed)
+	g.stock.Update(g.sources(g.plugins.Beside(g.registry.Screen(cfg), true), next), changed)
 	return nil
 }
 
 // setUp makes what depends on the configuration and holds no state.
 func (g *Gateway) setUp(cfg *config.Config) (*setup, error) {
 	s := &setup{config: cfg}
-	s.index()
+	s.index(g.plugins.Beside(cfg, false).Servers)
 	if err := g.openAccess(cfg, s); err != nil {
 		return nil, err
 	}
@@ -345,6 +346,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.approvals != nil {
 		g.approvals.Close()
 	}
+	g.plugins.Close()
 	g.registry.Close()
 	g.advisories.Close()
 	err := g.closeCalls(ctx)

@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"log/slog"
 	"math"
 	"strings"
-	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -12,10 +10,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/own"
 )
-
-// retireGrace is how long an own server stays that is no longer offered: calls of a
-// server that is taken away may go on for a while (see egress).
-const retireGrace = 15 * time.Second
 
 // openOwn returns the own servers of a configuration, those that stay as they are from
 // the setup before, which may be nil.
@@ -37,20 +31,9 @@ func (s *setup) ownServers() own.Servers {
 
 // retire closes own servers once no call of them can be in flight any more.
 func (g *Gateway) retire(leaving own.Servers) {
-	if len(leaving) == 0 {
-		return
+	if len(leaving) > 0 {
+		g.retiring.Go(func() { leaving.Retire(g.closed, g.log) })
 	}
-	g.retiring.Go(func() {
-		grace := time.NewTimer(retireGrace)
-		defer grace.Stop()
-		select {
-		case <-grace.C:
-		case <-g.closed:
-		}
-		if err := leaving.Close(); err != nil {
-			g.log.Warn("an old server of our own is not closed", slog.Any("error", err))
-		}
-	})
 }
 
 // inProcess are the servers that run in this process, by their names.

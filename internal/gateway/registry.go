@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/config"
@@ -26,9 +25,7 @@ func (g *Gateway) openRegistry(ctx context.Context) (err error) {
 		Changed: func() {
 			g.reloading.Lock()
 			defer g.reloading.Unlock()
-			if err := g.take(g.Config()); err != nil {
-				g.log.ErrorContext(g.draining, "another list of trusted servers is not in force yet", slog.Any("error", err))
-			}
+			g.retake("another list of trusted servers is not in force yet")
 		},
 	})
 	return err
@@ -40,4 +37,6 @@ func (g *Gateway) atRegistry(ctx context.Context, call *mcp.Call, reply mcp.Repl
 }
 
 // absent says that there is nothing of that name, or why it is not to be had.
-func (g *Gateway) absent(call *mcp.Call) error { return doorman.Absent(call, g.registry.Refusal, g.board.Refusal) }
+func (g *Gateway) absent(call *mcp.Call) error {
+	return doorman.Absent(call, g.registry.Refusal, g.board.Refusal)
+}

@@ -71,10 +71,10 @@ func (g *Gateway) rootTarget(_ context.Context, call *mcp.Call) roots.Target {
 }
 
 // index finds servers and the tools of mcp.yaml that are remembered by their names.
-func (s *setup) index() {
+func (s *setup) index(servers []config.Server) {
 	s.servers, s.remembered = map[string]*config.Server{}, map[string]bool{}
-	for i := range s.config.Servers {
-		s.servers[s.config.Servers[i].Name] = &s.config.Servers[i]
+	for i := range servers {
+		s.servers[servers[i].Name] = &servers[i]
 	}
 	for i := range s.config.Tools {
 		if t := &s.config.Tools[i]; t.Remember {

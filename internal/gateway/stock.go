@@ -8,6 +8,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/egress"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/pins"
+	"github.com/sumun-mcp/sumun/internal/plugin"
 	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/stock"
 )
@@ -18,7 +19,7 @@ func (g *Gateway) openStock() {
 		Log: g.log, Lists: g.lists, Catalog: g.catalogOptions,
 		Naming: func() mcp.Naming { return mcp.Naming(g.Config().Naming) },
 		// The log says already that a server is not there.
-		Known: func(err error) bool { return errors.Is(err, egress.ErrUnavailable) },
+		Known: func(err error) bool { return errors.Is(err, egress.ErrUnavailable) || errors.Is(err, plugin.ErrNone) },
 		Given: g.sentry.Given, Refused: func(name string) bool { return g.registry.Refusal(name) != nil || g.board.Refusal(name) != nil },
 		Built: func(c *catalog.Catalog) {
 			g.leftOut(c)
@@ -35,6 +36,9 @@ func (g *Gateway) lists(ctx context.Context, server string, to mcp.Audience) (*m
 	ask := func(ctx context.Context, to mcp.Audience) (*mcp.Listing, error) {
 		return route.List(g.router, server, func(replica string) (*mcp.Listing, error) { return g.pool.List(ctx, replica, to) })
 	}
+	if err := g.plugins.Await(ctx, server); err != nil {
+		return nil, err
+	}
 	listing, err := ask(ctx, to)
 	if err != nil {
 		if listing = g.board.Unlisted(ctx, server); listing != nil {
@@ -45,6 +49,9 @@ func (g *Gateway) lists(ctx context.Context, server string, to mcp.Audience) (*m
 	if isOwn(server) {
 		g.sentry.Own(ctx, server, listing.Tools)
 		return listing, nil
+	}
+	if g.plugins.Has(server) {
+		return listing, g.sentry.Admit(ctx, &pins.Offer{Server: server, To: to, Listing: listing, Plain: func(ctx context.Context) (*mcp.Listing, error) { return ask(ctx, mcp.Anyone) }})
 	}
 	listing = g.registry.Offered(server, g.board.Offered(ctx, server, listing))
 	if to == mcp.Anyone {

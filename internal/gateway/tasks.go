@@ -83,25 +83,6 @@ func (g *Gateway) listTasks(ctx context.Context, call *mcp.Call, reply mcp.Reply
 	return reply.Done(ctx, mcp.Own(append(value, "]}"...)))
 }
 
-// clients reaches the clients of this instance: what servers say to them of tasks
-// names the tasks as the clients know them.
-type clients struct{ *Gateway }
-
-// Tell hands a notification to one session.
-func (c clients) Tell(server, to string, m *wire.Message) {
-	if told, ok := c.tasks.Notice(server, to, m); ok {
-		c.hub.Tell(to, told)
-	}
-}
-
-// Ask puts questions to one session.
-func (c clients) Ask(ctx context.Context, server, to string, questions []mcp.Question) ([]mcp.Answer, error) {
-	return c.tasks.Ask(ctx, server, to, questions, c.hub.Ask)
-}
-
-// Listens reports whether one session has a stream on which it can be asked.
-func (c clients) Listens(to string) bool { return c.hub.Listens(to) }
-
 // Task tells the owner of a task how it is now.
 func (e events) Task(server, of string, m *wire.Message) {
 	if owner, told, ok := e.tasks.Status(server, of, m); ok {

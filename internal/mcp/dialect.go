@@ -4,6 +4,7 @@ package mcp
 const (
 	MethodServers = "mcp.admin.servers"
 	MethodRestart = "mcp.admin.restart"
+	MethodPlugins = "mcp.admin.plugins.list"
 	// MethodLogin, MethodAwaitLogin and MethodLogout are for every caller, each about its own logins at servers.
 	MethodLogin      = "mcp.credential.login"
 	MethodAwaitLogin = "mcp.credential.await"

@@ -117,6 +117,7 @@ var methods = map[string]Method{
 
 	MethodServers: {Modern: true, Scope: ScopeGate},
 	MethodRestart: {Modern: true, Scope: ScopeGate},
+	MethodPlugins: {Modern: true, Scope: ScopeGate},
 
 	MethodLogin:      {Modern: true},
 	MethodAwaitLogin: {Modern: true},
@@ -203,6 +204,14 @@ var severities = [...]string{"debug", "info", "notice", "warning", "error", "cri
 
 // Severity returns how severe a log level is, from 0 on, or -1 for no level.
 func Severity(level string) int { return slices.Index(severities[:], level) }
+
+// Rank is Severity, but that unknown levels are the most severe, so that nothing is lost.
+func Rank(level string) int {
+	if rank := Severity(level); rank >= 0 {
+		return rank
+	}
+	return len(severities)
+}
 
 // IsChange reports whether a notification tells that something of the server has
 // changed: whatever call it comes with, it is about the server.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -159,6 +160,23 @@ func (s Servers) Close() error {
 		errs = append(errs, one.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// grace is how long an own server stays that is no longer offered: calls of a
+// server that is taken away may go on for a while (see egress).
+const grace = 15 * time.Second
+
+// Retire closes servers that are no longer offered once no call of them can be in flight any more, or over is closed.
+func (s Servers) Retire(over <-chan struct{}, log *slog.Logger) {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-over:
+	}
+	if err := s.Close(); err != nil {
+		log.Warn("an old server of our own is not closed", slog.Any("error", err))
+	}
 }
 
 // Without returns those that are not among the kept ones.

@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/sumun-mcp/sumun/internal/alert"
+	"github.com/sumun-mcp/sumun/internal/config"
+	"github.com/sumun-mcp/sumun/internal/mcp"
+	"github.com/sumun-mcp/sumun/internal/plugin"
+)
+
+// openPlugins opens what makes servers of files in folders. A bridge leaves that to the gate behind it.
+func (g *Gateway) openPlugins(ctx context.Context, cfg *config.Config) error {
+	if g.store == nil {
+		return nil
+	}
+	g.plugins = plugin.New(ctx, plugin.Options{
+		Dir: filepath.Join(cfg.StateDir(), plugin.Folder), Adopt: g.adopt, Remove: g.removed, Log: g.log,
+		Failed: func(ctx context.Context, f plugin.Failure) {
+			text := "the plugin does not work: " + f.Err.Error()
+			if f.Stays {
+				text = "the change of the plugin does not work, and the version before stays: " + f.Err.Error()
+			}
+			g.alerts.Alert(ctx, alert.Alert{
+				Kind: "plugin", Severity: alert.Medium, Server: f.Plugin, Subject: f.Plugin, Text: text, Remedy: "sumun plugin check " + f.Path,
+			})
+		},
+	})
+	return g.metrics.WatchPlugins(g.plugins.Observe)
+}
+
+// adopt puts a version of a plugin in force once it has proved itself: the one before serves calls until every client is shown what the
+// new one offers, and then those that it has begun.
+func (g *Gateway) adopt(ctx context.Context, s config.Server) (<-chan struct{}, error) {
+	next, err := g.pool.Beside(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	g.reloading.Lock()
+	leave := next.Take()
+	if g.plugins.Adopted(s) {
+		g.retake("a plugin is not offered yet")
+	}
+	g.reloading.Unlock()
+	g.stock.Renew(ctx, s.Name)
+	return leave(), nil
+}
+
+// removed takes notice that a plugin is not there.
+func (g *Gateway) removed(string) {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	g.retake("a plugin is not taken away yet")
+}
+
+// retake makes the configuration in force anew, as what else it goes by has changed. The lock is held.
+func (g *Gateway) retake(otherwise string) {
+	if err := g.take(g.Config()); err != nil {
+		g.log.ErrorContext(g.draining, otherwise, slog.Any("error", err))
+	}
+}
+
+// atPlugins tells how the plugins are.
+func (g *Gateway) atPlugins(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
+	return g.plugins.Handle(ctx, call, reply)
+}
