@@ -25,7 +25,7 @@ lint: ## format, vet, house rules, nothing unused, nothing untidy
 # go vet is part of lint: here it would only analyse everything a second time.
 test: ## every test that needs nothing but Go; the race detector where a C compiler is present
 	@echo 'race detector: $(if $(RACE),on,off (no C compiler))'
-	go test $(RACE) -vet=off -shuffle=on ./...
+	go test $(RACE) -vet=off -shuffle=on -ldflags="-s -w" ./...
 
 slow: ## what takes minutes: the gateway killed 50 times under load, every byte of records and proofs changed, the whole zoo scanned, the whole matrix told
 	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m ./internal/auditlog ./internal/record
