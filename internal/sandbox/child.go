@@ -30,6 +30,8 @@ type Command struct {
 	// Reaper is the beginning of a command line that runs [Reap]: this program and a verb of it. Where it is empty the program
 	// is started directly, and what it has started itself may outlive a gateway that is killed.
 	Reaper []string
+	// Inside runs in this process in the place of a program; all else is not heeded then.
+	Inside Inside
 
 	// Box confines the program; nil runs it with an environment of its own and nothing else. A boxed program needs no Reaper: this
 	// program is its own launcher, and nothing of the box is left when the child is closed or this process is killed.
@@ -65,6 +67,7 @@ type Child struct {
 	life   *os.File // a Reap ends when this closes, whoever closes it
 	box    *box.Box // what the program is in; nil if in none
 	over   context.CancelFunc
+	stop   func() // ends what stands for a program in this process; nil for programs
 	errors *stderr
 	work   sync.WaitGroup
 
@@ -75,6 +78,9 @@ type Child struct {
 // Start starts a program. What it writes to its standard error goes to log, which carries the program's name as an attribute, in
 // bounds; ctx is only for the log.
 func Start(ctx context.Context, c Command, log *slog.Logger) (*Child, error) {
+	if c.Inside != nil {
+		return startInside(ctx, c.Inside, log)
+	}
 	cmd, err := command(&c)
 	if err != nil {
 		return nil, err
@@ -218,20 +224,20 @@ func (p *Child) start() error {
 		if p.box == nil {
 			return nil
 		}
-		if err = p.box.Settle(); err == nil {
+		if err = p.box.Settle(p.cmd.Process.Pid); err == nil {
 			return nil
 		}
 		p.Kill()
 	} else {
 		closeAll(stderr)
 	}
-	p.unbox()
 	p.work.Wait()
+	p.unbox()
 	closeAll(p.stdin, p.stdout, p.life)
 	return err
 }
 
-// unbox ends what is in the box, and the box.
+// unbox closes the box, whose last process has ended.
 func (p *Child) unbox() {
 	if p.box != nil {
 		p.over()
@@ -285,27 +291,44 @@ func (p *Child) Write(b []byte) (int, error) { return p.stdin.Write(b) }
 // EndInput ends the program's standard input. Nothing can be written any more.
 func (p *Child) EndInput() { _ = p.stdin.Close() }
 
-// PID returns the number of the process that we started: the program, or the Reap that watches it.
-func (p *Child) PID() int { return p.cmd.Process.Pid }
+// PID returns the number of the process that we started: the program, or the Reap that watches it. It is 0 for what runs in this process.
+func (p *Child) PID() int {
+	if p.stop != nil {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
 
 // Close ends the program: by the end of its input, then by asking, then by force, and with it all that it has
 // started. It takes some seconds at most, and ends Read and Write. It must be called once.
 func (p *Child) Close() {
+	if p.stop != nil {
+		p.closeInside()
+		return
+	}
 	_ = p.stdin.Close()
 	if !p.ends(patience) {
 		terminate(p.cmd)
 		p.ends(patience)
 	}
-	_ = p.life.Close() // a Reap now ends the whole tree
-	if p.reaped {
+	p.letDie()
+	if p.reaped || p.box != nil {
 		p.ends(patience)
 	}
-	p.unbox()
 	kill(p.cmd)
 	p.ends(patience)
+	p.unbox()
 	_ = p.stdout.Close()
 	p.errors.close()
 	p.work.Wait()
+}
+
+// letDie has a Reap, or the first process of a box, end all that it watches.
+func (p *Child) letDie() {
+	_ = p.life.Close()
+	if p.box != nil {
+		p.box.End()
+	}
 }
 
 // Wait waits until the program ends by itself, or ctx does, and returns how: nil for exit status 0, an [exec.ExitError] for another,
@@ -321,9 +344,13 @@ func (p *Child) Wait(ctx context.Context) error {
 
 // Kill ends the program and all that it has started at once. The child must be closed all the same, which then takes no time.
 func (p *Child) Kill() {
-	_ = p.life.Close() // a Reap now ends the whole tree
-	if !p.reaped {
-		kill(p.cmd) // and with the first process of a box all others
+	if p.stop != nil {
+		p.stop()
+		return
+	}
+	p.letDie()
+	if !p.reaped && p.box == nil {
+		kill(p.cmd)
 	}
 }
 

@@ -3,6 +3,7 @@ package box
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 )
 
@@ -28,10 +29,15 @@ func try(policy Policy) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting the launcher: %w", err)
 	}
-	err = b.Settle()
+	err = b.Settle(cmd.Process.Pid)
 	b.End()
 	_ = cmd.Wait()
 	return err
 }
 
-func sweep() {}
+func sweep() {
+	machine().sweep()
+	for _, dir := range abandoned(os.TempDir(), os.Getpid()) {
+		_ = os.RemoveAll(dir)
+	}
+}

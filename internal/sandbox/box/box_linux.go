@@ -1,6 +1,7 @@
 package box
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,20 +27,37 @@ type Box struct {
 	order   *launch.Order
 	control *net.UnixConn // our end; the box ends when it is closed
 	theirs  *os.File
+	scratch string // the directory that can be written to in box-lite
+	group   *group
 	watcher *supervisor
+	teller  *teller
+	work    sync.WaitGroup
 }
 
 // New prepares a box for a program. It must be closed.
 func New(policy Policy, program Program, hooks Hooks) (*Box, error) {
-	order, err := policy.order(program)
-	if err != nil {
+	b := &Box{policy: policy, hooks: hooks, teller: newTeller(hooks)}
+	if err := b.open(program); err != nil {
+		b.tidy()
 		return nil, err
 	}
-	order.Network = hooks.Outlet != nil && !policy.Lite
-	b := &Box{policy: policy, hooks: hooks, order: order}
+	return b, nil
+}
+
+// open makes what the box needs before it is started.
+func (b *Box) open(program Program) (err error) {
+	if b.policy.Lite {
+		if b.scratch, err = makeScratch(); err != nil {
+			return err
+		}
+	}
+	if b.order, err = b.policy.order(program, b.scratch); err != nil {
+		return err
+	}
+	b.order.Network = b.hooks.Outlet != nil && !b.policy.Lite
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b.theirs = os.NewFile(uintptr(pair[1]), "control")
 	ours := os.NewFile(uintptr(pair[0]), "control")
@@ -44,10 +65,20 @@ func New(policy Policy, program Program, hooks Hooks) (*Box, error) {
 	_ = ours.Close()
 	if err != nil {
 		_ = b.theirs.Close()
-		return nil, err
+		return err
 	}
 	b.control = conn.(*net.UnixConn) //nolint:forcetypeassert,revive // a unix socket has no other type
-	return b, nil
+	return nil
+}
+
+// tidy removes what a box leaves behind on the machine.
+func (b *Box) tidy() {
+	if b.group != nil {
+		b.group.remove()
+	}
+	if b.scratch != "" {
+		_ = os.RemoveAll(b.scratch)
+	}
 }
 
 // Dress makes of cmd the command that starts the launcher. Its standard files stay those of the program.
@@ -72,20 +103,38 @@ func (b *Box) Dress(cmd *exec.Cmd) {
 	}
 }
 
-// outsideID returns who a box's program is to the machine: nobody else, if we may choose, and otherwise we ourselves.
+// outsideID returns who a box's program is to the machine: a user who owns nothing, if we may choose, and otherwise we ourselves.
 func outsideID() (id int, chosen bool) {
 	if uid := os.Geteuid(); uid != 0 {
 		return uid, false
 	}
-	return 300_000, true
+	const unused, nobody = 300_000, 65_534
+	ranges, _ := os.ReadFile("/proc/self/uid_map") // in a container there may be few
+	for line := range strings.Lines(string(ranges)) {
+		var first, host, size int
+		if n, err := fmt.Sscan(line, &first, &host, &size); n == 3 && err == nil && first <= unused && unused < first+size {
+			return unused, true
+		}
+	}
+	return nobody, true
 }
 
 // Settle has the launcher, which has been started, set the box up and start the program in it. It returns once the program runs.
-func (b *Box) Settle() error {
+// The launcher is the process pid.
+func (b *Box) Settle(pid int) error {
 	_ = b.theirs.Close()
+	b.group = machine().make(&b.policy)
+	if err := b.group.join(pid); err != nil {
+		return err
+	}
 	if err := b.send(); err != nil {
 		return fmt.Errorf("telling the launcher: %w", err)
 	}
+	return b.await()
+}
+
+// await waits until the program runs.
+func (b *Box) await() error {
 	for {
 		kind, text, fds, err := b.receive()
 		if err != nil {
@@ -97,8 +146,9 @@ func (b *Box) Settle() error {
 				return err
 			}
 		case launch.AnswerNotifier:
-			b.watcher = supervise(fds[0], &b.policy, viewOf(b.order), b.hooks)
+			b.watcher = supervise(fds[0], &b.policy, viewOf(b.order), b.teller)
 		case launch.AnswerRunning:
+			b.work.Go(b.hear)
 			return nil
 		default:
 			return errors.New(text)
@@ -108,11 +158,24 @@ func (b *Box) Settle() error {
 
 // send sends the order.
 func (b *Box) send() error {
+	if b.group.memory == "" {
+		b.order.Memory = cmp.Or(b.policy.Memory, DefaultMemory)
+	}
+	var rights []byte
+	if outside, chosen := outsideID(); chosen && !b.policy.Lite {
+		fds, err := trees(b.order, outside)
+		if err != nil {
+			return err
+		}
+		defer closeAll(fds)
+		if len(fds) > 0 {
+			rights = unix.UnixRights(fds...)
+		}
+	}
 	text, err := json.Marshal(b.order)
 	if err != nil {
 		return err
 	}
-	var rights []byte
 	head := binary.NativeEndian.AppendUint32(nil, uint32(len(text))) //nolint:gosec // bounded by the launcher
 	if _, _, err := b.control.WriteMsgUnix(head, rights, nil); err != nil {
 		return err
@@ -167,6 +230,19 @@ func (b *Box) network(fds []int) error {
 	return nil
 }
 
+// hear hears what the launcher has to tell until it ends.
+func (b *Box) hear() {
+	for {
+		kind, text, _, err := b.receive()
+		if err != nil {
+			return
+		}
+		if kind == launch.AnswerLimit {
+			b.teller.refusal(Act{Kind: KindLimit, Detail: text, At: time.Now()})
+		}
+	}
+}
+
 // End ends the program and all it has started at once.
 func (b *Box) End() { _ = b.control.Close() }
 
@@ -174,7 +250,15 @@ func (b *Box) End() { _ = b.control.Close() }
 func (b *Box) Close() {
 	_ = b.control.Close()
 	_ = b.theirs.Close()
+	b.work.Wait()
 	if b.watcher != nil {
 		b.watcher.close()
 	}
+	if b.group != nil {
+		if n := b.group.exhausted(); n > 0 {
+			b.teller.refusal(Act{Kind: KindLimit, Detail: fmt.Sprintf("memory: %d processes were ended for want of it", n), At: time.Now()})
+		}
+	}
+	b.tidy()
+	b.teller.close()
 }

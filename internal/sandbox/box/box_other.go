@@ -25,7 +25,7 @@ func New(Policy, Program, Hooks) (*Box, error) { return nil, errNone }
 func (*Box) Dress(*exec.Cmd) {}
 
 // Settle does nothing.
-func (*Box) Settle() error { return errNone }
+func (*Box) Settle(int) error { return errNone }
 
 // End does nothing.
 func (*Box) End() {}

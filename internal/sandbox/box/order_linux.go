@@ -34,12 +34,15 @@ var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/d
 // insideID is the user and the group that a program has in its box.
 const insideID = 1000
 
-// order makes the launcher's order of a policy.
-func (p *Policy) order(program Program) (*launch.Order, error) {
+// order makes the launcher's order of a policy. Scratch is the one directory of box-lite that can be written to.
+func (p *Policy) order(program Program, scratch string) (*launch.Order, error) {
 	home := homeOf(program.Env)
+	if p.Lite {
+		home = scratch
+	}
 	o := &launch.Order{
 		Lite: p.Lite, Path: program.Path, Argv: append([]string{program.Path}, program.Args...), Dir: program.Dir, Home: home,
-		Env:     environment(program.Env, home),
+		Env:     environment(program.Env, home, p.Lite),
 		Scratch: cmp.Or(p.Scratch, DefaultScratch), Ports: p.Ports, Limits: p.limits(),
 		Filter:   seccomp.Rules{Lite: p.Lite, Execs: p.Exec >= 0 || p.Watch, Opens: true},
 		Forgives: !p.Lite,
@@ -56,6 +59,9 @@ func (p *Policy) order(program Program) (*launch.Order, error) {
 		return nil, err
 	}
 	if p.Lite {
+		if id, chosen := outsideID(); chosen {
+			o.UID = id
+		}
 		return o, nil
 	}
 	o.Files = files(home, p.Decoys)
@@ -77,12 +83,16 @@ func homeOf(env []string) string {
 }
 
 // environment returns what a program is told of where it is.
-func environment(env []string, home string) []string {
+func environment(env []string, home string, lite bool) []string {
 	kept := slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return slices.Contains([]string{"HOME", "TMPDIR", "USER", "LOGNAME", "SHELL"}, name)
 	})
-	return append(kept, "HOME="+home, "TMPDIR=/tmp", "USER=box", "LOGNAME=box")
+	scratch := "/tmp"
+	if lite {
+		scratch = home
+	}
+	return append(kept, "HOME="+home, "TMPDIR="+scratch, "USER=box", "LOGNAME=box")
 }
 
 // files returns what a box has instead of the machine's own.
@@ -110,22 +120,27 @@ func (p *Policy) binds(program Program, dir, home string) ([]launch.Bind, [][2]s
 	for _, name := range system.read {
 		s.offer(launch.Bind{Path: name})
 	}
+	if p.Lite { // what a full box has of its own
+		for _, name := range []string{"/etc/passwd", "/etc/group", "/etc/hosts"} {
+			s.offer(launch.Bind{Path: name})
+		}
+	}
 	for _, name := range devices {
 		s.offer(launch.Bind{Path: name, Device: true, Write: true})
 	}
 	if !p.Bare && !s.private(dir) {
-		s.offer(launch.Bind{Path: dir, Exec: true})
+		s.offer(launch.Bind{Path: dir, Exec: true, Given: true})
 	}
 	if program.Path != "" {
 		s.install(program.Path)
 	}
 	for _, name := range p.Read {
-		if err := s.demand(launch.Bind{Path: name, Exec: true}); err != nil {
+		if err := s.demand(launch.Bind{Path: name, Exec: true, Given: true}); err != nil {
 			return nil, nil, err
 		}
 	}
 	for _, name := range p.Write {
-		if err := s.demand(launch.Bind{Path: name, Write: true}); err != nil {
+		if err := s.demand(launch.Bind{Path: name, Write: true, Given: true}); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -187,9 +202,9 @@ func (s *shelf) install(name string) {
 	const most = 40 // links, as in the kernel
 	for range most {
 		if prefix := installation(name); prefix != "" && !s.policy.Bare && !s.private(prefix) && !s.covered(prefix) {
-			s.offer(launch.Bind{Path: prefix, Exec: true})
+			s.offer(launch.Bind{Path: prefix, Exec: true, Given: true})
 		} else if !s.covered(name) {
-			s.binds[name] = launch.Bind{Path: name, Exec: true}
+			s.binds[name] = launch.Bind{Path: name, Exec: true, Given: true}
 		}
 		target, err := os.Readlink(name)
 		if err != nil {
@@ -262,7 +277,7 @@ const ownThreads = 16
 func (p *Policy) limits() []launch.Limit {
 	limits := []launch.Limit{
 		{Resource: unix.RLIMIT_CORE, Value: 0},
-		{Resource: unix.RLIMIT_NOFILE, Value: 4096},
+		{Resource: unix.RLIMIT_NOFILE, Value: 1024},
 		{Resource: unix.RLIMIT_MEMLOCK, Value: 64 << 10},
 		{Resource: unix.RLIMIT_MSGQUEUE, Value: 0},
 		{Resource: unix.RLIMIT_DATA, Value: uint64(min(cmp.Or(p.Memory, DefaultMemory), math.MaxInt64))}, //nolint:gosec // not negative

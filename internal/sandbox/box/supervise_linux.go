@@ -18,18 +18,18 @@ type supervisor struct {
 	arch   seccomp.Arch
 	policy *Policy
 	view   view
-	teller teller
+	teller *teller
 	execs  int // programs started, the first among them
 }
 
 // supervise answers until the last process of the box has ended, or the supervisor is closed.
-func supervise(fd int, policy *Policy, view view, hooks Hooks) *supervisor {
+func supervise(fd int, policy *Policy, view view, teller *teller) *supervisor {
 	arch, _ := seccomp.For(runtime.GOARCH)
 	_ = unix.SetNonblock(fd, true) // so that the file waits without a thread
 	_ = ioctl(uintptr(fd), ioctlFlags, syncWakeUp)
 	s := &supervisor{
 		file: os.NewFile(uintptr(fd), "seccomp"), //nolint:gosec // a descriptor
-		arch: arch, policy: policy, view: view, teller: newTeller(hooks),
+		arch: arch, policy: policy, view: view, teller: teller,
 	}
 	s.work.Go(s.run)
 	return s
@@ -73,7 +73,6 @@ const (
 )
 
 func (s *supervisor) run() {
-	defer s.teller.close()
 	raw, err := s.file.SyscallConn()
 	if err != nil {
 		return

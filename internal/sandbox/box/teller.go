@@ -2,15 +2,18 @@ package box
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// A teller tells of acts, and not of more than people and stores can take.
+// A teller tells of acts, and not of more than people and stores can take. It tells of one after the other.
 type teller struct {
-	hooks            Hooks
-	limit            *rate.Limiter
+	hooks Hooks
+	limit *rate.Limiter
+
+	mu               sync.Mutex
 	refused, watched int // dropped since the last that was told
 }
 
@@ -21,14 +24,16 @@ const (
 	longestDetail = 512
 )
 
-func newTeller(hooks Hooks) teller {
-	return teller{hooks: hooks, limit: rate.NewLimiter(toldPerSecond, toldAtOnce)}
+func newTeller(hooks Hooks) *teller {
+	return &teller{hooks: hooks, limit: rate.NewLimiter(toldPerSecond, toldAtOnce)}
 }
 
 func (t *teller) refusal(a Act) {
 	if t.hooks.Refused == nil {
 		return
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if !t.limit.Allow() {
 		t.refused++
 		return
@@ -41,6 +46,8 @@ func (t *teller) act(a Act) {
 	if t.hooks.Watched == nil {
 		return
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if !t.limit.Allow() {
 		t.watched++
 		return
@@ -61,7 +68,11 @@ func (t *teller) rest() {
 	}
 }
 
-func (t *teller) close() { t.rest() }
+func (t *teller) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rest()
+}
 
 func shorten(a Act) Act {
 	if len(a.Detail) > longestDetail {

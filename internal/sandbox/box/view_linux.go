@@ -31,7 +31,7 @@ func viewOf(o *launch.Order) view {
 		v.seen = append(v.seen, link[0])
 	}
 	if o.Lite {
-		v.seen = append(v.seen, "/proc/self", "/proc/thread-self")
+		v.seen, v.changed = append(v.seen, "/proc", o.Home), append(v.changed, o.Home)
 		return v
 	}
 	for _, f := range o.Files {
@@ -85,10 +85,10 @@ func deepest(trees []string, name string) (found string) {
 	return found
 }
 
-// exists reports whether the machine has a file of that name, or keeps even us from knowing. What it tells of itself below /sys is
-// looked for by every runtime, and not worth telling.
+// exists reports whether the machine has a file of that name, or keeps even us from knowing. What every runtime looks for and does without is
+// not worth telling.
 func (*view) exists(name string) bool {
-	if within(name, "/sys") {
+	if within(name, "/sys") || name == "/etc/nsswitch.conf" {
 		return false
 	}
 	_, err := os.Lstat(name)

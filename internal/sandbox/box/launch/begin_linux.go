@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"syscall"
@@ -29,7 +30,10 @@ const cannotRun = 126
 
 // launch carries out the order that comes on the control socket, and returns the exit status.
 func launch() int {
-	unix.CloseOnExec(Control)
+	// Whatever else we were left with by who started us is not for the program.
+	if err := unix.CloseRange(Control, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return cannotRun
+	}
 	order, trees, err := receive()
 	if err != nil {
 		return cannotRun
@@ -43,7 +47,7 @@ func launch() int {
 	if order.Path == "" {
 		return 0
 	}
-	return watch(child, order.Lite)
+	return order.watch(child)
 }
 
 // largestOrder bounds an order: some hundred paths, and canary files.
@@ -99,7 +103,9 @@ func answer(kind byte, text string, fds ...int) {
 
 // carryOut sets the box up and starts the program.
 func (o *Order) carryOut(trees []int) (child int, err error) {
-	if !o.Lite {
+	if o.Lite {
+		Adopt()
+	} else {
 		if err := o.build(trees); err != nil {
 			return 0, err
 		}
@@ -134,6 +140,9 @@ func (o *Order) carryOut(trees []int) (child int, err error) {
 // the program; the launcher's other threads only lose their rights, so that the program is not their equal. What the filter asks is
 // answered by who gets notifier.
 func (o *Order) start(notifier chan<- int) (child int, err error) {
+	if !o.Lite {
+		_ = unix.Unshare(unix.CLONE_NEWCGROUP) // so that its own control group is the root of those it sees
+	}
 	if err := o.dropRights(); err != nil {
 		return 0, fmt.Errorf("dropping rights: %w", err)
 	}

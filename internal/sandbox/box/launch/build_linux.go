@@ -207,7 +207,7 @@ func (r root) scratch(stage string, size int64, dirs []string) error {
 		return err
 	}
 	_ = unix.Close(above)
-	options := "mode=0755,size=" + strconv.FormatInt(size, 10)
+	options := "mode=0755,nr_inodes=16384,size=" + strconv.FormatInt(size, 10)
 	if err := unix.Mount("tmpfs", stage+"/"+store, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options); err != nil {
 		return fmt.Errorf("mounting scratch memory: %w", err)
 	}

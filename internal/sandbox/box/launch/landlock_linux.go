@@ -101,7 +101,7 @@ func (o *Order) rules() []rule {
 		all = append(all, rule{b.Path, access})
 	}
 	if o.Lite {
-		return append(all, rule{"/proc/self", mayRead})
+		return append(all, rule{"/proc", mayRead}, rule{o.Home, mayWrite})
 	}
 	for _, scratch := range Scratch(o.Home) {
 		all = append(all, rule{scratch, mayWrite})

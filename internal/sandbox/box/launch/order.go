@@ -33,6 +33,7 @@ type Order struct {
 	Ports    []int
 	UID      int // to run as, in box-lite; 0 for no other
 	Limits   []Limit
+	Memory   int64 // bytes that all processes together may have, counted now and then; 0 if others see to it
 	Filter   seccomp.Rules
 	Forgives bool // a Landlock that is too old or missing is no fault, since the mounts keep what it keeps
 }
@@ -46,6 +47,7 @@ type Bind struct {
 	Exec   bool
 	Device bool
 	Tree   bool // a mount of it came with the order
+	Given  bool `json:"-"` // somebody has named it: the program acts as its owner in it
 }
 
 // Scratch returns the directories of a full box that are made of memory and can be written to.
@@ -69,4 +71,5 @@ const (
 	AnswerNetwork  = 'N' // with the sockets: DNS, then one for each port
 	AnswerNotifier = 'S' // with the descriptor at which the filter's questions arrive
 	AnswerRunning  = 'R' // the program runs
+	AnswerLimit    = 'L' // a limit was reached, and the box ends: which
 )

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -20,7 +21,7 @@ func (o *Order) dropRights() error {
 	}
 	_ = unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) // there are none in box-lite
 	if o.UID != 0 {
-		if err := become(o.UID); err != nil {
+		if err := become(o.UID); err != nil && !errors.Is(err, unix.EPERM) { // without the right to, we have no others either
 			return err
 		}
 	}

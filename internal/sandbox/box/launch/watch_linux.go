@@ -3,28 +3,49 @@ package launch
 import (
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// watch waits until the program ends and returns its exit status, and ends at once when who gave the order has gone. As the first
-// process of its namespace it is left with the children of all who end, and takes all of them along when it ends itself. A process of
-// box-lite adopts those children and kills them one by one.
-func watch(child int, lite bool) int {
+// watch waits until the program ends and returns its exit status; it ends at once, with all that is in the box, when who gave the
+// order has gone or the box has too much memory. The first process of a namespace is left with the children of all who end, and the kernel
+// takes all of them along when it ends itself. A launcher of box-lite adopts those children, too, but has to kill them one by one.
+func (o *Order) watch(child int) int {
 	letGo()
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	var dying atomic.Bool
+	end := func() {
+		if !o.Lite {
+			os.Exit(cannotRun)
+		}
+		dying.Store(true)
+		KillChildren()
+	}
 	go forward(signals, child) // this and the next end with the process
 	go func() {
-		var b [1]byte
-		for {
-			if n, err := unix.Read(Control, b[:]); n == 0 || err != nil && err != unix.EINTR {
-				break
-			}
-		}
-		os.Exit(cannotRun)
+		awaitOwner()
+		end()
 	}()
+	if o.Memory > 0 && !o.Lite {
+		go func() {
+			awaitExcess(o.Memory)
+			answer(AnswerLimit, "memory: all processes together had too much")
+			end()
+		}()
+	}
+	shrink()
+	if o.Lite {
+		return Await(child, &dying)
+	}
+	return reap(child)
+}
+
+// reap waits for the child, and for whoever is left with us, and returns the exit status of the child as shells have it.
+func reap(child int) int {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
@@ -32,7 +53,32 @@ func watch(child int, lite bool) int {
 		case err != nil && err != syscall.EINTR:
 			return cannotRun
 		case pid == child:
-			return exitStatus(status)
+			return ExitStatus(status)
+		}
+	}
+}
+
+// awaitOwner returns when the other end of the control socket has been closed.
+func awaitOwner() {
+	var b [1]byte
+	for {
+		if n, err := unix.Read(Control, b[:]); n == 0 || err != nil && err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// countEvery is how often memory is counted where no control group does that.
+const countEvery = 250 * time.Millisecond
+
+// awaitExcess returns when all processes but this one have more than most bytes of memory together.
+func awaitExcess(most int64) {
+	ticks := time.NewTicker(countEvery)
+	defer ticks.Stop()
+	for range ticks.C {
+		// What is resident counts what is shared once for each, so that it is quickly told that there is not too much.
+		if sum(resident) > most && sum(proportional) > most {
+			return
 		}
 	}
 }
@@ -56,12 +102,4 @@ func letGo() {
 		_ = unix.Dup3(null, fd, 0)
 	}
 	_ = unix.Close(null)
-}
-
-func exitStatus(status syscall.WaitStatus) int {
-	const signalled = 128
-	if status.Signaled() {
-		return signalled + int(status.Signal())
-	}
-	return status.ExitStatus()
 }

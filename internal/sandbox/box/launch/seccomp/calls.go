@@ -41,11 +41,6 @@ const (
 		chmod chown fchmod fchmodat fchmodat2 fchown fchownat fremovexattr fsetxattr futimesat lchown lremovexattr lsetxattr
 		removexattr removexattrat setxattr setxattrat utime utimensat utimes`
 
-	// shared are calls for memory, queues and semaphores that processes have in common, in a namespace of their own.
-	shared = `
-		mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd semctl semget semop
-		semtimedop shmat shmctl shmdt shmget`
-
 	// talks are calls that say where to something is sent.
 	talks = `connect sendmsg sendmmsg`
 

@@ -54,7 +54,7 @@ func Proceeds(name string) bool {
 
 // Rules say what a filter decides.
 type Rules struct {
-	// Lite leaves no sockets but pairs, nothing that is shared with other programs, and nothing that Landlock overlooks.
+	// Lite leaves no sockets but pairs, and nothing that Landlock overlooks.
 	Lite bool
 	// Execs puts each start of a program to the supervisor; otherwise all are allowed.
 	Execs bool
@@ -99,13 +99,13 @@ func (r Rules) verdicts() map[string]verdict {
 		set("execve", allow)
 	}
 	if !r.Lite {
-		set(labels+shared, allow)
+		set(labels, allow)
 	}
 	for i, c := range checks {
 		all[c.call] = firstCheck + verdict(i)
 	}
 	if r.Lite {
-		set("socket", ask)
+		all["socket"] = firstCheck + verdict(slices.IndexFunc(checks, func(c check) bool { return c.call == "" }))
 	}
 	return all
 }
