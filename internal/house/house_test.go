@@ -43,7 +43,7 @@ var floors = [][]string{
 	{
 		"internal/changes", "internal/serving", "internal/dialogue", "internal/access", "internal/limit", "internal/answers", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
-		"internal/alert", "internal/drift", "internal/check", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin", "internal/plugin/node", "internal/plugin/node/typing", "internal/plugin/python", "internal/plugin/wasm", "internal/plugin/starter",
+		"internal/alert", "internal/drift", "internal/check", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin", "internal/plugin/node", "internal/plugin/node/syntax", "internal/plugin/node/typing", "internal/plugin/python", "internal/plugin/wasm", "internal/plugin/starter",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile", "internal/vouch", "internal/exchange", "internal/caution",
 	},
@@ -51,7 +51,7 @@ var floors = [][]string{
 	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith", "internal/approver", "internal/herald", "internal/usher", "internal/devca", "internal/steward", "internal/notary", "internal/proofreader", "internal/registrar"},
 	{"server"},
 	{"cmd/sumun"},
-	{"bench/load", "internal/zoo/keeper"},
+	{"bench/load", "bench/boxed", "internal/zoo/keeper"},
 	{"bench", "internal/house", "examples/business"}, // beside the house: may look into every room, and no room knows them
 }
 

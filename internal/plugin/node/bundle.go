@@ -12,7 +12,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
-	"github.com/sumun-mcp/sumun/internal/plugin/node/typing"
+	"github.com/sumun-mcp/sumun/internal/plugin/node/syntax"
 	"github.com/sumun-mcp/sumun/internal/plugin/recipe"
 )
 
@@ -170,7 +170,7 @@ func (b *bundler) load(args api.OnLoadArgs) (api.OnLoadResult, error) {
 	}
 	b.mu.Lock()
 	b.out.files = append(b.out.files, name)
-	b.out.hosts = append(b.out.hosts, typing.Hosts(src)...)
+	b.out.hosts = append(b.out.hosts, syntax.Hosts(src)...)
 	b.mu.Unlock()
 	src = strings.TrimPrefix(src, "\ufeff")
 	if strings.HasPrefix(src, "#!") {

@@ -72,7 +72,7 @@ class Offer {
   resource(name, options, handler, known = this.#knowledge.resources[name]) {
     checkName('resource', name, this.resources);
     checkOptions(`the resource ${name}`, options, resourceOptions);
-    const params = paramsOf(name, options.params) ?? known?.params ?? { type: 'object' };
+    const params = paramsOf(name, options.params) ?? known?.inputSchema ?? { type: 'object' };
     const names = Object.keys(params.properties ?? {});
     const uri = options.uri ?? `sumun://${name}${queryOf(names, known, handler)}`;
     const template = new Template(uri);

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/plugin/node/syntax"
 )
 
 // A converter makes the schema of one tool's input or output.
@@ -14,52 +16,52 @@ type converter struct {
 	// output tells that values go out, so that dates are texts by then.
 	output bool
 	defs   Schema
-	open   []*decl          // being made, from the outermost
-	loops  map[*decl]string // those that have met themselves, and what they are called
+	open   []*syntax.Decl          // being made, from the outermost
+	loops  map[*syntax.Decl]string // those that have met themselves, and what they are called
 	depth  int
 }
 
 // A scope is where a type stands: in which module, and what its type parameters are.
 type scope struct {
-	m    *module
+	m    *syntax.Module
 	vars map[string]bound
 }
 
 // A bound is what stands for a type parameter; a nil type is anything.
 type bound struct {
-	typ   *Type
+	typ   *syntax.Type
 	scope *scope
 }
 
 // missing gives a notice and returns the schema that all values fit.
-func (c *converter) missing(t *Type, s *scope, format string, args ...any) Schema {
+func (c *converter) missing(t *syntax.Type, s *scope, format string, args ...any) Schema {
 	c.p.notice(s.m, t.Line, "%s: %s, so anything is accepted there", c.what, fmt.Sprintf(format, args...))
 	return Schema{}
 }
 
 // schema returns the schema of the values of a type.
-func (c *converter) schema(t *Type, s *scope) Schema {
+func (c *converter) schema(t *syntax.Type, s *scope) Schema {
 	if c.depth++; c.depth > maxDepth {
 		c.depth--
 		return c.missing(t, s, "the types are nested too deeply")
 	}
 	defer func() { c.depth-- }()
 	switch t.Form {
-	case reference:
+	case syntax.Reference:
 		return c.reference(t, s)
-	case literal:
+	case syntax.Literal:
 		return enumOf([]any{t.Value})
-	case array:
+	case syntax.Array:
 		return arrayOf(c.schema(t.Parts[0], s))
-	case tuple:
+	case syntax.Tuple:
 		return c.tuple(t, s)
-	case union:
+	case syntax.Union:
 		return c.union(t, s)
-	case characters:
-		return Schema{{"type", "string"}}
-	case object, mapped, intersection:
+	case syntax.Characters:
+		return of("type", "string")
+	case syntax.Object, syntax.Mapped, syntax.Intersection:
 		return c.object(t, s)
-	case keyOf, indexed:
+	case syntax.KeyOf, syntax.Indexed:
 		if values, ok := c.literals(t, s); ok {
 			return enumOf(values)
 		}
@@ -67,12 +69,12 @@ func (c *converter) schema(t *Type, s *scope) Schema {
 			return c.schema(inner, at)
 		}
 		return c.missing(t, s, "a type by its key is not understood")
-	case typeOf:
-		if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.value != nil && d.value.constant != nil {
-			return c.schema(d.value.constant, &scope{m: m})
+	case syntax.TypeOf:
+		if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.Value != nil && d.Value.Constant != nil {
+			return c.schema(d.Value.Constant, &scope{m: m})
 		}
 		return c.missing(t, s, "typeof %s is not understood", t.Name)
-	case function:
+	case syntax.Callable:
 		return c.missing(t, s, "a function is no JSON")
 	}
 	return c.missing(t, s, "the type is not understood")
@@ -80,9 +82,9 @@ func (c *converter) schema(t *Type, s *scope) Schema {
 
 func arrayOf(items Schema) Schema {
 	if len(items) == 0 {
-		return Schema{{"type", "array"}}
+		return of("type", "array")
 	}
-	return Schema{{"type", "array"}, {"items", items}}
+	return of("type", "array", "items", items)
 }
 
 // enumOf is the schema of some values.
@@ -93,17 +95,17 @@ func enumOf(values []any) Schema {
 	}
 	var out Schema
 	if len(kinds) == 1 && kindOf(values[0]) != "" {
-		out = Schema{{"type", kindOf(values[0])}}
+		out = of("type", kindOf(values[0]))
 	}
 	switch {
 	case len(values) == 1 && values[0] == nil:
 		return out
 	case len(values) == 1:
-		return append(out, Keyword{"const", values[0]})
+		return out.With("const", values[0])
 	case len(values) == 2 && kinds["boolean"] && len(kinds) == 1:
 		return out
 	}
-	return append(out, Keyword{"enum", values})
+	return out.With("enum", values)
 }
 
 func kindOf(value any) string {
@@ -122,26 +124,26 @@ func kindOf(value any) string {
 
 // plainTypes are those whose schema says all.
 var plainTypes = map[string]Schema{
-	"string": {{"type", "string"}}, "number": {{"type", "number"}}, "boolean": {{"type", "boolean"}}, "null": {{"type", "null"}},
-	"object": {{"type", "object"}}, "any": {}, "unknown": {}, "void": {}, "undefined": {},
-	"String": {{"type", "string"}}, "Number": {{"type", "number"}}, "Boolean": {{"type", "boolean"}}, "bool": {{"type", "boolean"}},
-	"integer": {{"type", "integer"}}, "int": {{"type", "integer"}}, "Object": {{"type", "object"}},
-	"Array": {{"type", "array"}}, "ReadonlyArray": {{"type", "array"}}, "array": {{"type", "array"}}, "never": {},
+	"string": of("type", "string"), "number": of("type", "number"), "boolean": of("type", "boolean"), "null": of("type", "null"),
+	"object": of("type", "object"), "any": {}, "unknown": {}, "void": {}, "undefined": {},
+	"String": of("type", "string"), "Number": of("type", "number"), "Boolean": of("type", "boolean"), "bool": of("type", "boolean"),
+	"integer": of("type", "integer"), "int": of("type", "integer"), "Object": of("type", "object"),
+	"Array": of("type", "array"), "ReadonlyArray": of("type", "array"), "array": of("type", "array"), "never": {},
 }
 
 // sentTypes are those that become texts on their way out.
 var sentTypes = map[string]Schema{
-	"Date": {{"type", "string"}, {"format", "date-time"}}, "URL": {{"type", "string"}, {"format", "uri"}}, "bigint": {{"type", "string"}},
+	"Date": of("type", "string", "format", "date-time"), "URL": of("type", "string", "format", "uri"), "bigint": of("type", "string"),
 }
 
-func (c *converter) reference(t *Type, s *scope) Schema {
+func (c *converter) reference(t *syntax.Type, s *scope) Schema {
 	if b, ok := s.vars[t.Name]; ok {
 		if b.typ == nil {
 			return Schema{}
 		}
 		return c.schema(b.typ, b.scope)
 	}
-	if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.typ != nil {
+	if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.Typ != nil {
 		return c.expand(t, d, s, m)
 	}
 	if out, ok := c.generic(t, s); ok {
@@ -154,45 +156,45 @@ func (c *converter) reference(t *Type, s *scope) Schema {
 		return slices.Clone(out)
 	}
 	if strings.HasSuffix(t.Name, "[]") {
-		return Schema{{"type", "array"}}
+		return of("type", "array")
 	}
 	return c.missing(t, s, "the type %s is not known here", t.Name)
 }
 
 // arguments are the scope of a declaration that is given type arguments.
-func arguments(d *decl, args []*Type, s *scope, m *module) *scope {
+func arguments(d *syntax.Decl, args []*syntax.Type, s *scope, m *syntax.Module) *scope {
 	in := &scope{m: m, vars: map[string]bound{}}
-	for i, p := range d.parameters {
+	for i, p := range d.Parameters {
 		switch {
 		case i < len(args):
-			in.vars[p.name] = bound{args[i], s}
+			in.vars[p.Name] = bound{args[i], s}
 		default:
-			in.vars[p.name] = bound{p.fallback, in}
+			in.vars[p.Name] = bound{p.Fallback, in}
 		}
 	}
 	return in
 }
 
 // expand makes the schema of a declared type. One that contains itself becomes a definition.
-func (c *converter) expand(t *Type, d *decl, s *scope, m *module) Schema {
+func (c *converter) expand(t *syntax.Type, d *syntax.Decl, s *scope, m *syntax.Module) Schema {
 	if slices.Contains(c.open, d) {
-		if len(d.parameters) > 0 {
+		if len(d.Parameters) > 0 {
 			return c.missing(t, s, "the type %s contains itself with other arguments", t.Name)
 		}
 		if c.loops == nil {
-			c.loops = map[*decl]string{}
+			c.loops = map[*syntax.Decl]string{}
 		}
 		if c.loops[d] == "" {
-			c.loops[d] = c.freeName(d.name)
+			c.loops[d] = c.freeName(d.Name)
 		}
-		return Schema{{"$ref", "#/$defs/" + c.loops[d]}}
+		return of("$ref", "#/$defs/"+c.loops[d])
 	}
 	c.open = append(c.open, d)
-	out := c.schema(d.typ, arguments(d, t.Parts, s, m))
+	out := c.schema(d.Typ, arguments(d, t.Parts, s, m))
 	c.open = c.open[:len(c.open)-1]
 	if name := c.loops[d]; name != "" {
 		c.defs = c.defs.With(name, out)
-		return Schema{{"$ref", "#/$defs/" + name}}
+		return of("$ref", "#/$defs/"+name)
 	}
 	return out
 }
@@ -215,7 +217,7 @@ func (c *converter) freeName(name string) string {
 }
 
 // generic makes the schema of the types with arguments that are part of the language.
-func (c *converter) generic(t *Type, s *scope) (Schema, bool) {
+func (c *converter) generic(t *syntax.Type, s *scope) (Schema, bool) {
 	if len(t.Parts) == 0 {
 		return nil, false
 	}
@@ -230,12 +232,12 @@ func (c *converter) generic(t *Type, s *scope) (Schema, bool) {
 	case "Promise", "PromiseLike", "Awaited", "Readonly", "NoInfer":
 		return c.schema(first, s), true
 	case "NonNullable":
-		return c.union(&Type{Form: union, Parts: []*Type{first}, Line: t.Line}, s, nil), true
+		return c.union(&syntax.Type{Form: syntax.Union, Parts: []*syntax.Type{first}, Line: t.Line}, s, []any{nil}...), true
 	case "Record", "Object", "object", "Partial", "Required", "Pick", "Omit":
 		return c.object(t, s), true
 	case "Map", "ReadonlyMap":
 		if c.output && len(t.Parts) == 2 {
-			return c.object(&Type{Form: reference, Name: "Record", Parts: t.Parts, Line: t.Line}, s), true
+			return c.object(&syntax.Type{Form: syntax.Reference, Name: "Record", Parts: t.Parts, Line: t.Line}, s), true
 		}
 	case "Exclude", "Extract":
 		if values, ok := c.literals(t, s); ok && len(values) > 0 {
@@ -245,8 +247,8 @@ func (c *converter) generic(t *Type, s *scope) (Schema, bool) {
 	return nil, false
 }
 
-func (c *converter) tuple(t *Type, s *scope) Schema {
-	out := Schema{{"type", "array"}}
+func (c *converter) tuple(t *syntax.Type, s *scope) Schema {
+	out := of("type", "array")
 	fixed := t.Parts
 	if t.Rest {
 		fixed = fixed[:len(fixed)-1]
@@ -256,15 +258,15 @@ func (c *converter) tuple(t *Type, s *scope) Schema {
 		for _, part := range fixed {
 			items = append(items, c.schema(part, s))
 		}
-		out = append(out, Keyword{"prefixItems", items})
+		out = out.With("prefixItems", items)
 	}
 	if !t.Rest {
-		out = append(out, Keyword{"items", false})
+		out = out.With("items", false)
 	} else if rest := c.schema(t.Parts[len(t.Parts)-1], s); rest.Get("items") != nil {
-		out = append(out, Keyword{"items", rest.Get("items")})
+		out = out.With("items", rest.Get("items"))
 	}
 	if t.Fewest > 0 {
-		out = append(out, Keyword{"minItems", t.Fewest})
+		out = out.With("minItems", t.Fewest)
 	}
 	return out
 }

@@ -4,19 +4,21 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/plugin/node/syntax"
 )
 
 // A scoped member is one of an object, and where its type stands.
 type scoped struct {
-	*Member
+	*syntax.Member
 	scope *scope
 }
 
 // object makes the schema of an object.
-func (c *converter) object(t *Type, s *scope) Schema {
+func (c *converter) object(t *syntax.Type, s *scope) Schema {
 	members, index, ok := c.members(t, s)
 	if !ok {
-		if t.Form == intersection {
+		if t.Form == syntax.Intersection {
 			return c.allOf(t, s)
 		}
 		return c.missing(t, s, "the members of a type are not understood")
@@ -26,20 +28,20 @@ func (c *converter) object(t *Type, s *scope) Schema {
 
 // objectOf makes the schema of an object with these members; what its further members are follows from index.
 func (c *converter) objectOf(members []scoped, index *bound) Schema {
-	out := Schema{{"type", "object"}}
+	out := of("type", "object")
 	var properties Schema
 	var required []string
 	for _, m := range members {
 		if isAbsent(m.Type) {
 			continue
 		}
-		if m.Type.Form == function {
+		if m.Type.Form == syntax.Callable {
 			if c.output {
 				continue // JSON leaves it out
 			}
 			m.Optional = true
 		}
-		one := m.Doc.apply(c.schema(m.Type, m.scope))
+		one := applied(m.Doc, c.schema(m.Type, m.scope))
 		if m.Valued {
 			one = one.With("default", m.Default)
 		}
@@ -49,21 +51,21 @@ func (c *converter) objectOf(members []scoped, index *bound) Schema {
 		}
 	}
 	if len(properties) > 0 {
-		out = append(out, Keyword{"properties", properties})
+		out = out.With("properties", properties)
 	}
 	if len(required) > 0 {
-		out = append(out, Keyword{"required", required})
+		out = out.With("required", required)
 	}
 	if index != nil && index.typ != nil {
 		if rest := c.schema(index.typ, index.scope); len(rest) > 0 {
-			out = append(out, Keyword{"additionalProperties", rest})
+			out = out.With("additionalProperties", rest)
 		}
 	}
 	return out
 }
 
 // allOf is the schema of an intersection whose parts are no objects with known members.
-func (c *converter) allOf(t *Type, s *scope) Schema {
+func (c *converter) allOf(t *syntax.Type, s *scope) Schema {
 	var all []Schema
 	for _, part := range t.Parts {
 		if one := c.schema(part, s); len(one) > 0 {
@@ -76,18 +78,18 @@ func (c *converter) allOf(t *Type, s *scope) Schema {
 	case 1:
 		return all[0]
 	}
-	return Schema{{"allOf", all}}
+	return of("allOf", all)
 }
 
 // members returns the members of an object, and the type of further ones; ok is false where they are not known.
-func (c *converter) members(t *Type, s *scope) (members []scoped, index *bound, ok bool) {
+func (c *converter) members(t *syntax.Type, s *scope) (members []scoped, index *bound, ok bool) {
 	if c.depth++; c.depth > maxDepth {
 		c.depth--
 		return nil, nil, false
 	}
 	defer func() { c.depth-- }()
 	switch t.Form {
-	case object:
+	case syntax.Object:
 		for _, m := range t.Members {
 			members = append(members, scoped{m, s})
 		}
@@ -95,22 +97,22 @@ func (c *converter) members(t *Type, s *scope) (members []scoped, index *bound, 
 			index = &bound{t.Index, s}
 		}
 		return members, index, true
-	case intersection:
+	case syntax.Intersection:
 		return c.together(t, s)
-	case mapped:
+	case syntax.Mapped:
 		return c.mapped(t, s)
-	case typeOf:
-		if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.value != nil && d.value.constant != nil {
-			return c.members(d.value.constant, &scope{m: m})
+	case syntax.TypeOf:
+		if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.Value != nil && d.Value.Constant != nil {
+			return c.members(d.Value.Constant, &scope{m: m})
 		}
-	case reference:
+	case syntax.Reference:
 		return c.membersByName(t, s)
 	}
 	return nil, nil, false
 }
 
 // together returns the members of all parts; of two with one name the later holds.
-func (c *converter) together(t *Type, s *scope) (members []scoped, index *bound, ok bool) {
+func (c *converter) together(t *syntax.Type, s *scope) (members []scoped, index *bound, ok bool) {
 	for _, part := range t.Parts {
 		more, i, ok := c.members(part, s)
 		if !ok {
@@ -131,7 +133,7 @@ func (c *converter) together(t *Type, s *scope) (members []scoped, index *bound,
 	return members, index, true
 }
 
-func (c *converter) mapped(t *Type, s *scope) ([]scoped, *bound, bool) {
+func (c *converter) mapped(t *syntax.Type, s *scope) ([]scoped, *bound, bool) {
 	keys, ok := c.literals(t.Parts[0], s)
 	if !ok {
 		if b := c.stringKeys(t.Parts[0], s); b {
@@ -141,18 +143,18 @@ func (c *converter) mapped(t *Type, s *scope) ([]scoped, *bound, bool) {
 	}
 	var members []scoped
 	for _, key := range keys {
-		in := withVar(s, t.Name, bound{&Type{Form: literal, Value: key, Line: t.Line}, s})
-		members = append(members, scoped{&Member{Name: keyText(key), Type: t.Parts[1], Optional: t.Optional, Line: t.Line}, in})
+		in := withVar(s, t.Name, bound{&syntax.Type{Form: syntax.Literal, Value: key, Line: t.Line}, s})
+		members = append(members, scoped{&syntax.Member{Name: keyText(key), Type: t.Parts[1], Optional: t.Optional, Line: t.Line}, in})
 	}
 	return members, nil, true
 }
 
 // stringKeys reports whether a type of keys is all strings, or numbers.
-func (c *converter) stringKeys(t *Type, s *scope) bool {
-	if b, ok := s.vars[t.Name]; ok && t.Form == reference && b.typ != nil {
+func (c *converter) stringKeys(t *syntax.Type, s *scope) bool {
+	if b, ok := s.vars[t.Name]; ok && t.Form == syntax.Reference && b.typ != nil {
 		return c.stringKeys(b.typ, b.scope)
 	}
-	return t.Form == characters || t.Form == reference && (t.Name == "string" || t.Name == "number" || t.Name == "String" || t.Name == "PropertyKey" || t.Name == "any")
+	return t.Form == syntax.Characters || t.Form == syntax.Reference && (t.Name == "string" || t.Name == "number" || t.Name == "String" || t.Name == "PropertyKey" || t.Name == "any")
 }
 
 func withVar(s *scope, name string, b bound) *scope {
@@ -175,18 +177,18 @@ func keyText(key any) string {
 	return ""
 }
 
-func (c *converter) membersByName(t *Type, s *scope) ([]scoped, *bound, bool) {
+func (c *converter) membersByName(t *syntax.Type, s *scope) ([]scoped, *bound, bool) {
 	if b, ok := s.vars[t.Name]; ok {
 		if b.typ == nil {
 			return nil, nil, false
 		}
 		return c.members(b.typ, b.scope)
 	}
-	if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.typ != nil {
-		if d.typ.Form == unknown {
+	if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.Typ != nil {
+		if d.Typ.Form == syntax.Unknown {
 			return nil, nil, false
 		}
-		return c.members(d.typ, arguments(d, t.Parts, s, m))
+		return c.members(d.Typ, arguments(d, t.Parts, s, m))
 	}
 	switch t.Name {
 	case "Readonly", "NoInfer", "Promise", "Awaited":
@@ -195,7 +197,7 @@ func (c *converter) membersByName(t *Type, s *scope) ([]scoped, *bound, bool) {
 		}
 	case "Record", "Object", "object":
 		if len(t.Parts) == 2 {
-			return c.mapped(&Type{Form: mapped, Name: "#key", Parts: t.Parts, Line: t.Line}, s)
+			return c.mapped(&syntax.Type{Form: syntax.Mapped, Name: "#key", Parts: t.Parts, Line: t.Line}, s)
 		}
 	case "Partial", "Required":
 		return c.changed(t, s)
@@ -206,7 +208,7 @@ func (c *converter) membersByName(t *Type, s *scope) ([]scoped, *bound, bool) {
 }
 
 // changed returns the members of Partial and Required.
-func (c *converter) changed(t *Type, s *scope) ([]scoped, *bound, bool) {
+func (c *converter) changed(t *syntax.Type, s *scope) ([]scoped, *bound, bool) {
 	if len(t.Parts) != 1 {
 		return nil, nil, false
 	}
@@ -220,7 +222,7 @@ func (c *converter) changed(t *Type, s *scope) ([]scoped, *bound, bool) {
 }
 
 // picked returns the members of Pick and Omit.
-func (c *converter) picked(t *Type, s *scope) ([]scoped, *bound, bool) {
+func (c *converter) picked(t *syntax.Type, s *scope) ([]scoped, *bound, bool) {
 	if len(t.Parts) != 2 {
 		return nil, nil, false
 	}
@@ -246,12 +248,12 @@ var (
 )
 
 // apply adds to a schema what a comment says of it.
-func (d doc) apply(s Schema) Schema {
-	if d.text != "" {
-		s = s.With("description", d.text)
+func applied(d syntax.Doc, s Schema) Schema {
+	if d.Text != "" {
+		s = s.With("description", d.Text)
 	}
-	for _, tag := range sortedKeys(d.tags) {
-		rest := strings.TrimSpace(d.tags[tag])
+	for _, tag := range sortedKeys(d.Tags) {
+		rest := strings.TrimSpace(d.Tags[tag])
 		switch {
 		case texts[tag] != "" && rest != "":
 			s = s.With(texts[tag], rest)
@@ -260,7 +262,7 @@ func (d doc) apply(s Schema) Schema {
 				s = s.With(numbers[tag], n)
 			}
 		case tag == "default":
-			if value, ok := readDefault(rest); ok {
+			if value, ok := syntax.ReadDefault(rest); ok {
 				s = s.With("default", value)
 			}
 		case (tag == "integer" || tag == "int" || tag == "astype" && rest == "integer") && s.Get("type") == "number":

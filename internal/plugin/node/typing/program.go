@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/plugin/node/syntax"
 )
 
 // Bounds of what is read.
@@ -20,7 +22,7 @@ const (
 // A Program is the source of a plugin. It is for one goroutine.
 type Program struct {
 	read    func(file string) (string, bool)
-	modules map[string]*module
+	modules map[string]*syntax.Module
 	notices []string
 	said    map[string]bool
 }
@@ -28,14 +30,14 @@ type Program struct {
 // New returns the program whose files are read with that function; files are named by slashed paths, relative to the plugin, and
 // it reports whether there is such a file.
 func New(read func(file string) (string, bool)) *Program {
-	return &Program{read: read, modules: map[string]*module{}, said: map[string]bool{}}
+	return &Program{read: read, modules: map[string]*syntax.Module{}, said: map[string]bool{}}
 }
 
 // Notices are what could not be understood, one line each: FILE:LINE: TEXT.
 func (p *Program) Notices() []string { return p.notices }
 
-func (p *Program) notice(m *module, line int, format string, args ...any) {
-	said := fmt.Sprintf("%s:%d: ", m.file, line) + fmt.Sprintf(format, args...)
+func (p *Program) notice(m *syntax.Module, line int, format string, args ...any) {
+	said := fmt.Sprintf("%s:%d: ", m.File, line) + fmt.Sprintf(format, args...)
 	if !p.said[said] {
 		p.said[said] = true
 		p.notices = append(p.notices, said)
@@ -43,7 +45,7 @@ func (p *Program) notice(m *module, line int, format string, args ...any) {
 }
 
 // module returns what the file declares; nil if there is no such file, or it cannot be read.
-func (p *Program) module(file string) *module {
+func (p *Program) module(file string) *syntax.Module {
 	m, ok := p.modules[file]
 	if ok || len(p.modules) >= maxFiles {
 		return m
@@ -53,7 +55,7 @@ func (p *Program) module(file string) *module {
 	if !ok {
 		return nil
 	}
-	m = parseModule(file, src)
+	m = syntax.ParseModule(file, src)
 	p.modules[file] = m
 	return m
 }
@@ -95,67 +97,67 @@ func (p *Program) file(from, specifier string) string {
 }
 
 // lookup returns what a name means in a module, and in which module it is declared; nil if that is not known.
-func (p *Program) lookup(m *module, name string, depth int) (*decl, *module) {
-	if d := m.decls[name]; d != nil {
+func (p *Program) lookup(m *syntax.Module, name string, depth int) (*syntax.Decl, *syntax.Module) {
+	if d := m.Decls[name]; d != nil {
 		return d, m
 	}
 	if depth > maxDepth {
 		return nil, nil
 	}
 	if specifier, theirs, ok := strings.Cut(name, "#"); ok { // import("./file").Name
-		return p.exported(m, far{specifier, theirs}, depth)
+		return p.exported(m, syntax.Far{From: specifier, Name: theirs}, depth)
 	}
 	head, rest, dotted := strings.Cut(name, ".")
-	from, ok := m.imports[head]
+	from, ok := m.Imports[head]
 	switch {
 	case !ok && !dotted:
 		return nil, nil
 	case !ok:
 		return nil, nil
-	case dotted && from.name == "*":
-		return p.exported(m, far{from.from, rest}, depth)
+	case dotted && from.Name == "*":
+		return p.exported(m, syntax.Far{From: from.From, Name: rest}, depth)
 	case dotted: // a member of an enum
-		return p.exported(m, far{from.from, from.name + "." + rest}, depth)
+		return p.exported(m, syntax.Far{From: from.From, Name: from.Name + "." + rest}, depth)
 	}
 	return p.exported(m, from, depth)
 }
 
 // exported returns what another file exports under a name.
-func (p *Program) exported(m *module, f far, depth int) (*decl, *module) {
-	file := p.file(m.file, f.from)
+func (p *Program) exported(m *syntax.Module, f syntax.Far, depth int) (*syntax.Decl, *syntax.Module) {
+	file := p.file(m.File, f.From)
 	if file == "" || depth > maxDepth {
 		return nil, nil
 	}
 	other := p.module(file)
-	head, rest, dotted := strings.Cut(f.name, ".")
-	e, ok := other.exports[head]
+	head, rest, dotted := strings.Cut(f.Name, ".")
+	e, ok := other.Exports[head]
 	switch {
-	case ok && e.value != nil:
-		return &decl{name: head, value: e.value}, other
-	case ok && e.from != "" && e.name == "*":
+	case ok && e.Value != nil:
+		return &syntax.Decl{Name: head, Value: e.Value}, other
+	case ok && e.From != "" && e.Name == "*":
 		if !dotted {
 			return nil, nil
 		}
-		return p.exported(other, far{e.from, rest}, depth+1)
-	case ok && e.from != "":
-		return p.exported(other, far{e.from, joined(e.name, rest)}, depth+1)
+		return p.exported(other, syntax.Far{From: e.From, Name: rest}, depth+1)
+	case ok && e.From != "":
+		return p.exported(other, syntax.Far{From: e.From, Name: joined(e.Name, rest)}, depth+1)
 	case ok:
-		return p.lookup(other, joined(e.local, rest), depth+1)
+		return p.lookup(other, joined(e.Local, rest), depth+1)
 	}
-	for _, star := range other.stars {
-		if d, in := p.exported(other, far{star, f.name}, depth+1); d != nil {
+	for _, star := range other.Stars {
+		if d, in := p.exported(other, syntax.Far{From: star, Name: f.Name}, depth+1); d != nil {
 			return d, in
 		}
 	}
-	if d := other.decls[f.name]; d != nil && other.exports == nil {
+	if d := other.Decls[f.Name]; d != nil && other.Exports == nil {
 		return d, other
 	}
-	return p.typedefOf(other, f.name)
+	return p.typedefOf(other, f.Name)
 }
 
 // typedefOf returns a type that a JSDoc comment of a file declares: these are exported without saying so.
-func (p *Program) typedefOf(m *module, name string) (*decl, *module) {
-	if d := m.decls[name]; d != nil && d.typ != nil && d.value == nil && isJavaScript(m.file) {
+func (p *Program) typedefOf(m *syntax.Module, name string) (*syntax.Decl, *syntax.Module) {
+	if d := m.Decls[name]; d != nil && d.Typ != nil && d.Value == nil && isJavaScript(m.File) {
 		return d, m
 	}
 	return nil, nil
@@ -182,10 +184,10 @@ func (p *Program) Load(file string) { p.module(file) }
 // OffersNothing reports whether the file exports nothing, and no file registers anything: such a plugin may be a server by itself.
 func (p *Program) OffersNothing(file string) bool {
 	for _, m := range p.modules {
-		if m != nil && len(m.calls) > 0 {
+		if m != nil && len(m.Calls) > 0 {
 			return false
 		}
 	}
 	main := p.module(file)
-	return main != nil && len(main.exports) == 0 && len(main.stars) == 0
+	return main != nil && len(main.Exports) == 0 && len(main.Stars) == 0
 }

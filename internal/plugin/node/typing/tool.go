@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/plugin/node/syntax"
 )
 
 // Facts are what is known of the things that a plugin offers, by the names under which its shim meets them.
@@ -22,16 +24,15 @@ type Thing struct {
 	Title       string          `json:"title,omitempty"`
 	Description string          `json:"description,omitempty"`
 	Annotations map[string]bool `json:"annotations,omitempty"`
-	// InputSchema and OutputSchema are a tool's; Wrap says that the latter is of an object whose member result is what the function
+	// InputSchema is of the arguments, for a resource of its parameters. OutputSchema is of a tool's answer; Wrap says that the latter is of an object whose member result is what the function
 	// returns.
 	InputSchema  Schema `json:"inputSchema,omitempty"`
 	OutputSchema Schema `json:"outputSchema,omitempty"`
 	Wrap         bool   `json:"wrap,omitempty"`
 	// Call is what the function takes: @args for all arguments as one object, @context, or names of arguments.
 	Call []string `json:"call"`
-	// Params is the schema of a resource's parameters; Open says that it may take others too.
-	Params Schema `json:"params,omitempty"`
-	Open   bool   `json:"open,omitempty"`
+	// Open says that it may read arguments of other names too.
+	Open bool `json:"open,omitempty"`
 }
 
 // Facts returns what is known of the plugin whose file is that.
@@ -44,20 +45,20 @@ func (p *Program) Facts(file string) Facts {
 	}
 	for name := range p.exportNames(main, 0) {
 		d, m := p.exportOf(main, name)
-		if d == nil || d.value == nil {
+		if d == nil || d.Value == nil {
 			continue
 		}
-		p.things(f.Exports, name, d.value, m)
+		p.things(f.Exports, name, d.Value, m)
 	}
 	for _, m := range p.modules {
 		if m == nil {
 			continue
 		}
-		for _, call := range m.calls {
-			if call.resource {
-				f.Resources[call.name] = p.thing(call.name, call.value, m)
+		for _, call := range m.Calls {
+			if call.Resource {
+				f.Resources[call.Name] = p.thing(call.Name, call.Value, m)
 			} else {
-				f.Tools[call.name] = p.thing(call.name, call.value, m)
+				f.Tools[call.Name] = p.thing(call.Name, call.Value, m)
 			}
 		}
 	}
@@ -66,13 +67,13 @@ func (p *Program) Facts(file string) Facts {
 }
 
 // exportNames returns the names that a module exports.
-func (p *Program) exportNames(m *module, depth int) map[string]bool {
+func (p *Program) exportNames(m *syntax.Module, depth int) map[string]bool {
 	names := map[string]bool{}
-	for name := range m.exports {
+	for name := range m.Exports {
 		names[name] = true
 	}
-	for _, star := range m.stars {
-		if file := p.file(m.file, star); file != "" && depth < maxDepth {
+	for _, star := range m.Stars {
+		if file := p.file(m.File, star); file != "" && depth < maxDepth {
 			for name := range p.exportNames(p.module(file), depth+1) {
 				if name != "default" {
 					names[name] = true
@@ -83,17 +84,17 @@ func (p *Program) exportNames(m *module, depth int) map[string]bool {
 	return names
 }
 
-func (p *Program) exportOf(m *module, name string) (*decl, *module) {
-	return p.exported(&module{file: m.file}, far{"./" + path.Base(m.file), name}, 0)
+func (p *Program) exportOf(m *syntax.Module, name string) (*syntax.Decl, *syntax.Module) {
+	return p.exported(&syntax.Module{File: m.File}, syntax.Far{From: "./" + path.Base(m.File), Name: name}, 0)
 }
 
 // things takes what is exported under a name. The members of a default export, which is what CommonJS exports, are things too.
-func (p *Program) things(into map[string]*Thing, name string, v *value, m *module) {
+func (p *Program) things(into map[string]*Thing, name string, v *syntax.Value, m *syntax.Module) {
 	v, m = p.follow(v, m)
-	if v.function == nil && len(v.members) > 0 && name == "default" && handlerOf(v) == nil {
-		for _, member := range v.members {
-			if into[member.name] == nil {
-				p.things(into, member.name, member.value, m)
+	if v.Function == nil && len(v.Members) > 0 && name == "default" && handlerOf(v) == nil {
+		for _, member := range v.Members {
+			if into[member.Name] == nil {
+				p.things(into, member.Name, member.Value, m)
 			}
 		}
 		return
@@ -104,19 +105,19 @@ func (p *Program) things(into map[string]*Thing, name string, v *value, m *modul
 }
 
 // follow returns the value that a value is another name for.
-func (p *Program) follow(v *value, m *module) (*value, *module) {
+func (p *Program) follow(v *syntax.Value, m *syntax.Module) (*syntax.Value, *syntax.Module) {
 	for range maxDepth {
-		if v.function != nil || v.ref == "" {
+		if v.Function != nil || v.Ref == "" {
 			return v, m
 		}
-		d, in := p.lookup(m, v.ref, 0)
-		if d == nil || d.value == nil {
+		d, in := p.lookup(m, v.Ref, 0)
+		if d == nil || d.Value == nil {
 			return v, m
 		}
-		next := *d.value
-		next.handler = next.handler || v.handler
-		if next.doc.isEmpty() {
-			next.doc = v.doc
+		next := *d.Value
+		next.Handler = next.Handler || v.Handler
+		if next.Doc.IsEmpty() {
+			next.Doc = v.Doc
 		}
 		v, m = &next, in
 	}
@@ -124,57 +125,57 @@ func (p *Program) follow(v *value, m *module) (*value, *module) {
 }
 
 // handlerOf returns the function of an object with a handler.
-func handlerOf(v *value) *value {
-	for _, member := range v.members {
-		if member.name == "handler" || member.name == "read" {
-			return member.value
+func handlerOf(v *syntax.Value) *syntax.Value {
+	for _, member := range v.Members {
+		if member.Name == "handler" || member.Name == "read" {
+			return member.Value
 		}
 	}
 	return nil
 }
 
 // thing returns what is known of a tool or resource; nil if it is no function.
-func (p *Program) thing(name string, v *value, m *module) *Thing {
-	about := v.doc
+func (p *Program) thing(name string, v *syntax.Value, m *syntax.Module) *Thing {
+	about := v.Doc
 	v, m = p.follow(v, m)
 	if inner := handlerOf(v); inner != nil {
-		if about.isEmpty() {
-			about = v.doc
+		if about.IsEmpty() {
+			about = v.Doc
 		}
 		v, m = p.follow(inner, m)
-		v = &value{function: v.function, handler: true, doc: v.doc}
+		v = &syntax.Value{Function: v.Function, Handler: true, Doc: v.Doc}
 	}
-	f := v.function
+	f := v.Function
 	if f == nil {
 		return nil
 	}
-	d := f.doc
-	if d.isEmpty() {
-		d = v.doc
+	d := f.Doc
+	if d.IsEmpty() {
+		d = v.Doc
 	}
-	if d.isEmpty() || len(d.params) == 0 && d.text == "" {
+	if d.IsEmpty() || len(d.Params) == 0 && d.Text == "" {
 		d = merged(d, about)
 	}
-	t := &Thing{Description: d.text, Title: d.tags["title"], Name: strings.TrimSpace(d.tags["name"]), Annotations: annotationsOf(d)}
-	r := &reading{p: p, m: m, f: f, doc: d, name: name, handler: v.handler}
+	t := &Thing{Description: d.Text, Title: d.Tags["title"], Name: strings.TrimSpace(d.Tags["name"]), Annotations: annotationsOf(d)}
+	r := &reading{p: p, m: m, f: f, doc: d, name: name, handler: v.Handler}
 	r.input(t)
 	r.output(t)
 	return t
 }
 
 // merged returns the first comment with what only the second has.
-func merged(d, other doc) doc {
-	if d.text == "" {
-		d.text = other.text
+func merged(d, other syntax.Doc) syntax.Doc {
+	if d.Text == "" {
+		d.Text = other.Text
 	}
-	if len(d.params) == 0 {
-		d.params = other.params
+	if len(d.Params) == 0 {
+		d.Params = other.Params
 	}
-	if d.returns == nil {
-		d.returns = other.returns
+	if d.Returns == nil {
+		d.Returns = other.Returns
 	}
-	if d.tags == nil {
-		d.tags = other.tags
+	if d.Tags == nil {
+		d.Tags = other.Tags
 	}
 	return d
 }
@@ -188,9 +189,9 @@ var annotations = map[string]struct {
 	"idempotent": {"idempotentHint", true}, "openworld": {"openWorldHint", true}, "closedworld": {"openWorldHint", false},
 }
 
-func annotationsOf(d doc) map[string]bool {
+func annotationsOf(d syntax.Doc) map[string]bool {
 	var out map[string]bool
-	for tag := range d.tags {
+	for tag := range d.Tags {
 		if a, ok := annotations[tag]; ok {
 			if out == nil {
 				out = map[string]bool{}
@@ -204,9 +205,9 @@ func annotationsOf(d doc) map[string]bool {
 // A reading makes the schemas of one function.
 type reading struct {
 	p       *Program
-	m       *module
-	f       *Function
-	doc     doc
+	m       *syntax.Module
+	f       *syntax.Function
+	doc     syntax.Doc
 	name    string
 	handler bool // it takes its arguments as one object
 }
@@ -218,17 +219,17 @@ func (r *reading) converter(output bool) *converter {
 // scope is where the types of the function stand: what its type parameters are is not known.
 func (r *reading) scope() *scope {
 	s := &scope{m: r.m, vars: map[string]bound{}}
-	for _, p := range r.f.parameters {
-		s.vars[p.name] = bound{p.fallback, s}
+	for _, p := range r.f.Parameters {
+		s.vars[p.Name] = bound{p.Fallback, s}
 	}
 	return s
 }
 
 // input finds out what a function takes.
 func (r *reading) input(t *Thing) {
-	params := r.f.params
-	if r.f.overloaded {
-		r.p.notice(r.m, r.f.line, "%s: it is declared more than once, so its parameters are not typed", r.name)
+	params := r.f.Params
+	if r.f.Overloaded {
+		r.p.notice(r.m, r.f.Line, "%s: it is declared more than once, so its parameters are not typed", r.name)
 	}
 	contextual := r.context(params)
 	if contextual {
@@ -236,15 +237,13 @@ func (r *reading) input(t *Thing) {
 	}
 	switch {
 	case len(params) == 0:
-		t.InputSchema, t.Call = closed(Schema{{"type", "object"}}), []string{}
-		t.Params = Schema{{"type", "object"}}
+		t.InputSchema, t.Call = closed(of("type", "object")), []string{}
 	case r.handler || len(params) == 1 && r.takesObject(params[0]):
 		t.InputSchema, t.Open = r.oneObject(params[0])
-		t.Params, t.Call = t.InputSchema, []string{"@args"}
+		t.Call = []string{"@args"}
 		contextual = contextual || r.handler && len(params) > 1
 	default:
 		t.InputSchema, t.Call = r.byName(params)
-		t.Params = t.InputSchema
 	}
 	if contextual {
 		t.Call = append(t.Call, "@context")
@@ -254,7 +253,7 @@ func (r *reading) input(t *Thing) {
 func closed(s Schema) Schema { return s.With("additionalProperties", false) }
 
 // context reports whether the last parameter is the context: by its name or its type, and of handlers by its place.
-func (r *reading) context(params []*Parameter) bool {
+func (r *reading) context(params []*syntax.Parameter) bool {
 	if len(params) == 0 {
 		return false
 	}
@@ -262,15 +261,15 @@ func (r *reading) context(params []*Parameter) bool {
 		return len(params) > 1
 	}
 	last := params[len(params)-1]
-	if last.typ != nil && last.typ.Form == reference {
-		switch last.typ.Name {
+	if last.Typ != nil && last.Typ.Form == syntax.Reference {
+		switch last.Typ.Name {
 		case "Context", "ToolContext", "Ctx":
 			return true
 		}
 	}
-	switch strings.TrimPrefix(last.name, "_") {
+	switch strings.TrimPrefix(last.Name, "_") {
 	case "ctx", "context":
-		return last.typ == nil || last.typ.Form == reference && r.isUndeclared(last.typ.Name)
+		return last.Typ == nil || last.Typ.Form == syntax.Reference && r.isUndeclared(last.Typ.Name)
 	}
 	return false
 }
@@ -284,25 +283,25 @@ func (r *reading) isUndeclared(name string) bool {
 var objectNames = []string{"args", "arguments", "params", "input", "options", "opts", "props", "request", "query", "_args", "_params"}
 
 // takesObject reports whether the only parameter of a function is all its arguments.
-func (r *reading) takesObject(p *Parameter) bool {
-	if p.rest {
+func (r *reading) takesObject(p *syntax.Parameter) bool {
+	if p.Rest {
 		return false
 	}
-	if p.destructured {
+	if p.Destructured {
 		return true
 	}
-	own, below := r.doc.param(p.name)
-	t := p.typ
+	own, below := r.doc.Param(p.Name)
+	t := p.Typ
 	if t == nil && own != nil {
-		t = own.typ
+		t = own.Typ
 	}
 	if len(below) > 0 {
 		return true
 	}
 	if t == nil {
-		return slices.Contains(objectNames, p.name) && !p.valued
+		return slices.Contains(objectNames, p.Name) && !p.Valued
 	}
-	if t.Form == reference && (t.Name == "object" || t.Name == "Object" || t.Name == "any" && slices.Contains(objectNames, p.name)) {
+	if t.Form == syntax.Reference && (t.Name == "object" || t.Name == "Object" || t.Name == "any" && slices.Contains(objectNames, p.Name)) {
 		return true
 	}
 	c := &converter{p: r.p, what: r.name}
@@ -311,47 +310,47 @@ func (r *reading) takesObject(p *Parameter) bool {
 }
 
 // oneObject returns the schema of a parameter that is all arguments, and whether there may be more of them.
-func (r *reading) oneObject(p *Parameter) (s Schema, open bool) {
+func (r *reading) oneObject(p *syntax.Parameter) (s Schema, open bool) {
 	c := r.converter(false)
-	own, below := r.doc.param(cmpName(p))
-	t := p.typ
+	own, below := r.doc.Param(cmpName(p))
+	t := p.Typ
 	if t == nil && own != nil && len(below) == 0 {
-		t = own.typ
+		t = own.Typ
 	}
-	if r.f.overloaded {
+	if r.f.Overloaded {
 		t = nil
 	}
 	switch {
-	case t != nil && !(t.Form == reference && (t.Name == "any" || t.Name == "unknown")):
+	case t != nil && !(t.Form == syntax.Reference && (t.Name == "any" || t.Name == "unknown")):
 		return r.typedObject(c, t, below)
 	case len(below) > 0:
-		return closed(c.finish(c.schema(typeOfParams(below, p.line), r.scope()))), false
-	case p.destructured:
-		s = c.finish(c.objectOf(r.scopedMembers(p.members), nil))
-		if !p.open {
+		return closed(c.finish(c.schema(syntax.TypeOfParams(below, p.Line), r.scope()))), false
+	case p.Destructured:
+		s = c.finish(c.objectOf(r.scopedMembers(p.Members), nil))
+		if !p.Open {
 			s = closed(s)
 		}
-		return s, p.open
+		return s, p.Open
 	}
-	return r.usedObject(p), p.open
+	return r.usedObject(p), p.Open
 }
 
 // cmpName is the name of a parameter in comments; a pattern has none there.
-func cmpName(p *Parameter) string {
-	if p.destructured {
+func cmpName(p *syntax.Parameter) string {
+	if p.Destructured {
 		return "args"
 	}
-	return p.name
+	return p.Name
 }
 
-func (r *reading) scopedMembers(members []*Member) []scoped {
+func (r *reading) scopedMembers(members []*syntax.Member) []scoped {
 	var all []scoped
 	for _, m := range members {
-		if own, _ := r.doc.param("args." + m.Name); own != nil && m.Type.Form == unknown && own.typ != nil {
-			m.Type = own.typ
+		if own, _ := r.doc.Param("args." + m.Name); own != nil && m.Type.Form == syntax.Unknown && own.Typ != nil {
+			m.Type = own.Typ
 		}
-		if m.Type.Form == unknown {
-			m.Type = &Type{Form: reference, Name: "any", Line: m.Line}
+		if m.Type.Form == syntax.Unknown {
+			m.Type = &syntax.Type{Form: syntax.Reference, Name: "any", Line: m.Line}
 		}
 		all = append(all, scoped{m, r.scope()})
 	}
@@ -359,16 +358,16 @@ func (r *reading) scopedMembers(members []*Member) []scoped {
 }
 
 // typedObject is the schema of a typed parameter.
-func (r *reading) typedObject(c *converter, t *Type, below []docParam) (Schema, bool) {
+func (r *reading) typedObject(c *converter, t *syntax.Type, below []syntax.DocParam) (Schema, bool) {
 	s := c.schema(t, r.scope())
 	for _, p := range below {
-		s = describe(s, p.name, p.text)
+		s = describe(s, p.Name, p.Text)
 	}
 	if s.Get("type") != "object" {
 		if s.Get("$ref") == nil && s.Get("anyOf") == nil && s.Get("allOf") == nil {
-			return Schema{{"type", "object"}}, true
+			return of("type", "object"), true
 		}
-		return c.finish(append(Schema{{"type", "object"}}, s...)), true
+		return c.finish(append(of("type", "object"), s...)), true
 	}
 	if s.Get("additionalProperties") != nil || s.Get("properties") == nil {
 		return c.finish(s), true
@@ -387,34 +386,34 @@ func describe(s Schema, name, words string) Schema {
 }
 
 // usedObject is what the body tells of a parameter without a type: which members there are, and nothing of their types.
-func (r *reading) usedObject(p *Parameter) Schema {
-	s := Schema{{"type", "object"}}
-	if len(p.uses) == 0 {
+func (r *reading) usedObject(p *syntax.Parameter) Schema {
+	s := of("type", "object")
+	if len(p.Uses) == 0 {
 		return s
 	}
 	var properties Schema
-	for _, name := range p.uses {
+	for _, name := range p.Uses {
 		properties = properties.With(name, Schema{})
 	}
-	r.p.notice(r.m, p.line, "%s: %s has no types, so any value is accepted for %s", r.name, p.name, strings.Join(p.uses, ", "))
-	return append(s, Keyword{"properties", properties})
+	r.p.notice(r.m, p.Line, "%s: %s has no types, so any value is accepted for %s", r.name, p.Name, strings.Join(p.Uses, ", "))
+	return s.With("properties", properties)
 }
 
 // byName returns the schema of parameters that are arguments of their names, and what to call the function with.
-func (r *reading) byName(params []*Parameter) (Schema, []string) {
+func (r *reading) byName(params []*syntax.Parameter) (Schema, []string) {
 	c := r.converter(false)
 	var members []scoped
 	var call []string
 	for i, p := range params {
-		name := p.name
+		name := p.Name
 		if name == "" {
 			name = fmt.Sprintf("arg%d", i+1)
-			if i < len(r.doc.params) && !strings.Contains(r.doc.params[i].name, ".") {
-				name = r.doc.params[i].name
+			if i < len(r.doc.Params) && !strings.Contains(r.doc.Params[i].Name, ".") {
+				name = r.doc.Params[i].Name
 			}
 		}
 		members = append(members, scoped{r.member(p, name), r.scope()})
-		if p.rest {
+		if p.Rest {
 			name = "..." + name
 		}
 		call = append(call, name)
@@ -423,33 +422,33 @@ func (r *reading) byName(params []*Parameter) (Schema, []string) {
 }
 
 // member is a parameter as the member of an object.
-func (r *reading) member(p *Parameter, name string) *Member {
-	own, below := r.doc.param(name)
+func (r *reading) member(p *syntax.Parameter, name string) *syntax.Member {
+	own, below := r.doc.Param(name)
 	if own == nil {
-		own = &docParam{}
+		own = &syntax.DocParam{}
 	}
-	m := &Member{Name: name, Type: p.typ, Optional: p.optional || own.optional || p.rest, Line: p.line, Default: p.value, Valued: p.valued}
-	m.Doc.text = own.text
-	if m.Doc.text == "" {
-		m.Doc.text = p.doc
+	m := &syntax.Member{Name: name, Type: p.Typ, Optional: p.Optional || own.Optional || p.Rest, Line: p.Line, Default: p.Value, Valued: p.Valued}
+	m.Doc.Text = own.Text
+	if m.Doc.Text == "" {
+		m.Doc.Text = p.Doc
 	}
 	if !m.Valued {
-		m.Default, m.Valued = own.value, own.valued
+		m.Default, m.Valued = own.Value, own.Valued
 	}
 	if m.Type == nil {
-		m.Type = own.typ
+		m.Type = own.Typ
 	}
-	if p.typ == nil && len(below) > 0 {
-		m.Type = typeOfParams(below, p.line)
+	if p.Typ == nil && len(below) > 0 {
+		m.Type = syntax.TypeOfParams(below, p.Line)
 	}
-	if m.Type == nil && p.valued {
-		m.Type = typeOfDefault(p.value, p.line)
+	if m.Type == nil && p.Valued {
+		m.Type = syntax.TypeOfDefault(p.Value, p.Line)
 	}
-	if r.f.overloaded || m.Type == nil || m.Type.Form == unknown && p.typ == nil {
-		if !r.f.overloaded {
-			r.p.notice(r.m, p.line, "%s: %s has no type, so any value is accepted for it", r.name, name)
+	if r.f.Overloaded || m.Type == nil || m.Type.Form == syntax.Unknown && p.Typ == nil {
+		if !r.f.Overloaded {
+			r.p.notice(r.m, p.Line, "%s: %s has no type, so any value is accepted for it", r.name, name)
 		}
-		m.Type = &Type{Form: reference, Name: "any", Line: p.line}
+		m.Type = &syntax.Type{Form: syntax.Reference, Name: "any", Line: p.Line}
 	}
 	return m
 }
@@ -459,17 +458,17 @@ var ownResults = []string{"any", "unknown", "void", "undefined", "never", "strin
 
 // output finds out what a function returns.
 func (r *reading) output(t *Thing) {
-	typ := r.f.result
+	typ := r.f.Result
 	if typ == nil {
-		typ = r.doc.returns
+		typ = r.doc.Returns
 	}
-	if typ == nil || r.f.overloaded {
+	if typ == nil || r.f.Overloaded {
 		return
 	}
-	for typ.Form == reference && (typ.Name == "Promise" || typ.Name == "PromiseLike") && len(typ.Parts) == 1 {
+	for typ.Form == syntax.Reference && (typ.Name == "Promise" || typ.Name == "PromiseLike") && len(typ.Parts) == 1 {
 		typ = typ.Parts[0]
 	}
-	if typ.Form == reference && slices.Contains(ownResults, typ.Name) && len(typ.Parts) == 0 {
+	if typ.Form == syntax.Reference && slices.Contains(ownResults, typ.Name) && len(typ.Parts) == 0 {
 		return
 	}
 	c := r.converter(true)
@@ -489,15 +488,15 @@ func (r *reading) output(t *Thing) {
 }
 
 // isResult reports whether the type is the protocol's own form of an answer, or blocks of content.
-func (r *reading) isResult(c *converter, typ *Type) bool {
-	if typ.Form == array && typ.Parts[0].Form == reference && slices.Contains(ownResults[7:], typ.Parts[0].Name) {
+func (r *reading) isResult(c *converter, typ *syntax.Type) bool {
+	if typ.Form == syntax.Array && typ.Parts[0].Form == syntax.Reference && slices.Contains(ownResults[7:], typ.Parts[0].Name) {
 		return true
 	}
 	quiet := &converter{p: New(func(string) (string, bool) { return "", false }), what: c.what}
 	quiet.p.modules = r.p.modules
 	members, _, ok := quiet.members(typ, r.scope())
 	return ok && slices.ContainsFunc(members, func(m scoped) bool {
-		return m.Name == "content" && (m.Type.Form == array || m.Type.Form == tuple || m.Type.Form == reference && m.Type.Name == "Array")
+		return m.Name == "content" && (m.Type.Form == syntax.Array || m.Type.Form == syntax.Tuple || m.Type.Form == syntax.Reference && m.Type.Name == "Array")
 	})
 }
 
@@ -523,14 +522,14 @@ func objectFirst(s Schema) Schema {
 	if s.Get("type") == "object" {
 		return s
 	}
-	return append(Schema{{"type", "object"}}, s...)
+	return append(of("type", "object"), s...)
 }
 
 func wrapped(s Schema, absent bool) Schema {
 	if absent {
 		s = orNull(s)
 	}
-	return Schema{{"type", "object"}, {"properties", Schema{{"result", s}}}, {"required", []string{"result"}}}
+	return of("type", "object", "properties", of("result", s), "required", []string{"result"})
 }
 
 // finish adds the definitions.

@@ -1,10 +1,14 @@
 package typing
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/sumun-mcp/sumun/internal/plugin/node/syntax"
+)
 
 // union makes the schema of a union. What is absent stands for nothing in it, since JSON has no undefined. The values in without are
 // left out.
-func (c *converter) union(t *Type, s *scope, without ...any) Schema {
+func (c *converter) union(t *syntax.Type, s *scope, without ...any) Schema {
 	var values []any
 	var kinds []Schema
 	for _, part := range c.flatten(t, s, 0) {
@@ -34,7 +38,7 @@ func merge(values []any, kinds []Schema) Schema {
 	}
 	switch {
 	case len(kinds) == 0 && null:
-		return Schema{{"type", "null"}}
+		return of("type", "null")
 	case len(kinds) == 0:
 		return Schema{}
 	case len(kinds) == 1 && null:
@@ -46,12 +50,12 @@ func merge(values []any, kinds []Schema) Schema {
 		if null {
 			names = append(names, "null")
 		}
-		return Schema{{"type", names}}
+		return of("type", names)
 	}
 	if null {
-		kinds = append(kinds, Schema{{"type", "null"}})
+		kinds = append(kinds, of("type", "null"))
 	}
-	return Schema{{"anyOf", kinds}}
+	return of("anyOf", kinds)
 }
 
 // onlyTypes returns the types of schemas that say nothing else.
@@ -72,23 +76,23 @@ func orNull(s Schema) Schema {
 	name, ok := s.Get("type").(string)
 	switch {
 	case !ok && s.Get("enum") == nil:
-		return Schema{{"anyOf", []Schema{s, {{"type", "null"}}}}}
+		return of("anyOf", []Schema{s, of("type", "null")})
 	case s.Get("const") != nil:
-		return Schema{{"enum", []any{s.Get("const"), nil}}}
+		return of("enum", []any{s.Get("const"), nil})
 	case s.Get("enum") != nil:
 		values, _ := s.Get("enum").([]any)
-		return Schema{{"enum", append(slices.Clone(values), nil)}}
+		return of("enum", append(slices.Clone(values), nil))
 	}
 	return s.With("type", []string{name, "null"})
 }
 
 // flatten returns the parts of a union, those of unions in it too, without undefined and its like.
-func (c *converter) flatten(t *Type, s *scope, depth int) []bound {
+func (c *converter) flatten(t *syntax.Type, s *scope, depth int) []bound {
 	if depth > maxDepth {
 		return []bound{{t, s}}
 	}
 	switch {
-	case t.Form == union:
+	case t.Form == syntax.Union:
 		var all []bound
 		for _, part := range t.Parts {
 			all = append(all, c.flatten(part, s, depth+1)...)
@@ -96,38 +100,29 @@ func (c *converter) flatten(t *Type, s *scope, depth int) []bound {
 		return all
 	case isAbsent(t):
 		return nil
-	case t.Form == reference:
+	case t.Form == syntax.Reference:
 		if b, ok := s.vars[t.Name]; ok && b.typ != nil {
 			return c.flatten(b.typ, b.scope, depth+1)
 		}
-		if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.typ != nil && d.typ.Form == union && !slices.Contains(c.open, d) {
-			if c.contains(d, m) {
-				return []bound{{t, s}}
-			}
-			return c.flatten(d.typ, arguments(d, t.Parts, s, m), depth+1)
+		if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.Typ != nil && d.Typ.Form == syntax.Union && !slices.Contains(c.open, d) {
+			return c.flatten(d.Typ, arguments(d, t.Parts, s, m), depth+1)
 		}
 	}
 	return []bound{{t, s}}
 }
 
-// contains reports whether a declared union may contain itself, so that it has to be a definition of its own.
-func (c *converter) contains(d *decl, m *module) bool {
-	_, ok := c.literals(d.typ, &scope{m: m})
-	return !ok
-}
-
-func isAbsent(t *Type) bool {
-	return t.Form == reference && (t.Name == "undefined" || t.Name == "void" || t.Name == "never") && len(t.Parts) == 0
+func isAbsent(t *syntax.Type) bool {
+	return t.Form == syntax.Reference && (t.Name == "undefined" || t.Name == "void" || t.Name == "never") && len(t.Parts) == 0
 }
 
 // mayBeAbsent reports whether undefined is a value of the type.
-func (c *converter) mayBeAbsent(t *Type, s *scope, depth int) bool {
+func (c *converter) mayBeAbsent(t *syntax.Type, s *scope, depth int) bool {
 	switch {
 	case depth > maxDepth:
 		return false
-	case t.Form == union:
-		return slices.ContainsFunc(t.Parts, func(part *Type) bool { return c.mayBeAbsent(part, s, depth+1) })
-	case t.Form != reference:
+	case t.Form == syntax.Union:
+		return slices.ContainsFunc(t.Parts, func(part *syntax.Type) bool { return c.mayBeAbsent(part, s, depth+1) })
+	case t.Form != syntax.Reference:
 		return false
 	case isAbsent(t):
 		return true
@@ -135,25 +130,25 @@ func (c *converter) mayBeAbsent(t *Type, s *scope, depth int) bool {
 	if b, ok := s.vars[t.Name]; ok && b.typ != nil {
 		return c.mayBeAbsent(b.typ, b.scope, depth+1)
 	}
-	if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.typ != nil {
-		return c.mayBeAbsent(d.typ, arguments(d, t.Parts, s, m), depth+1)
+	if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.Typ != nil {
+		return c.mayBeAbsent(d.Typ, arguments(d, t.Parts, s, m), depth+1)
 	}
 	return false
 }
 
 // literals returns the values of a type that has only certain ones.
-func (c *converter) literals(t *Type, s *scope) ([]any, bool) {
+func (c *converter) literals(t *syntax.Type, s *scope) ([]any, bool) {
 	if c.depth++; c.depth > maxDepth {
 		c.depth--
 		return nil, false
 	}
 	defer func() { c.depth-- }()
 	switch t.Form {
-	case literal:
+	case syntax.Literal:
 		return []any{t.Value}, isScalar(t.Value)
-	case union:
+	case syntax.Union:
 		return c.literalsOf(t.Parts, s)
-	case keyOf:
+	case syntax.KeyOf:
 		members, index, ok := c.members(t.Parts[0], s)
 		if !ok || index != nil {
 			return nil, false
@@ -163,14 +158,14 @@ func (c *converter) literals(t *Type, s *scope) ([]any, bool) {
 			names = append(names, m.Name)
 		}
 		return names, true
-	case indexed:
-		if t.Parts[0].Form == typeOf && isNumber(t.Parts[1]) { // (typeof NAMES)[number]
+	case syntax.Indexed:
+		if t.Parts[0].Form == syntax.TypeOf && isNumber(t.Parts[1]) { // (typeof NAMES)[number]
 			return c.elements(t.Parts[0], s)
 		}
 		if inner, at := c.index(t, s); inner != nil {
 			return c.literals(inner, at)
 		}
-	case reference:
+	case syntax.Reference:
 		return c.literalsByName(t, s)
 	}
 	return nil, false
@@ -178,9 +173,9 @@ func (c *converter) literals(t *Type, s *scope) ([]any, bool) {
 
 func isScalar(value any) bool { return kindOf(value) != "" }
 
-func isNumber(t *Type) bool { return t.Form == reference && t.Name == "number" }
+func isNumber(t *syntax.Type) bool { return t.Form == syntax.Reference && t.Name == "number" }
 
-func (c *converter) literalsOf(parts []*Type, s *scope) ([]any, bool) {
+func (c *converter) literalsOf(parts []*syntax.Type, s *scope) ([]any, bool) {
 	var all []any
 	for _, part := range parts {
 		if isAbsent(part) {
@@ -200,15 +195,15 @@ func (c *converter) literalsOf(parts []*Type, s *scope) ([]any, bool) {
 }
 
 // elements returns the values of the elements of a constant array.
-func (c *converter) elements(t *Type, s *scope) ([]any, bool) {
+func (c *converter) elements(t *syntax.Type, s *scope) ([]any, bool) {
 	d, m := c.p.lookup(s.m, t.Name, 0)
-	if d == nil || d.value == nil || d.value.constant == nil || d.value.constant.Form != tuple {
+	if d == nil || d.Value == nil || d.Value.Constant == nil || d.Value.Constant.Form != syntax.Tuple {
 		return nil, false
 	}
-	return c.literalsOf(d.value.constant.Parts, &scope{m: m})
+	return c.literalsOf(d.Value.Constant.Parts, &scope{m: m})
 }
 
-func (c *converter) literalsByName(t *Type, s *scope) ([]any, bool) {
+func (c *converter) literalsByName(t *syntax.Type, s *scope) ([]any, bool) {
 	if b, ok := s.vars[t.Name]; ok {
 		if b.typ == nil {
 			return nil, false
@@ -223,22 +218,22 @@ func (c *converter) literalsByName(t *Type, s *scope) ([]any, bool) {
 		}
 		return slices.DeleteFunc(slices.Clone(of), func(v any) bool { return slices.Contains(by, v) == (t.Name == "Exclude") }), true
 	}
-	if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.typ != nil && !slices.Contains(c.open, d) {
-		return c.literals(d.typ, arguments(d, t.Parts, s, m))
+	if d, m := c.p.lookup(s.m, t.Name, 0); d != nil && d.Typ != nil && !slices.Contains(c.open, d) {
+		return c.literals(d.Typ, arguments(d, t.Parts, s, m))
 	}
 	return nil, false
 }
 
 // index returns the type of a member of an object, or of the elements of an array: T["name"], T[number].
-func (c *converter) index(t *Type, s *scope) (*Type, *scope) {
-	if t.Form != indexed {
+func (c *converter) index(t *syntax.Type, s *scope) (*syntax.Type, *scope) {
+	if t.Form != syntax.Indexed {
 		return nil, nil
 	}
 	of, key := t.Parts[0], t.Parts[1]
-	if of.Form == array && isNumber(key) {
+	if of.Form == syntax.Array && isNumber(key) {
 		return of.Parts[0], s
 	}
-	if key.Form != literal {
+	if key.Form != syntax.Literal {
 		return nil, nil
 	}
 	members, _, ok := c.members(of, s)

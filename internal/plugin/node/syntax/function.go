@@ -1,41 +1,41 @@
-package typing
+package syntax
 
 import "slices"
 
 // A Function is one that is declared, or written where a value stands.
 type Function struct {
 	name       string
-	doc        doc
-	parameters []parameterType
-	params     []*Parameter
-	result     *Type
-	line       int
+	Doc        Doc
+	Parameters []parameterType
+	Params     []*Parameter
+	Result     *Type
+	Line       int
 	// overloaded says that it is declared more than once.
-	overloaded bool
+	Overloaded bool
 }
 
 // A Parameter is one of a Function.
 type Parameter struct {
-	name     string
-	typ      *Type // nil where none is written
-	optional bool
-	rest     bool
-	value    any // its default, if it is a literal
-	valued   bool
-	doc      string
-	line     int
+	Name     string
+	Typ      *Type // nil where none is written
+	Optional bool
+	Rest     bool
+	Value    any // its default, if it is a literal
+	Valued   bool
+	Doc      string
+	Line     int
 	// destructured says that the parameter is a pattern of these members, and open, that it takes further ones.
-	destructured bool
-	members      []*Member
-	open         bool
+	Destructured bool
+	Members      []*Member
+	Open         bool
 	// uses are the members that the function's body reads.
-	uses []string
+	Uses []string
 }
 
 // readFunctionValue reads a function where a value is expected: an arrow function or a function expression; nil if there is none.
 func (r *reader) readFunctionValue() *Function {
 	begin := r.at
-	f := &Function{doc: readDoc(r.peek().doc), line: r.peek().line}
+	f := &Function{Doc: readDoc(r.peek().doc), Line: r.peek().line}
 	if r.peek().is("async") && !r.ahead(1).is("=>") && !r.ahead(1).first {
 		r.next()
 	}
@@ -49,18 +49,18 @@ func (r *reader) readFunctionValue() *Function {
 	case r.peek().kind == word && r.ahead(1).is("=>"):
 		name := r.next()
 		r.next()
-		f.params = []*Parameter{{name: name.text, line: name.line}}
+		f.Params = []*Parameter{{Name: name.text, Line: name.line}}
 		r.body(f)
 		return f
 	}
-	f.parameters = r.typeParameters()
+	f.Parameters = r.typeParameters()
 	if !r.peek().is("(") {
 		r.at = begin
 		return nil
 	}
-	f.params = r.readParameters()
+	f.Params = r.readParameters()
 	if r.take(":") {
-		f.result = r.readType()
+		f.Result = r.readType()
 	}
 	if !r.take("=>") {
 		r.at = begin
@@ -72,14 +72,14 @@ func (r *reader) readFunctionValue() *Function {
 
 // finish reads a function from its type parameters on; what follows a signature without a body stays.
 func (r *reader) finish(f *Function, begin int) *Function {
-	f.parameters = r.typeParameters()
+	f.Parameters = r.typeParameters()
 	if !r.peek().is("(") {
 		r.at = begin
 		return nil
 	}
-	f.params = r.readParameters()
+	f.Params = r.readParameters()
 	if r.take(":") {
-		f.result = r.readType()
+		f.Result = r.readType()
 	}
 	if r.peek().is("{") {
 		r.body(f)
@@ -94,7 +94,7 @@ func (r *reader) readParameters() []*Parameter {
 	var all []*Parameter
 	for r.at < closing {
 		before := r.at
-		if p := r.readParameter(closing); p != nil && p.name != "this" {
+		if p := r.readParameter(closing); p != nil && p.Name != "this" {
 			all = append(all, p)
 		}
 		r.take(",")
@@ -109,24 +109,24 @@ func (r *reader) readParameters() []*Parameter {
 
 func (r *reader) readParameter(closing int) *Parameter {
 	first := r.peek()
-	p := &Parameter{line: first.line, doc: readDoc(first.doc).text, rest: r.take("...")}
+	p := &Parameter{Line: first.line, Doc: readDoc(first.doc).Text, Rest: r.take("...")}
 	switch {
 	case r.peek().is("{"):
 		r.readPattern(p)
 	case r.peek().is("["):
 		r.skip()
 	case r.peek().kind == word:
-		p.name = r.next().text
+		p.Name = r.next().text
 	default:
 		return nil
 	}
-	p.optional = r.take("?")
+	p.Optional = r.take("?")
 	if r.take(":") {
-		p.typ = r.readType()
+		p.Typ = r.readType()
 	}
 	if r.take("=") {
-		p.value, p.valued = r.readDefaultValue(closing)
-		p.optional = true
+		p.Value, p.Valued = r.readDefaultValue(closing)
+		p.Optional = true
 	}
 	return p
 }
@@ -138,15 +138,28 @@ func (r *reader) readDefaultValue(closing int) (any, bool) {
 		return value, true
 	}
 	for r.at < closing && !r.peek().is(",") && !r.peek().is("}") {
+		if r.peek().kind == word && r.ahead(1).is("<") {
+			r.skipGeneric()
+			continue
+		}
 		r.skip()
 	}
 	return nil, false
 }
 
+// skipGeneric skips a name and the type arguments of a call behind it, in which there may be commas.
+func (r *reader) skipGeneric() {
+	r.next()
+	begin := r.at
+	if r.typeArguments(); !r.peek().is("(") { // a comparison
+		r.at = begin
+	}
+}
+
 // readPattern reads {a, b: c, d = 1, ...rest}.
 func (r *reader) readPattern(p *Parameter) {
 	closing := r.matching(r.at)
-	p.destructured = true
+	p.Destructured = true
 	r.next()
 	for r.at < closing {
 		before := r.at
@@ -163,7 +176,7 @@ func (r *reader) readPattern(p *Parameter) {
 func (r *reader) readPatternMember(p *Parameter, closing int) {
 	name := r.peek()
 	if name.is("...") || name.kind != word && name.kind != text {
-		p.open = true
+		p.Open = true
 		for r.at < closing && !r.peek().is(",") {
 			r.skip()
 		}
@@ -178,14 +191,14 @@ func (r *reader) readPatternMember(p *Parameter, closing int) {
 		m.Optional = true
 		if value, ok := r.readDefaultValue(closing); ok {
 			m.Default, m.Valued = value, true
-			m.Type = typeOfDefault(value, name.line)
+			m.Type = TypeOfDefault(value, name.line)
 		}
 	}
-	p.members = append(p.members, m)
+	p.Members = append(p.Members, m)
 }
 
 // typeOfDefault is the type that a parameter with that default has when none is written.
-func typeOfDefault(value any, line int) *Type {
+func TypeOfDefault(value any, line int) *Type {
 	name := ""
 	switch value.(type) {
 	case string:
@@ -197,7 +210,7 @@ func typeOfDefault(value any, line int) *Type {
 	default:
 		return &Type{Line: line}
 	}
-	return &Type{Form: reference, Name: name, Line: line}
+	return &Type{Form: Reference, Name: name, Line: line}
 }
 
 // body reads the body of a function, for what it uses of its first parameter.
@@ -206,20 +219,25 @@ func (r *reader) body(f *Function) {
 	if r.peek().is("{") {
 		r.skip()
 	} else {
-		for t := r.peek(); t.kind != end && !t.is(",") && !t.is(";") && !t.is(")") && !t.is("]") && !t.is("}"); t = r.peek() {
+		for t := r.peek(); t.kind != end && !endsExpression(t); t = r.peek() {
 			r.skip()
 		}
 	}
-	if len(f.params) == 0 || f.params[0].name == "" {
+	if len(f.Params) == 0 || f.Params[0].Name == "" {
 		return
 	}
-	uses(r.tokens[begin:r.at], f.params[0])
+	uses(r.tokens[begin:r.at], f.Params[0])
+}
+
+// endsExpression reports whether an expression without brackets around it ends before the token.
+func endsExpression(t token) bool {
+	return t.is(",") || t.is(";") || t.is(")") || t.is("]") || t.is("}") || beginsDeclaration(t)
 }
 
 // uses finds out which members of a parameter the tokens of a body read. Every other use of it may read any.
 func uses(body []token, p *Parameter) {
 	for i, t := range body {
-		if t.kind != word || t.text != p.name || i > 0 && (body[i-1].is(".") || body[i-1].is("?.")) {
+		if t.kind != word || t.text != p.Name || i > 0 && (body[i-1].is(".") || body[i-1].is("?.")) {
 			continue
 		}
 		switch next, after := at(body, i+1), at(body, i+2); {
@@ -231,7 +249,7 @@ func uses(body []token, p *Parameter) {
 			p.usePattern(body[:i-1])
 		case next.is(":") && i > 0 && (body[i-1].is("{") || body[i-1].is(",")): // the key of an object
 		default:
-			p.open = true
+			p.Open = true
 		}
 	}
 }
@@ -244,8 +262,8 @@ func at(tokens []token, i int) token {
 }
 
 func (p *Parameter) use(name string) {
-	if !slices.Contains(p.uses, name) {
-		p.uses = append(p.uses, name)
+	if !slices.Contains(p.Uses, name) {
+		p.Uses = append(p.Uses, name)
 	}
 }
 
@@ -263,14 +281,14 @@ func (p *Parameter) usePattern(tokens []token) {
 		}
 	}
 	if begin < 0 {
-		p.open = true
+		p.Open = true
 		return
 	}
 	pattern := &Parameter{}
 	r := &reader{tokens: append(slices.Clone(tokens[begin:]), token{})}
 	r.readPattern(pattern)
-	p.open = p.open || pattern.open
-	for _, m := range pattern.members {
+	p.Open = p.Open || pattern.Open
+	for _, m := range pattern.Members {
 		p.use(m.Name)
 	}
 }

@@ -1,4 +1,4 @@
-package typing
+package syntax
 
 import (
 	"math"
@@ -13,7 +13,7 @@ func (r *reader) readObject() *Type {
 		return t
 	}
 	closing := r.matching(r.at)
-	out := &Type{Form: object, Line: line}
+	out := &Type{Form: Object, Line: line}
 	r.next()
 	for r.at < closing {
 		before := r.at
@@ -40,7 +40,7 @@ func (r *reader) readMember(into *Type) {
 	}
 	switch t := r.peek(); {
 	case t.is("(") || t.is("<") || t.is("new") && (r.ahead(1).is("(") || r.ahead(1).is("<")):
-		*into = Type{Form: function, Line: into.Line} // it can be called, so it is no JSON
+		*into = Type{Form: Callable, Line: into.Line} // it can be called, so it is no JSON
 		r.skipMember()
 		return
 	case t.is("["):
@@ -60,7 +60,7 @@ func (r *reader) readMember(into *Type) {
 	case r.take(":"):
 		m.Type = r.readType()
 	case r.peek().is("("), r.peek().is("<"):
-		m.Type = &Type{Form: function, Line: name.line}
+		m.Type = &Type{Form: Callable, Line: name.line}
 		r.skipMember()
 	}
 	into.Members = append(into.Members, m)
@@ -118,7 +118,7 @@ func (r *reader) readMapped() *Type {
 		return nil
 	}
 	r.next()
-	t := &Type{Form: mapped, Name: r.next().text, Line: line}
+	t := &Type{Form: Mapped, Name: r.next().text, Line: line}
 	r.next()
 	keys := r.readType()
 	renamed := r.peek().is("as")
@@ -200,7 +200,7 @@ func (r *reader) literalArray() (any, bool) {
 }
 
 func (r *reader) literalObject() (any, bool) {
-	all := Schema{}
+	all := Record{}
 	for !r.take("}") {
 		key := r.next()
 		if key.kind != word && key.kind != text || !r.take(":") {
@@ -219,17 +219,17 @@ func (r *reader) literalObject() (any, bool) {
 func typeOfLiteral(value any, line int) *Type {
 	switch value := value.(type) {
 	case []any:
-		t := &Type{Form: tuple, Fewest: len(value), Line: line}
+		t := &Type{Form: Tuple, Fewest: len(value), Line: line}
 		for _, element := range value {
 			t.Parts = append(t.Parts, typeOfLiteral(element, line))
 		}
 		return t
-	case Schema:
-		t := &Type{Form: object, Line: line}
+	case Record:
+		t := &Type{Form: Object, Line: line}
 		for _, m := range value {
 			t.Members = append(t.Members, &Member{Name: m.Key, Type: typeOfLiteral(m.Value, line), Line: line})
 		}
 		return t
 	}
-	return &Type{Form: literal, Value: value, Line: line}
+	return &Type{Form: Literal, Value: value, Line: line}
 }

@@ -1,4 +1,4 @@
-package typing
+package syntax
 
 import (
 	"regexp"
@@ -6,35 +6,35 @@ import (
 )
 
 // A doc is what a JSDoc comment says.
-type doc struct {
-	text    string
-	params  []docParam
-	returns *Type
+type Doc struct {
+	Text    string
+	Params  []DocParam
+	Returns *Type
 	typ     *Type             // of @type
-	tags    map[string]string // the others, by their names in lower case
+	Tags    map[string]string // the others, by their names in lower case
 }
 
 // A docParam is a @param or @property.
-type docParam struct {
-	name     string // with dots for members
-	typ      *Type
-	optional bool
-	value    any // its default
-	valued   bool
-	text     string
+type DocParam struct {
+	Name     string // with dots for members
+	Typ      *Type
+	Optional bool
+	Value    any // its default
+	Valued   bool
+	Text     string
 }
 
 // tagLine matches the beginning of a tag.
 var tagLine = regexp.MustCompile(`(?m)^[ \t]*@([A-Za-z]+)`)
 
 // readDoc reads the text of a JSDoc comment.
-func readDoc(comment string) doc {
-	var d doc
+func readDoc(comment string) Doc {
+	var d Doc
 	places := tagLine.FindAllStringSubmatchIndex(comment, -1)
-	d.text = comment
+	d.Text = comment
 	for i, at := range places {
 		if i == 0 {
-			d.text = comment[:at[0]]
+			d.Text = comment[:at[0]]
 		}
 		until := len(comment)
 		if i+1 < len(places) {
@@ -42,25 +42,30 @@ func readDoc(comment string) doc {
 		}
 		d.tag(comment[at[2]:at[3]], strings.TrimSpace(comment[at[3]:until]))
 	}
-	d.text = plainText(d.text)
+	d.Text = plainText(d.Text)
 	return d
 }
 
-func (d *doc) tag(name, rest string) {
+func (d *Doc) tag(name, rest string) {
 	switch name {
 	case "param", "arg", "argument", "property", "prop":
-		d.params = append(d.params, readDocParam(rest))
+		d.Params = append(d.Params, readDocParam(rest))
 	case "returns", "return":
-		d.returns, _ = bracedType(rest)
+		d.Returns, _ = bracedType(rest)
 	case "type":
 		d.typ, _ = bracedType(rest)
 	case "description", "desc", "summary":
-		d.text = strings.TrimSpace(d.text + "\n" + rest)
+		d.Text = strings.TrimSpace(d.Text + "\n" + rest)
 	default:
-		if d.tags == nil {
-			d.tags = map[string]string{}
+		if d.Tags == nil {
+			d.Tags = map[string]string{}
 		}
-		d.tags[strings.ToLower(name)] = rest
+		rest, more, several := strings.Cut(" "+rest, " @")
+		d.Tags[strings.ToLower(name)] = strings.TrimSpace(rest)
+		if several { // @integer @minimum 1 on one line
+			name, rest, _ := strings.Cut(more, " ")
+			d.tag(name, strings.TrimSpace(rest))
+		}
 	}
 }
 
@@ -96,7 +101,7 @@ func parseType(src string) *Type {
 		return &Type{}
 	}
 	if optional {
-		return &Type{Form: union, Parts: []*Type{t, {Form: reference, Name: "undefined"}}}
+		return &Type{Form: Union, Parts: []*Type{t, {Form: Reference, Name: "undefined"}}}
 	}
 	return t
 }
@@ -104,22 +109,22 @@ func parseType(src string) *Type {
 // named matches the name of a parameter, in brackets when it may be left out.
 var named = regexp.MustCompile(`^(?:\[\s*([\w$.\[\]]+?)\s*(?:=\s*([^\]]*))?\]|([\w$.]+(?:\[\][\w$.]*)*))\s*(?:-\s+|–\s+|:\s+)?`)
 
-func readDocParam(rest string) docParam {
-	var p docParam
-	p.typ, rest = bracedType(rest)
+func readDocParam(rest string) DocParam {
+	var p DocParam
+	p.Typ, rest = bracedType(rest)
 	m := named.FindStringSubmatch(rest)
 	if m == nil {
-		p.text = plainText(rest)
+		p.Text = plainText(rest)
 		return p
 	}
-	p.text = plainText(rest[len(m[0]):])
-	p.name = strings.ReplaceAll(m[3], "[]", "")
+	p.Text = plainText(rest[len(m[0]):])
+	p.Name = strings.ReplaceAll(m[3], "[]", "")
 	if m[1] != "" {
-		p.name, p.optional = strings.ReplaceAll(m[1], "[]", ""), true
-		p.value, p.valued = readDefault(m[2])
+		p.Name, p.Optional = strings.ReplaceAll(m[1], "[]", ""), true
+		p.Value, p.Valued = ReadDefault(m[2])
 	}
-	if p.typ == nil {
-		p.typ, p.text = typeAfterName(p.text)
+	if p.Typ == nil {
+		p.Typ, p.Text = typeAfterName(p.Text)
 	}
 	return p
 }
@@ -131,7 +136,7 @@ func typeAfterName(words string) (*Type, string) {
 }
 
 // readDefault reads the default of a parameter as it stands in a comment: a literal, or a text without quotes.
-func readDefault(written string) (value any, ok bool) {
+func ReadDefault(written string) (value any, ok bool) {
 	written = strings.TrimSpace(written)
 	if written == "" {
 		return nil, false
@@ -162,14 +167,14 @@ func plainText(s string) string {
 }
 
 // param returns what is said of the parameter, and of its members.
-func (d doc) param(name string) (own *docParam, members []docParam) {
-	for i, p := range d.params {
-		rest, below := strings.CutPrefix(p.name, name+".")
+func (d Doc) Param(name string) (own *DocParam, members []DocParam) {
+	for i, p := range d.Params {
+		rest, below := strings.CutPrefix(p.Name, name+".")
 		switch {
-		case p.name == name:
-			own = &d.params[i]
+		case p.Name == name:
+			own = &d.Params[i]
 		case below:
-			p.name = rest
+			p.Name = rest
 			members = append(members, p)
 		}
 	}

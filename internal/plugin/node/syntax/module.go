@@ -1,4 +1,4 @@
-package typing
+package syntax
 
 import (
 	"slices"
@@ -6,65 +6,65 @@ import (
 )
 
 // A module is what one file declares.
-type module struct {
-	file    string
-	decls   map[string]*decl
-	imports map[string]far
-	exports map[string]export
-	stars   []string // files all of whose exports it exports
-	calls   []*registration
+type Module struct {
+	File    string
+	Decls   map[string]*Decl
+	Imports map[string]Far
+	Exports map[string]export
+	Stars   []string // files all of whose exports it exports
+	Calls   []*registration
 }
 
 // A far is a name in another file: "*" for all of them, "default" for the default export.
-type far struct{ from, name string }
+type Far struct{ From, Name string }
 
 // An export is a name of this file, or one of another file, or a value that has no name.
 type export struct {
-	local string
-	far
-	value *value
+	Local string
+	Far
+	Value *Value
 }
 
 // A decl is what a name means: a type, a value, or both.
-type decl struct {
-	name       string
-	parameters []parameterType
-	typ        *Type
-	value      *value
+type Decl struct {
+	Name       string
+	Parameters []parameterType
+	Typ        *Type
+	Value      *Value
 	line       int
 }
 
 // A value is what is known of a value.
-type value struct {
-	function *Function
+type Value struct {
+	Function *Function
 	// ref is the name of another value, handler tells that the function is the handler of a tool or resource.
-	ref     string
-	handler bool
+	Ref     string
+	Handler bool
 	// constant is the type of a literal, declared the type that is written.
-	constant, declared *Type
-	members            []*valueMember
-	doc                doc
+	Constant, declared *Type
+	Members            []*valueMember
+	Doc                Doc
 }
 
 type valueMember struct {
-	name  string
-	value *value
+	Name  string
+	Value *Value
 }
 
 // A registration is a call that registers a tool or resource by its name.
 type registration struct {
-	name     string
-	resource bool
-	value    *value
+	Name     string
+	Resource bool
+	Value    *Value
 }
 
 // parseModule reads what a file declares; nil if it cannot be read.
-func parseModule(file, src string) *module {
+func ParseModule(file, src string) *Module {
 	tokens, docs, ok := lex(src)
 	if !ok {
 		return nil
 	}
-	m := &module{file: file, decls: map[string]*decl{}, imports: map[string]far{}, exports: map[string]export{}}
+	m := &Module{File: file, Decls: map[string]*Decl{}, Imports: map[string]Far{}, Exports: map[string]export{}}
 	p := &parser{reader{tokens: tokens}, m}
 	for p.peek().kind != end {
 		before := p.at
@@ -82,7 +82,7 @@ func parseModule(file, src string) *module {
 
 type parser struct {
 	reader
-	m *module
+	m *Module
 }
 
 // begins reports whether a statement begins here.
@@ -114,7 +114,7 @@ func (p *parser) statement() {
 }
 
 // declaration reads a declaration and returns the names that it declares.
-func (p *parser) declaration(comment doc) []string {
+func (p *parser) declaration(comment Doc) []string {
 	for p.peek().is("declare") || p.peek().is("abstract") {
 		p.next()
 	}
@@ -129,7 +129,7 @@ func (p *parser) declaration(comment doc) []string {
 	case t.is("class") && next.kind == word:
 		p.next()
 		name := p.next().text
-		p.m.decls[name] = &decl{name: name, typ: &Type{Line: t.line}, line: t.line}
+		p.m.Decls[name] = &Decl{Name: name, Typ: &Type{Line: t.line}, line: t.line}
 		for p.peek().kind != end && !p.peek().is("{") {
 			p.next()
 		}
@@ -145,8 +145,8 @@ func (p *parser) declaration(comment doc) []string {
 
 func (p *parser) readInterface() []string {
 	line := p.next().line
-	d := &decl{name: p.next().text, line: line}
-	d.parameters = p.typeParameters()
+	d := &Decl{Name: p.next().text, line: line}
+	d.Parameters = p.typeParameters()
 	var parts []*Type
 	if p.take("extends") {
 		for ok := true; ok; ok = p.take(",") {
@@ -154,28 +154,28 @@ func (p *parser) readInterface() []string {
 		}
 	}
 	parts = append(parts, p.readObject())
-	if before := p.m.decls[d.name]; before != nil && before.typ != nil {
-		parts = append([]*Type{before.typ}, parts...) // declarations of the same interface are one
+	if before := p.m.Decls[d.Name]; before != nil && before.Typ != nil {
+		parts = append([]*Type{before.Typ}, parts...) // declarations of the same interface are one
 	}
-	d.typ = parts[0]
+	d.Typ = parts[0]
 	if len(parts) > 1 {
-		d.typ = &Type{Form: intersection, Parts: parts, Line: line}
+		d.Typ = &Type{Form: Intersection, Parts: parts, Line: line}
 	}
-	p.m.decls[d.name] = d
-	return []string{d.name}
+	p.m.Decls[d.Name] = d
+	return []string{d.Name}
 }
 
 func (p *parser) readAlias() []string {
 	line := p.next().line
-	d := &decl{name: p.next().text, line: line}
-	d.parameters = p.typeParameters()
+	d := &Decl{Name: p.next().text, line: line}
+	d.Parameters = p.typeParameters()
 	p.take("=")
-	d.typ = p.readType()
-	if before := p.m.decls[d.name]; before != nil {
-		d.value = before.value // a type and a value may have the same name
+	d.Typ = p.readType()
+	if before := p.m.Decls[d.Name]; before != nil {
+		d.Value = before.Value // a type and a value may have the same name
 	}
-	p.m.decls[d.name] = d
-	return []string{d.name}
+	p.m.Decls[d.Name] = d
+	return []string{d.Name}
 }
 
 // readEnum reads an enum: its type is the union of its members, and each member has one of its own.
@@ -183,7 +183,7 @@ func (p *parser) readEnum() []string {
 	p.take("const")
 	line := p.next().line
 	name := p.next().text
-	all := &Type{Form: union, Line: line}
+	all := &Type{Form: Union, Line: line}
 	closing := p.matching(p.at)
 	p.next()
 	next, known := 0.0, true
@@ -196,54 +196,54 @@ func (p *parser) readEnum() []string {
 			if number, isNumber := value.(float64); known && isNumber {
 				next = number
 			} else if known {
-				one = &Type{Form: literal, Value: value, Line: member.line}
+				one = &Type{Form: Literal, Value: value, Line: member.line}
 			}
 			for p.at < closing && !p.peek().is(",") {
 				p.skip()
 			}
 		}
-		if known && one.Form == unknown {
-			one = &Type{Form: literal, Value: next, Line: member.line}
+		if known && one.Form == Unknown {
+			one = &Type{Form: Literal, Value: next, Line: member.line}
 			next++
 		}
 		p.take(",")
 		all.Parts = append(all.Parts, one)
-		p.m.decls[name+"."+member.text] = &decl{name: name + "." + member.text, typ: one, line: member.line}
+		p.m.Decls[name+"."+member.text] = &Decl{Name: name + "." + member.text, Typ: one, line: member.line}
 	}
 	p.at = closing
 	p.take("}")
-	p.m.decls[name] = &decl{name: name, typ: all, line: line}
+	p.m.Decls[name] = &Decl{Name: name, Typ: all, line: line}
 	return []string{name}
 }
 
-func (p *parser) readFunctionDecl(comment doc) []string {
+func (p *parser) readFunctionDecl(comment Doc) []string {
 	line := p.peek().line
 	p.take("async")
 	p.next()
 	p.take("*")
-	f := &Function{doc: comment, line: line}
+	f := &Function{Doc: comment, Line: line}
 	if p.peek().kind == word {
 		f.name = p.next().text
 	}
 	if p.finish(f, p.at) == nil {
 		return nil
 	}
-	d := &decl{name: f.name, value: &value{function: f}, line: line}
-	if before := p.m.decls[f.name]; before != nil && f.name != "" {
-		d.typ = before.typ
-		if before.value != nil && before.value.function != nil {
-			f.overloaded = true
-			if f.doc.text == "" {
-				f.doc = before.value.function.doc
+	d := &Decl{Name: f.name, Value: &Value{Function: f}, line: line}
+	if before := p.m.Decls[f.name]; before != nil && f.name != "" {
+		d.Typ = before.Typ
+		if before.Value != nil && before.Value.Function != nil {
+			f.Overloaded = true
+			if f.Doc.Text == "" {
+				f.Doc = before.Value.Function.Doc
 			}
 		}
 	}
-	p.m.decls[f.name] = d
+	p.m.Decls[f.name] = d
 	return []string{f.name}
 }
 
 // readVariables reads const a = …, b: T = …
-func (p *parser) readVariables(comment doc) []string {
+func (p *parser) readVariables(comment Doc) []string {
 	p.next()
 	var names []string
 	for {
@@ -253,22 +253,22 @@ func (p *parser) readVariables(comment doc) []string {
 		}
 		p.next()
 		p.take("!")
-		d := &decl{name: name.text, line: name.line, value: &value{}}
+		d := &Decl{Name: name.text, line: name.line, Value: &Value{}}
 		var declared *Type
 		if p.take(":") {
 			declared = p.readType()
 		}
 		if p.take("=") {
-			d.value = p.readValue()
+			d.Value = p.readValue()
 		}
-		d.value.declared = declared
-		if d.value.doc.isEmpty() {
-			d.value.doc = comment
+		d.Value.declared = declared
+		if d.Value.Doc.IsEmpty() {
+			d.Value.Doc = comment
 		}
-		if before := p.m.decls[name.text]; before != nil {
-			d.typ, d.parameters = before.typ, before.parameters
+		if before := p.m.Decls[name.text]; before != nil {
+			d.Typ, d.Parameters = before.Typ, before.Parameters
 		}
-		p.m.decls[name.text] = d
+		p.m.Decls[name.text] = d
 		names = append(names, name.text)
 		p.skipRest()
 		if !p.take(",") {
@@ -277,35 +277,40 @@ func (p *parser) readVariables(comment doc) []string {
 	}
 }
 
-func (d doc) isEmpty() bool {
-	return d.text == "" && len(d.params) == 0 && d.returns == nil && d.typ == nil && len(d.tags) == 0
+func (d Doc) IsEmpty() bool {
+	return d.Text == "" && len(d.Params) == 0 && d.Returns == nil && d.typ == nil && len(d.Tags) == 0
 }
 
 // skipRest skips to the end of an initializer: a comma, a semicolon, or the beginning of another declaration.
 func (p *parser) skipRest() {
 	for t := p.peek(); t.kind != end && !t.is(",") && !t.is(";"); t = p.peek() {
-		if t.first && t.kind == word && slices.Contains(keywords, t.text) {
+		if beginsDeclaration(t) {
 			return
 		}
 		p.skip()
 	}
 }
 
+// beginsDeclaration reports whether the token begins a declaration, which ends the statement before although no semicolon does.
+func beginsDeclaration(t token) bool {
+	return t.first && t.kind == word && slices.Contains(keywords, t.text)
+}
+
 // keywords that begin declarations.
 var keywords = []string{"const", "let", "var", "function", "async", "class", "interface", "type", "enum", "export", "import", "declare", "module", "exports", "abstract"}
 
 // readValue reads the beginning of a value, as much as is of use.
-func (p *parser) readValue() *value {
+func (p *parser) readValue() *Value {
 	first := p.peek()
 	if f := p.readFunctionValue(); f != nil {
-		return &value{function: f, doc: f.doc}
+		return &Value{Function: f, Doc: f.Doc}
 	}
 	switch {
 	case first.is("{"):
-		v := &value{doc: readDoc(first.doc)}
+		v := &Value{Doc: readDoc(first.doc)}
 		begin := p.at
 		if constant, ok := p.readLiteral(); ok {
-			v.constant = typeOfLiteral(constant, first.line)
+			v.Constant = typeOfLiteral(constant, first.line)
 			return v
 		}
 		p.at = begin
@@ -315,12 +320,12 @@ func (p *parser) readValue() *value {
 		return p.readHelper()
 	case first.kind == word && (ends(p.ahead(1))):
 		p.next()
-		return &value{ref: first.text}
+		return &Value{Ref: first.text}
 	}
 	if constant, ok := p.readLiteral(); ok {
-		return &value{constant: typeOfLiteral(constant, first.line)}
+		return &Value{Constant: typeOfLiteral(constant, first.line)}
 	}
-	return &value{}
+	return &Value{}
 }
 
 // ends reports whether a value ends before the token.
@@ -337,7 +342,7 @@ func (p *parser) isCall(name string) bool {
 }
 
 // readHelper reads tool(…) or resource(…), of which the function matters.
-func (p *parser) readHelper() *value {
+func (p *parser) readHelper() *Value {
 	for !p.peek().is("(") {
 		p.next()
 	}
@@ -350,12 +355,12 @@ func (p *parser) readHelper() *value {
 }
 
 // handlerIn reads arguments up to the closing bracket and returns the function among them.
-func (p *parser) handlerIn(closing int) *value {
-	found := &value{}
+func (p *parser) handlerIn(closing int) *Value {
+	found := &Value{}
 	for p.at < closing {
 		before := p.at
 		v := p.readValue()
-		if v.function != nil || v.ref != "" && found.function == nil {
+		if v.Function != nil || v.Ref != "" && found.Function == nil {
 			found = v
 		}
 		for p.at < closing && !p.peek().is(",") {
@@ -366,12 +371,12 @@ func (p *parser) handlerIn(closing int) *value {
 			p.skip()
 		}
 	}
-	found.handler = true
+	found.Handler = true
 	return found
 }
 
 // readObjectValue reads the members of an object that are functions, or names of functions.
-func (p *parser) readObjectValue(into *value) {
+func (p *parser) readObjectValue(into *Value) {
 	closing := p.matching(p.at)
 	p.next()
 	for p.at < closing {
@@ -389,7 +394,7 @@ func (p *parser) readObjectValue(into *value) {
 	p.take("}")
 }
 
-func (p *parser) readValueMember(into *value) {
+func (p *parser) readValueMember(into *Value) {
 	comment := readDoc(p.peek().doc)
 	for (p.peek().is("async") || p.peek().is("*")) && !p.ahead(1).is(":") && !p.ahead(1).is("(") && !p.ahead(1).is(",") {
 		p.next()
@@ -399,22 +404,22 @@ func (p *parser) readValueMember(into *value) {
 		return
 	}
 	p.next()
-	member := &value{}
+	member := &Value{}
 	switch {
 	case p.take(":"):
 		member = p.readValue()
-		if member.doc.isEmpty() {
-			member.doc = comment
+		if member.Doc.IsEmpty() {
+			member.Doc = comment
 		}
 	case p.peek().is("("), p.peek().is("<"):
-		f := &Function{name: name.text, doc: comment, line: name.line}
+		f := &Function{name: name.text, Doc: comment, Line: name.line}
 		if p.finish(f, p.at) != nil {
-			member.function = f
+			member.Function = f
 		}
 	default:
-		member.ref = name.text
+		member.Ref = name.text
 	}
-	into.members = append(into.members, &valueMember{name.text, member})
+	into.Members = append(into.Members, &valueMember{name.text, member})
 }
 
 // registrations finds the calls of registerTool and registerResource, and those of tool and resource with a name.
@@ -428,11 +433,11 @@ func (p *parser) registrations() {
 		closing := p.matching(i + 1)
 		p.at = i + 3
 		p.take(",")
-		call := &registration{name: p.tokens[i+2].text, resource: strings.HasSuffix(strings.ToLower(t.text), "resource"), value: p.handlerIn(closing)}
-		if call.value.doc.isEmpty() {
-			call.value.doc = readDoc(p.docBefore(i))
+		call := &registration{Name: p.tokens[i+2].text, Resource: strings.HasSuffix(strings.ToLower(t.text), "resource"), Value: p.handlerIn(closing)}
+		if call.Value.Doc.IsEmpty() {
+			call.Value.Doc = readDoc(p.docBefore(i))
 		}
-		p.m.calls = append(p.m.calls, call)
+		p.m.Calls = append(p.m.Calls, call)
 	}
 }
 
@@ -452,37 +457,37 @@ func (p *parser) docBefore(i int) string {
 // typedef takes a type that a comment declares.
 func (p *parser) typedef(c comment) {
 	d := readDoc(c.text)
-	words, ok := d.tags["typedef"]
+	words, ok := d.Tags["typedef"]
 	if !ok {
 		return
 	}
 	t, name := bracedType(words)
 	name, _, _ = strings.Cut(strings.TrimSpace(name), " ")
-	if name == "" || p.m.decls[name] != nil {
+	if name == "" || p.m.Decls[name] != nil {
 		return
 	}
-	if len(d.params) > 0 && (t == nil || t.Form == reference && strings.EqualFold(t.Name, "object")) {
-		t = typeOfParams(d.params, c.line)
+	if len(d.Params) > 0 && (t == nil || t.Form == Reference && strings.EqualFold(t.Name, "object")) {
+		t = TypeOfParams(d.Params, c.line)
 	}
 	if t == nil {
 		t = &Type{Line: c.line}
 	}
-	p.m.decls[name] = &decl{name: name, typ: t, line: c.line}
+	p.m.Decls[name] = &Decl{Name: name, Typ: t, line: c.line}
 }
 
 // typeOfParams is the object that @property or @param tags describe.
-func typeOfParams(params []docParam, line int) *Type {
-	t := &Type{Form: object, Line: line}
+func TypeOfParams(params []DocParam, line int) *Type {
+	t := &Type{Form: Object, Line: line}
 	for _, p := range params {
-		if strings.Contains(p.name, ".") || p.name == "" {
+		if strings.Contains(p.Name, ".") || p.Name == "" {
 			continue
 		}
-		m := &Member{Name: p.name, Type: p.typ, Optional: p.optional, Doc: doc{text: p.text}, Default: p.value, Valued: p.valued, Line: line}
-		if _, below := (doc{params: params}).param(p.name); len(below) > 0 {
-			m.Type = typeOfParams(below, line)
+		m := &Member{Name: p.Name, Type: p.Typ, Optional: p.Optional, Doc: Doc{Text: p.Text}, Default: p.Value, Valued: p.Valued, Line: line}
+		if _, below := (Doc{Params: params}).Param(p.Name); len(below) > 0 {
+			m.Type = TypeOfParams(below, line)
 		}
 		if m.Type == nil {
-			m.Type = &Type{Form: reference, Name: "any", Line: line}
+			m.Type = &Type{Form: Reference, Name: "any", Line: line}
 		}
 		t.Members = append(t.Members, m)
 	}

@@ -1,4 +1,4 @@
-package typing
+package syntax
 
 // A Type is a type as it is written down.
 type Type struct {
@@ -25,20 +25,20 @@ type Type struct {
 type form uint8
 
 const (
-	unknown form = iota // what is not understood
-	reference
-	literal
-	array        // of Parts[0]
-	tuple        // of Parts
-	union        // of Parts
-	intersection // of Parts
-	object       // of Members
-	function     // a value that is no JSON
-	keyOf        // Parts[0]
-	typeOf       // the value Name
-	indexed      // Parts[0][Parts[1]]
-	mapped       // {[Name in Parts[0]]: Parts[1]}
-	characters   // a template literal type
+	Unknown form = iota // what is not understood
+	Reference
+	Literal
+	Array        // of Parts[0]
+	Tuple        // of Parts
+	Union        // of Parts
+	Intersection // of Parts
+	Object       // of Members
+	Callable     // a value that is no JSON
+	KeyOf        // Parts[0]
+	TypeOf       // the value Name
+	Indexed      // Parts[0][Parts[1]]
+	Mapped       // {[Name in Parts[0]]: Parts[1]}
+	Characters   // a template literal type
 )
 
 // A Member is one of an object.
@@ -46,7 +46,7 @@ type Member struct {
 	Name     string
 	Type     *Type
 	Optional bool
-	Doc      doc
+	Doc      Doc
 	Line     int
 	// Default is what the member is when it is left out, if Valued.
 	Default any
@@ -136,9 +136,9 @@ func (r *reader) readType() *Type {
 		return t
 	}
 	r.take("|")
-	t := r.list("|", union, func() *Type {
+	t := r.list("|", Union, func() *Type {
 		r.take("&")
-		return r.list("&", intersection, r.readPostfix)
+		return r.list("&", Intersection, r.readPostfix)
 	})
 	switch {
 	case r.peek().is("extends") && !r.peek().first: // a conditional type
@@ -152,7 +152,7 @@ func (r *reader) readType() *Type {
 	case r.peek().is("is") && !r.peek().first: // a predicate
 		r.next()
 		r.readType()
-		return &Type{Form: reference, Name: "boolean", Line: line}
+		return &Type{Form: Reference, Name: "boolean", Line: line}
 	}
 	return t
 }
@@ -181,7 +181,7 @@ func (r *reader) readFunction() *Type {
 		r.skip()
 		r.next()
 		r.readType()
-		return &Type{Form: function, Line: line}
+		return &Type{Form: Callable, Line: line}
 	}
 	r.at = begin
 	return nil
@@ -196,12 +196,12 @@ func (r *reader) readPostfix() *Type {
 		case next.is("[") && !next.first:
 			r.next()
 			if r.take("]") {
-				t = &Type{Form: array, Parts: []*Type{t}, Line: next.line}
+				t = &Type{Form: Array, Parts: []*Type{t}, Line: next.line}
 				continue
 			}
 			key := r.readType()
 			r.take("]")
-			t = &Type{Form: indexed, Parts: []*Type{t, key}, Line: next.line}
+			t = &Type{Form: Indexed, Parts: []*Type{t, key}, Line: next.line}
 		case r.jsdoc && next.is("!"):
 			r.next()
 		case r.jsdoc && next.is("?"):
@@ -214,11 +214,11 @@ func (r *reader) readPostfix() *Type {
 }
 
 func nullable(t *Type) *Type {
-	return &Type{Form: union, Parts: []*Type{t, {Form: literal, Line: t.Line}}, Line: t.Line}
+	return &Type{Form: Union, Parts: []*Type{t, {Form: Literal, Line: t.Line}}, Line: t.Line}
 }
 
 // operators before a type.
-var operators = map[string]form{"keyof": keyOf, "readonly": reference, "unique": reference, "infer": unknown, "asserts": unknown}
+var operators = map[string]form{"keyof": KeyOf, "readonly": Reference, "unique": Reference, "infer": Unknown, "asserts": Unknown}
 
 // readPrimary reads a type without operators behind it.
 func (r *reader) readPrimary() *Type {
@@ -226,7 +226,7 @@ func (r *reader) readPrimary() *Type {
 	switch {
 	case t.kind == text:
 		r.next()
-		return &Type{Form: literal, Value: t.text, Line: t.line}
+		return &Type{Form: Literal, Value: t.text, Line: t.line}
 	case t.kind == number, t.is("-"):
 		return r.readNumber()
 	case t.kind == template:
@@ -268,11 +268,11 @@ func (r *reader) readJSDocOnly() *Type {
 		}
 		return nullable(r.readPostfix())
 	case "...":
-		return &Type{Form: array, Parts: []*Type{r.readPostfix()}, Line: t.line}
+		return &Type{Form: Array, Parts: []*Type{r.readPostfix()}, Line: t.line}
 	case "!":
 		return r.readPostfix()
 	default:
-		return &Type{Form: reference, Name: "any", Line: t.line}
+		return &Type{Form: Reference, Name: "any", Line: t.line}
 	}
 }
 
@@ -282,20 +282,20 @@ func (r *reader) readNumber() *Type {
 	if !ok {
 		return &Type{Line: line}
 	}
-	return &Type{Form: literal, Value: value, Line: line}
+	return &Type{Form: Literal, Value: value, Line: line}
 }
 
 // readTemplate reads a template literal type: a literal, if nothing is put in.
 func (r *reader) readTemplate() *Type {
 	t := r.next()
 	if !r.peek().is("${") {
-		return &Type{Form: literal, Value: unescaped(t.text), Line: t.line}
+		return &Type{Form: Literal, Value: unescaped(t.text), Line: t.line}
 	}
 	for r.peek().is("${") {
 		r.skip()
 		r.next() // the next piece
 	}
-	return &Type{Form: characters, Line: t.line}
+	return &Type{Form: Characters, Line: t.line}
 }
 
 // readWord reads a reference, a literal that is a word, or an operator and its operand.
@@ -303,12 +303,12 @@ func (r *reader) readWord() *Type {
 	t := r.next()
 	switch t.text {
 	case "true", "false":
-		return &Type{Form: literal, Value: t.text == "true", Line: t.line}
+		return &Type{Form: Literal, Value: t.text == "true", Line: t.line}
 	case "null":
-		return &Type{Form: literal, Line: t.line}
+		return &Type{Form: Literal, Line: t.line}
 	case "typeof":
 		name := r.readName()
-		return &Type{Form: typeOf, Name: name, Line: t.line}
+		return &Type{Form: TypeOf, Name: name, Line: t.line}
 	case "import":
 		return r.readImport(t.line)
 	case "function": // JSDoc's
@@ -318,17 +318,17 @@ func (r *reader) readWord() *Type {
 				r.readType()
 			}
 		}
-		return &Type{Form: function, Line: t.line}
+		return &Type{Form: Callable, Line: t.line}
 	}
 	if of, ok := operators[t.text]; ok && r.beginsType() {
 		inner := r.readPostfix()
-		if of == reference {
+		if of == Reference {
 			return inner
 		}
 		return &Type{Form: of, Parts: []*Type{inner}, Line: t.line}
 	}
 	r.at--
-	return &Type{Form: reference, Name: r.readName(), Parts: r.typeArguments(), Line: t.line}
+	return &Type{Form: Reference, Name: r.readName(), Parts: r.typeArguments(), Line: t.line}
 }
 
 // beginsType reports whether a type can begin here, so that the word before is an operator and not a name.
@@ -347,7 +347,7 @@ func (r *reader) readImport(line int) *Type {
 	if from.kind != text || !r.take(".") {
 		return &Type{Line: line}
 	}
-	return &Type{Form: reference, Name: from.text + "#" + r.readName(), Parts: r.typeArguments(), Line: line}
+	return &Type{Form: Reference, Name: from.text + "#" + r.readName(), Parts: r.typeArguments(), Line: line}
 }
 
 // readName reads a name with dots. JSDoc may have a dot before type arguments.
@@ -384,8 +384,8 @@ func (r *reader) typeArguments() []*Type {
 
 // A parameterType is a type parameter, and what it is where no argument is given.
 type parameterType struct {
-	name     string
-	fallback *Type
+	Name     string
+	Fallback *Type
 }
 
 // typeParameters reads <T extends U = V, …>, if it is there.
@@ -399,12 +399,12 @@ func (r *reader) typeParameters() []parameterType {
 		for r.peek().is("const") || r.peek().is("in") || r.peek().is("out") {
 			r.next()
 		}
-		p := parameterType{name: r.next().text}
+		p := parameterType{Name: r.next().text}
 		if r.take("extends") {
-			p.fallback = r.readType()
+			p.Fallback = r.readType()
 		}
 		if r.take("=") {
-			p.fallback = r.readType()
+			p.Fallback = r.readType()
 		}
 		all = append(all, p)
 		r.take(",")
@@ -418,7 +418,7 @@ func (r *reader) typeParameters() []parameterType {
 
 // readTuple reads [A, name?: B, ...C[]].
 func (r *reader) readTuple() *Type {
-	out := &Type{Form: tuple, Line: r.next().line}
+	out := &Type{Form: Tuple, Line: r.next().line}
 	optional := false
 	for !r.peek().is("]") && r.peek().kind != end {
 		before := r.at

@@ -1,4 +1,4 @@
-package typing
+package syntax
 
 // readImports reads an import declaration.
 func (p *parser) readImports() {
@@ -29,7 +29,7 @@ func (p *parser) readImports() {
 		return
 	}
 	for local, theirs := range names {
-		p.m.imports[local] = far{from.text, theirs}
+		p.m.Imports[local] = Far{from.text, theirs}
 	}
 }
 
@@ -50,7 +50,7 @@ func (p *parser) readSpecifiers(each func(name, as string)) {
 }
 
 // export reads what stands behind the word.
-func (p *parser) export(comment doc) {
+func (p *parser) export(comment Doc) {
 	if p.peek().is("type") && (p.ahead(1).is("{") || p.ahead(1).is("*")) {
 		p.next()
 	}
@@ -65,9 +65,9 @@ func (p *parser) export(comment doc) {
 		p.take("from")
 		from := p.next().text
 		if as == "" {
-			p.m.stars = append(p.m.stars, from)
+			p.m.Stars = append(p.m.Stars, from)
 		} else {
-			p.m.exports[as] = export{far: far{from, "*"}}
+			p.m.Exports[as] = export{Far: Far{from, "*"}}
 		}
 	case p.take("{"):
 		all := map[string]string{} // as → name
@@ -78,38 +78,38 @@ func (p *parser) export(comment doc) {
 		}
 		for as, name := range all {
 			if from != "" {
-				p.m.exports[as] = export{far: far{from, name}}
+				p.m.Exports[as] = export{Far: Far{from, name}}
 			} else {
-				p.m.exports[as] = export{local: name}
+				p.m.Exports[as] = export{Local: name}
 			}
 		}
 	default:
 		for _, name := range p.declaration(comment) {
-			p.m.exports[name] = export{local: name}
+			p.m.Exports[name] = export{Local: name}
 		}
 	}
 }
 
 // exportValue reads a value that is exported under the name.
-func (p *parser) exportValue(name string, comment doc) {
+func (p *parser) exportValue(name string, comment Doc) {
 	declares := p.peek().is("class") || p.peek().is("interface") || p.peek().is("enum") ||
 		(p.peek().is("function") || p.peek().is("async") && p.ahead(1).is("function"))
 	if declares {
 		if names := p.declaration(comment); len(names) > 0 {
-			p.m.exports[name] = export{local: names[0]}
+			p.m.Exports[name] = export{Local: names[0]}
 		}
 		return
 	}
 	v := p.readValue()
-	if v.doc.isEmpty() {
-		v.doc = comment
+	if v.Doc.IsEmpty() {
+		v.Doc = comment
 	}
-	p.m.exports[name] = export{value: v}
+	p.m.Exports[name] = export{Value: v}
 	p.skipRest()
 }
 
 // commonJS reads module.exports = …, module.exports.name = … and exports.name = …
-func (p *parser) commonJS(comment doc) {
+func (p *parser) commonJS(comment Doc) {
 	begin := p.at
 	if p.take("module") {
 		p.take(".")
