@@ -27,30 +27,49 @@ type object = map[string]any
 // interpreters returns each Python of this machine that plugins run on, once; the test is skipped if there is none.
 func interpreters(t *testing.T) []*interpreter {
 	t.Helper()
-	var all []*interpreter
-	for _, name := range names {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			continue
-		}
-		p, err := ask(t.Context(), path)
-		if err == nil && p.Version[0] == 3 && p.Version[1] >= oldest && !slices.ContainsFunc(all, func(o *interpreter) bool { return o.Executable == p.Executable }) {
-			all = append(all, p)
-		}
-	}
+	all := installed()
 	if len(all) == 0 {
 		t.Skip("this machine has no Python 3.10 or newer")
 	}
 	return all
 }
 
+var installed = sync.OnceValue(func() []*interpreter {
+	var all []*interpreter
+	for _, name := range names {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		p, err := ask(context.Background(), path)
+		if err == nil && p.Version[0] == 3 && p.Version[1] >= oldest && !slices.ContainsFunc(all, func(o *interpreter) bool { return o.Executable == p.Executable }) {
+			all = append(all, p)
+		}
+	}
+	return all
+})
+
+// sharedShims is where all tests have the shim written, but those of writing it.
+var sharedShims string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "shims")
+	if err != nil {
+		panic(err)
+	}
+	sharedShims = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
 // source lays out a plugin of files by their names; one file alone is a plugin of one file.
 func source(t *testing.T, files map[string]string) recipe.Source {
 	t.Helper()
 	root := t.TempDir()
-	src := recipe.Source{Name: "demo", Work: filepath.Join(root, "work"), Shims: filepath.Join(root, "shims"), Dir: len(files) > 1}
+	src := recipe.Source{Name: "demo", Work: filepath.Join(root, "work"), Shims: sharedShims, Dir: len(files) > 1}
 	copied := filepath.Join(root, "copy", "demo")
-	for _, dir := range []string{src.Work, src.Shims, copied} {
+	for _, dir := range []string{src.Work, copied} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -89,17 +108,28 @@ type peer struct {
 // launch starts a plugin of one file, without a handshake.
 func launch(t *testing.T, text string) *peer {
 	t.Helper()
-	interpreters(t)
 	return launchFiles(t, map[string]string{"demo.py": text})
+}
+
+// launchWith starts a plugin of one file with that interpreter.
+func launchWith(t *testing.T, python *interpreter, text string) *peer {
+	t.Helper()
+	return startRecipe(t, prepare(t, python, source(t, map[string]string{"demo.py": text})))
 }
 
 func launchFiles(t *testing.T, files map[string]string) *peer {
 	t.Helper()
-	r, err := Prepare(t.Context(), source(t, files))
+	return startRecipe(t, prepare(t, interpreters(t)[0], source(t, files)))
+}
+
+// prepare is Prepare with that interpreter, which need not be found again.
+func prepare(t *testing.T, python *interpreter, src recipe.Source) recipe.Recipe {
+	t.Helper()
+	r, err := python.recipe(t.Context(), src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startRecipe(t, r)
+	return r
 }
 
 func startRecipe(t *testing.T, r recipe.Recipe) *peer {
@@ -323,4 +353,13 @@ func equal(t *testing.T, what string, got any, want string) {
 	if g, w := text(t, got), text(t, value); g != w {
 		t.Errorf("%s is\n%s, want\n%s", what, g, w)
 	}
+}
+
+// decode returns a JSON object with numbers as they are written.
+func decode(value string) (object, error) {
+	var m object
+	dec := json.NewDecoder(strings.NewReader(value))
+	dec.UseNumber()
+	err := dec.Decode(&m)
+	return m, err
 }

@@ -21,15 +21,20 @@ var entries = []string{"plugin.py", "main.py", "__main__.py", "server.py"}
 // Prepare returns how a plugin is started. It runs the interpreter to ask what it is, and nothing of the plugin. The error says what
 // to try if there is no interpreter.
 func Prepare(ctx context.Context, src recipe.Source) (recipe.Recipe, error) {
-	file, err := entry(src)
-	if err != nil {
-		return recipe.Recipe{}, err
-	}
 	python, err := find(ctx)
 	if err != nil {
 		return recipe.Recipe{}, err
 	}
-	shim, err := python.shim(ctx, src.Shims)
+	return python.recipe(ctx, src)
+}
+
+// recipe returns how a plugin is started with this interpreter.
+func (p *interpreter) recipe(ctx context.Context, src recipe.Source) (recipe.Recipe, error) {
+	file, err := entry(src)
+	if err != nil {
+		return recipe.Recipe{}, err
+	}
+	shim, err := p.shim(ctx, src.Shims)
 	if err != nil {
 		return recipe.Recipe{}, fmt.Errorf("writing what Python plugins are run by: %w", err)
 	}
@@ -40,7 +45,7 @@ func Prepare(ctx context.Context, src recipe.Source) (recipe.Recipe, error) {
 		args = append(args, src.Origin)
 	}
 	return recipe.Recipe{
-		Command: python.Executable, Args: args, Env: python.env(), Read: python.Read, Lock: requirements(src, filepath.Dir(file)),
+		Command: p.Executable, Args: args, Env: p.env(), Read: p.Read, Lock: requirements(src, filepath.Dir(file)),
 	}, nil
 }
 

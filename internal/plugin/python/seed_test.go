@@ -21,7 +21,7 @@ func TestSeed(t *testing.T) {
 	if p.exit() != 0 {
 		t.Error("the plugin ends with a failure")
 	}
-	equal(t, "standard error", p.errors(), text(t, "sumun-notice: plugins/demo.py:3: host, port and api_key of McpServer have no effect in a plugin: the gateway listens, on the port and with the keys of mcp.yaml\n"+
+	equal(t, "standard error", p.errors(), text(t, "sumun-notice: plugins/demo.py:3: McpServer's host, port and api_key have no effect in a plugin: the gateway listens, on the port and with the keys of mcp.yaml\n"+
 		"sumun-notice: plugins/demo.py:5: calc.evaluate: nothing tells the type of expression: annotate parameters, or say it in the docstring\n"+
 		"calc.evaluate: ZeroDivisionError: division by zero\n  plugins/demo.py:7, in evaluate\n"))
 }

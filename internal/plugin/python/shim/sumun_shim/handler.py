@@ -2,6 +2,7 @@
 
 import collections.abc
 import dataclasses
+import functools
 import inspect
 import sys
 from collections.abc import Callable
@@ -28,14 +29,30 @@ def signature(function: Callable) -> inspect.Signature:
     return inspect.signature(function, annotation_format=Format.FORWARDREF)
 
 
+def written(function: Callable) -> Callable:
+    """Returns the function that somebody has written, of one that is bound, wrapped, or an object that can be called."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif inspect.ismethod(function):
+            function = function.__func__
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        elif not inspect.isroutine(function) and inspect.isroutine(type(function).__call__) and not inspect.isclass(function):
+            function = type(function).__call__
+        else:
+            return function
+
+
 class Handler:
     """A function of the author's: what it takes, and how it is called with that."""
 
     def __init__(self, name: str, function: Callable):
         self.name = name
         self.function = function
-        self.is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
-        self.doc = docs.parse(getattr(function, "__doc__", None) if hasattr(function, "__name__") else None)
+        self._written = written(function)
+        self.is_async = any(map(inspect.iscoroutinefunction, (function, getattr(function, "__call__", None))))
+        self.doc = docs.parse(self._written.__doc__)
         self.input: Object | Shape = ANY
         self.output: Shape | None = None
         self.wrapped = False  # the output is no object, and stands in a member result
@@ -54,7 +71,7 @@ class Handler:
             names = ", ".join(sorted(self._untyped))
             self._puzzles.add(f"nothing tells the type of {names}: annotate parameters, or say it in the docstring")
         for puzzle in sorted(self._puzzles):
-            say.notice(f"{self._place()}{self.name}: {puzzle}")
+            say.notice(f"{self.name}: {puzzle}", self._place())
 
     def bind(self, arguments: dict, context: Any) -> tuple[list, dict]:
         """Returns what to call the function with. Raises Wrong if the arguments do not fit."""
@@ -87,17 +104,17 @@ class Handler:
             out["description"] = self.doc.returns[1]
         return out
 
-    def _place(self) -> str:
-        code = getattr(self.function, "__code__", None)
+    def _place(self) -> tuple[str, int] | None:
+        code = getattr(self._written, "__code__", None)
         name = say.place(code.co_filename) if code else None
-        return f"{name}:{code.co_firstlineno}: " if name else ""
+        return (name, code.co_firstlineno) if name else None
 
     def _read(self) -> None:
         try:
             parameters = list(signature(self.function).parameters.values())
         except (TypeError, ValueError):  # it is not written in Python
             parameters = [inspect.Parameter("args", inspect.Parameter.POSITIONAL_ONLY)]
-        hints = hints_of(self.function)
+        hints = hints_of(self._written)
         self._read_output(hints)
         parameters = self._without_context(parameters, hints)
         if self._takes_whole(parameters, hints):
@@ -146,7 +163,7 @@ class Handler:
         if isinstance(shape, (Object, Model)):
             self.input = shape
             return
-        used = source.use(self.function, parameter.name)
+        used = source.use(self._written, parameter.name)
         self.unknown = used.whole and not used.members
         members = {name: Member(name, ANY, must, default=default) for name, (must, default) in used.members.items()}
         for name, (kind, text) in self.doc.parameters.items():

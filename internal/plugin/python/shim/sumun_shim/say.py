@@ -41,9 +41,9 @@ def write(text: str) -> None:
         pass  # nobody listens
 
 
-def notice(text: str) -> None:
+def notice(text: str, where: tuple[str, int] | None = None) -> None:
     """Tells what the author should hear although the plugin works."""
-    write("sumun-notice: " + line(text))
+    write("sumun-notice: " + line(f"{where[0]}:{where[1]}: {text}" if where else text))
 
 
 def named(error: BaseException) -> str:
@@ -63,15 +63,23 @@ def frames(error: BaseException) -> list[tuple[str, int, str]]:
     return found
 
 
-def caller() -> str:
-    """Returns FILE:LINE of the author's code that is being run, with a colon and a space behind it, or nothing."""
+def caller() -> tuple[str, int] | None:
+    """Returns which line of the author's code is being run."""
     frame = sys._getframe(1)
     while frame is not None:
         name = place(frame.f_code.co_filename)
         if name is not None:
-            return f"{name}:{frame.f_lineno}: "
+            return name, frame.f_lineno
         frame = frame.f_back
-    return ""
+    return None
+
+
+class Misplaced(ValueError):
+    """What is wrong with a line of the author's that was run before."""
+
+    def __init__(self, text: str, where: tuple[str, int] | None):
+        super().__init__(text)
+        self.where = where
 
 
 def fault(error: BaseException, origin: str) -> str:
@@ -79,9 +87,11 @@ def fault(error: BaseException, origin: str) -> str:
     name, number = origin, 1
     if isinstance(error, SyntaxError) and error.filename and place(error.filename):
         name, number = place(error.filename), error.lineno or 1
+    elif isinstance(error, Misplaced) and error.where:
+        name, number = error.where
     elif found := frames(error):
         name, number, _ = found[-1]
-    text = named(error)
+    text = str(error) if isinstance(error, Misplaced) else named(error)
     if isinstance(error, SyntaxError):
         text = f"{type(error).__name__}: {error.msg}"
     if isinstance(error, ModuleNotFoundError):

@@ -65,9 +65,10 @@ class Offer:
         self._functions.add(id(function))
         make = self._tool if what == "tool" else self._resource
         if self.session is None:
-            self._pending.append(lambda: make(name, function, options))
+            where = say.caller()
+            self._pending.append(lambda: make(name, function, options, where))
             return
-        make(name, function, options)
+        make(name, function, options, say.caller())
         self.session.changed(what + "s")
 
     def describe(self, module: Any) -> None:
@@ -89,7 +90,7 @@ class Offer:
                 return resource, parameters
         return None, {}
 
-    def _tool(self, name: str, function: Callable, options: dict) -> None:
+    def _tool(self, name: str, function: Callable, options: dict, where: Any) -> None:
         handler = Handler(name, function)
         tool = Tool(handler, options.get("title", ""), options.get("description"), options.get("input_schema"),
                     options.get("output_schema"), options.get("annotations"))  # fmt: skip
@@ -97,13 +98,13 @@ class Offer:
             handler.describe()
         self.tools[name] = tool
 
-    def _resource(self, name: str, function: Callable, options: dict) -> None:
+    def _resource(self, name: str, function: Callable, options: dict, where: Any) -> None:
         handler = Handler(name, function)
         handler.describe(texts=True)
         try:
             resource = Resource(handler, options.get("uri", ""), options.get("title", ""), options.get("description"), options.get("mime_type", ""))
         except ValueError as error:
-            raise ValueError(f"resource {name}: {error}") from None
+            raise say.Misplaced(f"ValueError: resource {name}: {error}", where) from None
         self.resources[name] = resource
 
 
@@ -187,7 +188,7 @@ class McpServer:
                 setattr(OFFER, name, options.pop(name))
         without = [name for name in options if options[name] is not None]
         if without:
-            say.notice(f"{say.caller()}{_enumerate(without)} of McpServer have no effect in a plugin: the gateway listens, on the port and with the keys of mcp.yaml")
+            say.notice(f"McpServer's {_enumerate(without)} {'has' if len(without) == 1 else 'have'} no effect in a plugin: the gateway listens, on the port and with the keys of mcp.yaml", say.caller())
 
     def tool(self, name: Any = None, function: Any = None, **options: Any) -> Any:
         """Makes a tool of a function, as a decorator or at once."""
@@ -203,7 +204,7 @@ class McpServer:
     def define_scope(self, name: Any = None, names: Any = None, *args: Any, **options: Any) -> None:
         """Does nothing: a plugin cannot say who may use it."""
         entries = ", ".join(map(str, names)) if isinstance(names, (list, tuple, set)) else names
-        say.notice(f"{say.caller()}the scope {name} is not defined: write it in mcp.yaml, scopes: {{{name}: [{entries}]}}")
+        say.notice(f"the scope {name} is not defined: write it in mcp.yaml, scopes: {{{name}: [{entries}]}}", say.caller())
 
     defineScope = define_scope
 
