@@ -62,7 +62,7 @@ func (g *Gateway) authority(server, caller string) http1.Authority {
 func (g *Gateway) openPool(ctx context.Context) {
 	g.pool = egress.New(ctx, egress.Options{
 		Log: g.log, Client: egress.Implementation{Name: "sumun", Version: g.parts.Version},
-		Clients: task.Clients{Tasks: g.tasks, Hub: g.hub}, Events: events{g}, Command: g.parts.Warden.Command, TLS: g.parts.TLS, Credentials: g.authority,
+		Clients: task.Clients{Tasks: g.tasks, Hub: g.hub}, Events: events{g}, Command: g.command, TLS: g.parts.TLS, Credentials: g.authority,
 	})
 	g.do = g.pool.Do
 	if g.credentials != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/plugin"
+	"github.com/sumun-mcp/sumun/internal/sandbox"
 )
 
 // openPlugins opens what makes servers of files in folders. A bridge leaves that to the gate behind it.
@@ -29,6 +30,14 @@ func (g *Gateway) openPlugins(ctx context.Context, cfg *config.Config) error {
 		},
 	})
 	return g.metrics.WatchPlugins(g.plugins.Observe)
+}
+
+// command returns what starts the program of a server, confined; a plugin may have none and run in this process.
+func (g *Gateway) command(ctx context.Context, s config.Server) (*sandbox.Command, error) {
+	if c, ok := g.plugins.Command(&s); ok {
+		return c, nil
+	}
+	return g.parts.Warden.Command(ctx, s)
 }
 
 // adopt puts a version of a plugin in force once it has proved itself: the one before serves calls until every client is shown what the

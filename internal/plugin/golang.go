@@ -40,7 +40,7 @@ func (ps *Plugins) build(ctx context.Context, snap *folder.Snapshot, src recipe.
 	if snap.Manifest.WASM {
 		out += ".wasm"
 		env = append(env, "GOOS=wasip1", "GOARCH=wasm")
-		r.Command, r.Args = WASMCommand, []string{out}
+		r.Command, r.Args = wasmCommand, []string{out}
 	}
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()

@@ -19,6 +19,8 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/config/belief"
 	"github.com/sumun-mcp/sumun/internal/plugin/folder"
+	"github.com/sumun-mcp/sumun/internal/plugin/wasm"
+	"github.com/sumun-mcp/sumun/internal/sandbox"
 )
 
 // Options is what Plugins work with. None may be nil but Failed and Install.
@@ -68,6 +70,7 @@ type Plugins struct {
 	end  context.CancelFunc
 	work sync.WaitGroup
 	turn chan struct{} // who prepares a version holds one
+	wasm *wasm.Engine
 
 	mu     sync.Mutex
 	config *config.Config
@@ -83,9 +86,17 @@ const atOnce = 4
 
 // New returns Plugins of no folder. They must be closed; they outlive ctx.
 func New(ctx context.Context, o Options) *Plugins {
-	ps := &Plugins{Options: o, all: map[string]*plugin{}, stop: func() {}, turn: make(chan struct{}, atOnce)}
+	ps := &Plugins{Options: o, all: map[string]*plugin{}, stop: func() {}, turn: make(chan struct{}, atOnce), wasm: wasm.New(filepath.Join(o.Dir, cacheDir))}
 	ps.root, ps.end = context.WithCancel(context.WithoutCancel(ctx))
 	return ps
+}
+
+// Command returns what stands for the program of a plugin that runs in this process; it reports false for all other servers.
+func (ps *Plugins) Command(s *config.Server) (*sandbox.Command, bool) {
+	if ps == nil || s.Command != wasmCommand || len(s.Args) != 1 {
+		return nil, false
+	}
+	return ps.wasm.Command(wasm.Module{Path: s.Args[0], Name: s.Name, Env: s.Env, Memory: int64(s.Memory)}), true
 }
 
 // Close ends the following, and waits for it. The servers of plugins are ended by whoever runs them. Nil Plugins have nothing to end.

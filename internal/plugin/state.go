@@ -12,9 +12,6 @@ import (
 	"github.com/sumun-mcp/sumun/internal/plugin/folder"
 )
 
-// WASMCommand stands in the place of a program's name for a module that runs in this process; its only argument is the module's file.
-const WASMCommand = "wasm:"
-
 // The states of a plugin.
 const (
 	Loading = "loading" // no version has been tried yet

@@ -22,11 +22,15 @@ const (
 	Folder = "plugins"
 
 	versionPrefix = "v-"
+	cacheDir      = ".cache"
 	dataDir       = "data"
 	shimsDir      = ".shims"
 	copyDir       = "copy"
 	workDir       = "work"
 )
+
+// wasmCommand stands in the place of a program's name for a module that runs in this process; its only argument is the module's file.
+const wasmCommand = "wasm:"
 
 // DataVariable is the environment variable that names a directory of the plugin's own, which stays when the plugin changes.
 const DataVariable = "SUMUN_PLUGIN_DATA"
@@ -127,7 +131,7 @@ func (ps *Plugins) recipe(ctx context.Context, snap *folder.Snapshot, src recipe
 		if snap.Dir {
 			path = filepath.Join(path, snap.Entry)
 		}
-		return recipe.Recipe{Command: WASMCommand, Args: []string{path}, Dir: folderOf(snap)}, nil
+		return recipe.Recipe{Command: wasmCommand, Args: []string{path}, Dir: folderOf(snap)}, nil
 	case folder.Program:
 		return program(snap, src)
 	}
