@@ -15,6 +15,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/alert"
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/config/confine"
+	"github.com/sumun-mcp/sumun/internal/install"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/outlet"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
@@ -45,15 +46,18 @@ type Warden struct {
 	machine *machine
 	has     func() offer
 	now     func() time.Time
-	ledger  *ledger
+	// installer installs packages. It is opened when the first program needs it.
+	installer func() (*install.Installer, error)
+	ledger    *ledger
 
 	alert func(context.Context, alert.Alert)
 	calls func(server string, f func(*mcp.Call))
 
 	work sync.WaitGroup // the networks of boxes
 
-	mu   sync.Mutex
-	said map[[2]string]bool // what was said of each server
+	mu     sync.Mutex
+	said   map[[2]string]bool // what was said of each server
+	opened *install.Installer // nil before one was needed
 }
 
 // New returns a Warden. It must be closed, after the programs that it made commands for.
@@ -69,7 +73,7 @@ func New(o Options) *Warden {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Warden{
+	w := &Warden{
 		Options: o, machine: newMachine(private, shared), now: time.Now, ledger: newLedger(), said: map[[2]string]bool{},
 		has: sync.OnceValue(func() offer {
 			box.Sweep()
@@ -77,6 +81,16 @@ func New(o Options) *Warden {
 			return offer{tier, why}
 		}),
 	}
+	w.installer = sync.OnceValues(func() (*install.Installer, error) {
+		i, err := w.open()
+		if err == nil {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.opened = i
+		}
+		return i, err
+	})
+	return w
 }
 
 // Attend has alerts raised from now on, with the calls that a server works on, which calls tells of. It is called before the first Command.
@@ -85,8 +99,15 @@ func (w *Warden) Attend(alert func(context.Context, alert.Alert), calls func(ser
 	w.alert, w.calls = alert, calls
 }
 
-// Close waits for the networks of the boxes of programs that have ended.
-func (w *Warden) Close() { w.work.Wait() }
+// Close waits for the networks of the boxes of programs that have ended, and lets go of what was installed for them.
+func (w *Warden) Close() {
+	w.work.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.opened != nil {
+		w.opened.Close()
+	}
+}
 
 // Command returns the command that starts the program of a server, confined as is written for the server. It may take as long as an
 // installation; an error says what to write where the program cannot be confined so.
@@ -148,7 +169,7 @@ func (w *Warden) policy(ctx context.Context, c *sandbox.Command, s *config.Serve
 	if err := w.startsContainers(c); err != nil {
 		return nil, err
 	}
-	own, err := w.install(ctx, c)
+	own, err := w.install(ctx, s.Name, c)
 	if err != nil {
 		return nil, err
 	}
