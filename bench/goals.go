@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/sumun-mcp/sumun/bench/boxed"
 	"github.com/sumun-mcp/sumun/bench/load"
 )
 
@@ -64,7 +65,7 @@ func (r *result) insideGoals() []string {
 	if few, many := median[fewKeys], median[manyKeys]; few != 0 && many != 0 {
 		lines = append(lines, fmt.Sprintf("goal: a key among 100,000 is found in at most %d × the time of one among 10. %.2f: %s.", goalLookup, many/few, verdict(many <= goalLookup*few)))
 	}
-	return lines
+	return append(lines, boxed.Goals(median)...)
 }
 
 // verdict says whether a goal is met.

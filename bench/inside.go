@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/sumun-mcp/sumun/bench/boxed"
 )
 
 // A figure is measured within this process, over what the gateway is made of, since no client could see it.
@@ -51,6 +54,15 @@ func (b *bench) insides() []inside {
 		{auditPostgres, "records/s", b.openAuditPostgres},
 		{fewKeys, "ns", func(ctx context.Context) (roundFunc, func() error, error) { return b.openKeys(ctx, 10) }},
 		{manyKeys, "ns", func(ctx context.Context) (roundFunc, func() error, error) { return b.openKeys(ctx, 100_000) }},
+	}
+	for _, f := range boxed.Figures(b.dir) {
+		all = append(all, inside{f.Name, f.Unit, func(ctx context.Context) (roundFunc, func() error, error) {
+			round, err := f.Open(ctx)
+			if errors.Is(err, boxed.ErrMissing) {
+				err = skip{err}
+			}
+			return round, func() error { return nil }, err
+		}})
 	}
 	return slices.DeleteFunc(all, func(i inside) bool { return !b.only.MatchString(i.name) })
 }

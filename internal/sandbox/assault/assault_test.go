@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +39,10 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "world":
 			os.Exit(world(os.Stdin, os.Stdout))
+		case "keeper":
+			os.Exit(keeper(os.Args[2]))
+		case "sweep":
+			os.Exit(sweep())
 		case "gateway":
 			os.Exit(gateway(os.Stdin, os.Stdout))
 		}
@@ -103,7 +109,7 @@ func (a *arena) harness() string { return filepath.Join(a.dir, "program", "harne
 // run makes a world and runs the probes in it.
 func (a *arena) run(t *testing.T, tier string, user int, names []string) map[string]report {
 	t.Helper()
-	dir, err := os.MkdirTemp(a.dir, "world-")
+	dir, err := os.MkdirTemp(a.dir, "world-") //nolint:usetesting // others have to get in
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +118,6 @@ func (a *arena) run(t *testing.T, tier string, user int, names []string) map[str
 	if err := p.lay(dir); err != nil {
 		t.Fatal(err)
 	}
-	before := snapshot(t, p.Target.Outside, p.Target.Read)
 	cmd := exec.CommandContext(t.Context(), a.harness(), "world")
 	if root {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
@@ -138,31 +143,8 @@ func (a *arena) run(t *testing.T, tier string, user int, names []string) map[str
 		}
 		reports[r.Probe] = r
 	}
-	if after := snapshot(t, p.Target.Outside, p.Target.Read); tier != plain && tier != none && after != before {
-		t.Errorf("%s as %d: something was changed that was not granted:\n%s\nbefore:\n%s", tier, user, after, before)
-	}
 	a.nobodyLeft(t)
 	return reports
-}
-
-// snapshot tells everything about the files below some directories.
-func snapshot(t *testing.T, dirs ...string) string {
-	t.Helper()
-	var b strings.Builder
-	for _, dir := range dirs {
-		err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
-			if err != nil {
-				return err
-			}
-			st, _ := info.Sys().(*syscall.Stat_t)
-			fmt.Fprintln(&b, path, info.Mode(), st.Uid, st.Nlink, info.Size(), info.ModTime().UnixNano())
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return b.String()
 }
 
 // nobodyLeft reports and ends every process that still runs a program of the arena.
@@ -234,14 +216,6 @@ func TestAssault(t *testing.T) {
 	}
 	a := newArena(t)
 	tbl := table{}
-	if os.Getenv("PLAIN") != "" {
-		for _, user := range users() {
-			for n, r := range a.run(t, os.Getenv("PLAIN"), user, names()) {
-				t.Log(user, n, r)
-			}
-		}
-		return
-	}
 	for _, user := range users() {
 		tbl.add(plain, user, a.run(t, plain, user, names()))
 		tbl.add(none, user, a.run(t, none, user, names()))
@@ -267,7 +241,7 @@ func withstands(t *testing.T, tier string, user int, reports map[string]report) 
 			t.Errorf("%s as %d: %s was not run", tier, user, p.name)
 		case r.Hung:
 			t.Errorf("%s as %d: %s hangs", tier, user, p.name)
-		case r.Through && !(tier == lite && slices.Contains(knownLite, p.name)):
+		case r.Through && (tier != lite || !slices.Contains(knownLite, p.name)):
 			t.Errorf("%s as %d: %s got through: %s", tier, user, p.name, p.what)
 		case !r.Through && tier == boxed && len(p.tells) > 0 && !slices.ContainsFunc(r.Refusals, func(told box.Refusal) bool {
 			return slices.Contains(p.tells, told.Kind)
@@ -277,5 +251,24 @@ func withstands(t *testing.T, tier string, user int, reports map[string]report) 
 	}
 }
 
-// knownLite are the probes that get through where there are no namespaces: docs/sandbox.md says so.
-var knownLite = []string{}
+// knownLite are the probes that get through where there are no namespaces and no mounts of our own: docs/sandbox.md says so.
+var knownLite = []string{
+	"forks", "threads", "memory-shared", "memory-children", "memory-pipes", // each process has bounds, all together have none
+	"dropped-loader", "dropped-map", // Landlock rules what is executed, not what is mapped
+}
+
+// TestProbe runs the probes that PROBE names in the tier TIER as the user USER_ID and tells how they went: for whoever works on the box.
+func TestProbe(t *testing.T) {
+	which := os.Getenv("PROBE")
+	if which == "" {
+		t.Skip("PROBE='shadow shell' TIER=box USER_ID=1500 runs those probes and tells how they went")
+	}
+	user, err := strconv.Atoi(cmp.Or(os.Getenv("USER_ID"), strconv.Itoa(os.Getuid())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newArena(t)
+	for name, r := range a.run(t, cmp.Or(os.Getenv("TIER"), boxed), user, strings.Fields(which)) {
+		t.Logf("%s: through %v, %s, took %v, told %v", name, r.Through, r.Detail, r.Took, r.Refusals)
+	}
+}

@@ -19,24 +19,22 @@ const (
 	manyProcesses = 300
 	manyFiles     = 6000
 	manyNames     = 30_000
-	muchMemory    = 256 << 20
+	muchMemory    = 512 << 20
 	muchDisk      = 96 << 20
 )
-
-var bounds = []string{"limit"}
 
 // bombs are the probes that want more than their share.
 func bombs() []probe {
 	return []probe{
 		{"forks", "be 300 processes", nil, little, func(*Target) error { return forks(manyProcesses, nil) }},
 		{"threads", "be 300 threads", nil, little, threads},
-		{"memory-private", "have 256 MiB of memory, where 64 are allowed", nil, little, func(*Target) error { return touches(unix.MAP_PRIVATE) }},
+		{"memory-private", "have 512 MiB of memory, where 192 are allowed", nil, little, func(*Target) error { return touches(unix.MAP_PRIVATE) }},
 		{"memory-shared", "have it as memory that could be shared", nil, little, func(*Target) error { return touches(unix.MAP_SHARED) }},
 		{"memory-segments", "have it as System V segments", nil, little, segments},
 		{"memory-children", "have it in eight processes", nil, little, memoryOfChildren},
 		{"memory-pipes", "have it in the kernel, in pipes and sockets", nil, little, memoryOfSockets},
-		{"disk-full", "write 96 MiB into scratch, where 16 are allowed", nil, little, func(t *Target) error { return eachScratch(fills) }},
-		{"names", "make 30,000 files in scratch", nil, little, func(t *Target) error { return eachScratch(crowds) }},
+		{"disk-full", "write 96 MiB into scratch, where 16 are allowed", nil, little, func(*Target) error { return eachScratch(fills) }},
+		{"names", "make 30,000 files in scratch", nil, little, func(*Target) error { return eachScratch(crowds) }},
 		{"many-files", "have 6,000 files open", nil, little, openMany},
 	}
 }

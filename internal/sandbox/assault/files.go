@@ -116,7 +116,7 @@ func rewrite(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, b, 0)
+	return os.WriteFile(path, b, 0) //nolint:gosec // the same
 }
 
 func dotdot(t *Target) error {
@@ -125,20 +125,20 @@ func dotdot(t *Target) error {
 
 func change(t *Target) error {
 	data := t.Read + "/data"
-	return first([]func() error{
+	return oneOf(
 		func() error { return overwrite(data) },
 		func() error { return unix.Truncate(data, 0) },
 		func() error { return unix.Chmod(data, 0o600) },
 		func() error { return unix.Setxattr(data, "user.sumun", []byte("x"), 0) },
 		func() error { return unix.Utimes(data, make([]unix.Timeval, 2)) },
-	}, func(f func() error) error { return f() })
+	)
 }
 
 func remove(t *Target) error {
-	return first([]func() error{
+	return oneOf(
 		func() error { return moved(t.Read+"/data", t.Read+"/other") },
 		func() error { return unix.Unlink(t.Read + "/data") },
-	}, func(f func() error) error { return f() })
+	)
 }
 
 // moved renames a file, made if it is not there, and renames it back.
@@ -278,7 +278,7 @@ func disk(t *Target) error {
 	if err != nil {
 		return err
 	}
-	refused := error(os.ErrNotExist)
+	refused := os.ErrNotExist
 	for _, e := range entries {
 		name := e.Name()
 		if dev, err := os.Readlink("/sys/dev/block/" + name); err == nil {

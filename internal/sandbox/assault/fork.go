@@ -53,8 +53,8 @@ func raw(number uintptr, args ...uintptr) {
 //
 //go:norace
 func write(fd uintptr, b []byte) {
-	raw(unix.SYS_WRITE, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-} //nolint:gosec // a system call
+	raw(unix.SYS_WRITE, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b))) //nolint:gosec // a system call
+}
 
 // failure is what a copy of this process exits with after a system call: 0, or its error above the codes of programs.
 //

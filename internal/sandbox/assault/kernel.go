@@ -101,6 +101,6 @@ func swap(t *Target) error {
 
 func migrate(t *Target) error {
 	nodes := uint64(1)
-	at := uintptr(unsafe.Pointer(&nodes))                             //nolint:gosec // a system call
-	return call(unix.SYS_MIGRATE_PAGES, uintptr(t.Victim), 2, at, at) //nolint:gosec // a process number
+	at := uintptr(unsafe.Pointer(&nodes)) //nolint:gosec // a system call
+	return call(unix.SYS_MIGRATE_PAGES, uintptr(t.Victim), 2, at, at)
 }

@@ -10,10 +10,10 @@ import (
 
 // ports asks for the one port that nobody minds: 0x80.
 func ports(*Target) error {
-	return first([]func() error{
+	return oneOf(
 		func() error { return call(unix.SYS_IOPERM, 0x80, 1, 1) },
 		func() error { return call(unix.SYS_IOPL, 3) },
-	}, func(f func() error) error { return f() })
+	)
 }
 
 // ldt makes a segment of no use.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"syscall"
 )
 
@@ -24,7 +25,7 @@ const usage = 2
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout)) }
 
 // run runs the probe NAME against the target, which is the second argument in JSON, and prints its verdict. Instead of a
-// probe there may be a role: the victim, or one that was started by a probe.
+// probe there may be a role: the victim, somebody who does as little as possible, or one that was started by a probe.
 func run(args []string, stdin io.Reader, stdout io.Writer) int {
 	if len(args) == 0 {
 		return usage
@@ -32,6 +33,11 @@ func run(args []string, stdin io.Reader, stdout io.Writer) int {
 	switch args[0] {
 	case "victim":
 		return victim(stdin, stdout)
+	case "echo": // what the bench measures a start and a call by
+		_, _ = io.Copy(stdout, stdin)
+		return 0
+	case "stay":
+		return stay(stdout)
 	case "hello":
 		fmt.Fprintln(stdout, greeting)
 		return 0
@@ -77,4 +83,18 @@ func isMissing(err error) bool {
 		}
 	}
 	return false
+}
+
+// stay makes three copies of itself, each in a session of its own, says so and ignores everything that can be ignored.
+func stay(stdout io.Writer) int {
+	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
+	for range 3 {
+		if _, err := forked(func() { raw(syscall.SYS_SETSID); rest() }); err != nil {
+			return 1
+		}
+	}
+	fmt.Fprintln(stdout, greeting)
+	for {
+		rest()
+	}
 }

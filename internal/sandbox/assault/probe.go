@@ -63,7 +63,7 @@ type Target struct {
 }
 
 const (
-	secretMark = "sumun-secret-"
+	secretMark = "sumun-secret-" //nolint:gosec // what it begins with
 	secretLen  = len(secretMark) + 32
 	greeting   = "another program runs"
 )
@@ -108,22 +108,24 @@ func (t *Target) reads(path string) error {
 // others are the processes that are worth attacking: the victim, the gateway, who started this one, and the first of all.
 func (t *Target) others() []int { return []int{t.Victim, t.Gateway, os.Getppid(), 1} }
 
-// any returns nil if the attack gets through to one of them, and else what the first has said.
+// first returns nil if the attack gets through to one of them, and else what the first has said.
 func first[T any](all []T, attack func(T) error) error {
-	var refused error
-	for _, one := range all {
+	refused := errMissing
+	for n, one := range all {
 		err := attack(one)
 		if err == nil {
 			return nil
 		}
-		if refused == nil {
-			refused = fmt.Errorf("%v: %w", one, err)
+		if n == 0 {
+			refused = err
 		}
 	}
-	if refused == nil {
-		return errMissing
-	}
 	return refused
+}
+
+// oneOf is first for attacks of different kinds.
+func oneOf(attacks ...func() error) error {
+	return first(attacks, func(attack func() error) error { return attack() })
 }
 
 // call makes a system call that returns nothing but whether it was done.

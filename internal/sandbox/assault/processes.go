@@ -32,7 +32,7 @@ func processes() []probe {
 		{"ptrace-me", "be traced", syscalls, nothing, func(*Target) error { return call(unix.SYS_PTRACE, unix.PTRACE_TRACEME) }},
 		{"pidfd-getfd", "take an open file from another process", syscalls, nothing, func(t *Target) error { return first(t.others(), t.take) }},
 		{"kcmp", "compare another process with the own", syscalls, nothing, func(t *Target) error {
-			return call(unix.SYS_KCMP, uintptr(os.Getpid()), uintptr(t.Victim), 0, 0, 0) //nolint:gosec // process numbers
+			return call(unix.SYS_KCMP, uintptr(os.Getpid()), uintptr(t.Victim), 0, 0, 0)
 		}},
 		{"process-madvise", "advise the kernel about another's memory", syscalls, nothing, processMadvise},
 		{"signal", "send a signal to a process outside", nil, nothing, func(t *Target) error { return unix.Kill(t.Victim, unix.SIGCONT) }},
@@ -120,7 +120,7 @@ func (t *Target) vmWrite(pid int) error {
 }
 
 // seize begins to trace without stopping anybody. It ends with this process.
-func seize(pid int) error { return call(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(pid)) } //nolint:gosec // a process number
+func seize(pid int) error { return call(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(pid)) }
 
 func (t *Target) take(pid int) error {
 	process, err := unix.PidfdOpen(pid, 0)
@@ -147,7 +147,7 @@ func processMadvise(t *Target) error {
 		return call(unix.SYS_PROCESS_MADVISE, ^uintptr(0), 0, 0, unix.MADV_COLD, 0)
 	}
 	defer func() { _ = unix.Close(process) }()
-	page := uintptr(os.Getpagesize()) //nolint:gosec // 4,096
+	page := uintptr(os.Getpagesize())
 	remote := unix.RemoteIovec{Base: t.Address &^ (page - 1), Len: int(page)}
 	_, err = value(unix.SYS_PROCESS_MADVISE, uintptr(process), uintptr(unsafe.Pointer(&remote)), 1, unix.MADV_COLD, 0) //nolint:gosec // a system call
 	return err

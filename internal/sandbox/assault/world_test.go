@@ -104,6 +104,10 @@ func (p *plan) world(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	before, err := snapshot(p.Target.Outside, p.Target.Read)
+	if err != nil {
+		return err
+	}
 	cmd := p.as("gateway")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), stdout, os.Stderr
 	cmd.Env = append(os.Environ(), "HOME="+p.Target.Home, "GATEWAY_TOKEN="+p.Secret)
@@ -113,7 +117,30 @@ func (p *plan) world(stdout io.Writer) error {
 	if err := unix.Kill(p.Target.Victim, 0); err != nil {
 		return fmt.Errorf("the victim is dead: %w", err)
 	}
-	return nil
+	after, err := snapshot(p.Target.Outside, p.Target.Read)
+	if err == nil && p.Tier != plain && p.Tier != none && after != before {
+		err = fmt.Errorf("something was changed that was not granted: now\n%s\nbefore\n%s", after, before)
+	}
+	return err
+}
+
+// snapshot tells everything about the files below some directories.
+func snapshot(dirs ...string) (string, error) {
+	var b strings.Builder
+	for _, dir := range dirs {
+		err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+			if err != nil {
+				return err
+			}
+			st, _ := info.Sys().(*syscall.Stat_t)
+			fmt.Fprintln(&b, path, info.Mode(), st.Uid, st.Nlink, info.Size(), info.ModTime().UnixNano())
+			return nil
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return b.String(), nil
 }
 
 // as returns a command of this program in the user's name.
@@ -302,7 +329,7 @@ func gateway(stdin io.Reader, stdout io.Writer) int {
 }
 
 // lasts is how long a probe may take.
-const lasts = 30 * time.Second
+const lasts = 10 * time.Second
 
 // try runs one probe.
 func (p *plan) try(name string) report {
@@ -379,7 +406,7 @@ func (p *plan) policy(name string) *box.Policy {
 		case three:
 			allowed.Exec = 3
 		case little:
-			allowed.Memory, allowed.Pids, allowed.Scratch = 64<<20, 48, 16<<20
+			allowed.Memory, allowed.Pids, allowed.Scratch = 192<<20, 48, 16<<20
 		case nothing:
 		}
 	}

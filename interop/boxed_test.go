@@ -1,0 +1,133 @@
+package interop
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A boxedServer is an official server as its README has hosts start it, and what it has to answer in the box.
+type boxedServer struct {
+	name string
+	// entry is what the README has in mcpServers, byte for byte but for PATH, which it asks to be replaced.
+	entry string
+	// keys are what the operator writes beside it.
+	keys  string
+	calls []boxedCall
+}
+
+// A boxedCall is one call of a tool, its answer's part, and whether it has to fail.
+type boxedCall struct {
+	args  []string
+	want  string
+	fails bool
+}
+
+// boxedServers returns the servers, four from npm and three from PyPI.
+func boxedServers(dir string) []boxedServer {
+	return []boxedServer{
+		{"filesystem", `{"command":"npx","args":["-y","@modelcontextprotocol/server-filesystem","PATH"]}`, ``, []boxedCall{
+			{[]string{"read_text_file", "path=" + dir + "/hello.txt"}, "a file of this machine", false},
+			{[]string{"list_directory", "path=" + dir}, "hello.txt", false},
+			{[]string{"write_file", "path=" + dir + "/new.txt", "content=x"}, "EROFS", true},
+		}},
+		{"everything", `{"command":"npx","args":["-y","@modelcontextprotocol/server-everything"]}`, ``, []boxedCall{
+			{[]string{"echo", "message=hi"}, "Echo: hi", false},
+			{[]string{"get-sum", "a=2", "b=3"}, "5", false},
+			{[]string{"get-env"}, `"PATH"`, false},
+		}},
+		{"memory", `{"command":"npx","args":["-y","@modelcontextprotocol/server-memory"],"env":{"MEMORY_FILE_PATH":"PATH/memory.jsonl"}}`, `"write":["PATH"]`, []boxedCall{
+			{[]string{"create_entities", `entities=[{"name":"Sumun","entityType":"gate","observations":["guards"]}]`}, "Sumun", false},
+			{[]string{"read_graph"}, "guards", false},
+		}},
+		{"sequential-thinking", `{"command":"npx","args":["-y","@modelcontextprotocol/server-sequential-thinking"]}`, ``, []boxedCall{
+			{[]string{"sequentialthinking", "thought=first", "nextThoughtNeeded=false", "thoughtNumber=1", "totalThoughts=1"}, "thoughtHistoryLength", false},
+		}},
+		{"time", `{"command":"uvx","args":["mcp-server-time"]}`, ``, []boxedCall{
+			{[]string{"convert_time", "source_timezone=Asia/Seoul", "time=12:00", "target_timezone=UTC"}, "03:00", false},
+		}},
+		{"git", `{"command":"uvx","args":["mcp-server-git","--repository","PATH"]}`, `"exec":-1`, []boxedCall{
+			{[]string{"git_log", "repo_path=" + dir}, "the first commit", false},
+		}},
+		{"fetch", `{"command":"uvx","args":["mcp-server-fetch"]}`, ``, []boxedCall{
+			{[]string{"fetch", "url=http://169.254.169.254/latest/meta-data/"}, "", true},
+		}},
+	}
+}
+
+// TestBoxed starts official servers by the lines of their READMEs, as mcp.yaml takes them, in the box: installed in one phase, run in
+// another, without anything that was not granted.
+func TestBoxed(t *testing.T) {
+	granted := t.TempDir()
+	if err := os.WriteFile(filepath.Join(granted, "hello.txt"), []byte("a file of this machine\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "the first commit"}} {
+		if _, err := run(t.Context(), granted, os.Environ(), command{"git", args}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := boxedServers(granted)
+	dir := serveBoxed(t, granted, all)
+	for _, s := range all {
+		t.Run(s.name, func(t *testing.T) {
+			for _, c := range s.calls {
+				callBoxed(t, dir, s.name, c)
+			}
+		})
+	}
+}
+
+// serveBoxed runs a gateway with the servers and returns its directory.
+func serveBoxed(t *testing.T, granted string, all []boxedServer) string {
+	t.Helper()
+	dir, address := t.TempDir(), freeAddress(t)
+	servers := map[string]json.RawMessage{}
+	for _, s := range all {
+		entry := s.entry
+		if s.keys != "" {
+			entry = strings.TrimSuffix(entry, "}") + "," + s.keys + "}"
+		}
+		servers[s.name] = json.RawMessage(strings.ReplaceAll(entry, "PATH", granted))
+	}
+	text, err := json.Marshal(servers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "mcp.yaml"), fmt.Appendf(nil, "listen: %s\nbuiltin: false\nservers: %s\n", address, text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, dir, []string{"DEPLOY_TOKEN=a-secret-of-the-gateway"}, sumun(t, "serve"))
+	await(t, "http://"+address+"/readyz", func(status int) bool { return status == http.StatusOK })
+	return dir
+}
+
+// callBoxed makes a call, again while the server is still being installed.
+func callBoxed(t *testing.T, dir, server string, c boxedCall) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	args := append([]string{"call", server + "." + c.args[0]}, c.args[1:]...)
+	for {
+		out, err := run(ctx, dir, nil, sumun(t, args...))
+		told := out
+		if err != nil {
+			told += err.Error()
+		}
+		installing := err != nil && (strings.Contains(told, "not found") || strings.Contains(told, "installing") || strings.Contains(told, "no tool"))
+		if installing && ctx.Err() == nil {
+			time.Sleep(time.Second)
+			continue
+		}
+		if (err != nil) != c.fails || !strings.Contains(told, c.want) || strings.Contains(told, "a-secret-of-the-gateway") {
+			t.Errorf("%s %q = %s, want %q (fails: %v)", server, c.args, told, c.want, c.fails)
+		}
+		return
+	}
+}
