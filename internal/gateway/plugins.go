@@ -9,6 +9,7 @@ import (
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/plugin"
+	"github.com/sumun-mcp/sumun/internal/route"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 )
 
@@ -43,7 +44,7 @@ func (g *Gateway) command(ctx context.Context, s config.Server) (*sandbox.Comman
 // adopt puts a version of a plugin in force once it has proved itself: the one before serves calls until every client is shown what the
 // new one offers, and then those that it has begun.
 func (g *Gateway) adopt(ctx context.Context, s config.Server) (<-chan struct{}, error) {
-	next, err := g.pool.Beside(ctx, s)
+	next, err := g.pool.Beside(ctx, route.Expand(&config.Config{Servers: []config.Server{s}})[0])
 	if err != nil {
 		return nil, err
 	}
