@@ -31,7 +31,7 @@ func proportionalBytes(pid int) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		for _, field := range strings.FieldsSeq(string(children)) {
+		for field := range strings.FieldsSeq(string(children)) {
 			child, err := strconv.Atoi(field)
 			if err != nil {
 				return 0, err
