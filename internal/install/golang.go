@@ -28,7 +28,7 @@ func (t *tools) findGo(ctx context.Context) (*goHome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking go where it is: %w", err)
 	}
-	root := real(strings.TrimSpace(answer))
+	root := resolved(strings.TrimSpace(answer))
 	return &goHome{tools: t, path: filepath.Join(root, "bin", filepath.Base(found)), root: root}, nil
 }
 
@@ -40,13 +40,13 @@ func (g *goHome) describe(dir string, _ lockfile) Tree {
 
 // build fetches the modules that a go.mod needs and a go.sum knows, from proxies only: no program that fetches repositories is started.
 func (g *goHome) build(ctx context.Context, dir string, l lockfile) error {
-	answer, err := g.ask(ctx, g.path, "env", "-json", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE")
+	answer, err := g.configuration(ctx, g.path, "env", "-json", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE")
 	if err != nil {
 		return fmt.Errorf("asking go where its proxy is: %w", err)
 	}
 	r := newReach(g.env)
 	r.file(g.root)
-	if err := json.Unmarshal(answer, &r.env); err != nil {
+	if err := json.Unmarshal([]byte(answer), &r.env); err != nil {
 		return fmt.Errorf("asking go where its proxy is: %w", err)
 	}
 	var proxies []string

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,7 +58,7 @@ func New(o Options) (*Installer, error) {
 	if err != nil || o.Dir == "" {
 		return nil, errors.Join(errors.New("an installer needs a directory"), err)
 	}
-	i := &Installer{cache: cache{dir: dir, leases: map[string]*os.File{}, known: map[string]string{}}, environ: o.Environ, run: o.Run, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	i := &Installer{cache: cache{dir: dir, leases: map[string]*os.File{}, known: map[string]answer{}}, environ: o.Environ, run: o.Run, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
 	if i.environ == nil {
 		i.environ = os.Environ()
 	}
@@ -107,6 +108,7 @@ func (t *tools) program(ctx context.Context, w *wish) (Program, error) {
 	if p, ok, err := t.local(ctx, w); ok || err != nil {
 		return p, err
 	}
+	maps.Copy(t.env, w.indexes)
 	var r resolver
 	var err error
 	if w.kind == npm {
@@ -232,5 +234,5 @@ type cache struct {
 
 	mu     sync.Mutex          // guards what follows
 	leases map[string]*os.File // locks held on trees that were handed out, by the tree's directory
-	known  map[string]string   // what the machine's tools have said of themselves, by what they were asked
+	known  map[string]answer   // what the machine's tools have said of themselves, by what they were asked
 }

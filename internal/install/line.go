@@ -185,8 +185,8 @@ func (w *wish) npmWords(rest []string) (*wish, error) {
 
 // npmName matches the name of a package, npmRange what may stand behind its @: a version, a range, a tag, or another package's.
 var (
-	npmName  = regexp.MustCompile(`^(?:@[a-zA-Z0-9~-][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~-][a-zA-Z0-9._~-]*$`)
-	npmRange = regexp.MustCompile(`^(?:npm:(?:@[a-zA-Z0-9~-][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~-][a-zA-Z0-9._~-]*@)?[a-zA-Z0-9.*^~<>=| +-]+$`)
+	npmName  = regexp.MustCompile(`^(?:@[a-zA-Z0-9~][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~][a-zA-Z0-9._~-]*$`)
+	npmRange = regexp.MustCompile(`^(?:npm:(?:@[a-zA-Z0-9~][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~][a-zA-Z0-9._~-]*@)?[a-zA-Z0-9.*^~<>=| +-]+$`)
 )
 
 // splitNpm splits NAME@RANGE. Only packages of a registry are taken: what comes from a repository, a folder or a URL is built when it is installed.

@@ -22,6 +22,8 @@ type node struct {
 
 	path string // of node
 	cli  string // of npm, a program of node
+
+	reached *reach // what npm has said of its registries
 }
 
 // findNode finds Node.js and npm.
@@ -35,11 +37,11 @@ func (t *tools) findNode(ctx context.Context) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking node where it is: %w", err)
 	}
-	n := &node{tools: t, path: real(strings.TrimSpace(answer))}
+	n := &node{tools: t, path: resolved(strings.TrimSpace(answer))}
 	prefix := filepath.Dir(filepath.Dir(n.path))
 	candidates := []string{filepath.Join(prefix, "lib/node_modules/npm/bin/npm-cli.js"), filepath.Join(filepath.Dir(n.path), "node_modules/npm/bin/npm-cli.js")}
-	if npm, err := t.look("npm"); err == nil && strings.HasSuffix(real(npm), "npm-cli.js") {
-		candidates = slices.Insert(candidates, 0, real(npm))
+	if npm, err := t.look("npm"); err == nil && strings.HasSuffix(resolved(npm), "npm-cli.js") {
+		candidates = slices.Insert(candidates, 0, resolved(npm))
 	}
 	for _, c := range candidates {
 		if _, err := os.Stat(c); err == nil {
@@ -50,8 +52,8 @@ func (t *tools) findNode(ctx context.Context) (*node, error) {
 	return nil, errors.New("npm was not found beside node; it comes with Node.js (https://nodejs.org)")
 }
 
-// real is a file without symbolic links, or the file itself where that cannot be told.
-func real(file string) string {
+// resolved is a file without symbolic links, or the file itself where that cannot be told.
+func resolved(file string) string {
 	if r, err := filepath.EvalSymlinks(file); err == nil {
 		return r
 	}
@@ -70,14 +72,16 @@ func home(program string) []string {
 func (*node) target() string { return machine() }
 
 // reach asks npm where its registries are, as its user has configured them.
-func (n *node) reach(ctx context.Context, w *wish) (*reach, error) {
-	maps.Copy(n.env, w.indexes)
-	answer, err := n.ask(ctx, n.path, n.cli, "config", "list", "--json", "--loglevel=error")
+func (n *node) reach(ctx context.Context) (*reach, error) {
+	if n.reached != nil {
+		return n.reached, nil
+	}
+	answer, err := n.configuration(ctx, n.path, n.cli, "config", "list", "--json", "--loglevel=error")
 	if err != nil {
 		return nil, fmt.Errorf("asking npm where its registry is: %w", err)
 	}
 	var config map[string]any
-	if err := json.Unmarshal(answer, &config); err != nil {
+	if err := json.Unmarshal([]byte(answer), &config); err != nil {
 		return nil, fmt.Errorf("asking npm where its registry is: %w", err)
 	}
 	r := newReach(n.env, "NPM_CONFIG_", "NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA")
@@ -96,6 +100,7 @@ func (n *node) reach(ctx context.Context, w *wish) (*reach, error) {
 			n.userconfig(r, text)
 		}
 	}
+	n.reached = r
 	return r, nil
 }
 
@@ -155,7 +160,7 @@ func writeManifest(dir string, m *manifest) error {
 
 // lock has npm find out what the wish leads to.
 func (n *node) lock(ctx context.Context, dir string, w *wish) (string, error) {
-	r, err := n.reach(ctx, w)
+	r, err := n.reach(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -222,7 +227,7 @@ func checkNpmLock(text string) error {
 
 // build installs what a lock lists, and nothing else.
 func (n *node) build(ctx context.Context, dir string, l lockfile) error {
-	r, err := n.reach(ctx, &wish{})
+	r, err := n.reach(ctx)
 	if err != nil {
 		return err
 	}
@@ -356,7 +361,7 @@ func (n *node) start(tree, file string) (command string, args []string, err erro
 	if err != nil {
 		return "", nil, err
 	}
-	if inside, err := filepath.Rel(real(tree), at); err != nil || !filepath.IsLocal(inside) {
+	if inside, err := filepath.Rel(resolved(tree), at); err != nil || !filepath.IsLocal(inside) {
 		return "", nil, fmt.Errorf("the program %s lies outside of what was installed", file)
 	}
 	words, script, err := shebang(at)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,6 +27,7 @@ type pythonHome struct {
 	prefix  string
 	version string // such as 3.11.7
 	uv      string // the path of uv; empty for pip
+	reached *reach // what pip or uv has said of indexes
 }
 
 // described has an interpreter tell where it is, whatever environment or version manager it was found through, and whether it has a pip that
@@ -133,7 +133,7 @@ func (t *tools) interpreter(ctx context.Context, name string) (p *pythonHome, pi
 	if err := json.Unmarshal([]byte(answer), &said); err != nil {
 		return nil, false, fmt.Errorf("asking %s where it is: %w", name, err)
 	}
-	p = &pythonHome{tools: t, path: real(said[0]), prefix: real(said[1]), version: said[2]}
+	p = &pythonHome{tools: t, path: resolved(said[0]), prefix: resolved(said[1]), version: said[2]}
 	return p, said[3] != "" && compareVersions(said[3], "22.3") >= 0, nil
 }
 
@@ -143,8 +143,10 @@ func (p *pythonHome) target() string { return machine() + " python " + p.version
 func (p *pythonHome) installation() []string { return home(filepath.Join(p.prefix, "bin", "python")) }
 
 // reach finds out where indexes are, as the user of the tool has configured it.
-func (p *pythonHome) reach(ctx context.Context, w *wish) (r *reach, err error) {
-	maps.Copy(p.env, w.indexes)
+func (p *pythonHome) reach(ctx context.Context) (r *reach, err error) {
+	if p.reached != nil {
+		return p.reached, nil
+	}
 	if p.uv != "" {
 		r, err = p.uvReach()
 	} else {
@@ -157,11 +159,12 @@ func (p *pythonHome) reach(ctx context.Context, w *wish) (r *reach, err error) {
 		r.file(dir)
 	}
 	if p.uv != "" {
-		r.file(real(p.uv))
+		r.file(resolved(p.uv))
 	}
 	if slices.Contains(r.hosts, "pypi.org:443") { // the index names files of another host
 		r.host("https://files.pythonhosted.org")
 	}
+	p.reached = r
 	return r, nil
 }
 
@@ -173,13 +176,13 @@ var pipKeys = map[string]string{
 
 // pipReach asks pip for its settings and hands them on as variables: its files are not there in an installation.
 func (p *pythonHome) pipReach(ctx context.Context) (*reach, error) {
-	answer, err := p.ask(ctx, p.path, "-m", "pip", "config", "list", "--disable-pip-version-check")
+	answer, err := p.configuration(ctx, p.path, "-m", "pip", "config", "list", "--disable-pip-version-check")
 	if err != nil {
 		return nil, fmt.Errorf("asking pip where its index is: %w", err)
 	}
 	r := newReach(p.env)
 	rank := map[string]int{}
-	for line := range strings.Lines(string(answer)) {
+	for line := range strings.Lines(answer) {
 		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
 		where, key, dotted := strings.Cut(name, ".")
 		variable, known := pipKeys[strings.ReplaceAll(key, "_", "-")]
@@ -262,7 +265,7 @@ func (p *pythonHome) uvReach() (*reach, error) {
 
 // lock finds out what the wish leads to: wheels only, whose installation runs nothing.
 func (p *pythonHome) lock(ctx context.Context, dir string, w *wish) (string, error) {
-	r, err := p.reach(ctx, w)
+	r, err := p.reach(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -360,7 +363,7 @@ func checkRequirements(text string) error {
 
 // build makes a virtual environment with what a lock lists, and nothing else.
 func (p *pythonHome) build(ctx context.Context, dir string, l lockfile) error {
-	r, err := p.reach(ctx, &wish{})
+	r, err := p.reach(ctx)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
+	"math"
+	"time"
 
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 )
@@ -67,26 +68,36 @@ func Finish(ctx context.Context, c sandbox.Command, log *slog.Logger) ([]byte, e
 	return output, nil
 }
 
-// ask runs one of the machine's tools to hear about the machine. It is no step: it installs nothing, asks nobody and is configured as its user has it.
-func (t *tools) ask(ctx context.Context, path string, args ...string) ([]byte, error) {
-	return Finish(ctx, sandbox.Command{Path: path, Args: args, Env: t.env, Dir: t.cwd}, t.log)
-}
-
 // identify asks one of the machine's tools what it is, once: that does not change while this process runs.
 func (t *tools) identify(ctx context.Context, path string, args ...string) (string, error) {
-	key := strings.Join(append([]string{t.cwd, path}, args...), "\x00")
+	return t.remembered(ctx, math.MaxInt64, path, args)
+}
+
+// configuration asks one of the machine's tools how its user has configured it. Several servers that start at once ask once.
+func (t *tools) configuration(ctx context.Context, path string, args ...string) (string, error) {
+	return t.remembered(ctx, time.Minute, path, args)
+}
+
+// An answer is what a tool has said, and when.
+type answer struct {
+	text string
+	at   time.Time
+}
+
+func (t *tools) remembered(ctx context.Context, lasts time.Duration, path string, args []string) (string, error) {
+	key := fmt.Sprintf("%q %q %q %v", t.cwd, path, args, t.env)
 	t.mu.Lock()
-	answer, ok := t.known[key]
+	last, ok := t.known[key]
 	t.mu.Unlock()
-	if ok {
-		return answer, nil
+	if ok && time.Since(last.at) < lasts {
+		return last.text, nil
 	}
-	said, err := t.ask(ctx, path, args...)
+	said, err := Finish(ctx, sandbox.Command{Path: path, Args: args, Env: t.env, Dir: t.cwd}, t.log)
 	if err != nil {
 		return "", err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.known[key] = string(said)
+	t.known[key] = answer{string(said), time.Now()}
 	return string(said), nil
 }
