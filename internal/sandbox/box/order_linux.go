@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -270,6 +269,9 @@ func within(name, dir string) bool {
 	return name == dir || dir == "/" || strings.HasPrefix(name, dir) && name[len(dir)] == '/'
 }
 
+// aside is how much more than its bound of memory a process may set aside, which runtimes do without using it.
+const aside = 512 << 20
+
 // ownThreads is how many threads the launcher may need beside the program's.
 const ownThreads = 16
 
@@ -280,7 +282,7 @@ func (p *Policy) limits() []launch.Limit {
 		{Resource: unix.RLIMIT_NOFILE, Value: 1024},
 		{Resource: unix.RLIMIT_MEMLOCK, Value: 64 << 10},
 		{Resource: unix.RLIMIT_MSGQUEUE, Value: 0},
-		{Resource: unix.RLIMIT_DATA, Value: uint64(min(cmp.Or(p.Memory, DefaultMemory), math.MaxInt64))}, //nolint:gosec // not negative
+		{Resource: unix.RLIMIT_DATA, Value: uint64(cmp.Or(p.Memory, DefaultMemory) + aside)}, //nolint:gosec // not negative
 	}
 	if !p.Lite { // without a namespace it would count all that the user runs
 		limits = append(limits, launch.Limit{Resource: unix.RLIMIT_NPROC, Value: uint64(cmp.Or(p.Pids, DefaultPids) + ownThreads)}) //nolint:gosec // as above

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ var _ = begin()
 
 func begin() bool {
 	if len(os.Args) == 1 && os.Args[0] == Name {
-		os.Exit(launch())
+		syscall.Exit(launch()) // which, other than that of os, waits for nothing
 	}
 	return true
 }
@@ -38,6 +39,11 @@ func launch() int {
 	if err != nil {
 		return cannotRun
 	}
+	var dying atomic.Bool
+	go func() { // ends with the process
+		awaitOwner()
+		order.end(&dying)
+	}()
 	child, err := order.carryOut(trees)
 	if err != nil {
 		answer(AnswerFailed, err.Error())
@@ -47,7 +53,7 @@ func launch() int {
 	if order.Path == "" {
 		return 0
 	}
-	return order.watch(child)
+	return order.watch(child, &dying)
 }
 
 // largestOrder bounds an order: some hundred paths, and canary files.

@@ -56,24 +56,36 @@ func proportional(dir string) (total int64) {
 }
 
 // shrink gives back the memory that held the program's own file while it was started: a launcher that waits needs little of it, and the
-// kernel brings it back.
+// kernel brings it back. What has been changed since it was read (by relocations) is not the file's any more and stays.
 func shrink() {
-	maps, err := os.ReadFile("/proc/self/maps")
+	maps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		return
 	}
+	var start, end uint64
 	for line := range strings.Lines(string(maps)) {
 		fields := strings.Fields(line)
-		if len(fields) < 6 || fields[1] != "r--p" && fields[1] != "r-xp" || !strings.HasPrefix(fields[5], "/") {
-			continue
-		}
-		from, to, _ := strings.Cut(fields[0], "-")
-		start, err := strconv.ParseUint(from, 16, 64)
-		if err != nil {
-			continue
-		}
-		if end, err := strconv.ParseUint(to, 16, 64); err == nil {
+		switch {
+		case len(fields) >= 2 && fields[0] == "Anonymous:" && fields[1] == "0" && start < end:
 			_, _, _ = unix.Syscall(unix.SYS_MADVISE, uintptr(start), uintptr(end-start), unix.MADV_DONTNEED)
+		case len(fields) == 6 && !strings.HasSuffix(fields[0], ":"):
+			start, end = 0, 0
+			if strings.HasPrefix(fields[5], "/") && !strings.Contains(fields[1], "w") {
+				start, end = span(fields[0])
+			}
 		}
 	}
+}
+
+// span reads a range of addresses; it is empty if that is none.
+func span(text string) (start, end uint64) {
+	from, to, _ := strings.Cut(text, "-")
+	start, err := strconv.ParseUint(from, 16, 64)
+	if err != nil {
+		return 0, 0
+	}
+	if end, err = strconv.ParseUint(to, 16, 64); err != nil {
+		return 0, 0
+	}
+	return start, end
 }

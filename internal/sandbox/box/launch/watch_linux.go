@@ -13,35 +13,33 @@ import (
 // watch waits until the program ends and returns its exit status; it ends at once, with all that is in the box, when who gave the
 // order has gone or the box has too much memory. The first process of a namespace is left with the children of all who end, and the kernel
 // takes all of them along when it ends itself. A launcher of box-lite adopts those children, too, but has to kill them one by one.
-func (o *Order) watch(child int) int {
+func (o *Order) watch(child int, dying *atomic.Bool) int {
 	letGo()
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	var dying atomic.Bool
-	end := func() {
-		if !o.Lite {
-			os.Exit(cannotRun)
-		}
-		dying.Store(true)
-		KillChildren()
-	}
 	go forward(signals, child) // this and the next end with the process
-	go func() {
-		awaitOwner()
-		end()
-	}()
 	if o.Memory > 0 && !o.Lite {
 		go func() {
 			awaitExcess(o.Memory)
 			answer(AnswerLimit, "memory: all processes together had too much")
-			end()
+			o.end(dying)
 		}()
 	}
 	shrink()
 	if o.Lite {
-		return Await(child, &dying)
+		return Await(child, dying)
 	}
 	return reap(child)
+}
+
+// end ends this process, and with it all that is in the box.
+func (o *Order) end(dying *atomic.Bool) {
+	if o.Lite {
+		dying.Store(true)
+		KillChildren() // and whoever waits for them kills those that come after
+		return
+	}
+	syscall.Exit(cannotRun)
 }
 
 // reap waits for the child, and for whoever is left with us, and returns the exit status of the child as shells have it.
