@@ -6,7 +6,7 @@ import (
 )
 
 // reply answers a request of the plugin.
-func (p *peer) reply(request object, answer object) {
+func (p *peer) reply(request, answer object) {
 	p.t.Helper()
 	answer["jsonrpc"], answer["id"] = "2.0", request["id"]
 	p.raw(text(p.t, answer) + "\n")

@@ -89,8 +89,8 @@ func run(ctx context.Context, path string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var complaints bytes.Buffer
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir = filepath.Dir(path) // not where somebody's modules lie
+	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // a program from PATH, with arguments of ours
+	cmd.Dir = filepath.Dir(path)                   // not where somebody's modules lie
 	cmd.Stderr = &complaints
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()

@@ -160,7 +160,7 @@ func TestStart(t *testing.T) {
 		"at once":           "server.start()\nprint('over')",
 		"as a script":       "if __name__ == '__main__':\n    server.start()\n    print('over')",
 		"not at all":        "print('over')",
-		"twice":             "server.start()\nserver.start()\nprint('over')",
+		"twice":             "server.start()\n(server.start())\nprint('over')",
 		"as a coroutine":    "asyncio.run(server.start())\nprint('over')",
 		"in a loop":         "async def main():\n    await server.start()\n    print('over')\nasyncio.run(main())",
 		"among other tasks": "async def main():\n    await asyncio.gather(server.start(), asyncio.sleep(0))\n    print('over')\nasyncio.run(main())",
@@ -183,7 +183,7 @@ import asyncio
 from mcp import McpServer
 server = McpServer()
 @server.tool("same")
-async def same() -> bool: return asyncio.get_running_loop() is home
+async def same() -> bool: return asyncio.get_running_loop() is (home)
 async def main():
     global home
     home = asyncio.get_running_loop()

@@ -6,12 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -245,7 +245,7 @@ func (p *peer) begin(method string, params object) (int, <-chan object) {
 	p.mu.Lock()
 	p.next++
 	id := p.next
-	p.waiting[fmt.Sprint(id)] = answer
+	p.waiting[strconv.Itoa(id)] = answer
 	p.mu.Unlock()
 	p.raw(text(p.t, object{"jsonrpc": "2.0", "id": id, "method": method, "params": params}) + "\n")
 	return id, answer

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/sumun-mcp/sumun/internal/plugin/recipe"
 )
@@ -54,7 +55,7 @@ func entry(src recipe.Source) (string, error) {
 	if !src.Dir {
 		return src.Path, nil
 	}
-	for _, name := range append(entries[:len(entries):len(entries)], src.Name+".py") {
+	for _, name := range append(slices.Clip(entries), src.Name+".py") {
 		if isFile(filepath.Join(src.Path, name)) {
 			return filepath.Join(src.Path, name), nil
 		}

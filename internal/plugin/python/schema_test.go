@@ -72,6 +72,7 @@ func TestSchemas(t *testing.T) {
 }
 
 func testSchemas(t *testing.T, python *interpreter) {
+	t.Helper()
 	tests := []struct{ function, input, output string }{
 		{`def nothing(): pass`, `{"type":"object","properties":{},"additionalProperties":false}`, ``},
 		{
@@ -128,8 +129,10 @@ func testSchemas(t *testing.T, python *interpreter) {
 		{`def strange(a: Missing, b: print, c: Tree | Missing): ...`, members(`"a":{},"b":{},"c":{}`, "a", "b", "c"), ``},
 		{`def circumstances(a: int, context): ...`, members(`"a":{"type":"integer"}`, "a"), ``},
 		{`async def later(ctx, a: int = 1) -> dict: ...`, members(`"a":{"type":"integer","default":1}`), `{"type":"object"}`},
-		{`def wholly(args, context) -> Row: return args["a"] + args.get("b", 2)`, `{"type":"object","properties":{"a":{},"b":{"default":2}},"required":["a"]}`,
-			`{"type":"object","properties":{"name":{"type":"string"},"count":{"type":"integer"}},"required":["name","count"]}`},
+		{
+			`def wholly(args, context) -> Row: return args["a"] + args.get("b", 2)`, `{"type":"object","properties":{"a":{},"b":{"default":2}},"required":["a"]}`,
+			`{"type":"object","properties":{"name":{"type":"string"},"count":{"type":"integer"}},"required":["name","count"]}`,
+		},
 		{`def typed(args: Row, ctx): ...`, `{"type":"object","properties":{"name":{"type":"string"},"count":{"type":"integer"}},"required":["name","count"]}`, ``},
 		{`def ordinary(args: list[str]): ...`, members(`"args":{"type":"array","items":{"type":"string"}}`, "args"), ``},
 		{"def passed(params):\n    if 'x' in params: params['x']\n    return params['y']", `{"type":"object","properties":{"x":{},"y":{}},"required":["y"]}`, ``},

@@ -3,6 +3,7 @@ package python
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,8 +46,10 @@ func TestRules(t *testing.T) {
 		{`{"jsonrpc":"2.0","id":1,"method":"initialize"}`, `{"id":1,"error":-32602}`},
 		{`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":1,"capabilities":{},"clientInfo":{}}}`, `{"id":1,"error":-32602}`},
 		{`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"1","capabilities":[],"clientInfo":{}}}`, `{"id":1,"error":-32602}`},
-		{`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"someday","capabilities":{},"clientInfo":{}}}`,
-			`{"id":1,"result":{"protocolVersion":"` + mcp.LatestLegacy().Name + `","capabilities":{"logging":{},"tools":{"listChanged":true}},"serverInfo":{"name":"demo","version":"0"}}}`},
+		{
+			`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"someday","capabilities":{},"clientInfo":{}}}`,
+			`{"id":1,"result":{"protocolVersion":"` + mcp.LatestLegacy().Name + `","capabilities":{"logging":{},"tools":{"listChanged":true}},"serverInfo":{"name":"demo","version":"0"}}}`,
+		},
 		{`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"x","capabilities":{},"clientInfo":{}}}`, `{"id":1,"error":-32600}`},
 		{`{"jsonrpc":"2.0","id":1,"method":"nonsense"}`, `{"id":1,"error":-32601}`},
 		{`{"jsonrpc":"2.0","id":1,"method":"server/discover"}`, `{"id":1,"error":-32601}`},
@@ -311,7 +314,7 @@ async def never(text: str, n: int, context) -> str:
     await asyncio.sleep(600)
 `
 	p := launch(t, code).greet(nil)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(1, 2))
 	type call struct {
 		text     string
 		steps    int
@@ -322,7 +325,7 @@ async def never(text: str, n: int, context) -> str:
 	var dropped []<-chan object
 	for i := range 1000 {
 		size := []int{0, 1, 100, 5_000, 70_000}[random.IntN(5)]
-		c := &call{text: strings.Repeat(string(rune('a'+i%26)), size) + fmt.Sprint(i), steps: random.IntN(4)}
+		c := &call{text: strings.Repeat(string(rune('a'+i%26)), size) + strconv.Itoa(i), steps: random.IntN(4)}
 		name := []string{"sync", "later", "never"}[min(random.IntN(9), 2)%3]
 		if random.IntN(2) == 0 {
 			name = "later"
@@ -367,5 +370,51 @@ async def never(text: str, n: int, context) -> str:
 	}
 	if len(dropped) == 0 || p.exit() != 0 {
 		t.Errorf("%d calls were cancelled; the plugin says\n%s", len(dropped), p.errors())
+	}
+}
+
+// TestMutated: whatever is done to messages, the plugin answers in JSON, and the next message is understood.
+func TestMutated(t *testing.T) {
+	p := launch(t, "from mcp import McpServer\ns = McpServer()\n@s.tool('add')\ndef add(a: int, b: list[str] = [], *, c: dict[str, float | None] | None = None): return [a, b, c]\n@s.resource('r')\nasync def r(x: int, y: bool = True): return {'x': x}\n").greet(nil)
+	seeds := []string{
+		`{"jsonrpc":"2.0","id":"m","method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":["x","y"],"c":{"k":1.5,"n":null}},"_meta":{"progressToken":"t"}}}`,
+		`{"jsonrpc":"2.0","id":"m","method":"resources/read","params":{"uri":"sumun://r?x=1&y=%74rue","_meta":{"io.github.sumun-mcp/ifNoneMatch":"x"}}}`,
+		`{"jsonrpc":"2.0","id":"m","method":"logging/setLevel","params":{"level":"error"}}`,
+		`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"m"}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"action":"accept"}}`,
+		`[{"jsonrpc":"2.0","id":"m","method":"tools/list","params":{}}]`,
+	}
+	pieces := []string{"null", "true", "-0", "1e400", "1e999999", `""`, `"\u0000"`, `"\ud800"`, "[]", "{}", "[[", "}", `{"a":`, "\xff", "\x00", "\r", ",", `\`, `"params":`, "99999999999999999999"}
+	random := rand.New(rand.NewPCG(3, 4))
+	for i := range 3000 {
+		line := []byte(seeds[i%len(seeds)])
+		for range 1 + random.IntN(3) {
+			at, end := random.IntN(len(line)), 0
+			end = min(at+random.IntN(8), len(line))
+			switch random.IntN(3) {
+			case 0:
+				line[at] = byte(random.IntN(256))
+			case 1:
+				line = append(line[:at:at], line[end:]...)
+			case 2:
+				line = append(append(line[:at:at], pieces[random.IntN(len(pieces))]...), line[end:]...)
+			}
+			if len(line) == 0 {
+				line = []byte{'{'}
+			}
+		}
+		p.raw(strings.ReplaceAll(string(line), "\n", " ") + "\n")
+		if i%100 != 99 {
+			continue
+		}
+		equal(t, "ping", p.result("ping", nil), `{}`)
+		for len(p.other) > 0 {
+			if m := <-p.other; m["garbage"] != nil && !strings.HasPrefix(fmt.Sprint(m["garbage"]), "[") {
+				t.Fatalf("no answer: %s", text(t, m))
+			}
+		}
+	}
+	if code := p.exit(); code != 0 || strings.Contains(p.errors(), "not understood") || strings.Contains(p.errors(), "Traceback") {
+		t.Errorf("it ends with %d:\n%s", code, p.errors())
 	}
 }

@@ -26,7 +26,7 @@ IMAGES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GI
 
 def plain(value: Any) -> Any:
     """Returns a value as JSON has it. Raises TypeError if it has no such form."""
-    if value is None or isinstance(value, (bool, str)) and not isinstance(value, enum.Enum):
+    if value is None or (isinstance(value, (bool, str)) and not isinstance(value, enum.Enum)):
         return value
     if isinstance(value, enum.Enum):
         return plain(value.value)
@@ -148,7 +148,9 @@ def of_resource(value: Any, uri: str, mime: str, known: Any, states: "States") -
 
 
 def _is_contents(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(c, dict) and isinstance(c.get("uri"), str) and ("text" in c or "blob" in c) for c in value)
+    return isinstance(value, list) and all(
+        isinstance(c, dict) and isinstance(c.get("uri"), str) and ("text" in c or "blob" in c) for c in value
+    )
 
 
 class States:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .answer import PREFIX, plain
-from .shape import ANY, Either, Faults, Maker, Member, Object, Scalar, Shape, is_plain
+from .hints import Maker
+from .shape import ANY, Either, Faults, Member, Object, Scalar, Shape, is_plain
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
@@ -106,7 +107,7 @@ class Context:
             if number is not None and (isinstance(number, bool) or not isinstance(number, (int, float)) or number - number != 0):
                 raise TypeError(f"progress is told in numbers, not {number!r}")
         with self._lock:
-            if self._token is None or self._done is not None and done <= self._done:
+            if self._token is None or (self._done is not None and done <= self._done):
                 return Told()  # progress only rises
             self._done = done
             params: dict = {"progressToken": self._token, "progress": done}
@@ -145,7 +146,7 @@ class Context:
         return self._ask("elicitation", "elicitation/create", params, lambda result: _accepted(result, shape))
 
     def _ask(self, ability: str, method: str, params: dict, read: Any) -> Any:
-        loop = _running_loop()
+        loop = running_loop()
         if loop is not None:
             return self._ask_async(loop, ability, method, params, read)
         with self._call.asks(ability, method, plain(params)) as question:
@@ -156,9 +157,13 @@ class Context:
             return read(await question.wait_async(loop))
 
 
-def _running_loop() -> Any:
-    asyncio = sys.modules.get("asyncio")
-    return asyncio._get_running_loop() if asyncio else None
+def running_loop() -> Any:
+    """Returns the event loop that this thread runs, None if it runs none."""
+    asyncio = sys.modules.get("asyncio")  # if nobody has it, there is no loop
+    try:
+        return asyncio.get_running_loop() if asyncio else None
+    except RuntimeError:
+        return None
 
 
 def _messages(messages: Any) -> list:

@@ -137,9 +137,9 @@ def _join(lines: list[str]) -> str:
 # The words of docstrings for types, beside Python's own.
 WORDS: dict[str, Any] = {
     **{cls.__name__: cls for cls in (str, int, float, bool, list, dict, tuple, set, bytes)},
-    **{word: str for word in ("string", "text")},
-    **{word: int for word in ("integer",)},
-    **{word: float for word in ("number", "double")},
+    **dict.fromkeys(("string", "text"), str),
+    **dict.fromkeys(("integer",), int),
+    **dict.fromkeys(("number", "double"), float),
     "boolean": bool,
     "array": list,
     "object": dict,

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import address, docs, say, source
-from .shape import ANY, MISSING, SCALARS, Faults, Maker, Mapping, Member, Model, Object, Shape, Told, as_default, hints_of
+from .hints import Maker, hints_of
+from .shape import ANY, MISSING, SCALARS, Faults, Mapping, Member, Model, Object, Shape, Told, as_default
 
 # Names of parameters that have a meaning: the first of a function that takes all arguments in one, and the context.
 WHOLE = {"args", "arguments", "params", "parameters"}
@@ -105,7 +106,7 @@ class Handler:
         return out
 
     def _place(self) -> tuple[str, int] | None:
-        code = getattr(self._written, "__code__", None)
+        code: Any = getattr(self._written, "__code__", None)
         name = say.place(code.co_filename) if code else None
         return (name, code.co_firstlineno) if name else None
 
@@ -118,7 +119,7 @@ class Handler:
         self._read_output(hints)
         parameters = self._without_context(parameters, hints)
         if self._takes_whole(parameters, hints):
-            self._read_whole(parameters[0] if parameters else None, hints)
+            self._read_whole(parameters[0], hints)
         else:
             self._read_members(parameters, hints)
 
@@ -127,7 +128,7 @@ class Handler:
         for parameter in parameters:
             hint = hints.get(parameter.name, MISSING)
             name = hint.rsplit(".", 1)[-1] if isinstance(hint, str) else getattr(hint, "__name__", "")
-            meant = name == "Context" or hint is MISSING and parameter.name.lstrip("_") in CONTEXT
+            meant = name == "Context" or (hint is MISSING and parameter.name.lstrip("_") in CONTEXT)
             if meant and self._context is None:
                 self._context = parameter.name
             else:

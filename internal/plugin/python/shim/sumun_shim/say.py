@@ -4,6 +4,7 @@ import linecache
 import os
 import sys
 import traceback
+from typing import Any
 
 LONGEST = 500
 
@@ -65,7 +66,7 @@ def frames(error: BaseException) -> list[tuple[str, int, str]]:
 
 def caller() -> tuple[str, int] | None:
     """Returns which line of the author's code is being run."""
-    frame = sys._getframe(1)
+    frame: Any = sys._getframe(1)
     while frame is not None:
         name = place(frame.f_code.co_filename)
         if name is not None:
@@ -85,8 +86,8 @@ class Misplaced(ValueError):
 def fault(error: BaseException, origin: str) -> str:
     """Returns the line that tells why a plugin could not be loaded."""
     name, number = origin, 1
-    if isinstance(error, SyntaxError) and error.filename and place(error.filename):
-        name, number = place(error.filename), error.lineno or 1
+    if isinstance(error, SyntaxError) and (own := place(error.filename or "")):
+        name, number = own, error.lineno or 1
     elif isinstance(error, Misplaced) and error.where:
         name, number = error.where
     elif found := frames(error):

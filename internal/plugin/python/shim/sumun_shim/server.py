@@ -3,8 +3,6 @@
 import collections.abc
 import inspect
 import re
-import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -102,7 +100,9 @@ class Offer:
         handler = Handler(name, function)
         handler.describe(texts=True)
         try:
-            resource = Resource(handler, options.get("uri", ""), options.get("title", ""), options.get("description"), options.get("mime_type", ""))
+            resource = Resource(
+                handler, options.get("uri", ""), options.get("title", ""), options.get("description"), options.get("mime_type", "")
+            )
         except ValueError as error:
             raise say.Misplaced(f"ValueError: resource {name}: {error}", where) from None
         self.resources[name] = resource
@@ -188,7 +188,8 @@ class McpServer:
                 setattr(OFFER, name, options.pop(name))
         without = [name for name in options if options[name] is not None]
         if without:
-            say.notice(f"McpServer's {_enumerate(without)} {'has' if len(without) == 1 else 'have'} no effect in a plugin: the gateway listens, on the port and with the keys of mcp.yaml", say.caller())
+            text = f"McpServer's {_enumerate(without)} {'has' if len(without) == 1 else 'have'} no effect in a plugin"
+            say.notice(f"{text}: the gateway listens, on the port and with the keys of mcp.yaml", say.caller())
 
     def tool(self, name: Any = None, function: Any = None, **options: Any) -> Any:
         """Makes a tool of a function, as a decorator or at once."""
