@@ -17,7 +17,8 @@ export class Places {
   of(error) {
     const { entry, imports } = this.#knowledge;
     const missing = /^Cannot find (?:package|module) '([^']+)'/.exec(error?.message ?? '')?.[1];
-    if (missing && imports[missing]) return imports[missing];
+    const specifier = missing && Object.keys(imports).find((name) => missing === name || missing.endsWith(`/node_modules/${name}`));
+    if (specifier) return imports[specifier];
     for (const line of String(error?.stack ?? '').split('\n')) {
       const found = /((?:file:\/\/|[A-Za-z]:\\|\/)[^():]*):(\d+)(?::(\d+))?\)?$/.exec(line);
       const place = found && this.#named(found[1], Number(found[2]), Number(found[3] ?? 1));

@@ -95,7 +95,8 @@ func parseType(src string) *Type {
 	if !ok {
 		return &Type{}
 	}
-	r := &reader{tokens: tokens, jsdoc: true}
+	r := newReader(tokens)
+	r.jsdoc = true
 	t := r.readType()
 	if r.peek().kind != end {
 		return &Type{}
@@ -143,7 +144,7 @@ func ReadDefault(written string) (value any, ok bool) {
 	}
 	tokens, _, ok := lex(written)
 	if ok {
-		r := &reader{tokens: tokens}
+		r := newReader(tokens)
 		if value, ok := r.readLiteral(); ok && r.peek().kind == end {
 			return value, true
 		}

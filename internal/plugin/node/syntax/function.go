@@ -226,6 +226,10 @@ func (r *reader) body(f *Function) {
 	if len(f.Params) == 0 || f.Params[0].Name == "" {
 		return
 	}
+	if r.budget -= r.at - begin; r.budget < 0 {
+		f.Params[0].Open = true
+		return
+	}
 	uses(r.tokens[begin:r.at], f.Params[0])
 }
 
@@ -255,7 +259,7 @@ func uses(body []token, p *Parameter) {
 }
 
 func at(tokens []token, i int) token {
-	if i < len(tokens) {
+	if 0 <= i && i < len(tokens) {
 		return tokens[i]
 	}
 	return token{}
@@ -285,7 +289,7 @@ func (p *Parameter) usePattern(tokens []token) {
 		return
 	}
 	pattern := &Parameter{}
-	r := &reader{tokens: append(slices.Clone(tokens[begin:]), token{})}
+	r := newReader(append(slices.Clone(tokens[begin:]), token{}))
 	r.readPattern(pattern)
 	p.Open = p.Open || pattern.Open
 	for _, m := range pattern.Members {

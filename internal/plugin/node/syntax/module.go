@@ -65,7 +65,7 @@ func ParseModule(file, src string) *Module {
 		return nil
 	}
 	m := &Module{File: file, Decls: map[string]*Decl{}, Imports: map[string]Far{}, Exports: map[string]export{}}
-	p := &parser{reader{tokens: tokens}, m}
+	p := &parser{newReader(tokens), m}
 	for p.peek().kind != end {
 		before := p.at
 		p.statement()

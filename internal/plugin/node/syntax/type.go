@@ -59,8 +59,10 @@ const maxNesting = 64
 // A reader reads types, parameters and declarations from tokens.
 type reader struct {
 	tokens []token
+	pairs  []int // of each opening bracket the position of the closing one
 	at     int
 	depth  int
+	budget int // of tokens that may still be taken: reading something in several ways must not take for ever
 	// jsdoc has it read what only JSDoc has.
 	jsdoc bool
 }
@@ -75,9 +77,13 @@ func (r *reader) ahead(n int) token {
 	return token{}
 }
 
+// next takes the next token. At the end, and when the budget is spent, it is the last.
 func (r *reader) next() token {
+	if r.budget--; r.budget < 0 {
+		r.at = len(r.tokens) - 1
+	}
 	t := r.peek()
-	if r.at < len(r.tokens) {
+	if r.at < len(r.tokens)-1 {
 		r.at++
 	}
 	return t
@@ -86,39 +92,53 @@ func (r *reader) next() token {
 // take skips the next token if it is that one.
 func (r *reader) take(text string) bool {
 	if r.peek().is(text) {
-		r.at++
+		r.next()
 		return true
 	}
 	return false
 }
 
+// maxRereads is how often each token of a file may be taken on average.
+const maxRereads = 50
+
+// newReader returns a reader of tokens, the last of which is of kind end.
+func newReader(tokens []token) reader {
+	return reader{tokens: tokens, pairs: pairsOf(tokens), budget: maxRereads * (len(tokens) + 10)}
+}
+
+// pairsOf finds the closing brackets of the opening ones. What is not closed ends with the file.
+func pairsOf(tokens []token) []int {
+	pairs := make([]int, len(tokens))
+	var open []int
+	for i, t := range tokens {
+		pairs[i] = len(tokens) - 1
+		switch {
+		case opens(t):
+			open = append(open, i)
+		case t.kind == punct && (t.text == ")" || t.text == "]" || t.text == "}") && len(open) > 0:
+			pairs[open[len(open)-1]] = i
+			open = open[:len(open)-1]
+		}
+	}
+	return pairs
+}
+
+func opens(t token) bool {
+	return t.kind == punct && (t.text == "(" || t.text == "[" || t.text == "{" || t.text == "${")
+}
+
 // matching returns the position of the bracket that closes the one at position i, or that of the end.
 func (r *reader) matching(i int) int {
-	depth := 0
-	for ; i < len(r.tokens); i++ {
-		t := r.tokens[i]
-		if t.kind != punct {
-			continue
-		}
-		switch t.text {
-		case "(", "[", "{", "${":
-			depth++
-		case ")", "]", "}":
-			if depth--; depth == 0 {
-				return i
-			}
-		}
+	if i < len(r.pairs) && opens(r.tokens[i]) {
+		return r.pairs[i]
 	}
 	return len(r.tokens) - 1
 }
 
 // skip skips the next token, and with an opening bracket all up to the closing one.
 func (r *reader) skip() {
-	switch r.peek().text {
-	case "(", "[", "{", "${":
-		if r.peek().kind == punct {
-			r.at = r.matching(r.at)
-		}
+	if opens(r.peek()) {
+		r.at = r.matching(r.at)
 	}
 	r.next()
 }

@@ -19,7 +19,20 @@ type converter struct {
 	open   []*syntax.Decl          // being made, from the outermost
 	loops  map[*syntax.Decl]string // those that have met themselves, and what they are called
 	depth  int
+	work   int // types that were looked at
 }
+
+// maxWork bounds the types that are looked at for one schema: types may refer to each other so that they never end, or take for ever.
+const maxWork = 20_000
+
+// begin reports whether another type may be looked at; end is its other half.
+func (c *converter) begin() bool {
+	c.depth++
+	c.work++
+	return c.depth <= maxDepth && c.work <= maxWork
+}
+
+func (c *converter) end() { c.depth-- }
 
 // A scope is where a type stands: in which module, and what its type parameters are.
 type scope struct {
@@ -41,11 +54,10 @@ func (c *converter) missing(t *syntax.Type, s *scope, format string, args ...any
 
 // schema returns the schema of the values of a type.
 func (c *converter) schema(t *syntax.Type, s *scope) Schema {
-	if c.depth++; c.depth > maxDepth {
-		c.depth--
+	defer c.end()
+	if !c.begin() {
 		return c.missing(t, s, "the types are nested too deeply")
 	}
-	defer func() { c.depth-- }()
 	switch t.Form {
 	case syntax.Reference:
 		return c.reference(t, s)

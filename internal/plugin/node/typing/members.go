@@ -83,11 +83,10 @@ func (c *converter) allOf(t *syntax.Type, s *scope) Schema {
 
 // members returns the members of an object, and the type of further ones; ok is false where they are not known.
 func (c *converter) members(t *syntax.Type, s *scope) (members []scoped, index *bound, ok bool) {
-	if c.depth++; c.depth > maxDepth {
-		c.depth--
+	defer c.end()
+	if !c.begin() {
 		return nil, nil, false
 	}
-	defer func() { c.depth-- }()
 	switch t.Form {
 	case syntax.Object:
 		for _, m := range t.Members {

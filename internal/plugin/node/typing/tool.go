@@ -252,6 +252,11 @@ func (r *reading) input(t *Thing) {
 
 func closed(s Schema) Schema { return s.With("additionalProperties", false) }
 
+// contextMembers are those of the context, which functions may take out of it.
+var contextMembers = []string{
+	"signal", "progress", "log", "sample", "elicit", "roots", "setSampling", "meta", "requestId", "client", "rootId", "path", "uri", "sampling", "variables", "memory",
+}
+
 // context reports whether the last parameter is the context: by its name or its type, and of handlers by its place.
 func (r *reading) context(params []*syntax.Parameter) bool {
 	if len(params) == 0 {
@@ -266,6 +271,9 @@ func (r *reading) context(params []*syntax.Parameter) bool {
 		case "Context", "ToolContext", "Ctx":
 			return true
 		}
+	}
+	if last.Typ == nil && last.Destructured && len(params) > 1 {
+		return !slices.ContainsFunc(last.Members, func(m *syntax.Member) bool { return !slices.Contains(contextMembers, m.Name) })
 	}
 	switch strings.TrimPrefix(last.Name, "_") {
 	case "ctx", "context":

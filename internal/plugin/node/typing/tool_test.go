@@ -188,11 +188,11 @@ export enum Color { Red = 'r' }`,
 	})
 	f := p.Facts("src/main.ts")
 	for got, want := range map[string]string{
-		asJSON(t, f.Exports["f"].InputSchema):       `{"type":"object","properties":{"deep":{"type":"string","const":"r"}},"required":["deep"],"additionalProperties":false}`,
-		asJSON(t, f.Exports["f"].OutputSchema):      `{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}`,
-		asJSON(t, f.Exports["g"].InputSchema):       `{"type":"object","properties":{"x":{},"c":{"type":"string","const":"r"}},"required":["x","c"],"additionalProperties":false}`,
-		asJSON(t, f.Exports["h"]):                   `{"description":"More.","inputSchema":{"type":"object","properties":{"s":{"type":"string"}},"required":["s"],"additionalProperties":false},"call":["s"]}`,
-		asJSON(t, f.Tools["late.one"]):              `{"description":"Too late.","inputSchema":{"type":"object","properties":{"by":{"type":"number"}},"required":["by"],"additionalProperties":false},"call":["@args","@context"]}`,
+		asJSON(t, f.Exports["f"].InputSchema):            `{"type":"object","properties":{"deep":{"type":"string","const":"r"}},"required":["deep"],"additionalProperties":false}`,
+		asJSON(t, f.Exports["f"].OutputSchema):           `{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}`,
+		asJSON(t, f.Exports["g"].InputSchema):            `{"type":"object","properties":{"x":{},"c":{"type":"string","const":"r"}},"required":["x","c"],"additionalProperties":false}`,
+		asJSON(t, f.Exports["h"]):                        `{"description":"More.","inputSchema":{"type":"object","properties":{"s":{"type":"string"}},"required":["s"],"additionalProperties":false},"call":["s"]}`,
+		asJSON(t, f.Tools["late.one"]):                   `{"description":"Too late.","inputSchema":{"type":"object","properties":{"by":{"type":"number"}},"required":["by"],"additionalProperties":false},"call":["@args","@context"]}`,
 		asJSON(t, f.Resources["notes.read"].InputSchema): `{"type":"object","properties":{"id":{"type":"number"}},"required":["id"],"additionalProperties":false}`,
 	} {
 		if diff := cmp.Diff(want, got); diff != "" {

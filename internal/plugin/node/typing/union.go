@@ -88,7 +88,7 @@ func orNull(s Schema) Schema {
 
 // flatten returns the parts of a union, those of unions in it too, without undefined and its like.
 func (c *converter) flatten(t *syntax.Type, s *scope, depth int) []bound {
-	if depth > maxDepth {
+	if c.work++; depth > maxDepth || c.work > maxWork {
 		return []bound{{t, s}}
 	}
 	switch {
@@ -117,8 +117,8 @@ func isAbsent(t *syntax.Type) bool {
 
 // mayBeAbsent reports whether undefined is a value of the type.
 func (c *converter) mayBeAbsent(t *syntax.Type, s *scope, depth int) bool {
-	switch {
-	case depth > maxDepth:
+	switch c.work++; {
+	case depth > maxDepth, c.work > maxWork:
 		return false
 	case t.Form == syntax.Union:
 		return slices.ContainsFunc(t.Parts, func(part *syntax.Type) bool { return c.mayBeAbsent(part, s, depth+1) })
@@ -138,11 +138,10 @@ func (c *converter) mayBeAbsent(t *syntax.Type, s *scope, depth int) bool {
 
 // literals returns the values of a type that has only certain ones.
 func (c *converter) literals(t *syntax.Type, s *scope) ([]any, bool) {
-	if c.depth++; c.depth > maxDepth {
-		c.depth--
+	defer c.end()
+	if !c.begin() {
 		return nil, false
 	}
-	defer func() { c.depth-- }()
 	switch t.Form {
 	case syntax.Literal:
 		return []any{t.Value}, isScalar(t.Value)
