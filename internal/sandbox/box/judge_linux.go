@@ -3,7 +3,6 @@ package box
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,13 +18,13 @@ import (
 // answer decides about one call, and tells of it.
 //
 // What it reads of the process that asks may have changed when the call is carried out. So it decides by numbers alone: by which call it is
-// and by how many there were. What a path or an address says is only told; whether it can be reached is up to mounts, Landlock
-// and routes.
-func (s *supervisor) answer(q *question) reply {
+// and by how many there were. What a path says is only told; whether it can be reached is up to mounts and Landlock. What is
+// connected to is read once, and connected to by us.
+func (s *supervisor) answer(q *question) (r reply, later bool) {
 	name := s.arch.Name(q.Arch, int(q.Number))
 	switch name {
 	case "execve":
-		return s.exec(q)
+		return s.exec(q), false
 	case "connect", "sendto", "sendmsg", "sendmmsg":
 		return s.connect(q, name)
 	}
@@ -33,8 +32,15 @@ func (s *supervisor) answer(q *question) reply {
 		for _, u := range uses(q, name) {
 			s.path(q, u)
 		}
-		return proceed()
+		if !strings.HasPrefix(name, "mknod") || !isDevice(q, name) {
+			return proceed(), false
+		}
 	}
+	return s.refuse(q, name), false
+}
+
+// refuse refuses a call that no server needs.
+func (s *supervisor) refuse(q *question, name string) reply {
 	if name == "" {
 		name = fmt.Sprintf("%d of architecture %#x", q.Number, q.Arch)
 	}
@@ -46,6 +52,16 @@ func (s *supervisor) answer(q *question) reply {
 		return refuse(unix.EAFNOSUPPORT)
 	}
 	return refuse(unix.EPERM)
+}
+
+// isDevice reports whether a device is to be made.
+func isDevice(q *question, name string) bool {
+	mode := q.Args[1]
+	if name == "mknodat" {
+		mode = q.Args[2]
+	}
+	kind := mode & unix.S_IFMT
+	return kind == unix.S_IFCHR || kind == unix.S_IFBLK
 }
 
 // arguments tells those arguments of a refused call that say what it was for.
@@ -92,24 +108,22 @@ func (s *supervisor) exec(q *question) reply {
 	return proceed()
 }
 
-// connect tells where something is sent.
-func (s *supervisor) connect(q *question, call string) reply {
-	address := q.Args[1]
-	length := q.Args[2]
+// connect tells where something is sent, and has a connector connect. That goes on beside other calls, so the answer may come later.
+func (s *supervisor) connect(q *question, call string) (r reply, later bool) {
+	address, length := q.Args[1], q.Args[2]
 	switch call {
 	case "sendto":
 		address, length = q.Args[4], q.Args[5]
 	case "sendmsg", "sendmmsg": // struct msghdr begins with them
 		head := memory(q.PID, q.Args[1], 12)
 		if len(head) < 12 {
-			return proceed()
+			return proceed(), false
 		}
 		address, length = binary.NativeEndian.Uint64(head), uint64(binary.NativeEndian.Uint32(head[8:]))
 	}
-	if address == 0 {
-		return proceed()
-	}
-	name, reachable := s.view.address(memory(q.PID, address, min(length, 128)))
+	const longest = 128 // struct sockaddr_storage
+	sockaddr := memory(q.PID, address, min(length, longest))
+	name, reachable := s.view.address(q.PID, sockaddr)
 	switch {
 	case name == "":
 	case reachable:
@@ -117,36 +131,11 @@ func (s *supervisor) connect(q *question, call string) reply {
 	default:
 		s.refused(q, KindConnect, name)
 	}
-	return proceed()
-}
-
-// address returns an address as text, and whether a box has it.
-func (v *view) address(sockaddr []byte) (name string, reachable bool) {
-	if len(sockaddr) < 3 {
-		return "", true
+	if call != "connect" || s.policy.Lite || len(sockaddr) == 0 {
+		return proceed(), false
 	}
-	rest := sockaddr[2:]
-	var at netip.Addr
-	switch binary.NativeEndian.Uint16(sockaddr) {
-	case unix.AF_UNIX:
-		name, _, _ := strings.Cut(string(rest), "\x00")
-		return name, name == "" || v.writable(name) || !v.exists(name)
-	case unix.AF_INET:
-		if len(rest) < 6 {
-			return "", true
-		}
-		at = netip.AddrFrom4([4]byte(rest[2:6]))
-	case unix.AF_INET6:
-		if len(rest) < 22 {
-			return "", true
-		}
-		at = netip.AddrFrom16([16]byte(rest[6:22])).Unmap()
-	default:
-		return "", true
-	}
-	port := binary.BigEndian.Uint16(rest)
-	reachable = at.IsLoopback() || v.network && v.synthetic.Contains(at) && (port == 0 || slices.Contains(v.ports, int(port)))
-	return netip.AddrPortFrom(at, port).String(), reachable || at.IsUnspecified()
+	s.connector.start(*q, sockaddr, &s.view, func(r reply) { s.send(q.ID, r) })
+	return reply{}, true
 }
 
 // A use is what a call does with a path.
@@ -205,7 +194,7 @@ func (s *supervisor) path(q *question, u use) {
 		}
 		name = dir + "/" + name
 	}
-	name = filepath.Clean(name)
+	name = s.follow(q, filepath.Clean(name))
 	what := name + ", to be read"
 	if u.change {
 		what = name + ", to be changed"
@@ -215,6 +204,22 @@ func (s *supervisor) path(q *question, u use) {
 	} else {
 		s.watched(q, KindFile, what)
 	}
+}
+
+// follow returns where the links lead that the program itself may have made, so that it is told what they were for.
+func (s *supervisor) follow(q *question, name string) string {
+	switch tree := deepest(s.view.changed, name); {
+	case tree == "" || tree == name:
+	case s.view.made[name]:
+		if target, err := os.Readlink("/proc/" + strconv.Itoa(int(q.PID)) + "/root" + name); err == nil && filepath.IsAbs(target) {
+			return filepath.Clean(target)
+		}
+	case !slices.Contains(s.view.scratch, tree):
+		if real, err := filepath.EvalSymlinks(name); err == nil && !within(real, tree) {
+			return real
+		}
+	}
+	return name
 }
 
 // longestPath is how long a path can be (PATH_MAX).

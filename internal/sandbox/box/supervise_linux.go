@@ -20,6 +20,8 @@ type supervisor struct {
 	view   view
 	teller *teller
 	execs  int // programs started, the first among them
+
+	connector connector
 }
 
 // supervise answers until the last process of the box has ended, or the supervisor is closed.
@@ -36,6 +38,7 @@ func supervise(fd int, policy *Policy, view view, teller *teller) *supervisor {
 }
 
 func (s *supervisor) close() {
+	s.connector.close()
 	_ = s.file.Close()
 	s.work.Wait()
 }
@@ -90,11 +93,34 @@ func (s *supervisor) run() {
 			if ioctl(fd, ioctlReceive, uintptr(unsafe.Pointer(&q))) != nil {
 				continue // who asked has ended
 			}
-			r := s.answer(&q)
-			r.ID = q.ID
-			_ = ioctl(fd, ioctlSend, uintptr(unsafe.Pointer(&r))) // as above
+			if r, later := s.answer(&q); !later {
+				r.send(fd, q.ID)
+			}
 		}
 	})
+}
+
+// send answers a question later.
+func (s *supervisor) send(id uint64, r reply) {
+	if raw, err := s.file.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { r.send(fd, id) })
+	}
+}
+
+// send answers a question, unless who asked has ended.
+func (r reply) send(fd uintptr, id uint64) {
+	r.ID = id
+	_ = ioctl(fd, ioctlSend, uintptr(unsafe.Pointer(&r)))
+}
+
+// connect is connect(2) with an address as it came.
+func connect(socket int, sockaddr []byte) unix.Errno {
+	for {
+		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(socket), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr)))
+		if errno != unix.EINTR {
+			return errno
+		}
+	}
 }
 
 func ioctl(fd, request, argument uintptr) error {

@@ -3,6 +3,7 @@ package box
 import (
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/sumun-mcp/sumun/internal/sandbox/box/launch"
@@ -14,6 +15,7 @@ type view struct {
 	changed   []string        // trees that can be changed
 	scratch   []string        // those of them that begin empty
 	made      map[string]bool // what is in those
+	sockets   []string        // unix sockets that were named
 	network   bool
 	ports     []int
 	synthetic netip.Prefix
@@ -23,6 +25,9 @@ func viewOf(o *launch.Order) view {
 	v := view{made: map[string]bool{}, network: o.Network, ports: o.Ports, synthetic: netip.MustParsePrefix(Synthetic)}
 	for _, b := range o.Binds {
 		v.seen = append(v.seen, b.Path)
+		if status, err := os.Stat(b.Path); err == nil && status.Mode()&os.ModeSocket != 0 {
+			v.sockets = append(v.sockets, b.Path)
+		}
 		if b.Write {
 			v.changed = append(v.changed, b.Path)
 		}
@@ -66,8 +71,13 @@ func (v *view) writable(name string) bool {
 	if tree == "" || len(deepest(v.seen, name)) > len(tree) {
 		return false
 	}
-	if slices.Contains(v.scratch, tree) && len(v.made) < mostMade {
-		v.made[name] = true
+	if slices.Contains(v.scratch, tree) {
+		if above := filepath.Dir(name); !v.made[above] && len(deepest(v.scratch, above)) < len(above) && v.exists(above) {
+			return false // a directory of the machine's, which is not there
+		}
+		if len(v.made) < mostMade {
+			v.made[name] = true
+		}
 	}
 	return true
 }

@@ -115,13 +115,8 @@ func (o *Order) carryOut(trees []int) (child int, err error) {
 		if err := o.build(trees); err != nil {
 			return 0, err
 		}
-		if o.Network {
-			sockets, err := network(o.Ports)
-			if err != nil {
-				return 0, fmt.Errorf("setting the network up: %w", err)
-			}
-			answer(AnswerNetwork, "", sockets...)
-			closeAll(sockets)
+		if err := o.connect(); err != nil {
+			return 0, fmt.Errorf("setting the network up: %w", err)
 		}
 	}
 	for _, limit := range o.Limits {

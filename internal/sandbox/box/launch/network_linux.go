@@ -7,12 +7,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// network makes the loopback interface of the box's own network answer for every synthetic address, and returns the sockets that
-// listen on it: for DNS first, then one for each port. There is no other interface.
-func network(ports []int) (sockets []int, err error) {
+// connect sets the network of the box up, which has a loopback interface and no other. With an outlet that answers for every synthetic
+// address, too, and the sockets that listen on it are handed out.
+func (o *Order) connect() error {
 	if err := loopbackUp(); err != nil {
-		return nil, fmt.Errorf("loopback: %w", err)
+		return fmt.Errorf("loopback: %w", err)
 	}
+	if !o.Network {
+		return nil
+	}
+	sockets, err := listenAll(o.Ports)
+	if err != nil {
+		return err
+	}
+	answer(AnswerNetwork, "", sockets...)
+	closeAll(sockets)
+	return nil
+}
+
+// listenAll returns the sockets that listen: for DNS first, then one for each port.
+func listenAll(ports []int) (sockets []int, err error) {
 	if err := routeSynthetic(); err != nil {
 		return nil, fmt.Errorf("routing: %w", err)
 	}

@@ -1,6 +1,9 @@
 package seccomp
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // An Instruction is one of classic BPF, as the kernel has it (struct sock_filter).
 type Instruction struct {
@@ -57,11 +60,26 @@ func (a *assembler) search(spans []span) {
 		return
 	}
 	half := len(spans) / 2
-	at := len(a.program)
-	a.add(jump(opAtLeast, spans[half].first, 0, 1), Instruction{Op: opJump})
+	if size := searchSize(spans[:half]); size <= math.MaxUint8 {
+		a.add(jump(opAtLeast, spans[half].first, uint8(size), 0)) //nolint:gosec // it fits
+	} else {
+		a.add(jump(opAtLeast, spans[half].first, 0, 1), Instruction{Op: opJump, K: uint32(size)}) //nolint:gosec // a program has at most 4,096
+	}
 	a.search(spans[:half])
-	a.program[at+1].K = uint32(len(a.program) - at - 2) //nolint:gosec // a program has at most 4,096
 	a.search(spans[half:])
+}
+
+// searchSize returns how many instructions a search has. A conditional jump does not reach far, so that it needs help to pass over many.
+func searchSize(spans []span) int {
+	if len(spans) == 1 {
+		return 1
+	}
+	half := len(spans) / 2
+	size := searchSize(spans[:half])
+	if size > math.MaxUint8 {
+		size++
+	}
+	return 1 + size + searchSize(spans[half:])
 }
 
 // decide adds the end of a search.

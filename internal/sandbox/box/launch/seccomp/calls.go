@@ -20,7 +20,7 @@ const (
 		sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval sched_setaffinity sched_setattr sched_setparam
 		sched_setscheduler sched_yield seccomp select sendfile set_robust_list set_tid_address setfsgid setfsuid setgid setitimer
 		setpgid setpriority setregid setresgid setresuid setreuid setrlimit setsid setsockopt setuid shutdown sigaltstack signalfd
-		signalfd4 socketpair splice sync sync_file_range syncfs sysinfo tee tgkill time timer_create timer_delete timer_getoverrun
+		signalfd4 splice sync sync_file_range syncfs sysinfo tee tgkill time timer_create timer_delete timer_getoverrun
 		timer_gettime timer_settime timerfd_create timerfd_gettime timerfd_settime times tkill umask uname vfork vmsplice wait4
 		waitid write writev`
 

@@ -1,5 +1,7 @@
 package seccomp
 
+import "slices"
+
 // A check decides about one call by its arguments.
 type check struct {
 	call    string
@@ -11,51 +13,78 @@ const (
 	// namespaces are the flags of clone that make some: mount, cgroup, uts, ipc, user, pid and network.
 	namespaces = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 
-	unix, inet, netlink, inet6 = 1, 2, 16, 10 // families of sockets
-	stream, datagram           = 1, 2         // their types, in the low bits
-	typeBits                   = 0xF
-	multipath                  = 262 // MPTCP, which rules about TCP do not cover
+	unix, inet, netlink, inet6   = 1, 2, 16, 10 // families of sockets
+	stream, datagram, sequential = 1, 2, 5      // their types, in the low bits
+	typeBits                     = 0xF
+	usual, tcp, udp              = 0, 6, 17 // protocols
+	routes                       = 0        // that of netlink
 
-	pushInput, linuxConsole = 0x5412, 0x541C // ioctls that type at a terminal: TIOCSTI, TIOCLINUX
-	setMM                   = 35             // the operation of prctl that moves what a process's memory is said to be
-	currentPersonality      = 0xFFFFFFFF
+	pushInput, linuxConsole  = 0x5412, 0x541C // ioctls that type at a terminal: TIOCSTI, TIOCLINUX
+	addRoute, deleteRoute    = 0x890B, 0x890C // and that change a network
+	setInterface, setAddress = 0x8914, 0x8916
+	setMM                    = 35            // the operation of prctl that moves what a process's memory is said to be
+	linux, whatever          = 0, 0xFFFFFFFF // personalities; the second asks which it is
 
 	noFamily = 97 // EAFNOSUPPORT
 )
 
 // checks is the table of calls whose arguments count. The kernel reads only the low half of those that are numbers.
 var checks = []check{
-	{"clone", []Instruction{low(0), jump(opSet, namespaces, 1, 0), ret(retAllow), ret(retNotify)}},
-	{"ioctl", []Instruction{
-		low(1), jump(opEqual, pushInput, 2, 0), jump(opEqual, linuxConsole, 1, 0), ret(retAllow), ret(retNotify),
-	}},
-	{"personality", []Instruction{
-		low(0), jump(opEqual, 0, 1, 0), jump(opEqual, currentPersonality, 0, 1), ret(retAllow), ret(retNotify),
-	}},
-	{"prctl", []Instruction{low(0), jump(opEqual, setMM, 1, 0), ret(retAllow), ret(retNotify)}},
+	{"clone", join(low(0), jump(opSet, namespaces, 1, 0), ret(retAllow), ret(retNotify))},
+	{"ioctl", except(1, pushInput, linuxConsole, addRoute, deleteRoute, setInterface, setAddress)},
+	{"personality", only(0, linux, whatever)},
+	{"prctl", except(0, setMM)},
 	// Who is connected already names no address.
-	{"sendto", []Instruction{
-		low(4), jump(opEqual, 0, 0, 3), high(4), jump(opEqual, 0, 0, 1), ret(retAllow), ret(retNotify),
-	}},
-	{"socket", []Instruction{
-		low(0),
-		jump(opEqual, unix, 11, 0), // allowed
-		jump(opEqual, netlink, 8, 0),
-		jump(opEqual, inet, 1, 0),
-		jump(opEqual, inet6, 0, 9), // any other is refused
-
-		low(1), and(typeBits),
-		jump(opEqual, stream, 1, 0),
-		jump(opEqual, datagram, 0, 5), // so is any other type
-		low(2),
-		jump(opEqual, multipath, 3, 2),
-
-		low(2), // netlink: routes alone
-		jump(opEqual, 0, 0, 1),
-
-		ret(retAllow),
-		ret(retNotify),
-	}},
+	{"sendto", join(low(4), jump(opEqual, 0, 0, 3), high(4), jump(opEqual, 0, 0, 1), ret(retAllow), ret(retNotify))},
+	{"socket", slices.Concat(
+		join(low(0)),
+		when(unix, ofType(stream, sequential)), // not where each message may have an address of its own
+		when(netlink, only(2, routes)),
+		when(inet, internet()),
+		when(inet6, internet()),
+		join(ret(retNotify)),
+	)},
+	{"socketpair", ofType(stream, sequential)},
 	// In box-lite for socket: none. That of its own machine the C library looks for a cache of names through at every turn, and does without.
-	{"", []Instruction{low(0), jump(opEqual, unix, 0, 1), ret(retErrno | noFamily), ret(retNotify)}},
+	{"", join(low(0), jump(opEqual, unix, 0, 1), ret(retErrno|noFamily), ret(retNotify))},
+}
+
+func join(program ...Instruction) []Instruction { return program }
+
+// when goes on with the program, which comes to an end, if the accumulator holds that value.
+func when(value uint32, program []Instruction) []Instruction {
+	return append(join(jump(opEqual, value, 0, uint8(len(program)))), program...) //nolint:gosec // a few
+}
+
+// oneOf allows the values.
+func oneOf(values ...uint32) (program []Instruction) {
+	for _, value := range values {
+		program = append(program, when(value, join(ret(retAllow)))...)
+	}
+	return append(program, ret(retNotify))
+}
+
+// only allows these values of an argument, except all others.
+func only(arg uint32, values ...uint32) []Instruction {
+	return append(join(low(arg)), oneOf(values...)...)
+}
+
+func except(arg uint32, values ...uint32) []Instruction {
+	program := join(low(arg))
+	for _, value := range values {
+		program = append(program, when(value, join(ret(retNotify)))...)
+	}
+	return append(program, ret(retAllow))
+}
+
+// ofType allows sockets of these types.
+func ofType(types ...uint32) []Instruction {
+	return append(join(low(1), and(typeBits)), oneOf(types...)...)
+}
+
+// internet allows TCP and UDP, and no other protocol that makes streams and datagrams.
+func internet() []Instruction {
+	return slices.Concat(
+		join(low(1), and(typeBits)), when(stream, only(2, usual, tcp)), when(datagram, only(2, usual, udp)), join(ret(retNotify)),
+	)
 }

@@ -135,6 +135,14 @@ func TestChecks(t *testing.T) {
 		{"sendto", [6]uint64{3, 1, 1, 0, 1 << 32, 16}, retNotify},
 		{"socket", [6]uint64{unix, stream}, retAllow},
 		{"socket", [6]uint64{unix, 5}, retAllow},
+		{"socket", [6]uint64{unix, datagram}, retNotify},
+		{"socket", [6]uint64{inet, stream, 132}, retNotify}, // SCTP
+		{"socket", [6]uint64{inet, datagram, 136}, retNotify},
+		{"socket", [6]uint64{inet, datagram, 1}, retNotify}, // ping
+		{"socketpair", [6]uint64{unix, stream | 0x80000}, retAllow},
+		{"socketpair", [6]uint64{unix, datagram}, retNotify},
+		{"ioctl", [6]uint64{0, 0x8914}, retNotify},
+		{"ioctl", [6]uint64{0, 0x8913}, retAllow},
 		{"socket", [6]uint64{inet, stream | 0x80800}, retAllow},
 		{"socket", [6]uint64{inet, stream, 6}, retAllow},
 		{"socket", [6]uint64{inet6, datagram, 17}, retAllow},
