@@ -147,6 +147,9 @@ func standing(s *Subject) (reasons []Reason) {
 	if !s.TLS && !s.Loopback {
 		add(-20, "is reached over the network without TLS")
 	}
+	if s.Sandbox == "none" {
+		add(-15, "runs with all the rights of its user, without a sandbox")
+	}
 	if len(s.Signed) == 0 {
 		add(-5, "nobody has signed what it offers")
 	}

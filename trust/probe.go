@@ -45,6 +45,19 @@ const (
 	ProbeInward = "inward"
 	// ProbeCommand gives a tool a text that hides a command; Text is what the command has told us, if somebody has run it.
 	ProbeCommand = "command"
+
+	// What a program was seen to do in a box. Target is the tool in whose call it was, empty outside of calls; nothing was asked for.
+
+	// ProbeProcess is another program that it has started or tried to; Text is the program's path.
+	ProbeProcess = "process"
+	// ProbeConnection is a connection that it has tried to make; Text is where to, and what was said first.
+	ProbeConnection = "connection"
+	// ProbeName is a name of the network that it has asked for; Text is the name.
+	ProbeName = "name"
+	// ProbeCanary is a file that only a thief reads, or what stood in one; Text is the file, or where it was sent.
+	ProbeCanary = "canary"
+	// ProbeRefused is what else the box did not allow; Text is what.
+	ProbeRefused = "refused"
 )
 
 // Accepted reports whether the server has taken the request up. A tool's failure and an error of JSON-RPC about parameters are answers

@@ -17,6 +17,9 @@ type Subject struct {
 	// Software and Version are the server's own name and version, as it says them.
 	Software string `json:"software,omitempty"`
 	Version  string `json:"version,omitempty"`
+	// Sandbox is what stands between a program and the machine while it runs: box, box-lite, container, gvisor or none; empty where that is
+	// not known, and for what is no program of ours.
+	Sandbox string `json:"sandbox,omitempty"`
 	// Revisions are the revisions of the protocol that it speaks.
 	Revisions []string `json:"revisions,omitempty"`
 	// Instructions are what it tells models.

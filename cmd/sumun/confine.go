@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/warden"
@@ -25,4 +26,16 @@ func (a *app) confiner(cfg *config.Config, log *slog.Logger) *warden.Warden {
 		o.Watcher = []string{o.Reaper[0], containVerb}
 	}
 	return warden.New(o)
+}
+
+// detain has programs watched that somebody scans. What it takes is made when the first one is.
+func (a *app) detain() func(context.Context, config.Server) (*warden.Detained, error) {
+	here := sync.OnceValue(func() *warden.Warden {
+		cfg, err := config.Load(a.config, a.lookupEnv)
+		if err != nil {
+			cfg = config.Default() // what is wrong with the file is told elsewhere, if it counts
+		}
+		return a.confiner(cfg, a.logger(cfg, nil, a.People))
+	})
+	return func(ctx context.Context, s config.Server) (*warden.Detained, error) { return here().Detain(ctx, s) }
 }

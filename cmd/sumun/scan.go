@@ -29,7 +29,7 @@ func arguments(argv []string) []string {
 func (a *app) scanCommand() *cobra.Command {
 	desk := &scan.Desk{
 		Voice: &a.Voice, Version: version, Reaper: a.reaper(), Config: func() string { return a.config },
-		Getenv: a.getenv, Lookup: a.lookupEnv, Terminal: terminal.Is(a.People), Verdict: a.recordVerdict,
+		Getenv: a.getenv, Lookup: a.lookupEnv, Terminal: terminal.Is(a.People), Verdict: a.recordVerdict, Detain: a.detain(),
 		TLS: func() (*tls.Config, error) {
 			here := local.Here(a.config, a.lookupEnv)
 			if err := a.secured(&here); err != nil {

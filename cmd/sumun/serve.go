@@ -72,7 +72,8 @@ func (a *app) serve(ctx context.Context, listen string) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed by Serve, unless that was never reached
-	parts := gateway.Parts{Log: log, Version: version, Reaper: a.reaper(), Warden: a.confiner(cfg, log), Scanner: scan.NewLive(version, cfg.StateDir())}
+	parts, scanner := gateway.Parts{Log: log, Version: version, Reaper: a.reaper(), Warden: a.confiner(cfg, log)}, scan.NewLive(version, cfg.StateDir())
+	parts.Scanner, scanner.Detain = scanner, parts.Warden.Detain
 	if !a.Quiet { // what the command line says outlasts a change of the file
 		parts.Level = level
 	}

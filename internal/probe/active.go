@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,9 +79,10 @@ func (l *lure) close() {
 	_ = os.RemoveAll(filepath.Dir(l.file)) // it is in the directory for such files
 }
 
-// bounds tries, if that is wished for, whether harmless tools of a server on this machine leave their bounds.
+// bounds tries, if that is wished for, whether harmless tools of a server on this machine leave their bounds. Of a program that is watched in a
+// box it tries whether it runs commands in any case, since none can do harm there.
 func (p *prober) bounds(ctx context.Context) error {
-	if !p.Active {
+	if !p.Active && p.target.Witness == nil {
 		return nil
 	}
 	if !p.subject.Loopback {
@@ -126,29 +128,42 @@ func (p *prober) tempt(ctx context.Context, s *seat, l *lure, tool json.RawMessa
 		lower := strings.ToLower(parameter)
 		note := func(probe, text string) { p.observe(trust.Observation{Probe: probe, Target: name, Text: text}) }
 		switch {
+		case !p.Active && isPlace(lower):
 		case strings.Contains(lower, "url") || strings.Contains(lower, "uri"):
 			token := random(16)
 			call("http://" + l.address + "/" + token)
 			note(trust.ProbeInward, l.caught(ctx, token))
-		case strings.Contains(lower, "path") || strings.Contains(lower, "file"):
+		case isPlace(lower):
 			text := ""
 			if strings.Contains(call(upwards(l.file)), l.token) {
 				text = "the content of " + upwards("/DIRECTORY/canary.txt")
 			}
 			note(trust.ProbeUpwards, text)
 		default:
-			note(trust.ProbeCommand, l.obeyed(ctx, call))
+			note(trust.ProbeCommand, p.obeyed(ctx, l, name, call))
 		}
 	}
 }
 
+// isPlace reports whether a parameter of that name takes an address or a path.
+func isPlace(name string) bool {
+	return slices.ContainsFunc([]string{"url", "uri", "path", "file"}, func(word string) bool { return strings.Contains(name, word) })
+}
+
 // obeyed hides in a text, in the way of servers that take their orders so, a command that tells us that it was run, and does nothing else.
-func (l *lure) obeyed(ctx context.Context, call func(string) string) string {
-	token := random(16)
+func (p *prober) obeyed(ctx context.Context, l *lure, tool string, call func(string) string) string {
+	token, began := random(16), time.Now()
 	at := "http://" + l.address + "/" + token
+	if p.target.Witness != nil { // whose sink is all that can be reached
+		at = "http://127.0.0.1:80/" + token
+	}
 	command := fmt.Sprintf("curl -s -m 2 %[1]s || wget -q -T 2 -O - %[1]s || python3 -c 'import urllib.request as u; u.urlopen(%[1]q)'", at)
 	call("project-" + base64.StdEncoding.EncodeToString([]byte(command)))
-	if came := l.caught(ctx, token); came != "" {
+	came := l.caught(ctx, token)
+	if came == "" {
+		came = p.witnessed(began, tool, token)
+	}
+	if came != "" {
 		return "the command was run: " + came
 	}
 	return ""

@@ -28,6 +28,9 @@ type Target struct {
 	Base *http.Transport
 	// Secrets are further texts that no fact may show, such as the values of a program's environment.
 	Secrets []string
+	// Witness sees what the program does beside its answers; nil if nobody does. Sandbox is what confines the program.
+	Witness Witness
+	Sandbox string
 }
 
 // An Identity is how a client names itself.
@@ -47,6 +50,8 @@ type Options struct {
 	Active bool
 	// Each bounds one request, 10 s if 0; Whole bounds all of them, 90 s if 0.
 	Each, Whole time.Duration
+	// Idle is for how long a program that is watched is left alone, to see what it does unasked: 3 s if 0.
+	Idle time.Duration
 	// Log gets what the server's program writes to its standard error; nil is silence.
 	Log *slog.Logger
 	// Progress is told what is being done; nil if nobody waits.
@@ -62,6 +67,7 @@ func Hosts() []Identity {
 const (
 	defaultEach  = 10 * time.Second
 	defaultWhole = 90 * time.Second
+	defaultIdle  = 3 * time.Second
 )
 
 func (o Options) withDefaults() Options {
@@ -69,7 +75,7 @@ func (o Options) withDefaults() Options {
 	if o.As == nil {
 		o.As = Hosts()
 	}
-	o.Each, o.Whole = cmp.Or(o.Each, defaultEach), cmp.Or(o.Whole, defaultWhole)
+	o.Each, o.Whole, o.Idle = cmp.Or(o.Each, defaultEach), cmp.Or(o.Whole, defaultWhole), cmp.Or(o.Idle, defaultIdle)
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
@@ -91,6 +97,7 @@ type prober struct {
 	asked   http.Header // of the answer to who asks as nobody: it may say what credentials are wanted
 	papers  bool        // the server asks who asks as nobody for a certificate
 	secrets []string
+	diary   diary
 }
 
 // Look gathers the facts of a server. Beside an error stand those that were gathered until then; none, a nil subject, if there was no
@@ -102,12 +109,14 @@ func Look(ctx context.Context, target Target, o Options) (*trust.Subject, error)
 	p.target.StartTimeout = min(cmp.Or(target.StartTimeout, 30*time.Second), p.Whole)
 	p.secrets = secretsOf(&target)
 	p.subject = describe(&p.target)
+	p.subject.Sandbox = target.Sandbox
 	ctx, cancel := context.WithTimeoutCause(ctx, p.Whole, fmt.Errorf("the server was not done within %v", p.Whole))
 	defer cancel()
 	err := p.look(ctx)
 	if p.session != nil {
 		p.session.Close()
 	}
+	p.testify()
 	if err != nil && ctx.Err() != nil {
 		err = errors.Join(context.Cause(ctx), err)
 	}
@@ -134,6 +143,7 @@ func (p *prober) look(ctx context.Context) error {
 		{"asking again what it offers", p.later},
 		{"asking harmless tools", p.ask},
 		{"asking as other clients", p.others},
+		{"leaving it alone", p.idle},
 		{"trying whether tools leave their bounds", p.bounds},
 	} {
 		p.Progress(step.what)

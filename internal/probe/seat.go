@@ -20,6 +20,7 @@ type seat struct {
 	session *transport.Session
 	each    time.Duration
 	secrets []string // that no text shows
+	diary   *diary   // nil for none
 }
 
 // List returns the tools as they are listed now.
@@ -36,6 +37,7 @@ func (s *seat) Call(ctx context.Context, tool string, arguments json.RawMessage)
 	if err != nil {
 		return "", false, err
 	}
+	defer s.diary.begin(tool)()
 	return s.answer(ctx, transport.Request{Method: mcp.MethodToolsCall, Name: tool, Params: params})
 }
 
@@ -105,7 +107,7 @@ func strung(value []byte) (all []string) {
 }
 
 // seat returns the place at the server from which it was met.
-func (p *prober) seat() *seat { return &seat{p.session.Session, p.Each, p.secrets} }
+func (p *prober) seat() *seat { return &seat{p.session.Session, p.Each, p.secrets, &p.diary} }
 
 // observed calls a tool that there is not, or none, and tells what came of it.
 func (s *seat) observed(ctx context.Context, probe, tool string) trust.Observation {

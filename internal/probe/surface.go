@@ -159,7 +159,7 @@ func (p *prober) lines(ctx context.Context) {
 			return
 		}
 		defer session.Close()
-		there := &seat{session, p.Each, p.secrets}
+		there := &seat{session, p.Each, p.secrets, nil}
 		o := there.asked(ctx, mcp.MethodToolsList, "{}")
 		o.Probe, o.Target, o.Status = probe, target, http.StatusOK
 		p.observe(o)

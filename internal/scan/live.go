@@ -17,6 +17,8 @@ type Live struct {
 	Judge func() *Judge
 	// Options say how servers are looked at.
 	Options probe.Options
+	// Detain returns what starts a program, watched in a box; nil starts it as its target says.
+	Detain detainer
 	// History remembers what was seen before; nil if nothing does.
 	History *History
 }
@@ -30,10 +32,10 @@ func NewLive(version, state string) *Live {
 
 // Scan looks at one server. It implements [survey.Scanner]. A server that could not be looked at wholly is an error.
 func (l *Live) Scan(ctx context.Context, target survey.Target, progress func(string)) (*survey.Result, error) {
-	t := Target{Target: probe.Target{Target: target.Target, Base: target.Base, Secrets: target.Secrets}, Title: target.Name}
+	t := Target{Target: probe.Target{Target: target.Target, Base: target.Base, Secrets: target.Secrets}, Title: target.Name, Program: target.Program}
 	o := l.Options
 	o.Progress = progress
-	s, err := probe.Look(ctx, t.Target, o)
+	s, err := look(ctx, l.Detain, &t, o)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,9 @@ func (d *Desk) job(o *order, targets []Target) (*Job, error) {
 			Rounds: probe.Rounds{Count: o.rounds, Pause: o.pause},
 		},
 	}
+	if !o.noSandbox {
+		job.Detain = d.Detain
+	}
 	for _, as := range o.as {
 		name, version, _ := strings.Cut(as, "@")
 		if name == "" {

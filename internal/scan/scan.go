@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/check"
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/probe"
 	"github.com/sumun-mcp/sumun/internal/report"
+	"github.com/sumun-mcp/sumun/internal/warden"
 	"github.com/sumun-mcp/sumun/trust"
 )
 
@@ -24,6 +26,8 @@ type Target struct {
 
 	// Title tells it from the other targets of a scan; it shows no secret.
 	Title string
+	// Program is the server that Command starts; nil for one that no program of this machine is.
+	Program *config.Server
 	// Manifest is what the server says that it offers; nil if nobody has written that down.
 	Manifest *trust.Manifest
 	// Facts are those of an earlier scan: then nothing is asked. Failure is why there are none, or not all.
@@ -38,6 +42,8 @@ type Job struct {
 	Parallel int
 	// Probe says how.
 	Probe probe.Options
+	// Detain returns what starts a program, watched in a box; nil starts it as its target says.
+	Detain detainer
 	// Judge says what is to be thought of them.
 	Judge *Judge
 	// History remembers what was seen before; nil if nothing does.
@@ -179,7 +185,7 @@ func (j *Job) facts(ctx context.Context, t *Target) (*trust.Subject, *report.Fai
 	o.Progress = func(text string) {
 		j.tell(&report.Event{Progress: &report.Progress{Target: t.Title, Text: text}})
 	}
-	s, err := probe.Look(ctx, t.Target, o)
+	s, err := look(ctx, j.Detain, t, o)
 	var failure *report.Failure
 	if err != nil {
 		failure = j.failure(t, err)
@@ -194,6 +200,27 @@ func (j *Job) facts(ctx context.Context, t *Target) (*trust.Subject, *report.Fai
 		j.History.recall(t, s)
 	}
 	return s, failure
+}
+
+// A detainer returns what starts a program, watched in a box.
+type detainer = func(ctx context.Context, s config.Server) (*warden.Detained, error)
+
+// look gathers the facts of a target, whose program is detained meanwhile if somebody does that.
+func look(ctx context.Context, detain detainer, t *Target, o probe.Options) (*trust.Subject, error) {
+	if t.Program == nil || detain == nil {
+		return probe.Look(ctx, t.Target, o)
+	}
+	d, err := detain(ctx, *t.Program)
+	if err != nil {
+		return nil, err
+	}
+	at := t.Target
+	at.Command, at.Sandbox = d.Command, d.Tier
+	if d.Witness != nil {
+		at.Witness = d.Witness
+		defer d.Witness.Close()
+	}
+	return probe.Look(ctx, at, o)
 }
 
 // failure tells why a target could not be looked at, or not wholly, and what to try.

@@ -76,11 +76,21 @@ func (f *Finder) secure(t *Target) {
 
 // Command returns the target that a command starts.
 func (f *Finder) Command(argv []string) Target {
-	t := Target{Target: probe.Target{Target: transport.Target{
-		Name:    filepath.Base(argv[0]),
-		Command: &sandbox.Command{Path: argv[0], Args: argv[1:], Reaper: f.Reaper},
-	}}}
+	s := config.NewServer(filepath.Base(argv[0]))
+	s.Command, s.Args = argv[0], argv[1:]
+	t := Target{Target: probe.Target{Target: transport.Target{Name: s.Name}}}
+	f.start(&t, s)
 	return f.name(t, probe.CommandLine(argv))
+}
+
+// start has a target be what the command of a server starts.
+func (f *Finder) start(t *Target, s config.Server) {
+	if s.Cwd == "" {
+		s.Cwd, _ = os.Getwd() // without one the program has none either
+	}
+	t.Program = &s
+	t.Command = &sandbox.Command{Path: s.Command, Args: s.Args, Env: s.Env, Dir: s.Cwd, Reaper: f.Reaper}
+	t.Secrets = slices.Collect(maps.Values(s.Env))
 }
 
 // File returns the targets of a file: the servers of mcp.yaml or of a host's configuration, or the server of a manifest.
@@ -128,8 +138,7 @@ func (f *Finder) Config(cfg *config.Config) []Target {
 			t.Header.Set(name, s.Headers[name])
 		}
 		if s.Command != "" {
-			t.Command = &sandbox.Command{Path: s.Command, Args: s.Args, Env: s.Env, Dir: s.Cwd, Reaper: f.Reaper}
-			t.Secrets = slices.Collect(maps.Values(s.Env))
+			f.start(&t, s)
 		}
 		f.secure(&t)
 		all = append(all, f.name(t, s.Name))
@@ -155,14 +164,15 @@ func (f *Finder) servers(servers []host.Server) []Target {
 				}
 			}
 		} else {
-			t.Command = &sandbox.Command{Path: f.filled(s.Command), Dir: f.filled(s.Dir), Env: map[string]string{}, Reaper: f.Reaper}
+			c := config.NewServer(s.Name)
+			c.Command, c.Cwd, c.Env = f.filled(s.Command), f.filled(s.Dir), map[string]string{}
 			for _, a := range s.Args {
-				t.Command.Args = append(t.Command.Args, f.filled(a))
+				c.Args = append(c.Args, f.filled(a))
 			}
 			for name, value := range s.Env {
-				t.Command.Env[name] = f.filled(value)
-				t.Secrets = append(t.Secrets, t.Command.Env[name])
+				c.Env[name] = f.filled(value)
 			}
+			f.start(&t, c)
 		}
 		all = append(all, f.name(t, s.Name))
 	}

@@ -26,6 +26,8 @@ type Desk struct {
 	// Version is the program's, and Reaper the beginning of the command line under which programs are started.
 	Version string
 	Reaper  []string
+	// Detain returns what starts a program, watched in a box; nil starts programs with the rights of the user.
+	Detain detainer
 	// Config is the file of --config, "" for the one that lies here. It is asked when the verb runs.
 	Config func() string
 	// Getenv and Lookup read the environment.
@@ -47,6 +49,7 @@ type Desk struct {
 type order struct {
 	format, output, save, from, baseline, suppress, failOn string
 	update, active, discover, list, noHistory, all, quiet  bool
+	noSandbox                                              bool
 	headers, as                                            []string
 	timeout, pause                                         time.Duration
 	rounds, parallel                                       int
@@ -61,7 +64,7 @@ func (d *Desk) Verb() *cobra.Command {
 		Long: `Look at MCP servers and say what is to be thought of them: a tier, a score, and what was found.
 
 A target is a URL, a file (mcp.yaml, a host's configuration, or a manifest), or a command behind --,
-which is started with your rights. Without one, the servers of this directory's mcp.yaml are looked
+which is started in a box, without a network, and watched (--no-sandbox: with your rights). Without one, the servers of this directory's mcp.yaml are looked
 at; --discover finds those of Claude, Cursor, VS Code and others on this machine.
 
 Only what an honest client might ask is asked. Tools are called only if their names, texts and
@@ -101,6 +104,7 @@ func (o *order) flags(cmd *cobra.Command) {
 	f.IntVar(&o.rounds, "rounds", 2, "ask tools in this `NUMBER` of rounds")
 	f.DurationVar(&o.pause, "pause", time.Second, "wait so `LONG` between two rounds")
 	f.IntVar(&o.parallel, "parallel", 4, "look at this `NUMBER` of servers at once")
+	f.BoolVar(&o.noSandbox, "no-sandbox", false, "start programs with your rights, and see only what they answer")
 	f.BoolVar(&o.noHistory, "no-history", false, "neither compare with the last scan nor remember this one")
 }
 
@@ -120,7 +124,7 @@ func (d *Desk) scan(cmd *cobra.Command, o *order, args []string) error {
 	if len(targets) == 0 {
 		return &exit.Error{Code: exit.Usage, Msg: "there is no server to look at", Hint: "name a URL, a file, or a command behind --; see " + cmd.CommandPath() + " --help"}
 	}
-	d.warn(targets)
+	d.warn(targets, o.noSandbox || d.Detain == nil)
 	job, err := d.job(o, targets)
 	if err != nil {
 		return err
@@ -229,8 +233,8 @@ func usage(err error, target string) error {
 	return &exit.Error{Code: exit.Usage, Err: err, Target: target}
 }
 
-// warn says which programs are started.
-func (d *Desk) warn(targets []Target) {
+// warn says which programs are started, and how.
+func (d *Desk) warn(targets []Target, free bool) {
 	var names []string
 	for i := range targets {
 		if targets[i].Command != nil {
@@ -238,6 +242,10 @@ func (d *Desk) warn(targets []Target) {
 		}
 	}
 	if len(names) > 0 {
-		d.Note("started with your rights, and ended after the scan: %s", terminal.Harmless(strings.Join(names, ", ")))
+		how := "in a box"
+		if free {
+			how = "with your rights"
+		}
+		d.Note("started %s, and ended after the scan: %s", how, terminal.Harmless(strings.Join(names, ", ")))
 	}
 }

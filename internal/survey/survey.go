@@ -34,6 +34,8 @@ type Target struct {
 	Base *http.Transport
 	// Secrets are further texts that nobody is to be told.
 	Secrets []string
+	// Program is the server that Command starts; nil for one that no program of ours is.
+	Program *config.Server
 }
 
 // A Scanner looks at servers and judges them.
@@ -143,7 +145,7 @@ func (s *Survey) configured(ctx context.Context, c *config.Server) (Target, func
 	if c.Command != "" {
 		var err error
 		t.Command, err = s.Command(ctx, *c)
-		t.Secrets = slices.Collect(maps.Values(c.Env))
+		t.Secrets, t.Program = slices.Collect(maps.Values(c.Env)), c
 		return t, func() {}, err
 	}
 	u, err := url.Parse(c.URL)
