@@ -183,7 +183,7 @@ import asyncio
 from mcp import McpServer
 server = McpServer()
 @server.tool("same")
-async def same() -> bool: return asyncio.get_running_loop() is (home)
+async def same() -> bool: return home is asyncio.get_running_loop()
 async def main():
     global home
     home = asyncio.get_running_loop()

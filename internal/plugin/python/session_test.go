@@ -389,8 +389,8 @@ func TestMutated(t *testing.T) {
 	for i := range 3000 {
 		line := []byte(seeds[i%len(seeds)])
 		for range 1 + random.IntN(3) {
-			at, end := random.IntN(len(line)), 0
-			end = min(at+random.IntN(8), len(line))
+			at := random.IntN(len(line))
+			end := min(at+random.IntN(8), len(line))
 			switch random.IntN(3) {
 			case 0:
 				line[at] = byte(random.IntN(256))

@@ -6,9 +6,18 @@ that FILE belongs to, if the plugin is a folder.
 
 import sys
 
-# The first entry of the path is the folder of this file; what is imported from now on is the author's business.
-from sumun_shim import load
 
-if __name__ == "__main__":
+def main():
+    if sys.version_info < (3, 10):  # said here, in words that older ones read
+        sys.stderr.write("sumun: %s:1: plugins need Python 3.10 or newer; this is %d.%d\n" % ((sys.argv[3],) + sys.version_info[:2]))
+        sys.exit(3)
+
+    # The first entry of the path is the folder of this file; what is imported from now on is the author's business.
+    from sumun_shim import load
+
     del sys.path[0]
     load.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()
