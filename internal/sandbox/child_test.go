@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 		os.Exit(Reap(os.Args[2:]))
 	case "gateway":
 		gateway()
+	case "boxed":
+		os.Exit(boxed(os.Args[2:]))
 	case "stubborn":
 		stubborn(os.Args[2])
 	case "flood":

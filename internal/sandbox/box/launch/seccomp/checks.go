@@ -25,6 +25,8 @@ const (
 	setMM                    = 35            // the operation of prctl that moves what a process's memory is said to be
 	linux, whatever          = 0, 0xFFFFFFFF // personalities; the second asks which it is
 
+	itself = 0 // the number of a process for who calls
+
 	noFamily = 97 // EAFNOSUPPORT
 )
 
@@ -45,8 +47,20 @@ var checks = []check{
 		join(ret(retNotify)),
 	)},
 	{"socketpair", ofType(stream, sequential)},
-	// In box-lite for socket: none. That of its own machine the C library looks for a cache of names through at every turn, and does without.
-	{"", join(low(0), jump(opEqual, unix, 0, 1), ret(retErrno|noFamily), ret(retNotify))},
+}
+
+// liteChecks are those of box-lite beside, where there are processes of others and there are no sockets.
+var liteChecks = []check{
+	// What acts on some process may act on who calls it.
+	{"ioprio_set", only(1, itself)},
+	{"prlimit64", only(0, itself)},
+	{"sched_setaffinity", only(0, itself)},
+	{"sched_setattr", only(0, itself)},
+	{"sched_setparam", only(0, itself)},
+	{"sched_setscheduler", only(0, itself)},
+	{"setpriority", only(1, itself)},
+	// The C library looks at every turn for a cache of names through a unix socket, and does without: nobody is told of that.
+	{"socket", join(low(0), jump(opEqual, unix, 0, 1), ret(retErrno|noFamily), ret(retNotify))},
 }
 
 func join(program ...Instruction) []Instruction { return program }

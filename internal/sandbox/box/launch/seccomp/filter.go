@@ -101,13 +101,18 @@ func (r Rules) verdicts() map[string]verdict {
 	if !r.Lite {
 		set(labels, allow)
 	}
-	for i, c := range checks {
+	for i, c := range r.checks() {
 		all[c.call] = firstCheck + verdict(i)
 	}
-	if r.Lite {
-		all["socket"] = firstCheck + verdict(slices.IndexFunc(checks, func(c check) bool { return c.call == "" }))
-	}
 	return all
+}
+
+// checks returns the checks that count; the last of a call does.
+func (r Rules) checks() []check {
+	if r.Lite {
+		return slices.Concat(checks, liteChecks)
+	}
+	return checks
 }
 
 // Filter returns the program that decides by r.
@@ -116,7 +121,7 @@ func (a Arch) Filter(r Rules) []Instruction {
 	var program assembler
 	program.add(load(offsetArch), jump(opEqual, a.audit, 1, 0), ret(retNotify), load(offsetNumber))
 	program.search(a.spans(verdicts))
-	for i, c := range checks {
+	for i, c := range r.checks() {
 		program.place(firstCheck+verdict(i), c.program)
 	}
 	return program.link()

@@ -217,3 +217,19 @@ func TestBytes(t *testing.T) {
 		t.Errorf("% x", got)
 	}
 }
+
+// TestOthers: in box-lite nothing acts on a process that is named; in a box there are none of others.
+func TestOthers(t *testing.T) {
+	for name, arg := range map[string]int{"prlimit64": 0, "setpriority": 1, "sched_setaffinity": 0, "ioprio_set": 1} {
+		for pid, want := range map[uint64]uint32{0: retAllow, 4711: retNotify} {
+			c := call{arch: AMD64.audit, number: number(t, AMD64, name)}
+			c.args[arg] = pid
+			if got := run(t, AMD64.Filter(Rules{Lite: true}), c); got != want {
+				t.Errorf("box-lite: %s of %d: %#x, want %#x", name, pid, got, want)
+			}
+			if got := run(t, AMD64.Filter(Rules{}), c); got != retAllow {
+				t.Errorf("box: %s of %d: %#x", name, pid, got)
+			}
+		}
+	}
+}
