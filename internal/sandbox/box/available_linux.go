@@ -27,7 +27,8 @@ func try(policy Policy) error {
 	cmd := &exec.Cmd{}
 	b.Dress(cmd)
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting the launcher: %w", err)
+		return fmt.Errorf("this machine lets us make no namespaces (in a container the engine forbids that, elsewhere user.max_user_namespaces; "+
+			"kernel.apparmor_restrict_unprivileged_userns on Ubuntu): %w", err)
 	}
 	err = b.Settle(cmd.Process.Pid)
 	b.End()

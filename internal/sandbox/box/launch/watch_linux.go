@@ -66,18 +66,29 @@ func awaitOwner() {
 	}
 }
 
-// countEvery is how often memory is counted where no control group does that.
-const countEvery = 250 * time.Millisecond
+// How often memory is counted where no control group does that: seldom while there is little.
+const (
+	countSeldom = 250 * time.Millisecond
+	countOften  = 50 * time.Millisecond
+	little      = 4 // parts of the bound
+)
 
-// awaitExcess returns when all processes but this one have more than most bytes of memory together.
+// awaitExcess returns when all processes but this one, and what they have sent each other, need more than most bytes of memory together.
 func awaitExcess(most int64) {
-	ticks := time.NewTicker(countEvery)
-	defer ticks.Stop()
-	for range ticks.C {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for range timer.C {
 		// What is resident counts what is shared once for each, so that it is quickly told that there is not too much.
-		if sum(resident) > most && sum(proportional) > most {
+		waiting := queued()
+		rough := sum(resident) + waiting
+		if rough > most && sum(proportional)+waiting > most {
 			return
 		}
+		next := countSeldom
+		if rough > most/little {
+			next = countOften
+		}
+		timer.Reset(next)
 	}
 }
 
