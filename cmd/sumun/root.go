@@ -66,7 +66,7 @@ func (a *app) sections() []section {
 			a.doctorCommand(),
 		}},
 		{"Set up", []*cobra.Command{
-			a.initCommand(),
+			a.bench().Init(), a.bench().Plugin(),
 			a.configCommand(),
 			a.keyCommand(),
 			a.scopeCommand(),

@@ -76,3 +76,6 @@ func (g *Gateway) retake(otherwise string) {
 func (g *Gateway) atPlugins(ctx context.Context, call *mcp.Call, reply mcp.Reply) error {
 	return g.plugins.Handle(ctx, call, reply)
 }
+
+// Plugins tells how the plugins are.
+func (g *Gateway) Plugins() []plugin.State { return g.plugins.States() }

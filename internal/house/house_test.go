@@ -48,7 +48,7 @@ var floors = [][]string{
 		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile", "internal/vouch", "internal/exchange", "internal/caution",
 	},
 	{"internal/mishap", "internal/store", "internal/store/engine", "internal/egress", "internal/ingress", "internal/pipe", "internal/probe", "internal/survey", "internal/doctor", "internal/review", "internal/desk", "internal/own", "internal/record", "internal/stock", "internal/sentry", "client", "client/internal/value", "internal/signboard", "internal/chaperon", "internal/broker", "internal/doorman", "internal/conform", "internal/warden", "internal/warden/container", "internal/warden/witness"},
-	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith", "internal/approver", "internal/herald", "internal/usher", "internal/devca", "internal/steward", "internal/notary", "internal/proofreader", "internal/registrar"},
+	{"internal/gateway", "internal/scan", "internal/console", "internal/locksmith", "internal/approver", "internal/herald", "internal/usher", "internal/devca", "internal/steward", "internal/notary", "internal/proofreader", "internal/registrar", "internal/workbench"},
 	{"server"},
 	{"cmd/sumun"},
 	{"bench/load", "bench/boxed", "internal/zoo/keeper"},

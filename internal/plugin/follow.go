@@ -195,7 +195,7 @@ func (p *plugin) try(snap *folder.Snapshot) error {
 	gone, err := p.adopt(ctx, v.server)
 	if err != nil {
 		p.release(v)
-		return located(err)
+		return Located(err)
 	}
 	p.replace(v, gone)
 	p.plugins.Log.InfoContext(ctx, "a plugin was loaded", slog.String("plugin", p.name), slog.String("version", v.short()), slog.Duration("took", time.Since(began)))
@@ -293,8 +293,8 @@ func (p *plugin) settle(err error) {
 // fault is what a shim says of a plugin that it cannot load, within an error of the server.
 var fault = regexp.MustCompile(regexp.QuoteMeta(recipe.Fault) + `([^:/]*(?:/[^:/]*)*):(\d+)(?::(\d+))?: ([^/]*(?:/[^ ][^/]*)*)`)
 
-// located returns an error that tells the place in the plugin's source alone, if the error has one in it.
-func located(err error) error {
+// Located returns an error that tells the place in the plugin's source alone, if the error has one in it.
+func Located(err error) error {
 	if _, ok := errors.AsType[*recipe.Error](err); ok {
 		return err
 	}

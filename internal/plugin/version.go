@@ -85,6 +85,17 @@ func (p *plugin) release(v *version) {
 	}
 }
 
+// Prepare makes a version of a plugin without following it, and returns how it is started, with what its author should hear.
+func (ps *Plugins) Prepare(ctx context.Context, p folder.Plugin) (config.Server, []string, error) {
+	snap, err := p.Snap()
+	if err != nil {
+		return config.Server{}, nil, err
+	}
+	v := &version{digest: snap.Digest, dir: filepath.Join(ps.Dir, p.Name, versionPrefix+snap.Digest[:32])}
+	err = ps.make(ctx, snap, v)
+	return v.server, v.notices, err
+}
+
 // make copies a snapshot and finds out how it is started.
 func (ps *Plugins) make(ctx context.Context, snap *folder.Snapshot, v *version) error {
 	src := recipe.Source{
@@ -108,7 +119,7 @@ func (ps *Plugins) make(ctx context.Context, snap *folder.Snapshot, v *version) 
 	}
 	r, err := ps.recipe(ctx, snap, src)
 	if err != nil {
-		return located(err)
+		return Located(err)
 	}
 	if err := ps.install(ctx, snap.Kind, &r, src); err != nil {
 		return fmt.Errorf("installing what %s names: %w", filepath.Base(r.Lock), err)

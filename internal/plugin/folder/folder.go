@@ -55,6 +55,9 @@ type Plugin struct {
 // names are what plugins can be called: what servers can.
 var names = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
+// IsName reports whether a plugin can be called so.
+func IsName(name string) bool { return names.MatchString(name) }
+
 // Find returns the plugins in directories, in the order of these and of their names. Of several by one name the first is one, and the
 // others have a fault. Directories that are not there have none.
 func Find(dirs []string) []Plugin {
@@ -127,7 +130,7 @@ func one(path string) (Plugin, bool) {
 			p.Kind = Program
 		}
 	}
-	if !names.MatchString(p.Name) {
+	if !IsName(p.Name) {
 		p.Fault = fmt.Sprintf("%q cannot be the name of a plugin; use letters, digits, _ and -, at most 64", p.Name)
 	}
 	return p, true

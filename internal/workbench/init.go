@@ -1,4 +1,4 @@
-package main
+package workbench
 
 import (
 	"cmp"
@@ -19,8 +19,8 @@ type initResult struct {
 	DryRun bool     `json:"dryRun"`
 }
 
-// initCommand is `sumun init`.
-func (a *app) initCommand() *cobra.Command {
+// Init is `sumun init`.
+func (b *Bench) Init() *cobra.Command {
 	var force, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "init [DIR]",
@@ -35,7 +35,7 @@ Files that are there already are never overwritten, unless --force is given.`,
 			if err != nil {
 				return err
 			}
-			files, err := scaffold.Files(scaffold.Name(dir), version)
+			files, err := scaffold.Files(scaffold.Name(dir), b.Version)
 			if err != nil {
 				return err
 			}
@@ -47,7 +47,7 @@ Files that are there already are never overwritten, unless --force is given.`,
 					return &exit.Error{Code: exit.Unexpected, Msg: "making the project", Err: err, Target: dir}
 				}
 			}
-			return a.tellInit(dir, files, dryRun)
+			return b.tellInit(dir, files, dryRun)
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite files that are there already")
@@ -71,23 +71,23 @@ func initConflicts(dir string, files []scaffold.File, force bool) error {
 }
 
 // tellInit says what was made, and what to do next.
-func (a *app) tellInit(dir string, files []scaffold.File, dryRun bool) error {
+func (b *Bench) tellInit(dir string, files []scaffold.File, dryRun bool) error {
 	result := initResult{Dir: dir, DryRun: dryRun}
 	for _, f := range files {
 		result.Files = append(result.Files, f.Name)
 	}
 	switch {
-	case a.JSON:
-		return a.WriteJSON(result)
+	case b.JSON:
+		return b.WriteJSON(result)
 	case dryRun:
-		_, err := fmt.Fprintln(a.Data, strings.Join(result.Files, "\n"))
+		_, err := fmt.Fprintln(b.Data, strings.Join(result.Files, "\n"))
 		return err
 	}
-	a.Note("made %s", dir)
+	b.Note("made %s", dir)
 	for _, name := range result.Files {
-		a.Note("  %s", name)
+		b.Note("  %s", name)
 	}
-	a.Note(`next
+	b.Note(`next
   cd %s
   npm install && npm run build
   export MCP_API_KEY=$(openssl rand -hex 32)
