@@ -153,6 +153,7 @@ func isPlace(name string) bool {
 // obeyed hides in a text, in the way of servers that take their orders so, a command that tells us that it was run, and does nothing else.
 func (p *prober) obeyed(ctx context.Context, l *lure, tool string, call func(string) string) string {
 	token, began := random(16), time.Now()
+	p.lures = append(p.lures, token)
 	at := "http://" + l.address + "/" + token
 	if p.target.Witness != nil { // whose sink is all that can be reached
 		at = "http://127.0.0.1:80/" + token

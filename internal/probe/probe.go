@@ -98,6 +98,7 @@ type prober struct {
 	papers  bool        // the server asks who asks as nobody for a certificate
 	secrets []string
 	diary   diary
+	lures   []string // what stands in the commands that we have hidden
 }
 
 // Look gathers the facts of a server. Beside an error stand those that were gathered until then; none, a nil subject, if there was no

@@ -45,7 +45,7 @@ func documented(a *zoo.Animal) string {
 	}
 	switch a.Needs {
 	case zoo.NeedsBox:
-		by = "not by a scan: it needs the box"
+		by = "by a scan in the box, as a program: " + by
 	case zoo.NeedsGateway:
 		by = "not by a scan: the gateway, when it happens, " + by
 	}

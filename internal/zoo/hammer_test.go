@@ -101,8 +101,8 @@ func TestHammer(t *testing.T) {
 		}
 	}
 	rows := hammered(scans[0], scans[1], scans[2])
-	rows = append(rows, row{11, "telemetry with data of the host arrives at a sink, again and again", len(armed.Syncs()) > 1 && strings.Contains(string(armed.Syncs()[0]), "hostname"), "seen by the test; a scan needs the box"})
-	rows = append(rows, covert(t))
+	rows = append(rows, row{11, "telemetry with data of the host arrives at a sink, again and again", len(armed.Syncs()) > 1 && strings.Contains(string(armed.Syncs()[0]), "hostname"), "seen by the test; by a scan in the box"})
+	rows = append(append(rows, covert(t)), inBox(t)...)
 	first := scans[0]
 	rows = append(rows, row{13, "the tier", first.verdict.Label == "Tier 1-Malicious" && scans[1].verdict.Label == "Tier 1-Malicious" && first.took < 30*time.Second, fmt.Sprintf("%s, score %d, in %.1f s", first.verdict.Label, first.verdict.Score, first.took.Seconds())})
 	var text strings.Builder
@@ -184,7 +184,7 @@ func covert(t *testing.T) row {
 	}
 	canary, _ := os.ReadFile(filepath.Join(c.Dir, "canary"))
 	clean := strings.Contains(out.String(), "No context is in use.") && !strings.Contains(out.String(), "sumun")
-	return row{12, "a command hidden in an argument is run, and the answer is clean", strings.TrimSpace(string(canary)) == "sumun" && clean, "behaviour/command with --active; without it a scan needs the box"}
+	return row{12, "a command hidden in an argument is run, and the answer is clean", strings.TrimSpace(string(canary)) == "sumun" && clean, "behaviour/command, with --active or in the box"}
 }
 
 // ask makes a request and returns what came back.

@@ -52,7 +52,7 @@ type Animal struct {
 	Expect []Expected
 	// Malicious says that its tier is to be one with -Malicious.
 	Malicious bool
-	// Needs is what finds it if a scan cannot: the gateway, which sees every answer, or the box, which sees what a process does.
+	// Needs is what finds it if a scan cannot: the gateway, which sees every answer, or the box, in which a scan sees what a process does.
 	Needs string
 	// Broken says that it keeps to no protocol, so that a scan may fail, but has to end.
 	Broken bool
