@@ -142,6 +142,7 @@ async def f():
     yield 1
 g = lambda: 1
 h = a
+def 더하기(): pass
 if __name__ == "__main__":
     raise SystemExit("run as a script")
 `
@@ -176,6 +177,35 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// TestEnd: a plugin ends when its input does, whatever it has left behind.
+func TestEnd(t *testing.T) {
+	const head = "import asyncio, atexit, threading, time\nfrom mcp import McpServer\nserver = McpServer()\n@server.tool('ok')\ndef ok(): return 'ok'\n@server.tool('hangs')\ndef hangs(): time.sleep(600)\natexit.register(print, 'at exit')\n"
+	for name, tt := range map[string]struct{ code, want string }{
+		"as usual":        {"server.start()\nprint('over')", "over\nat exit\n"},
+		"a thread":        {"threading.Thread(target=time.sleep, args=(600,)).start()\nserver.start()\nprint('over')", "over\n"},
+		"an endless file": {"server.start()\nprint('over')\ntime.sleep(600)", "over\n"},
+		"a failure":       {"server.start()\nprint('over')\nraise SystemExit(0)", "over\nat exit\n"},
+		"an endless loop": {"async def main():\n    asyncio.create_task(asyncio.sleep(600))\n    await server.start()\n    print('over')\n    await asyncio.sleep(600)\nasyncio.run(main())", "over\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they wait
+			p := launch(t, head+tt.code).greet(nil)
+			p.call("ok", nil)
+			if code := p.exit(); code != 0 || p.errors() != tt.want {
+				t.Errorf("it ends with %d:\n%s", code, p.errors())
+			}
+		})
+	}
+	t.Run("a call", func(t *testing.T) {
+		t.Parallel()
+		p := launch(t, head+"server.start()").greet(nil)
+		p.begin("tools/call", object{"name": "hangs"})
+		if code := p.exit(); code != 0 {
+			t.Errorf("it ends with %d:\n%s", code, p.errors())
+		}
+	})
+}
+
 // TestLoop: handlers of a server that is started in a loop run in that loop.
 func TestLoop(t *testing.T) {
 	const code = `
@@ -185,8 +215,7 @@ server = McpServer()
 @server.tool("same")
 async def same() -> bool: return home is asyncio.get_running_loop()
 async def main():
-    global home
-    home = asyncio.get_running_loop()
+    globals()['home'] = asyncio.get_running_loop()
     await server.start()
 asyncio.run(main())
 `

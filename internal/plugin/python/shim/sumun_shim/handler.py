@@ -45,6 +45,13 @@ def written(function: Callable) -> Callable:
             return function
 
 
+def place(function: Callable) -> tuple[str, int] | None:
+    """Returns where the author has written a function, None if it is somebody else's."""
+    code: Any = getattr(written(function), "__code__", None)
+    name = say.place(code.co_filename) if code else None
+    return (name, code.co_firstlineno) if name else None
+
+
 class Handler:
     """A function of the author's: what it takes, and how it is called with that."""
 
@@ -72,7 +79,7 @@ class Handler:
             names = ", ".join(sorted(self._untyped))
             self._puzzles.add(f"nothing tells the type of {names}: annotate parameters, or say it in the docstring")
         for puzzle in sorted(self._puzzles):
-            say.notice(f"{self.name}: {puzzle}", self._place())
+            say.notice(f"{self.name}: {puzzle}", place(self._written))
 
     def bind(self, arguments: dict, context: Any) -> tuple[list, dict]:
         """Returns what to call the function with. Raises Wrong if the arguments do not fit."""
@@ -104,11 +111,6 @@ class Handler:
         if not self.wrapped and self.doc.returns[1]:
             out["description"] = self.doc.returns[1]
         return out
-
-    def _place(self) -> tuple[str, int] | None:
-        code: Any = getattr(self._written, "__code__", None)
-        name = say.place(code.co_filename) if code else None
-        return (name, code.co_firstlineno) if name else None
 
     def _read(self) -> None:
         try:

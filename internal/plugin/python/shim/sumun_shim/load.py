@@ -1,16 +1,14 @@
 """Runs the author's file, and serves what it offers."""
 
 import ast
-import functools
 import inspect
 import io
-import os
 import sys
 import types
 from typing import Any
 
-from . import say, server, standin
-from .program import Program
+from . import handler, say, server, standin
+from .program import Program, leave
 from .server import OFFER
 
 FAULT = 3  # the exit code of a plugin that could not be loaded
@@ -32,16 +30,16 @@ def main(args: list[str]) -> None:
     try:
         serve(program, path, origin)
     except KeyboardInterrupt:
-        _exit(130)
+        leave(130)
     except BaseException as error:
         if (program.served and OFFER.session is not None) or program.handed_over:
             raise  # it was loaded, and ends now, in the way its author has chosen
         if isinstance(error, SystemExit):
             error = RuntimeError("the file ends the program while it is loaded").with_traceback(error.__traceback__)
         say.write(say.fault(error, origin))
-        _exit(FAULT)
+        leave(FAULT)
     if OFFER.session is not None and not OFFER.session.drain(0):
-        _exit(0)  # a handler does not end
+        leave(0)  # a handler does not end
 
 
 def serve(program: Program, path: str, origin: str) -> None:
@@ -106,26 +104,23 @@ def offer_functions(module: types.ModuleType) -> None:
             continue
         if not is_function(value) or value.__module__ != module.__name__ or OFFER.has(value):
             continue
-        if names is None and name == "main":
-            say.notice(f"{OFFER.name}: the function main is not offered as a tool; name it in __all__ if it is one")
-        elif inspect.isasyncgenfunction(value):
-            say.notice(f"{OFFER.name}: {name} is not offered as a tool: it yields instead of returning")
+        if why := unfit(name, value, names is not None):
+            say.notice(f"the function {name} is not offered as a tool: {why}", handler.place(value))
         else:
             OFFER.add("tool", name, value, {})
 
 
+def unfit(name: str, function: Any, named: bool) -> str:
+    """Returns why a public function is no tool, "" if it is one. Named tells that its author lists it in __all__."""
+    if name == "main" and not named:
+        return "it looks like that of a script; list it in __all__ if it is one"
+    if not server.NAME.fullmatch(name):
+        return 'a tool has a name in ASCII; write @tool("NAME") before it, from mcp import tool'
+    if inspect.isasyncgenfunction(function):
+        return "it yields instead of returning"
+    return ""
+
+
 def is_function(value: Any) -> bool:
     """Reports whether a value is a function, also one that a decorator such as functools.cache has wrapped."""
-    return isinstance(value, (types.FunctionType, functools.partial)) or (
-        hasattr(value, "__wrapped__") and callable(value) and not inspect.isclass(value)
-    )
-
-
-def _exit(code: int) -> None:
-    """Ends the process although threads may run."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            pass
-    os._exit(code)
+    return isinstance(value, types.FunctionType) or (hasattr(value, "__wrapped__") and callable(value) and not inspect.isclass(value))

@@ -1,9 +1,12 @@
 """This process: its pipes, and who speaks on them, we or the author's own server."""
 
+import contextlib
 import io
 import os
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from . import say
@@ -13,7 +16,9 @@ from .server import OFFER, Served
 from .session import Session
 from .wire import Wire
 
-GRACE = 3.0  # seconds for calls that still run when the gateway has no more
+# When the gateway has no more to say: seconds for calls that still run, and then for what stands behind start, and for threads.
+GRACE = 3.0
+LINGER = 1.5
 
 
 class Program:
@@ -25,7 +30,8 @@ class Program:
         self.handed_over = False  # the author's own server speaks
         self._crew = Crew()
         self._source, self._sink = os.dup(0), os.dup(1)
-        os.set_blocking(self._sink, True)
+        with contextlib.suppress(AttributeError, OSError):  # where pipes know no such thing
+            os.set_blocking(self._sink, True)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
@@ -61,35 +67,47 @@ class Program:
         if not OFFER.tools and not OFFER.resources:
             raise ValueError("there is nothing to offer: no tool, no resource, and no public function")
         loop = running_loop()
-        over = threading.Event()
         if loop is None:
-            self._listen(over)
+            over = threading.Event()
+            self._listen(over.set)
             over.wait()
             return Served()
         self._crew.adopt(loop)
         future = loop.create_future()
-        self._listen(over, lambda: loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None)))
+
+        def end() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
+
+        self._listen(end)
         return Served(future)
 
-    def _listen(self, over: threading.Event, then: Any = None) -> None:
-        wire = Wire(self._source, self._sink, over.set)
+    def _listen(self, end: Callable[[], None]) -> None:
+        """Has a thread read what comes. It calls end when no more can come, and sees to it that the process ends then."""
+        wire = Wire(self._source, self._sink, end)
         session = OFFER.session = Session(OFFER, wire.send, self._crew)
 
         def read() -> None:
-            try:
+            with contextlib.suppress(OSError):  # the pipe is gone
                 for line in wire.lines():
                     try:
                         session.receive(line)
                     except Exception as error:  # a bug of ours must not end the others' calls
                         say.failed("a message was not understood", error)
                 session.drain(GRACE)
-            except OSError:
-                pass  # the pipe is gone
-            over.set()
-            if then is not None:
-                then()
+            end()
+            time.sleep(LINGER)
+            leave(0)
 
         threading.Thread(target=read, daemon=True, name="reader").start()
+
+
+def leave(code: int) -> None:
+    """Ends the process although threads may run."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 class _Stdin(io.TextIOBase):
