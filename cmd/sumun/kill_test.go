@@ -34,7 +34,7 @@ type victim struct {
 func startVictim(t *testing.T, stubborn string) *victim {
 	t.Helper()
 	v := &victim{dir: t.TempDir(), notes: t.TempDir(), ended: make(chan error, 1)}
-	config := "listen: 127.0.0.1:0\nanonymous: true\nservers:\n  p:\n    command: peer\n    args: [" + v.notes + stubborn + "]\n" +
+	config := "listen: 127.0.0.1:0\nanonymous: true\nservers:\n  p:\n    command: peer\n    sandbox: none\n    args: [" + v.notes + stubborn + "]\n" +
 		"    env: {GORACE: atexit_sleep_ms=0}\n    tools: {timeout: 0s}\n"
 	if err := os.WriteFile(filepath.Join(v.dir, "mcp.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sumun-mcp/sumun/internal/install"
 	"github.com/sumun-mcp/sumun/internal/outlet"
+	"github.com/sumun-mcp/sumun/internal/plugin"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 	"github.com/sumun-mcp/sumun/internal/sandbox/box"
 )
@@ -48,6 +49,21 @@ func (w *Warden) install(ctx context.Context, server string, c *sandbox.Command)
 	}
 	c.Path, c.Args = p.Command, p.Args
 	return p.Read, nil
+}
+
+// Locked installs what a lock file lists, for a plugin.
+func (w *Warden) Locked(ctx context.Context, lock string) (plugin.Installed, error) {
+	if w.State == "" {
+		return plugin.Installed{}, errors.New("there is no place to install packages in")
+	}
+	i, err := w.installer()
+	if err != nil {
+		return plugin.Installed{}, err
+	}
+	t, err := i.Locked(ctx, lock)
+	return plugin.Installed{
+		Modules: t.Modules, Python: t.Python, Site: t.Site, GoCache: t.GoCache, Read: append(t.Read, t.Dir), Notices: t.Notices,
+	}, err
 }
 
 // step runs one step of an installation: in a box that reaches the registries and nothing else. Where there is no box with a network, it runs

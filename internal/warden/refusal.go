@@ -138,7 +138,9 @@ func describe(w what, r box.Refusal, n int, calls []Call) alert.Alert {
 		evidence = nil // texts can always be written
 	}
 	return alert.Alert{
-		Kind: "box", Severity: alert.Severity(f.Severity), Server: w.server, Subject: cmp.Or(w.detail, w.kind), Text: text, Remedy: f.Remedy, Evidence: evidence,
+		// Runtimes look for files that they do without: that is told, and nobody has to decide on it.
+		IsKept: f.Severity == trust.Info,
+		Kind:   "box", Severity: alert.Severity(f.Severity), Server: w.server, Subject: cmp.Or(w.detail, w.kind), Text: text, Remedy: f.Remedy, Evidence: evidence,
 	}
 }
 
@@ -199,7 +201,13 @@ func severity(kind, detail string) trust.Severity {
 		if slices.ContainsFunc(precious, func(part string) bool { return strings.Contains(path, part) }) {
 			return trust.High
 		}
-		return trust.Low
+		if strings.HasSuffix(detail, changed) {
+			return trust.Medium
+		}
+		return trust.Info
 	}
 	return trust.Medium
 }
+
+// changed ends what a box says of a file that a program wanted to change.
+const changed = ", to be changed"
