@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -165,8 +166,8 @@ func (b *bundler) load(args api.OnLoadArgs) (api.OnLoadResult, error) {
 	if loader == api.LoaderJSON || loader == api.LoaderText {
 		return api.OnLoadResult{Contents: &src, Loader: loader}, nil
 	}
-	if err := tooDeep(src); err != nil {
-		return api.OnLoadResult{}, err
+	if syntax.TooDeep(src) {
+		return api.OnLoadResult{}, errors.New("the code is nested too deeply")
 	}
 	b.mu.Lock()
 	b.out.files = append(b.out.files, name)
@@ -181,8 +182,8 @@ func (b *bundler) load(args api.OnLoadArgs) (api.OnLoadResult, error) {
 }
 
 // fault makes one error of those of esbuild: the first, at its place.
-func (b *bundler) fault(errors []api.Message) error {
-	first := errors[0]
+func (b *bundler) fault(all []api.Message) error {
+	first := all[0]
 	e := &recipe.Error{File: b.tree.named(b.tree.file), Message: first.Text}
 	if at := first.Location; at != nil {
 		e.File, e.Line, e.Column = b.tree.named(at.File), at.Line, at.Column+1
@@ -193,7 +194,7 @@ func (b *bundler) fault(errors []api.Message) error {
 	if specifier, ok := strings.CutPrefix(first.Text, "Could not resolve "); ok && strings.HasPrefix(specifier, `".`) {
 		e.Message = "there is no file " + strings.Trim(specifier, `"`) + " beside it; a plugin of several files is a folder"
 	}
-	if more := len(errors) - 1; more > 0 {
+	if more := len(all) - 1; more > 0 {
 		e.Message += fmt.Sprintf(" (and %d more)", more)
 	}
 	return e

@@ -14,7 +14,7 @@ import (
 )
 
 // maxFile bounds one file of a plugin, in bytes.
-const maxFile = 4 << 20
+const maxFile = 2 << 20
 
 // A tree is the folder that the files of a plugin lie in, and which of them is the plugin's own. Nothing outside of it is read.
 type tree struct {

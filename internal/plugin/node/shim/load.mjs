@@ -54,7 +54,7 @@ function isOwn(id) {
 // left: a plugin that ends the process, or waits for what never comes, would be gone without a word.
 function left(exitCode) {
   if (session || failed) return;
-  const why = exitCode === 13 ? 'the file waits for something that never comes' : `the file ends the process (exit code ${exitCode})`;
+  const why = (process.exitCode ?? exitCode) === 13 ? 'the file waits for something that never comes' : `the file ends the process (exit code ${exitCode})`;
   process.stderr.write(`sumun: ${knowledge.entry}: ${why}\n`);
   process.exitCode = faultCode;
 }
