@@ -43,7 +43,7 @@ var floors = [][]string{
 	{
 		"internal/changes", "internal/serving", "internal/dialogue", "internal/access", "internal/limit", "internal/answers", "internal/guard",
 		"internal/audit", "internal/catalog", "internal/route", "internal/roots", "internal/approve",
-		"internal/alert", "internal/drift", "internal/check", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin", "internal/install", "internal/plugin/node", "internal/plugin/node/typing", "internal/plugin/python", "internal/plugin/wasm", "internal/plugin/starter",
+		"internal/alert", "internal/drift", "internal/check", "internal/usage", "internal/builtin", "internal/resource", "internal/openapi", "internal/plugin", "internal/install", "internal/install/wish", "internal/plugin/node", "internal/plugin/node/typing", "internal/plugin/python", "internal/plugin/wasm", "internal/plugin/starter",
 		"internal/registry", "internal/integrity", "internal/local", "internal/metrics", "internal/task",
 		"internal/dialect", "internal/pins", "internal/credential", "internal/listing", "internal/command", "internal/workspace", "internal/promptfile", "internal/vouch", "internal/exchange", "internal/caution",
 	},

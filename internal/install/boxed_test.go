@@ -129,14 +129,14 @@ func TestOfficial(t *testing.T) {
 	t.Cleanup(b.work.Wait)
 	i := open(t, Options{Run: b.run})
 	for text, server := range map[string]string{
-		"npx -y @modelcontextprotocol/server-filesystem " + data:      "secure-filesystem-server",
-		"npx -y @modelcontextprotocol/server-everything":              "mcp-servers/everything",
-		"npx -y @modelcontextprotocol/server-memory":                  "memory-server",
-		"npx -y @modelcontextprotocol/server-sequential-thinking":     "sequential-thinking-server",
-		"uvx mcp-server-time --local-timezone=Europe/Berlin":          "mcp-time",
-		"uvx mcp-server-fetch":                                        "mcp-fetch",
-		"uvx --from mcp-server-git mcp-server-git":                    "mcp-git",
-		"pipx run --spec mcp-server-time==2026.10.19 mcp-server-time": "mcp-time",
+		"npx -y @modelcontextprotocol/server-filesystem " + data:                    "secure-filesystem-server",
+		"npx -y @modelcontextprotocol/server-everything":                            "mcp-servers/everything",
+		"npx -y @modelcontextprotocol/server-memory":                                "memory-server",
+		"npx -y @modelcontextprotocol/server-sequential-thinking":                   "sequential-thinking-server",
+		"uvx mcp-server-time --local-timezone=Europe/Berlin":                        "mcp-time",
+		"uvx mcp-server-fetch":                                                      "mcp-fetch",
+		"uv tool run --from mcp-server-git==2026.10.19 --with anyio mcp_server_git": "mcp-git",
+		"pipx run --spec mcp-server-time==2026.10.19 mcp-server-time":               "mcp-time",
 	} {
 		t.Run(text, func(t *testing.T) {
 			p := resolve(t, i, line(text))

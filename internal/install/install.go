@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/install/wish"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 )
 
@@ -33,6 +34,18 @@ type Options struct {
 	Run Run
 	// Log is told when something is installed, and why something remembered is used instead.
 	Log *slog.Logger
+}
+
+// ErrForeign is in the error of a line or a lock file that cannot be installed in a phase of its own, since it wants something else than
+// packages of a registry.
+var ErrForeign = wish.ErrForeign
+
+// A Line is what a host's configuration starts: a command and its arguments, with the variables and the directory that it names.
+type Line struct {
+	Command string
+	Args    []string
+	Env     map[string]string
+	Dir     string
 }
 
 // How long things take, and are remembered.
@@ -73,6 +86,8 @@ type Program struct {
 	// Command is the program, as an absolute path, and Args are its arguments. A line that wants nothing installed keeps its own.
 	Command string
 	Args    []string
+	// Dir is where it runs, if the line says so itself.
+	Dir string
 	// Installed says that something was installed for it. Of the rest only Read is there for others.
 	Installed bool
 	// Read lists directories that the program has to read: its tree and its interpreter's.
@@ -86,7 +101,7 @@ type Program struct {
 // Resolve returns the plain program that does what a line does. What it wants installed is installed, unless it is there; a line that wants nothing
 // comes back as it is. It may take minutes: a session is not to be waited for meanwhile by anybody else. The error says what to try.
 func (i *Installer) Resolve(ctx context.Context, line Line) (Program, error) {
-	w, err := read(line)
+	w, err := wish.Read(line.Command, line.Args)
 	if err != nil {
 		return Program{}, err
 	}
@@ -98,20 +113,28 @@ func (i *Installer) Resolve(ctx context.Context, line Line) (Program, error) {
 	}
 	program, err := t.program(ctx, w)
 	if err != nil {
-		return Program{}, fmt.Errorf("installing %s: %w", strings.Join(w.specs, ", "), err)
+		return Program{}, fmt.Errorf("installing %s: %w", cmp.Or(strings.Join(w.Specs, ", "), w.Program), err)
 	}
 	return program, nil
 }
 
 // program installs what is wished for and returns the program.
-func (t *tools) program(ctx context.Context, w *wish) (Program, error) {
+func (t *tools) program(ctx context.Context, w *wish.Wish) (Program, error) {
+	if w.Run {
+		return t.runs(ctx, w)
+	}
 	if p, ok, err := t.local(ctx, w); ok || err != nil {
 		return p, err
 	}
-	maps.Copy(t.env, w.indexes)
+	return t.installed(ctx, w)
+}
+
+// installed installs packages and returns their program.
+func (t *tools) installed(ctx context.Context, w *wish.Wish) (Program, error) {
+	maps.Copy(t.env, w.Indexes)
 	var r resolver
 	var err error
-	if w.kind == npm {
+	if w.Kind == wish.Npm {
 		r, err = t.findNode(ctx)
 	} else {
 		r, err = t.findPython(ctx, w)
@@ -147,7 +170,11 @@ type Tree struct {
 	Notices []string
 }
 
+// leastPython is what plugins need.
+const leastPython = ">=3.10"
+
 // Locked installs what a lock file lists: package-lock.json (or npm-shrinkwrap.json), requirements.txt with hashes, or go.sum with the go.mod beside it.
+// An interpreter of Python is one of 3.10 or newer.
 func (i *Installer) Locked(ctx context.Context, path string) (Tree, error) {
 	ctx, cancel := context.WithTimeout(ctx, installTime)
 	defer cancel()
@@ -158,12 +185,12 @@ func (i *Installer) Locked(ctx context.Context, path string) (Tree, error) {
 	t := i.tools(Line{})
 	var b builder
 	switch l.Kind {
-	case npm:
+	case wish.Npm:
 		b, err = t.findNode(ctx)
-	case golang:
+	case wish.Go:
 		b, err = t.findGo(ctx)
 	default:
-		b, err = t.findPython(ctx, &wish{})
+		b, err = t.findPython(ctx, &wish.Wish{Python: leastPython})
 	}
 	if err != nil {
 		return Tree{}, fmt.Errorf("installing what %s lists: %w", path, err)
@@ -190,9 +217,9 @@ type builder interface {
 type resolver interface {
 	builder
 	// lock finds out what is wished for, in an empty directory.
-	lock(ctx context.Context, dir string, w *wish) (lock string, err error)
+	lock(ctx context.Context, dir string, w *wish.Wish) (lock string, err error)
 	// program returns the program that is wished for, in a tree.
-	program(dir string, w *wish) (Program, error)
+	program(dir string, w *wish.Wish) (Program, error)
 }
 
 // tools returns what finds the machine's tools for a line. Of the line's variables only those count that say where tools and registries are.

@@ -21,8 +21,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/dirhash"
 
+	"github.com/sumun-mcp/sumun/internal/install/wish"
 	"github.com/sumun-mcp/sumun/internal/sandbox"
 )
+
+// line splits a command line at its blanks.
+func line(text string) Line {
+	words := strings.Fields(text)
+	return Line{Command: words[0], Args: words[1:]}
+}
+
+// wishOf is what a command line wants installed.
+func wishOf(text string) (*wish.Wish, error) {
+	l := line(text)
+	return wish.Read(l.Command, l.Args)
+}
 
 func pathOf() string { return os.Getenv("PATH") }
 
@@ -186,7 +199,7 @@ func lockedAsWell(t *testing.T, i *Installer, p Program) {
 	if !ok {
 		t.Fatalf("%s cannot be read", files[0])
 	}
-	path := filepath.Join(t.TempDir(), map[kind]string{npm: "package-lock.json", python: "requirements.txt"}[m.Lock.Kind])
+	path := filepath.Join(t.TempDir(), map[wish.Kind]string{wish.Npm: "package-lock.json", wish.Python: "requirements.txt"}[m.Lock.Kind])
 	if err := os.WriteFile(path, []byte(m.Lock.Text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -442,7 +455,7 @@ func TestPrograms(t *testing.T) {
 		"npx native --a": "native/run --a",
 	}
 	for text, want := range good {
-		w, err := read(line(text))
+		w, err := wishOf(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -452,7 +465,7 @@ func TestPrograms(t *testing.T) {
 			t.Errorf("%s is %q, %v; want %q", text, got, err, want)
 		}
 	}
-	if w, _ := read(line("npx shell x")); w != nil {
+	if w, _ := wishOf("npx shell x"); w != nil {
 		if p, err := n.program(dir, w); err != nil || filepath.Base(p.Command) != "sh" || len(p.Args) != 3 || p.Args[0] != "-e" {
 			t.Errorf("a script of the shell is %+v, %v", p, err)
 		}
@@ -462,7 +475,7 @@ func TestPrograms(t *testing.T) {
 		"npx escape": "outside of what was installed", "npx absent": "no such file", "npx odd": "cannot be read", "npx nowhere": "no such file",
 	}
 	for text, want := range bad {
-		w, err := read(line(text))
+		w, err := wishOf(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -497,8 +510,20 @@ func TestLocal(t *testing.T) {
 	}
 }
 
+// TestPython installs with pip, and with uv where that is there.
 func TestPython(t *testing.T) {
-	needsPip(t)
+	t.Run("pip", func(t *testing.T) {
+		needsPip(t)
+		testPython(t, "pipx run --spec", "only wheels are installed")
+	})
+	t.Run("uv", func(t *testing.T) {
+		needs(t, "python3", "uv")
+		testPython(t, "uvx --from", "built")
+	})
+}
+
+func testPython(t *testing.T, runner, unbuilt string) {
+	t.Helper()
 	r := newRegistry(t)
 	r.wheel(t, "demo-words", "", map[string]string{"demo_words.py": "WORD = 'hello'\n"})
 	r.wheel(t, "demo-greeter", "[console_scripts]\ndemo-greeter = demo_greeter:main\nother = demo_greeter:main\n", map[string]string{"demo_greeter.py": "import sys\nfrom demo_words import WORD\ndef main():\n    print(WORD, *sys.argv[1:])\n    return 0\n"}, "demo-words>=1")
@@ -506,16 +531,17 @@ func TestPython(t *testing.T) {
 	steps := &recorder{}
 	dir := t.TempDir()
 	i := open(t, Options{Dir: dir, Environ: r.environ(t), Run: steps.run})
-	p := resolve(t, i, line("uvx demo_greeter to all"))
+	p := resolve(t, i, line(runner+" demo_greeter Demo_Greeter to all"))
 	if got := say(t, p); got != "hello to all" {
 		t.Errorf("the program says %q", got)
 	}
 	if diff := cmp.Diff([]string{"demo_greeter 1.0"}, p.Packages); diff != "" {
 		t.Errorf("packages (-want +got):\n%s", diff)
 	}
-	if got := say(t, resolve(t, i, line("pipx run --spec demo_greeter other x"))); got != "hello x" {
+	if got := say(t, resolve(t, i, line(runner+" demo_greeter other x"))); got != "hello x" {
 		t.Errorf("another program says %q", got)
 	}
+	lockedAsWell(t, open(t, Options{Dir: dir, Environ: r.environ(t)}), p)
 	for _, s := range steps.steps {
 		if len(s.Hosts) > 0 && !slices.Equal(s.Hosts, []string{strings.TrimPrefix(r.URL, "http://")}) {
 			t.Errorf("hosts of a step: %q", s.Hosts)
@@ -524,18 +550,27 @@ func TestPython(t *testing.T) {
 			t.Errorf("a step is handed a secret: %s", text)
 		}
 	}
-	if _, err := i.Resolve(t.Context(), line("uvx built")); err == nil || !strings.Contains(err.Error(), "only wheels are installed") {
-		t.Errorf("what would have to be built: %v", err)
-	}
-	if _, err := i.Resolve(t.Context(), line("uvx --from demo_greeter nothing")); err == nil || !strings.Contains(err.Error(), "demo-greeter, other") {
-		t.Errorf("a program that is not there: %v", err)
-	}
-	if _, err := i.Resolve(t.Context(), line("uvx --python 2.4 demo-greeter")); err == nil || !strings.Contains(err.Error(), "Python 2.4") {
-		t.Errorf("a Python that is not there: %v", err)
+	bad := map[string]string{" built x": unbuilt, " demo_greeter nothing": "demo-greeter, other", " --python 2.4 demo_greeter x": ""}
+	for text, want := range bad {
+		if p, err := i.Resolve(t.Context(), line(runner+text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %+v, %v; want an error with %q", text, p, err, want)
+		}
 	}
 	r.Close()
-	if again := resolve(t, open(t, Options{Dir: dir, Environ: r.environ(t)}), line("uvx demo_greeter to all")); !cmp.Equal(again, p) {
+	if again := resolve(t, open(t, Options{Dir: dir, Environ: r.environ(t)}), line(runner+" demo_greeter Demo_Greeter to all")); !cmp.Equal(again, p) {
 		t.Errorf("again: %+v", again)
+	}
+}
+
+func TestVersions(t *testing.T) {
+	tests := map[string]bool{
+		"": true, "3": true, "3.11": true, "3.11.7": true, "python3.11": true, "cpython@3.11": true, ">=3.10": true, "/usr/bin/python3": true,
+		"3.1": false, "3.12": false, "2": false, ">=3.12": false, "pypy": false, ">3": false,
+	}
+	for asked, want := range tests {
+		if got := matchesVersion("3.11.7", asked); got != want {
+			t.Errorf("3.11.7 is %q: %v", asked, got)
+		}
 	}
 }
 

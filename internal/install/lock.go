@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sumun-mcp/sumun/internal/install/wish"
 )
 
 // maxLock bounds a lock file. The largest of big web projects have a few MiB.
@@ -23,7 +25,7 @@ const maxLock = 16 << 20
 
 // A lockfile says which packages there are, exactly.
 type lockfile struct {
-	Kind kind `json:"kind"`
+	Kind wish.Kind `json:"kind"`
 	// For is the machine and the interpreter that it is for.
 	For string `json:"for"`
 	// Text is the lock file itself, and Module the go.mod that a go.sum is for.
@@ -49,13 +51,13 @@ func readLock(path string) (l lockfile, err error) {
 	l.Text = text
 	switch base := filepath.Base(path); {
 	case base == "package-lock.json" || base == "npm-shrinkwrap.json":
-		l.Kind = npm
+		l.Kind = wish.Npm
 		err = checkNpmLock(l.Text)
 	case base == "go.sum":
-		l.Kind = golang
+		l.Kind = wish.Go
 		l.Module, err = readBounded(filepath.Join(filepath.Dir(path), "go.mod"))
 	case strings.HasSuffix(base, ".txt"):
-		l.Kind = python
+		l.Kind = wish.Python
 		err = checkRequirements(l.Text)
 	default:
 		err = errors.New("it is none of package-lock.json, requirements.txt and go.sum")
@@ -87,33 +89,30 @@ type memory struct {
 }
 
 // due reports whether it has to be found out anew.
-func (m *memory) due(w *wish, now time.Time) bool {
-	if slices.ContainsFunc(w.specs, func(spec string) bool { return !isExact(w.kind, spec) }) || w.fresh {
-		return now.Sub(m.Made) > fresh && now.Sub(m.Tried) > retry
-	}
-	return false
+func (m *memory) due(w *wish.Wish, now time.Time) bool {
+	return !w.Exact() && now.Sub(m.Made) > fresh && now.Sub(m.Tried) > retry
 }
 
 // legible are characters that names of files have everywhere.
 var legible = regexp.MustCompile(`[^A-Za-z0-9.=-]+`)
 
-// key is the name under which what a wish leads to is remembered.
-func (w *wish) key(target string) string {
+// keyOf is the name under which what a wish leads to is remembered.
+func keyOf(w *wish.Wish, target string) string {
 	h := sha256.New()
-	parts := append([]string{string(w.kind), target, w.python}, w.specs...)
-	for _, name := range slices.Sorted(maps.Keys(w.indexes)) {
-		parts = append(parts, name, w.indexes[name])
+	parts := append([]string{string(w.Kind), target, w.Python}, w.Specs...)
+	for _, name := range slices.Sorted(maps.Keys(w.Indexes)) {
+		parts = append(parts, name, w.Indexes[name])
 	}
 	for _, part := range parts {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
-	label := strings.Trim(legible.ReplaceAllString(w.specs[0], "-"), "-.")
-	return string(w.kind) + "-" + label[:min(len(label), 60)] + "-" + hex.EncodeToString(h.Sum(nil))[:16]
+	label := strings.Trim(legible.ReplaceAllString(w.Specs[0], "-"), "-.")
+	return string(w.Kind) + "-" + label[:min(len(label), 60)] + "-" + hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 // lockOf returns the lock that a wish leads to: the remembered one while that counts, or when no newer one can be found out.
-func (t *tools) lockOf(ctx context.Context, w *wish, r resolver) (lockfile, error) {
-	path := filepath.Join(t.dir, "locks", w.key(r.target())+".json")
+func (t *tools) lockOf(ctx context.Context, w *wish.Wish, r resolver) (lockfile, error) {
+	path := filepath.Join(t.dir, "locks", keyOf(w, r.target())+".json")
 	if m, ok := recall(path); ok && !m.due(w, time.Now()) {
 		return m.Lock, nil
 	}
@@ -135,25 +134,25 @@ func (t *tools) lockOf(ctx context.Context, w *wish, r resolver) (lockfile, erro
 		return lockfile{}, err
 	}
 	t.log.LogAttrs(ctx, slog.LevelWarn, "what is newest of a server's package could not be found out; what is installed is used",
-		slog.Any("packages", w.specs), slog.Any("error", err))
+		slog.Any("packages", w.Specs), slog.Any("error", err))
 	old.Tried = now
 	return old.Lock, remember(path, old)
 }
 
 // newLock finds out what a wish leads to, in a directory that is there only meanwhile.
-func (t *tools) newLock(ctx context.Context, dir string, w *wish, r resolver, hurry bool) (l lockfile, err error) {
+func (t *tools) newLock(ctx context.Context, dir string, w *wish.Wish, r resolver, hurry bool) (l lockfile, err error) {
 	if hurry {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, renewTime)
 		defer cancel()
 	}
-	t.log.LogAttrs(ctx, slog.LevelInfo, "looking for a server's packages", slog.Any("packages", w.specs))
+	t.log.LogAttrs(ctx, slog.LevelInfo, "looking for a server's packages", slog.Any("packages", w.Specs))
 	if err := emptied(dir); err != nil {
 		return l, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	text, err := r.lock(ctx, dir, w)
-	return lockfile{Kind: w.kind, For: r.target(), Text: text}, err
+	return lockfile{Kind: w.Kind, For: r.target(), Text: text}, err
 }
 
 // recall reads what is remembered; what cannot be read is not.

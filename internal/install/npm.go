@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sumun-mcp/sumun/internal/install/wish"
 )
 
 // A node is the machine's Node.js with its npm.
@@ -159,14 +161,14 @@ func writeManifest(dir string, m *manifest) error {
 }
 
 // lock has npm find out what the wish leads to.
-func (n *node) lock(ctx context.Context, dir string, w *wish) (string, error) {
+func (n *node) lock(ctx context.Context, dir string, w *wish.Wish) (string, error) {
 	r, err := n.reach(ctx)
 	if err != nil {
 		return "", err
 	}
 	m := &manifest{Name: "installed", Private: true, Dependencies: map[string]string{}}
-	for _, spec := range w.specs {
-		name, version, err := splitNpm(spec)
+	for _, spec := range w.Specs {
+		name, version, err := wish.SplitNpm(spec)
 		if err != nil {
 			return "", err
 		}
@@ -273,10 +275,10 @@ func silenced(l lockfile) []string {
 }
 
 // program finds the program that is wished for among those of the packages.
-func (n *node) program(dir string, w *wish) (Program, error) {
+func (n *node) program(dir string, w *wish.Wish) (Program, error) {
 	var p Program
-	for _, spec := range w.specs {
-		name, _, err := splitNpm(spec)
+	for _, spec := range w.Specs {
+		name, _, err := wish.SplitNpm(spec)
 		if err != nil {
 			return p, err
 		}
@@ -288,7 +290,7 @@ func (n *node) program(dir string, w *wish) (Program, error) {
 		if p.Command != "" {
 			continue
 		}
-		file, ok, err := m.program(w.program)
+		file, ok, err := m.program(w.Program)
 		if err != nil {
 			return p, err
 		}
@@ -299,7 +301,7 @@ func (n *node) program(dir string, w *wish) (Program, error) {
 			}
 		}
 	}
-	if link := filepath.Join(dir, "node_modules", ".bin", w.program); p.Command == "" && path.Base(w.program) == w.program {
+	if link := filepath.Join(dir, "node_modules", ".bin", w.Program); p.Command == "" && path.Base(w.Program) == w.Program {
 		if _, err := os.Stat(link); err == nil { // a program of a package that one of them needs
 			if p.Command, p.Args, err = n.start(dir, link); err != nil {
 				return p, err
@@ -307,9 +309,9 @@ func (n *node) program(dir string, w *wish) (Program, error) {
 		}
 	}
 	if p.Command == "" {
-		return p, fmt.Errorf("none of %s has a program %q", strings.Join(w.specs, ", "), w.program)
+		return p, fmt.Errorf("none of %s has a program %q", strings.Join(w.Specs, ", "), w.Program)
 	}
-	p.Args = append(p.Args, w.args...)
+	p.Args = append(p.Args, w.Args...)
 	return p, nil
 }
 
@@ -412,11 +414,11 @@ func shebang(file string) (words []string, script bool, err error) {
 
 // local returns the program of a package that the directory of the line has itself, if it was named without a version. npx prefers it too: the
 // registry may have somebody else's package of that name.
-func (t *tools) local(ctx context.Context, w *wish) (p Program, ok bool, err error) {
-	if w.kind != npm || t.cwd == "" || len(w.specs) != 1 || !strings.HasSuffix(w.specs[0], "@latest") {
+func (t *tools) local(ctx context.Context, w *wish.Wish) (p Program, ok bool, err error) {
+	if w.Kind != wish.Npm || t.cwd == "" || len(w.Specs) != 1 || !strings.HasSuffix(w.Specs[0], "@latest") {
 		return p, false, nil
 	}
-	name, _, err := splitNpm(w.specs[0])
+	name, _, err := wish.SplitNpm(w.Specs[0])
 	if err != nil {
 		return p, false, err
 	}

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/sumun-mcp/sumun/internal/install/wish"
 )
 
 // A pythonHome is an interpreter of the machine, with pip, or uv beside it.
@@ -41,35 +42,46 @@ except ImportError:
 print(json.dumps([getattr(sys, "_base_executable", None) or sys.executable, sys.base_prefix, "%d.%d.%d" % sys.version_info[:3], version]))`
 
 // findPython finds an interpreter of the version that is asked for, and what installs for it: uv for lines of uv, if it is there, else pip.
-func (t *tools) findPython(ctx context.Context, w *wish) (*pythonHome, error) {
+func (t *tools) findPython(ctx context.Context, w *wish.Wish) (*pythonHome, error) {
 	uv, _ := t.look("uv")
-	var faults []error
-	for _, name := range t.interpreters(ctx, w.python, uv) {
-		p, pip, err := t.interpreter(ctx, name)
+	return t.choose(ctx, w.Python, func(p *pythonHome, pip bool) error {
 		switch {
-		case err != nil:
-			faults = append(faults, err)
-			continue
-		case !matchesVersion(p.version, w.python):
-			continue
-		case uv != "" && (w.uv || !pip):
+		case uv != "" && (w.UV || !pip):
 			p.uv = uv
 		case !pip:
-			return nil, fmt.Errorf("%s has no pip of 22.3 or newer; install it (python3 -m ensurepip, or the package python3-pip), or uv (https://docs.astral.sh/uv)", p.path)
+			return fmt.Errorf("%s has no pip of 22.3 or newer; install it (python3 -m ensurepip, or the package python3-pip), or uv (https://docs.astral.sh/uv)", p.path)
 		}
-		return p, nil
+		return nil
+	})
+}
+
+// choose finds an interpreter of the version that is asked for, and that will do. It is told whether that has a pip which can install.
+func (t *tools) choose(ctx context.Context, asked string, will func(p *pythonHome, pip bool) error) (*pythonHome, error) {
+	var faults []error
+	for _, name := range t.interpreters(ctx, asked) {
+		p, pip, err := t.interpreter(ctx, name)
+		if err == nil && !matchesVersion(p.version, asked) {
+			continue
+		}
+		if err == nil {
+			err = will(p, pip)
+		}
+		if err == nil {
+			return p, nil
+		}
+		faults = append(faults, err)
 	}
-	if w.python != "" {
-		return nil, fmt.Errorf("there is no Python %s here; install it, or ask for another by --python", w.python)
+	if len(faults) == 0 {
+		return nil, fmt.Errorf("there is no Python %s here; install it (https://www.python.org), or ask for another by --python", asked)
 	}
-	return nil, errors.Join(append(faults, errors.New("python3 was not found; install Python 3.10 or newer (https://www.python.org)"))...)
+	return nil, faults[0]
 }
 
 // wanted matches how a version of Python is asked for.
 var wanted = regexp.MustCompile(`^(?:cpython|python)?@?([0-9]+(?:\.[0-9]+){0,2})$`)
 
 // interpreters are the names and paths under which an interpreter may be found, the likeliest first.
-func (t *tools) interpreters(ctx context.Context, version, uv string) []string {
+func (t *tools) interpreters(ctx context.Context, version string) []string {
 	var names []string
 	if filepath.IsAbs(version) {
 		return []string{version}
@@ -80,7 +92,12 @@ func (t *tools) interpreters(ctx context.Context, version, uv string) []string {
 		}
 	}
 	names = append(names, "python3", "python")
-	if uv != "" {
+	if strings.HasPrefix(version, ">=") {
+		for minor := newestPython; minor >= 10; minor-- {
+			names = append(names, "python3."+strconv.Itoa(minor))
+		}
+	}
+	if uv, err := t.look("uv"); err == nil {
 		args := []string{"python", "find", "--no-project", "--system"}
 		if answer, err := t.identify(ctx, uv, append(args, strings.Fields(version)...)...); err == nil {
 			names = append(names, strings.TrimSpace(answer))
@@ -88,6 +105,9 @@ func (t *tools) interpreters(ctx context.Context, version, uv string) []string {
 	}
 	return names
 }
+
+// newestPython is the newest minor version of Python 3 that is looked for by its name, where several would do.
+const newestPython = 16
 
 // matchesVersion reports whether a version is what was asked for: 3, 3.11, 3.11.7, >=3.10, a path, or nothing.
 func matchesVersion(version, asked string) bool {
@@ -264,7 +284,7 @@ func (p *pythonHome) uvReach() (*reach, error) {
 }
 
 // lock finds out what the wish leads to: wheels only, whose installation runs nothing.
-func (p *pythonHome) lock(ctx context.Context, dir string, w *wish) (string, error) {
+func (p *pythonHome) lock(ctx context.Context, dir string, w *wish.Wish) (string, error) {
 	r, err := p.reach(ctx)
 	if err != nil {
 		return "", err
@@ -276,7 +296,7 @@ func (p *pythonHome) lock(ctx context.Context, dir string, w *wish) (string, err
 	args := append([]string{
 		"-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:",
 		"--report", report, "--",
-	}, w.specs...)
+	}, w.Specs...)
 	if _, err := p.run(ctx, r.step(dir, p.path, args...)); err != nil {
 		return "", fmt.Errorf("pip: %w%s", err, wheelsOnly(err))
 	}
@@ -296,9 +316,9 @@ func wheelsOnly(err error) string {
 }
 
 // uvLock has uv find it out.
-func (p *pythonHome) uvLock(ctx context.Context, r *reach, dir string, w *wish) (string, error) {
+func (p *pythonHome) uvLock(ctx context.Context, r *reach, dir string, w *wish.Wish) (string, error) {
 	in, out := filepath.Join(dir, "requirements.in"), filepath.Join(dir, "requirements.txt")
-	if err := os.WriteFile(in, []byte(strings.Join(w.specs, "\n")+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(in, []byte(strings.Join(w.Specs, "\n")+"\n"), 0o600); err != nil {
 		return "", err
 	}
 	s := r.step(dir, p.uv, "pip", "compile", "--quiet", "--no-build", "--generate-hashes", "--no-header", "--no-annotate", "--no-progress", "--no-cache",
@@ -392,21 +412,6 @@ func (p *pythonHome) build(ctx context.Context, dir string, l lockfile) error {
 	return nil
 }
 
-// scripts is the directory of an environment's programs.
-func scripts(env string) string {
-	if runtime.GOOS == "windows" {
-		return filepath.Join(env, "Scripts")
-	}
-	return filepath.Join(env, "bin")
-}
-
-func interpreterOf(env string) string {
-	if runtime.GOOS == "windows" {
-		return filepath.Join(scripts(env), "python.exe")
-	}
-	return filepath.Join(scripts(env), "python")
-}
-
 func (p *pythonHome) describe(dir string, _ lockfile) Tree {
 	env := filepath.Join(dir, "venv")
 	return Tree{Dir: dir, Read: p.installation(), Python: interpreterOf(env), Site: siteOf(env)}
@@ -424,42 +429,12 @@ func siteOf(env string) string {
 	return found[0]
 }
 
-// program finds the program that is wished for among those that the packages brought. It is started by the interpreter: the path of that in its first
-// line is the one of an unfinished tree.
-func (p *pythonHome) program(dir string, w *wish) (Program, error) {
+// program finds the program that is wished for among those that the packages brought.
+func (p *pythonHome) program(dir string, w *wish.Wish) (Program, error) {
 	env := filepath.Join(dir, "venv")
-	all, err := os.ReadDir(scripts(env))
-	if err != nil {
-		return Program{}, err
-	}
-	var names []string
-	for _, e := range all {
-		if !strings.HasPrefix(e.Name(), "python") && !strings.HasPrefix(strings.ToLower(e.Name()), "activate") {
-			names = append(names, e.Name())
-		}
-	}
-	for _, name := range names {
-		if !sameProgram(name, w.program) {
-			continue
-		}
-		file := filepath.Join(scripts(env), name)
-		program := Program{Command: interpreterOf(env), Args: append([]string{file}, w.args...), Packages: p.packages(env, w)}
-		if script, err := isScript(file); err != nil {
-			return Program{}, err
-		} else if !script {
-			program.Command, program.Args = file, w.args
-		}
-		return program, nil
-	}
-	return Program{}, fmt.Errorf("%s has no program %q; say which: --from %s and one of %s", w.specs[0], w.program, w.specs[0], cmp.Or(strings.Join(names, ", "), "none"))
-}
-
-// sameProgram reports whether a file is the program of that name: names of packages do not tell - and _ apart.
-func sameProgram(file, name string) bool {
-	plain := func(s string) string {
-		return strings.ReplaceAll(strings.ToLower(strings.TrimSuffix(s, ".exe")), "_", "-")
-	}
-	return file == name || plain(file) == plain(name)
+	program, err := inEnvironment(env, w)
+	program.Packages = p.packages(env, w)
+	return program, err
 }
 
 // isScript reports whether a file begins as scripts do.
@@ -475,14 +450,14 @@ func isScript(file string) (bool, error) {
 }
 
 // packages are those that a wish names, with the versions that an environment has.
-func (p *pythonHome) packages(env string, w *wish) []string {
+func (p *pythonHome) packages(env string, w *wish.Wish) []string {
 	var all []string
-	for _, spec := range w.specs {
-		name := strings.ReplaceAll(strings.ReplaceAll(requirementName(spec), "-", "_"), ".", "_")
+	for _, spec := range w.Specs {
+		name := strings.ReplaceAll(strings.ReplaceAll(wish.RequirementName(spec), "-", "_"), ".", "_")
 		found, _ := filepath.Glob(filepath.Join(siteOf(env), name+"-*.dist-info")) // the pattern is one
 		if len(found) > 0 {
 			version := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(found[0]), name+"-"), ".dist-info")
-			all = append(all, requirementName(spec)+" "+version)
+			all = append(all, wish.RequirementName(spec)+" "+version)
 		}
 	}
 	return all

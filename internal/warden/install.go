@@ -48,6 +48,9 @@ func (w *Warden) install(ctx context.Context, server string, c *sandbox.Command)
 		}
 	}
 	c.Path, c.Args = p.Command, p.Args
+	if p.Dir != "" {
+		c.Dir = p.Dir
+	}
 	return p.Read, nil
 }
 

@@ -1,4 +1,6 @@
-package install
+// Package wish reads the command lines of hosts that get packages and run one of their programs: npx, uvx and their like. It looks at nothing but the
+// words.
+package wish
 
 import (
 	"errors"
@@ -9,46 +11,46 @@ import (
 	"strings"
 )
 
-// A Line is what a host's configuration starts: a command and its arguments, with the variables and the directory that it names.
-type Line struct {
-	Command string
-	Args    []string
-	Env     map[string]string
-	Dir     string
-}
+// A Kind is where packages come from.
+type Kind string
 
 // The kinds of packages.
-type kind string
-
 const (
-	npm    kind = "npm"
-	python kind = "pypi"
-	golang kind = "go"
+	Npm    Kind = "npm"
+	Python Kind = "pypi"
+	Go     Kind = "go"
 )
 
-// A wish is what a line wants installed and run.
-type wish struct {
-	kind    kind
-	specs   []string // NAME@RANGE for npm, a requirement for python
-	program string   // which of their programs runs; empty for the one that a package is known for
-	args    []string
-	python  string            // the version of the interpreter, as it was asked for; empty for any
-	uv      bool              // the line is one of uv
-	indexes map[string]string // where packages are looked for, by the name of the variable that says so
-	fresh   bool              // what is remembered does not count
+// A Wish is what a command line wants installed and run.
+type Wish struct {
+	Kind Kind
+	// Specs are packages: NAME@RANGE for npm, requirements for Python.
+	Specs []string
+	// Program is which of their programs runs; empty for the one that a package of npm is known for. Args are its arguments.
+	Program string
+	Args    []string
+	// Python is the version of the interpreter, as it was asked for; empty for any. UV says that the line is one of uv.
+	Python string
+	UV     bool
+	// Indexes are where packages are looked for, by the name of the variable that says so.
+	Indexes map[string]string
+
+	// Run says that the line is one of `uv run`; Dir is then where it runs, Project the directory of its project, and Bare says that it is for none.
+	Run, Bare    bool
+	Dir, Project string
 }
 
 // ErrForeign is in the error of a line that cannot be installed in a phase of its own, since it wants something else than packages of a registry.
 var ErrForeign = errors.New("it cannot be installed beforehand")
 
-// foreign is the error of such a line.
-func foreign(what, hint string) error { return fmt.Errorf("%s: %w; %s", what, ErrForeign, hint) }
+// Foreign is the error of such a line.
+func Foreign(what, hint string) error { return fmt.Errorf("%s: %w; %s", what, ErrForeign, hint) }
 
 // A runner is a program that gets packages and runs one of their programs.
 type runner struct {
 	program string
 	verb    []string
-	read    func(words []string) (*wish, error)
+	read    func(words []string) (*Wish, error)
 }
 
 var runners = []runner{
@@ -62,25 +64,41 @@ var runners = []runner{
 	{"npm", []string{"x"}, readNpmExec},
 	{"uvx", nil, readUvx},
 	{"uv", []string{"tool", "run"}, readUvx},
-	{"uv", []string{"x"}, readUvx},
+	{"uv", []string{"run"}, readUvRun},
 	{"pipx", []string{"run"}, readPipx},
 }
 
-// read returns what a line wants installed, or nil if it wants nothing.
-func read(line Line) (*wish, error) {
-	program := strings.ToLower(path.Base(strings.ReplaceAll(line.Command, `\`, "/")))
+// Read returns what a line wants installed, or nil if it wants nothing.
+func Read(command string, args []string) (*Wish, error) {
+	program := strings.ToLower(path.Base(strings.ReplaceAll(command, `\`, "/")))
 	program = strings.TrimSuffix(strings.TrimSuffix(program, ".exe"), ".cmd")
+	if program == "uv" {
+		args = verbFirst(args)
+	}
 	for _, r := range runners {
-		if r.program != program || len(line.Args) < len(r.verb) || !slices.Equal(line.Args[:len(r.verb)], r.verb) {
+		if r.program != program || len(args) < len(r.verb) || !slices.Equal(args[:len(r.verb)], r.verb) {
 			continue
 		}
-		w, err := r.read(line.Args[len(r.verb):])
+		w, err := r.read(args[len(r.verb):])
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", strings.Join(append([]string{line.Command}, line.Args...), " "), err)
+			return nil, fmt.Errorf("%s: %w", strings.Join(append([]string{command}, args...), " "), err)
 		}
 		return w, nil
 	}
 	return nil, nil //nolint:nilnil // no wish is no fault
+}
+
+// verbFirst puts the verb of uv in front of options that stand before it.
+func verbFirst(args []string) []string {
+	for i := 0; i < len(args) && i < 8; i++ {
+		switch {
+		case slices.Contains(uvValued, args[i]):
+			i++
+		case !strings.HasPrefix(args[i], "-"):
+			return slices.Concat([]string{args[i]}, args[:i], args[i+1:])
+		}
+	}
+	return args
 }
 
 // words reads the options in front of the first word that is none, and hands each with its value to option, which reports whether it takes
@@ -115,24 +133,22 @@ var npmValued = []string{
 func isNpmValued(name string) bool { return slices.Contains(npmValued, name) }
 
 // npmOption takes one option of npx.
-func (w *wish) npmOption(name, value string) error {
+func (w *Wish) npmOption(name, value string) error {
 	switch name {
 	case "-p", "--package":
-		w.specs = append(w.specs, value)
+		w.Specs = append(w.Specs, value)
 	case "--registry":
-		w.indexes = map[string]string{"npm_config_registry": value}
-	case "--prefer-online":
-		w.fresh = true
+		w.Indexes = map[string]string{"npm_config_registry": value}
 	case "-c", "--call":
-		return foreign("a command for a shell (-c)", "write the program and its arguments instead")
+		return Foreign("a command for a shell (-c)", "write the program and its arguments instead")
 	case "-C", "--prefix", "-w", "--workspace":
-		return foreign("a package of the folder that "+name+" names", "write node and the path of its program")
+		return Foreign("a package of the folder that "+name+" names", "write node and the path of its program")
 	}
 	return nil
 }
 
-func readNpx(all []string) (*wish, error) {
-	w := &wish{kind: npm}
+func readNpx(all []string) (*Wish, error) {
+	w := &Wish{Kind: Npm}
 	rest, err := words(all, isNpmValued, w.npmOption)
 	if err != nil {
 		return nil, err
@@ -141,8 +157,8 @@ func readNpx(all []string) (*wish, error) {
 }
 
 // readNpmExec reads the words of npm exec, whose options may stand behind the package too, up to --.
-func readNpmExec(all []string) (*wish, error) {
-	w := &wish{kind: npm}
+func readNpmExec(all []string) (*Wish, error) {
+	w := &Wish{Kind: Npm}
 	mine, theirs := all, []string(nil)
 	if i := slices.Index(all, "--"); i >= 0 {
 		mine, theirs = all[:i], all[i+1:]
@@ -162,23 +178,22 @@ func readNpmExec(all []string) (*wish, error) {
 }
 
 // npmWords takes the words behind the options: a package unless one was named, and what its program is started with.
-func (w *wish) npmWords(rest []string) (*wish, error) {
+func (w *Wish) npmWords(rest []string) (*Wish, error) {
 	if len(rest) == 0 {
 		return nil, errors.New("no package is named")
 	}
-	if len(w.specs) == 0 {
-		w.specs = []string{rest[0]}
+	if len(w.Specs) == 0 {
+		w.Specs = []string{rest[0]}
 	} else {
-		w.program = rest[0]
+		w.Program = rest[0]
 	}
-	w.args = rest[1:]
-	for i, spec := range w.specs {
-		name, version, err := splitNpm(spec)
+	w.Args = rest[1:]
+	for i, spec := range w.Specs {
+		name, version, err := SplitNpm(spec)
 		if err != nil {
 			return nil, err
 		}
-		w.specs[i] = name + "@" + version
-		w.fresh = w.fresh && !isExact(npm, w.specs[i])
+		w.Specs[i] = name + "@" + version
 	}
 	return w, nil
 }
@@ -189,14 +204,14 @@ var (
 	npmRange = regexp.MustCompile(`^(?:npm:(?:@[a-zA-Z0-9~][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~][a-zA-Z0-9._~-]*@)?[a-zA-Z0-9.*^~<>=| +-]+$`)
 )
 
-// splitNpm splits NAME@RANGE. Only packages of a registry are taken: what comes from a repository, a folder or a URL is built when it is installed.
-func splitNpm(spec string) (name, version string, err error) {
+// SplitNpm splits NAME@RANGE. Only packages of a registry are taken: what comes from a repository, a folder or a URL is built when it is installed.
+func SplitNpm(spec string) (name, version string, err error) {
 	name, version = strings.TrimPrefix(spec, "npm:"), "latest"
 	if i := strings.Index(name[min(1, len(name)):], "@"); i >= 0 {
 		name, version = name[:i+1], name[i+2:]
 	}
 	if !npmName.MatchString(name) || !npmRange.MatchString(version) {
-		return "", "", foreign(fmt.Sprintf("%q is no package of a registry", spec), "install it yourself and write node and the path of its program")
+		return "", "", Foreign(fmt.Sprintf("%q is no package of a registry", spec), "install it yourself and write node and the path of its program")
 	}
 	return name, version, nil
 }
@@ -215,27 +230,32 @@ var uvIndexes = map[string]string{
 	"--extra-index-url": "UV_EXTRA_INDEX_URL", "-f": "UV_FIND_LINKS", "--find-links": "UV_FIND_LINKS", "--prerelease": "UV_PRERELEASE", "--exclude-newer": "UV_EXCLUDE_NEWER",
 }
 
-func readUvx(all []string) (*wish, error) {
-	w := &wish{kind: python, uv: true, indexes: map[string]string{}}
+// uvOption takes one option that uvx and `uv run` have.
+func (w *Wish) uvOption(name, value string) error {
+	switch name {
+	case "-w", "--with":
+		w.Specs = append(w.Specs, strings.Split(value, ",")...)
+	case "-p", "--python":
+		w.Python = value
+	case "--with-editable", "--with-requirements", "--env-file", "-c", "--constraints", "--overrides", "-b", "--build-constraints":
+		return Foreign("the option "+name, "leave it out, or write the server's variables under env")
+	default:
+		if variable, ok := uvIndexes[name]; ok {
+			w.Indexes[variable] = value
+		}
+	}
+	return nil
+}
+
+func readUvx(all []string) (*Wish, error) {
+	w := &Wish{Kind: Python, UV: true, Indexes: map[string]string{}}
 	from := ""
 	rest, err := words(all, func(name string) bool { return slices.Contains(uvValued, name) }, func(name, value string) error {
-		switch name {
-		case "--from":
+		if name == "--from" {
 			from = value
-		case "-w", "--with":
-			w.specs = append(w.specs, strings.Split(value, ",")...)
-		case "-p", "--python":
-			w.python = value
-		case "--refresh", "--upgrade", "-U", "--reinstall":
-			w.fresh = true
-		case "--with-editable", "--with-requirements", "--env-file", "-c", "--constraints", "--overrides", "-b", "--build-constraints":
-			return foreign("the option "+name, "leave it out, or write the server's variables under env")
-		default:
-			if variable, ok := uvIndexes[name]; ok {
-				w.indexes[variable] = value
-			}
+			return nil
 		}
-		return nil
+		return w.uvOption(name, value)
 	})
 	if err != nil {
 		return nil, err
@@ -243,8 +263,44 @@ func readUvx(all []string) (*wish, error) {
 	return w.pythonWords(from, rest)
 }
 
-func readPipx(all []string) (*wish, error) {
-	w := &wish{kind: python, indexes: map[string]string{}}
+// readUvRun reads the words of `uv run`, which runs a program of a project, or a script, in an environment that it brings up to date first.
+func readUvRun(all []string) (*Wish, error) {
+	w := &Wish{Kind: Python, UV: true, Run: true, Indexes: map[string]string{}}
+	module := ""
+	rest, err := words(all, func(name string) bool { return slices.Contains(uvValued, name) || slices.Contains(runValued, name) }, func(name, value string) error {
+		switch name {
+		case "--directory":
+			w.Dir = value
+		case "--project":
+			w.Project = value
+		case "--no-project":
+			w.Bare = true
+		case "-m", "--module":
+			module = value
+		default:
+			return w.uvOption(name, value)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case module != "":
+		w.Program, w.Args = "python", append([]string{"-m", module}, rest...)
+	case len(rest) > 0:
+		w.Program, w.Args = rest[0], rest[1:]
+	default:
+		return nil, errors.New("no program is named")
+	}
+	return w, w.Requirements()
+}
+
+// runValued are options of `uv run` that take a value, beside those of uvx.
+var runValued = []string{"-m", "--module", "--extra", "--group", "--only-group", "--no-group", "--package"}
+
+func readPipx(all []string) (*Wish, error) {
+	w := &Wish{Kind: Python, Indexes: map[string]string{}}
 	from := ""
 	valued := []string{"--spec", "--python", "--pip-args", "-i", "--index-url", "--with", "--backend"}
 	rest, err := words(all, func(name string) bool { return slices.Contains(valued, name) }, func(name, value string) error {
@@ -252,15 +308,13 @@ func readPipx(all []string) (*wish, error) {
 		case "--spec":
 			from = value
 		case "--with":
-			w.specs = append(w.specs, value)
+			w.Specs = append(w.Specs, value)
 		case "--python":
-			w.python = value
+			w.Python = value
 		case "-i", "--index-url":
-			w.indexes["PIP_INDEX_URL"] = value
-		case "--no-cache":
-			w.fresh = true
+			w.Indexes["PIP_INDEX_URL"] = value
 		case "--pip-args", "--path", "--pypackages":
-			return foreign("the option "+name, "leave it out; indexes are configured by PIP_INDEX_URL and pip.conf")
+			return Foreign("the option "+name, "leave it out; indexes are configured by PIP_INDEX_URL and pip.conf")
 		}
 		return nil
 	})
@@ -271,30 +325,35 @@ func readPipx(all []string) (*wish, error) {
 }
 
 // pythonWords takes the words behind the options: a program, and what it is started with. Its package is from, unless that is empty.
-func (w *wish) pythonWords(from string, rest []string) (*wish, error) {
+func (w *Wish) pythonWords(from string, rest []string) (*Wish, error) {
 	if len(rest) == 0 {
 		return nil, errors.New("no program is named")
 	}
-	w.args = rest[1:]
+	w.Args = rest[1:]
 	if from == "" {
 		from = rest[0]
 	} else {
-		w.program = rest[0]
+		w.Program = rest[0]
 	}
-	w.specs = append([]string{from}, w.specs...)
-	for i, spec := range w.specs {
-		var err error
-		if w.specs[i], err = requirement(spec); err != nil {
-			return nil, err
-		}
-		if i == 0 && strings.HasSuffix(spec, "@latest") {
-			w.fresh = w.fresh || w.uv
-		}
+	w.Specs = append([]string{from}, w.Specs...)
+	if err := w.Requirements(); err != nil {
+		return nil, err
 	}
-	if w.program == "" {
-		w.program = requirementName(w.specs[0])
+	if w.Program == "" {
+		w.Program = RequirementName(w.Specs[0])
 	}
 	return w, nil
+}
+
+// Requirements puts what is asked for into the form that requirement returns.
+func (w *Wish) Requirements() error {
+	for i, spec := range w.Specs {
+		var err error
+		if w.Specs[i], err = requirement(spec); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pythonRequirement matches a requirement (PEP 508) of a registry without a marker: a name, extras, and which versions.
@@ -313,12 +372,13 @@ func requirement(spec string) (string, error) {
 	}
 	m := pythonRequirement.FindStringSubmatch(text)
 	if m == nil {
-		return "", foreign(fmt.Sprintf("%q is no package of an index", spec), "install it yourself into an environment and write the path of its python, -m and its module")
+		return "", Foreign(fmt.Sprintf("%q is no package of an index", spec), "install it yourself into an environment and write the path of its python, -m and its module")
 	}
 	return strings.ToLower(m[1]) + strings.ReplaceAll(m[2], " ", "") + strings.ReplaceAll(m[3], " ", ""), nil
 }
 
-func requirementName(spec string) string { return pythonRequirement.FindStringSubmatch(spec)[1] }
+// RequirementName returns the name of the package in a requirement that Requirements has made.
+func RequirementName(spec string) string { return pythonRequirement.FindStringSubmatch(spec)[1] }
 
 // exactNpm matches a version in full, as semver writes it, behind a package's name.
 var exactNpm = regexp.MustCompile(`[^:]@v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+][A-Za-z0-9.+-]+)?$`)
@@ -326,9 +386,14 @@ var exactNpm = regexp.MustCompile(`[^:]@v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+][A-Za-z0-
 // exactPython matches a requirement of one version.
 var exactPython = regexp.MustCompile(`^[^=<>~!]+===?[^,*]+$`)
 
+// Exact reports whether a wish names one version of all that it wants, which stays the same.
+func (w *Wish) Exact() bool {
+	return !slices.ContainsFunc(w.Specs, func(spec string) bool { return !isExact(w.Kind, spec) })
+}
+
 // isExact reports whether a spec names one version, which stays the same.
-func isExact(k kind, spec string) bool {
-	if k == npm {
+func isExact(k Kind, spec string) bool {
+	if k == Npm {
 		return exactNpm.MatchString(spec)
 	}
 	return exactPython.MatchString(spec)
