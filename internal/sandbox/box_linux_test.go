@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -96,7 +97,7 @@ func TestOrdinary(t *testing.T) {
 	if os.Getuid() != 0 || os.Getenv(again) != "" {
 		t.Skip("not root")
 	}
-	dir, err := os.MkdirTemp("", "ordinary")
+	dir, err := os.MkdirTemp("", "ordinary") //nolint:usetesting // only we can read below that of the test
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func TestOrdinary(t *testing.T) {
 		t.Fatal(err)
 	}
 	copied := filepath.Join(dir, "test")
-	if err := os.WriteFile(copied, own, 0o755); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(copied, own, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chown(dir, ordinary, ordinary); err != nil {
@@ -152,7 +153,7 @@ func TestBox(t *testing.T) {
 		got := perform(t, Command{}, "list", "/proc/self/fd").said
 		_, _ = unix.Close(pipe[0]), unix.Close(pipe[1])
 		for fd := range strings.FieldsSeq(got) {
-			if fd == fmt.Sprint(pipe[0]) || fd == fmt.Sprint(pipe[1]) {
+			if fd == strconv.Itoa(pipe[0]) || fd == strconv.Itoa(pipe[1]) {
 				t.Errorf("%s was inherited: %s", fd, got)
 			}
 		}
@@ -287,10 +288,10 @@ func TestBoxLinks(t *testing.T) {
 func TestBoxExec(t *testing.T) {
 	needBox(t)
 	echo := []string{"run", "/bin/sh", "-c", "/bin/echo hi"}
-	for exec, want := range map[int]string{0: "failed", 1: "failed", 2: "hi", -1: "hi"} {
-		tr := perform(t, Command{Box: &box.Policy{Exec: exec}}, echo...)
+	for count, want := range map[int]string{0: "failed", 1: "failed", 2: "hi", -1: "hi"} {
+		tr := perform(t, Command{Box: &box.Policy{Exec: count}}, echo...)
 		if !strings.HasPrefix(tr.said, want) || (want == "failed") != tr.told(box.KindExec, "/bin/") {
-			t.Errorf("exec %d: %q, %v", exec, tr.said, tr.refusals)
+			t.Errorf("exec %d: %q, %v", count, tr.said, tr.refusals)
 		}
 	}
 }
@@ -303,7 +304,7 @@ func TestBoxCalls(t *testing.T) {
 		"io_uring_setup": unix.SYS_IO_URING_SETUP, "unshare": unix.SYS_UNSHARE, "mount": unix.SYS_MOUNT, "keyctl": unix.SYS_KEYCTL, "bpf": unix.SYS_BPF,
 	}
 	for name, number := range calls {
-		tr := perform(t, Command{}, "call", fmt.Sprint(number))
+		tr := perform(t, Command{}, "call", strconv.Itoa(number))
 		if !strings.HasPrefix(tr.said, "failed") || !tr.told(box.KindSyscall, name) {
 			t.Errorf("%s: %q, %v", name, tr.said, tr.refusals)
 		}
@@ -390,7 +391,7 @@ func TestBoxOutlet(t *testing.T) {
 // TestBoxMemory: all processes together have a bound, whoever counts.
 func TestBoxMemory(t *testing.T) {
 	needBox(t)
-	tr := perform(t, Command{Box: &box.Policy{Memory: 96 << 20}}, "memory", fmt.Sprint(256<<20))
+	tr := perform(t, Command{Box: &box.Policy{Memory: 96 << 20}}, "memory", strconv.Itoa(256<<20))
 	if tr.said == "had it" || !tr.told(box.KindLimit, "memory") {
 		t.Errorf("%q, %s, %v", tr.said, tr.how, tr.refusals)
 	}
@@ -446,11 +447,11 @@ func descendants(t *testing.T, pid int) []int {
 func TestLite(t *testing.T) {
 	dir := t.TempDir()
 	secret, given := filepath.Join(dir, "secret"), filepath.Join(dir, "given")
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // for the other user
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{secret, given} {
-		if err := os.WriteFile(name, []byte("content"), 0o644); err != nil { //nolint:gosec // as above
+		if err := os.WriteFile(name, []byte("content"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -467,7 +468,7 @@ func TestLite(t *testing.T) {
 		{"any socket", []string{"socket", "2", "1", "0"}, "failed", box.KindSyscall}, // pitfall 4
 		{"a unix socket", []string{"socket", "1", "1", "0"}, "failed", ""},
 		{"another program", []string{"run", "/bin/echo"}, "failed", box.KindExec},
-		{"a new mode", []string{"call", fmt.Sprint(unix.SYS_FCHMOD)}, "failed", box.KindSyscall},
+		{"a new mode", []string{"call", strconv.Itoa(unix.SYS_FCHMOD)}, "failed", box.KindSyscall},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

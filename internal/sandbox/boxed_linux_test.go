@@ -25,13 +25,13 @@ var deeds = map[string]func(args []string) (string, error){
 	},
 	"id": func([]string) (string, error) {
 		status, err := os.ReadFile("/proc/self/status")
-		said := fmt.Sprintf("uid=%d gid=%d pid1=%t", os.Getuid(), os.Getgid(), os.Getpid() == 1)
+		said := []string{fmt.Sprintf("uid=%d gid=%d pid1=%t", os.Getuid(), os.Getgid(), os.Getpid() == 1)}
 		for line := range strings.Lines(string(status)) {
 			if strings.HasPrefix(line, "Cap") || strings.HasPrefix(line, "NoNewPrivs") {
-				said += " " + strings.Join(strings.Fields(line), "")
+				said = append(said, strings.Join(strings.Fields(line), ""))
 			}
 		}
-		return said, err
+		return strings.Join(said, " "), err
 	},
 	"env": func([]string) (string, error) { return strings.Join(os.Environ(), " "), nil },
 	"read": func(args []string) (string, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 )
 
 func available() (tier string, why error) {
@@ -38,7 +39,11 @@ func try(policy Policy) error {
 
 func sweep() {
 	machine().sweep()
-	for _, dir := range abandoned(os.TempDir(), os.Getpid()) {
-		_ = os.RemoveAll(dir)
+	prefix := scratchPrefix()
+	names, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+	for _, name := range names {
+		if abandoned(name, prefix, os.Getpid()) {
+			_ = os.RemoveAll(name)
+		}
 	}
 }

@@ -67,7 +67,7 @@ func (b *Box) open(program Program) (err error) {
 		_ = b.theirs.Close()
 		return err
 	}
-	b.control = conn.(*net.UnixConn) //nolint:forcetypeassert,revive // a unix socket has no other type
+	b.control = conn.(*net.UnixConn) //nolint:errcheck,forcetypeassert // a unix socket has no other type
 	return nil
 }
 
@@ -136,22 +136,22 @@ func (b *Box) Settle(pid int) error {
 // await waits until the program runs.
 func (b *Box) await() error {
 	for {
-		kind, text, fds, err := b.receive()
+		a, err := b.receive()
 		if err != nil {
 			return fmt.Errorf("the launcher has ended: %w", err)
 		}
-		switch kind {
+		switch a.kind {
 		case launch.AnswerNetwork:
-			if err := b.network(fds); err != nil {
+			if err := b.network(a.fds); err != nil {
 				return err
 			}
 		case launch.AnswerNotifier:
-			b.watcher = supervise(fds[0], &b.policy, viewOf(b.order), b.teller)
+			b.watcher = supervise(a.fds[0], &b.policy, viewOf(b.order), b.teller)
 		case launch.AnswerRunning:
 			b.work.Go(b.hear)
 			return nil
 		default:
-			return errors.New(text)
+			return errors.New(a.text)
 		}
 	}
 }
@@ -184,25 +184,33 @@ func (b *Box) send() error {
 	return err
 }
 
+// An answer is one of the launcher's.
+type answer struct {
+	kind byte
+	text string
+	fds  []int
+}
+
 // receive reads one answer.
-func (b *Box) receive() (kind byte, text string, fds []int, err error) {
+func (b *Box) receive() (a answer, err error) {
 	head, rights := make([]byte, 5), make([]byte, unix.CmsgSpace(4*253))
 	n, oob, _, _, err := b.control.ReadMsgUnix(head, rights)
 	if err == nil && n < len(head) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return 0, "", nil, err
+		return a, err
 	}
 	body := make([]byte, binary.NativeEndian.Uint32(head[1:]))
 	if _, err := io.ReadFull(b.control, body); err != nil {
-		return 0, "", nil, err
+		return a, err
 	}
+	a.kind, a.text = head[0], string(body)
 	messages, err := unix.ParseSocketControlMessage(rights[:oob])
 	if err == nil && len(messages) > 0 {
-		fds, err = unix.ParseUnixRights(&messages[0])
+		a.fds, err = unix.ParseUnixRights(&messages[0])
 	}
-	return head[0], string(body), fds, err
+	return a, err
 }
 
 // network hands the sockets of the box to the outlet.
@@ -210,7 +218,7 @@ func (b *Box) network(fds []int) error {
 	listeners := Listeners{TCP: map[int]net.Listener{}}
 	files := make([]*os.File, len(fds))
 	for i, fd := range fds {
-		files[i] = os.NewFile(uintptr(fd), "box") //nolint:gosec // a descriptor
+		files[i] = os.NewFile(uintptr(fd), "box")
 		defer func() { _ = files[i].Close() }()
 	}
 	if len(files) != 1+len(b.policy.Ports) {
@@ -233,12 +241,12 @@ func (b *Box) network(fds []int) error {
 // hear hears what the launcher has to tell until it ends.
 func (b *Box) hear() {
 	for {
-		kind, text, _, err := b.receive()
+		a, err := b.receive()
 		if err != nil {
 			return
 		}
-		if kind == launch.AnswerLimit {
-			b.teller.refusal(Act{Kind: KindLimit, Detail: text, At: time.Now()})
+		if a.kind == launch.AnswerLimit {
+			b.teller.refusal(Act{Kind: KindLimit, Detail: a.text, At: time.Now()})
 		}
 	}
 }

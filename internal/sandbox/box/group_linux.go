@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -81,7 +82,7 @@ func (c cgroups) within(mount, own string) string {
 // make makes the groups of a box. What the machine does not let us bound stays unbound; the group tells.
 func (c cgroups) make(p *Policy) *group {
 	g := &group{}
-	name := ownName(c.pid)
+	name := ownName(ourPrefix, c.pid)
 	parents := c.parents("memory", "pids", "cpu")
 	if parent, unified := parents[""]; unified {
 		g.unified(c, filepath.Join(parent, name), p)
@@ -186,30 +187,41 @@ func (g *group) remove() {
 	}
 }
 
-// sweep removes the groups of gateways that are no more, if they are empty.
+// sweep removes the groups of gateways that are no more, if they are empty. Those may have been in other groups than we are.
 func (c cgroups) sweep() {
-	for _, parent := range c.parents("memory", "pids", "cpu") {
-		for _, dir := range abandoned(parent, c.pid) {
-			_ = syscall.Rmdir(dir)
-		}
+	tops := []string{c.root}
+	if _, err := os.Stat(filepath.Join(c.root, "cgroup.controllers")); err != nil {
+		tops = []string{filepath.Join(c.root, "memory"), filepath.Join(c.root, "pids"), filepath.Join(c.root, "cpu")}
+	}
+	for _, top := range tops {
+		looked := 0
+		_ = filepath.WalkDir(top, func(name string, d fs.DirEntry, err error) error {
+			if looked++; looked > mostLooked {
+				return filepath.SkipAll
+			}
+			if err == nil && d.IsDir() && abandoned(name, ourPrefix, c.pid) {
+				_ = syscall.Rmdir(name)
+				return filepath.SkipDir
+			}
+			return nil // what cannot be read is not ours
+		})
 	}
 }
 
-// abandoned returns the directories that boxes of gateways which are no more have left behind.
-func abandoned(parent string, self int) (dirs []string) {
-	names, _ := filepath.Glob(filepath.Join(parent, ourPrefix+"*"))
-	for _, name := range names {
-		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(name), ourPrefix), ".")
-		if n, err := strconv.Atoi(pid); err == nil && n > 0 && n != self && syscall.Kill(n, 0) == syscall.ESRCH {
-			dirs = append(dirs, name)
-		}
-	}
-	return dirs
+// mostLooked is how many files a sweep of one hierarchy looks at.
+const mostLooked = 100_000
+
+// abandoned reports whether a name is that of something that a box of a gateway which is no more has left behind.
+func abandoned(name, prefix string, self int) bool {
+	rest, ours := strings.CutPrefix(filepath.Base(name), prefix)
+	pid, _, _ := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(pid)
+	return ours && err == nil && n > 0 && n != self && syscall.Kill(n, 0) == syscall.ESRCH
 }
 
 // makeScratch makes a directory for a box-lite, where it can write.
 func makeScratch() (string, error) {
-	dir := filepath.Join(os.TempDir(), ownName(os.Getpid()))
+	dir := filepath.Join(os.TempDir(), ownName(scratchPrefix(), os.Getpid()))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", fmt.Errorf("making a scratch directory: %w", err)
 	}
@@ -219,7 +231,14 @@ func makeScratch() (string, error) {
 	return dir, nil
 }
 
-// ownName returns a name for a directory of a box: it begins with ourPrefix, the number of the gateway and that of the box.
-func ownName(pid int) string {
-	return ourPrefix + strconv.Itoa(pid) + "." + strconv.FormatUint(boxes.Add(1), 10)
+// scratchPrefix begins the names of scratch directories. It names whose numbers of processes the names speak of, since a directory for
+// temporary files may be shared with containers.
+func scratchPrefix() string {
+	namespace, _ := os.Readlink("/proc/self/ns/pid")
+	return ourPrefix + strings.Trim(strings.TrimPrefix(namespace, "pid:"), "[]") + "."
+}
+
+// ownName returns a name for a directory of a box: after the prefix the number of the gateway and that of the box.
+func ownName(prefix string, pid int) string {
+	return prefix + strconv.Itoa(pid) + "." + strconv.FormatUint(boxes.Add(1), 10)
 }

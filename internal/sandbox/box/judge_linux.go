@@ -215,8 +215,8 @@ func (s *supervisor) follow(q *question, name string) string {
 			return filepath.Clean(target)
 		}
 	case !slices.Contains(s.view.scratch, tree):
-		if real, err := filepath.EvalSymlinks(name); err == nil && !within(real, tree) {
-			return real
+		if target, err := filepath.EvalSymlinks(name); err == nil && !within(target, tree) {
+			return target
 		}
 	}
 	return name

@@ -55,7 +55,7 @@ func mapOwner(tree, outside int) {
 func mapping(uid, gid, outside int) (*os.File, error) {
 	runtime.LockOSThread() // only this thread may wait for who it traces
 	defer runtime.UnlockOSThread()
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{launch.Name}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{launch.Name}, &syscall.ProcAttr{ //nolint:gosec // ourselves
 		Sys: &syscall.SysProcAttr{
 			Ptrace: true, Cloneflags: unix.CLONE_NEWUSER,
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: outside, Size: 1}},

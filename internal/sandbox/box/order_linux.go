@@ -58,17 +58,40 @@ func (p *Policy) order(program Program, scratch string) (*launch.Order, error) {
 		return nil, err
 	}
 	if p.Lite {
-		if id, chosen := outsideID(); chosen {
+		if id, chosen := outsideID(); chosen && reachable(o.Binds) {
 			o.UID = id
 		}
 		return o, nil
 	}
 	o.Files = files(home, p.Decoys)
 	o.Links = append(o.Links, [][2]string{
-		{"/dev/fd", "/proc/self/fd"}, {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
+		{"/dev/fd", "/proc/self/fd"},
+		{"/dev/stdin", "/proc/self/fd/0"},
+		{"/dev/stdout", "/proc/self/fd/1"},
+		{"/dev/stderr", "/proc/self/fd/2"},
 		{"/etc/mtab", "/proc/self/mounts"},
 	}...)
 	return o, nil
+}
+
+// reachable reports whether everybody may use what was given. If not, a program of box-lite stays who we are, though without any capability:
+// there is no mount that could be made to belong to another user.
+func reachable(binds []launch.Bind) bool {
+	return !slices.ContainsFunc(binds, func(b launch.Bind) bool {
+		if !b.Given {
+			return false
+		}
+		need := os.FileMode(0o4)
+		if b.Write {
+			need |= 0o2
+		}
+		for name := b.Path; name != "/"; name, need = filepath.Dir(name), 0o1 {
+			if status, err := os.Stat(name); err != nil || status.Mode()&need != need || status.IsDir() && status.Mode()&0o1 == 0 {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // homeOf returns the home directory that the environment names, or one for who has none worth the name.
@@ -166,11 +189,11 @@ func (s *shelf) offer(b launch.Bind) {
 			return
 		}
 		s.links[b.Path] = target
-		real, err := filepath.EvalSymlinks(b.Path)
-		if err != nil || s.covered(real) {
+		place, err := filepath.EvalSymlinks(b.Path)
+		if err != nil || s.covered(place) {
 			return
 		}
-		b.Path = real
+		b.Path = place
 	}
 	s.binds[b.Path] = b
 }

@@ -28,9 +28,9 @@ type supervisor struct {
 func supervise(fd int, policy *Policy, view view, teller *teller) *supervisor {
 	arch, _ := seccomp.For(runtime.GOARCH)
 	_ = unix.SetNonblock(fd, true) // so that the file waits without a thread
-	_ = ioctl(uintptr(fd), ioctlFlags, syncWakeUp)
+	_ = unix.IoctlSetInt(fd, ioctlFlags, syncWakeUp)
 	s := &supervisor{
-		file: os.NewFile(uintptr(fd), "seccomp"), //nolint:gosec // a descriptor
+		file: os.NewFile(uintptr(fd), "seccomp"),
 		arch: arch, policy: policy, view: view, teller: teller,
 	}
 	s.work.Go(s.run)
@@ -90,7 +90,7 @@ func (s *supervisor) run() {
 				return true // nobody is left
 			}
 			var q question
-			if ioctl(fd, ioctlReceive, uintptr(unsafe.Pointer(&q))) != nil {
+			if control(fd, ioctlReceive, unsafe.Pointer(&q)) != nil { //nolint:gosec // as the kernel has it
 				continue // who asked has ended
 			}
 			if r, later := s.answer(&q); !later {
@@ -110,21 +110,22 @@ func (s *supervisor) send(id uint64, r reply) {
 // send answers a question, unless who asked has ended.
 func (r reply) send(fd uintptr, id uint64) {
 	r.ID = id
-	_ = ioctl(fd, ioctlSend, uintptr(unsafe.Pointer(&r)))
+	_ = control(fd, ioctlSend, unsafe.Pointer(&r)) //nolint:gosec // as the kernel has it
 }
 
 // connect is connect(2) with an address as it came.
 func connect(socket int, sockaddr []byte) unix.Errno {
 	for {
-		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(socket), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr)))
+		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(socket), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr))) //nolint:gosec // no library takes it so
 		if errno != unix.EINTR {
 			return errno
 		}
 	}
 }
 
-func ioctl(fd, request, argument uintptr) error {
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, request, argument)
+// control is ioctl(2) with an argument that the kernel reads or writes.
+func control(fd, request uintptr, argument unsafe.Pointer) error {
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(argument))
 	if errno != 0 {
 		return errno
 	}

@@ -144,13 +144,17 @@ func (o *Order) start(notifier chan<- int) (child int, err error) {
 	if !o.Lite {
 		_ = unix.Unshare(unix.CLONE_NEWCGROUP) // so that its own control group is the root of those it sees
 	}
+	ruleset, err := o.ruleset() // while we may still look everything up
+	if err != nil {
+		return 0, err
+	}
 	if err := o.dropRights(); err != nil {
 		return 0, fmt.Errorf("dropping rights: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return 0, fmt.Errorf("forgoing new rights: %w", err)
 	}
-	if err := o.confineFiles(); err != nil {
+	if err := enforce(ruleset); err != nil {
 		return 0, err
 	}
 	fd, err := install(o.Filter)
@@ -161,7 +165,7 @@ func (o *Order) start(notifier chan<- int) (child int, err error) {
 	if o.Path == "" {
 		return 0, nil
 	}
-	child, err = syscall.ForkExec(o.Path, o.Argv, &syscall.ProcAttr{
+	child, err = syscall.ForkExec(o.Path, o.Argv, &syscall.ProcAttr{ //nolint:gosec // to run what was ordered is the purpose
 		Dir: o.Dir, Env: o.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {

@@ -100,21 +100,17 @@ func (b *Bind) Clone() (tree int, err error) {
 	return tree, nil
 }
 
-// find opens the source. A program that may change a directory must not choose, by links below it, what a later box is given.
+// find opens what the bind names. A program that may change a directory must not choose, by links below it, what a later box is given.
 func (b *Bind) find() (int, error) {
-	source := b.Source
-	if source == "" {
-		source = b.Path
-	}
 	if b.Below == "" {
-		return unix.Open(source, unix.O_PATH|unix.O_CLOEXEC, 0)
+		return unix.Open(b.Path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	}
 	base, err := unix.Open(b.Below, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = unix.Close(base) }()
-	below := strings.TrimPrefix(strings.TrimPrefix(source, b.Below), "/")
+	below := strings.TrimPrefix(strings.TrimPrefix(b.Path, b.Below), "/")
 	return unix.Openat2(base, below, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
 	})
@@ -143,7 +139,7 @@ func (r root) directory(name string) (int, error) {
 		return unix.Openat2(r.fd, ".", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
 	}
 	fd, err := r.open(name, unix.O_PATH)
-	if err != unix.ENOENT {
+	if !errors.Is(err, unix.ENOENT) {
 		return fd, err
 	}
 	above, err := r.directory(path.Dir(name))
@@ -248,7 +244,7 @@ func (r root) furnish(o *Order) error {
 			err = unix.Symlinkat(link[1], above, path.Base(link[0]))
 			_ = unix.Close(above)
 		}
-		if err != nil && err != unix.EEXIST {
+		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("making %s: %w", link[0], err)
 		}
 	}

@@ -1,6 +1,8 @@
 package launch
 
 import (
+	"errors"
+	"fmt"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -50,11 +52,11 @@ func newLandlock(version int) landlock {
 // open makes a set of rules that allows nothing yet.
 func (l landlock) open() (ruleset int, err error) {
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: l.files, Scoped: l.scoped}
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0) //nolint:gosec // no library does it for one thread
 	if errno != 0 {
 		return 0, errno
 	}
-	return int(fd), nil //nolint:gosec // a descriptor
+	return int(fd), nil
 }
 
 // A rule allows something at a path and below it.
@@ -77,8 +79,8 @@ func (l landlock) add(ruleset int, r rule) error {
 	if status.Mode&unix.S_IFMT != unix.S_IFDIR {
 		access &= ofFiles
 	}
-	attr := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)} //nolint:gosec // a descriptor
-	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&attr)), 0, 0, 0)
+	attr := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}                                                                   //nolint:gosec // a descriptor
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&attr)), 0, 0, 0) //nolint:gosec // as above
 	if errno != 0 {
 		return errno
 	}
@@ -110,4 +112,40 @@ func (o *Order) rules() []rule {
 		all = append(all, rule{f.Path, mayRead})
 	}
 	return append(all, rule{"/", mayList}, rule{"/proc", mayRead})
+}
+
+// noRuleset is for kernels without Landlock.
+const noRuleset = -1
+
+// ruleset makes the set of rules that keeps a program to the paths of the order.
+func (o *Order) ruleset() (ruleset int, err error) {
+	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno != 0 {
+		if o.Forgives {
+			return noRuleset, nil
+		}
+		return 0, fmt.Errorf("landlock is missing here: %w", errno)
+	}
+	l := newLandlock(int(version))
+	if ruleset, err = l.open(); err != nil {
+		return 0, fmt.Errorf("landlock: %w", err)
+	}
+	for _, rule := range o.rules() {
+		if err := l.add(ruleset, rule); err != nil && !errors.Is(err, unix.ENOENT) {
+			return 0, fmt.Errorf("landlock: allowing %s: %w", rule.path, err)
+		}
+	}
+	return ruleset, nil
+}
+
+// enforce has this thread keep to the rules.
+func enforce(ruleset int) error {
+	if ruleset == noRuleset {
+		return nil
+	}
+	defer func() { _ = unix.Close(ruleset) }()
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(ruleset), 0, 0); errno != 0 {
+		return fmt.Errorf("landlock: %w", errno)
+	}
+	return nil
 }

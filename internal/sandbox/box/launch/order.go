@@ -41,8 +41,7 @@ type Order struct {
 // A Bind is a file or directory of the machine that is in the box under the same name.
 type Bind struct {
 	Path   string
-	Source string // where it is on the machine, if not at Path
-	Below  string // a directory that the program may change and Source lies in: no symbolic link below it is followed
+	Below  string // a directory that the program may change and Path lies in: no symbolic link below it is followed
 	Write  bool
 	Exec   bool
 	Device bool

@@ -3,7 +3,6 @@ package launch
 import (
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -37,7 +36,7 @@ func (o *Order) dropRights() error {
 func dropCapabilities() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none [2]unix.CapUserData
-	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none[0])), 0)
+	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none[0])), 0) //nolint:gosec // as the kernel has it
 	runtime.KeepAlive(&none)
 	if errno == unix.ENOTSUP {
 		return unix.Capset(&header, &none[0])
@@ -69,37 +68,11 @@ func setFilter(program []byte) (notifier int, err error) {
 		length  uint16
 		program *byte
 	}
-	f := filter{uint16(len(program) / instruction), &program[0]} //nolint:gosec // the kernel takes 4,096 at most
-	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, uintptr(unsafe.Pointer(&f)))
+	f := filter{uint16(len(program) / instruction), &program[0]}                                                                                     //nolint:gosec // the kernel takes 4,096 at most
+	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, uintptr(unsafe.Pointer(&f))) //nolint:gosec // as the kernel has it
 	runtime.KeepAlive(program)
 	if errno != 0 {
 		return 0, errno
 	}
-	return int(fd), nil //nolint:gosec // a descriptor
-}
-
-// confineFiles has Landlock keep the program to the paths of the order.
-func (o *Order) confineFiles() error {
-	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno != 0 {
-		if o.Forgives {
-			return nil
-		}
-		return fmt.Errorf("landlock is missing here: %w", errno)
-	}
-	l := newLandlock(int(version)) //nolint:gosec // a small number
-	ruleset, err := l.open()
-	if err != nil {
-		return fmt.Errorf("landlock: %w", err)
-	}
-	defer func() { _ = unix.Close(ruleset) }()
-	for _, rule := range o.rules() {
-		if err := l.add(ruleset, rule); err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("landlock: allowing %s: %w", rule.path, err)
-		}
-	}
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(ruleset), 0, 0); errno != 0 {
-		return fmt.Errorf("landlock: %w", errno)
-	}
-	return nil
+	return int(fd), nil
 }

@@ -138,7 +138,7 @@ func (a Arch) spans(verdicts map[string]verdict) []span {
 	all := []span{{0, verdicts[a.names[0]]}}
 	for number, name := range a.names {
 		if v := verdicts[name]; v != all[len(all)-1].verdict {
-			all = append(all, span{uint32(number), v}) //nolint:gosec // an index of a table of a few hundred
+			all = append(all, span{uint32(number), v})
 		}
 	}
 	return append(all, span{uint32(len(a.names)), ask}) //nolint:gosec // as above

@@ -97,7 +97,9 @@ func TestFilter(t *testing.T) {
 func TestStrangers(t *testing.T) {
 	program := AMD64.Filter(Rules{})
 	for _, c := range []call{
-		{arch: ARM64.audit}, {arch: 0x40000003, number: 4}, {arch: AMD64.audit, number: 0x40000000 | 1},
+		{arch: ARM64.audit},
+		{arch: 0x40000003, number: 4},
+		{arch: AMD64.audit, number: 0x40000000 | 1},
 		{arch: AMD64.audit, number: 0xFFFFFFFF},
 	} {
 		if got := run(t, program, c); got != retNotify {
