@@ -64,7 +64,6 @@ func Prepare(ctx context.Context, s recipe.Source) (recipe.Recipe, error) {
 	r := recipe.Recipe{
 		Command: program,
 		Args:    []string{"--enable-source-maps", "--no-warnings", filepath.Join(shim, "start.mjs"), filepath.Join(s.Work, knowledgeName)},
-		Hosts:   b.hosts,
 		Notices: notices,
 	}
 	return r, needs(&r, s, t, b)
@@ -107,10 +106,21 @@ func describe(s recipe.Source, t *tree, b *bundle) (knowledge, []string) {
 			notices = append(notices, t.named(n))
 		}
 	}
+	manifest := t.manifest(s.Name)
 	for _, host := range b.hosts {
-		notices = append(notices, "may connect to "+host+", since that stands in its source")
+		if name, _, _ := strings.Cut(host, ":"); !strings.Contains(manifest, name) {
+			notices = append(notices, fmt.Sprintf("its source names %s, which it reaches only if %s has it: hosts: [%s]", host, manifestName(s), host))
+		}
 	}
 	return k, notices
+}
+
+// manifestName is the file that says what a plugin may reach.
+func manifestName(s recipe.Source) string {
+	if s.Dir {
+		return "plugin.yaml"
+	}
+	return s.Name + ".plugin.yaml"
 }
 
 func write(work string, b *bundle, k knowledge) error {

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 )
 
@@ -23,9 +22,6 @@ var weatherSample string
 // TestSeed: the guide's sample is a plugin as it stands. Its host is a server of ours, with a certificate of that name.
 func TestSeed(t *testing.T) {
 	r := prepared(t, "weather.ts", weatherSample)
-	if !slices.Contains(r.Hosts, "api.weather.com:443") {
-		t.Errorf("hosts are %q", r.Hosts)
-	}
 	p := start(t, r, "", weatherHost(t)...)
 
 	var tool struct {

@@ -336,7 +336,7 @@ func TestNotices(t *testing.T) {
 	r := prepared(t, "weather.ts", weatherSample)
 	slices.Sort(r.Notices)
 	want := []string{
-		"may connect to api.weather.com:443, since that stands in its source",
+		"its source names api.weather.com:443, which it reaches only if weather.plugin.yaml has it: hosts: [api.weather.com:443]",
 		"plugins/weather.ts:16: file.read: params has no types, so any value is accepted for path",
 		"plugins/weather.ts:9: weather.getCurrent: args has no types, so any value is accepted for location",
 	}

@@ -128,6 +128,18 @@ func (t *tree) text(name string) (string, bool) {
 	return src, err == nil
 }
 
+// manifest returns the files that say what the plugin may reach, as they are.
+func (t *tree) manifest(name string) string {
+	var all strings.Builder
+	for _, file := range []string{"plugin.yaml", name + ".plugin.yaml"} {
+		src, _ := t.read(file)
+		all.WriteString(src)
+		beside, _ := os.ReadFile(filepath.Join(t.origin, file))
+		all.Write(beside)
+	}
+	return all.String()
+}
+
 // version returns what package.json says.
 func (t *tree) version() string {
 	var manifest struct {

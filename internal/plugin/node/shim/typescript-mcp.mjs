@@ -12,7 +12,7 @@ export class McpServer {
   constructor(options = {}) {
     for (const [key, value] of Object.entries(options)) {
       if (known.includes(key)) info[key] = value;
-      else if (value !== undefined) notice(`McpServer: ${key} is ignored; clients come in through the gateway, by its keys`);
+      else notice(`McpServer: ${key} is ignored; clients come in through the gateway, by its keys`);
     }
     offer.expect(this);
   }
