@@ -81,6 +81,9 @@ func greeting(conn net.Conn, name string) (io.Reader, error) {
 func (s *server) connect(ctx context.Context, conn net.Conn, where string, first io.Reader) {
 	server, err := s.dial(ctx, "tcp", where)
 	if errors.Is(err, dial.ErrRefused) {
+		if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
+			err = fmt.Errorf("its address, %s, is not public", op.Addr)
+		}
 		s.stop(conn, where, err)
 		return
 	}
