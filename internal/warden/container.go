@@ -83,7 +83,7 @@ func (w *Warden) emulate(ctx context.Context, c *sandbox.Command, s *config.Serv
 	}
 	engine, err := w.engine("runsc")
 	if err != nil {
-		return err
+		return errors.New("sandbox: gvisor needs runsc in PATH; it comes with gVisor (https://gvisor.dev)")
 	}
 	p, err := w.policy(ctx, c, s)
 	if err != nil {
