@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/sumun-mcp/sumun/internal/config"
-	"github.com/sumun-mcp/sumun/internal/sandbox"
+	"github.com/sumun-mcp/sumun/internal/warden"
 	"github.com/sumun-mcp/sumun/internal/workbench"
 )
 
@@ -15,9 +15,6 @@ func (a *app) bench() *workbench.Bench {
 		Ask: func(ctx context.Context, method string, params any) ([]byte, error) {
 			return a.ask(ctx, method, "", params)
 		},
-		Confine: func(c *config.Config) (func(context.Context, config.Server) (*sandbox.Command, error), func()) {
-			w := a.confiner(c, a.logger(c, nil, a.People))
-			return w.Command, w.Close
-		},
+		Confine: func(c *config.Config) *warden.Warden { return a.confiner(c, a.logger(c, nil, a.People)) },
 	}
 }

@@ -61,6 +61,9 @@ func private(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	if cache, err := os.UserCacheDir(); err == nil && os.Getenv("GOCACHE") == "" {
+		env.Setenv("GOCACHE", filepath.Join(cache, "go-build")) // what Go code needs is not built for each home again
+	}
 	env.Setenv("CODESIGN", filepath.Join(root, "examples", "ci", "code-sign", "code-sign.sh"))
 	env.Setenv("TRUSTSCAN", filepath.Join(root, "examples", "ci", "trust-scan", "trust-scan.sh"))
 	for _, name := range []string{"XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "SUMUN_URL", "SUMUN_KEY", "MCP_API_KEY"} {

@@ -25,6 +25,8 @@ type Source struct {
 	// Prefix stands before the names of its tools and prompts, with a dot between.
 	// Empty leaves the names as the server declares them.
 	Prefix string
+	// Dotted leaves names that have a dot as they are, whatever Prefix is: they say themselves whose they are.
+	Dotted bool
 	// Own marks our own server: its names win over any other's.
 	Own bool
 	// Gateway marks another gateway of ours, the only server, to which this one is a

@@ -62,5 +62,9 @@ func (g *Gateway) sources(c *config.Config, now *setup) []catalog.Source {
 	for name := range g.parts.Own {
 		all = append(all, catalog.Source{Server: name + ownSuffix, Own: true, Order: math.MinInt32}) // whose program it is wins
 	}
-	return append(all, own.Configured(c, g.parts.Bridge)...)
+	for _, s := range own.Configured(c, g.parts.Bridge) {
+		s.Dotted = g.plugins.Has(s.Server)
+		all = append(all, s)
+	}
+	return all
 }

@@ -19,7 +19,7 @@ func (g *Gateway) openPlugins(ctx context.Context, cfg *config.Config) error {
 		return nil
 	}
 	g.plugins = plugin.New(ctx, plugin.Options{
-		Dir: filepath.Join(cfg.StateDir(), plugin.Folder), Adopt: g.adopt, Remove: g.removed, Log: g.log,
+		Dir: filepath.Join(cfg.StateDir(), plugin.Folder), Adopt: g.adopt, Remove: g.removed, Log: g.log, Install: g.parts.Warden.Locked,
 		Failed: func(ctx context.Context, f plugin.Failure) {
 			text := "the plugin does not work: " + f.Err.Error()
 			if f.Stays {

@@ -42,9 +42,9 @@ type Options struct {
 
 // Installed is what a lock file names, installed.
 type Installed struct {
-	// Modules are packages of Node.js, Python the interpreter that has those of Python, GoCache the module cache of Go; as the lock file
-	// is of one or another.
-	Modules, Python, GoCache string
+	// Modules are packages of Node.js, Python the interpreter that has those of Python and Site where they lie, GoCache the module cache of
+	// Go; as the lock file is of one or another.
+	Modules, Python, Site, GoCache string
 	// Read are the directories that a program needs for that.
 	Read []string
 	// Notices are what the author should hear.

@@ -202,6 +202,10 @@ func (ps *Plugins) install(ctx context.Context, kind folder.Kind, r *recipe.Reci
 		return os.Symlink(tree.Modules, filepath.Join(src.Work, "node_modules"))
 	case folder.Python:
 		r.Command = tree.Python
+		if r.Env == nil {
+			r.Env = map[string]string{}
+		}
+		r.Env["PYTHONPATH"] = tree.Site
 	}
 	return nil
 }

@@ -74,9 +74,9 @@ func (b *Bench) check(ctx context.Context, path string, call bool) error {
 	defer func() { _ = os.RemoveAll(dir) }() // nothing else lies there
 	said := &saying{say: b.Note}
 	log := slog.New(said)
-	command, end := b.Confine(c)
-	defer end()
-	plugins := plugin.New(ctx, plugin.Options{Dir: dir, Log: log})
+	confiner := b.Confine(c)
+	defer confiner.Close()
+	plugins := plugin.New(ctx, plugin.Options{Dir: dir, Log: log, Install: confiner.Locked})
 	defer plugins.Close()
 	s, notices, err := plugins.Prepare(ctx, p)
 	if err != nil {
@@ -87,7 +87,7 @@ func (b *Bench) check(ctx context.Context, path string, call bool) error {
 		if own, ok := plugins.Command(&s); ok {
 			return own, nil
 		}
-		return command(ctx, s)
+		return confiner.Command(ctx, s)
 	}
 	if err := b.try(ctx, s, started, log, &v, call); err != nil {
 		return faulty(path, plugin.Located(err))

@@ -5,8 +5,8 @@ import (
 	"context"
 
 	"github.com/sumun-mcp/sumun/internal/config"
-	"github.com/sumun-mcp/sumun/internal/sandbox"
 	"github.com/sumun-mcp/sumun/internal/terminal"
+	"github.com/sumun-mcp/sumun/internal/warden"
 )
 
 // A Bench is where the verbs are spoken.
@@ -19,6 +19,6 @@ type Bench struct {
 	Ask func(ctx context.Context, method string, params any) ([]byte, error)
 	// Config returns the configuration here.
 	Config func() (*config.Config, error)
-	// Confine returns what starts the programs of servers of a configuration, as the gateway does, and what ends that.
-	Confine func(c *config.Config) (command func(context.Context, config.Server) (*sandbox.Command, error), end func())
+	// Confine returns what confines the programs of servers of a configuration.
+	Confine func(c *config.Config) *warden.Warden
 }
