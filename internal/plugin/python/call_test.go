@@ -48,6 +48,17 @@ class Even:
     def __post_init__(self):
         if self.n % 2: raise ValueError("it is odd")
 def even(e: Even): return e.n
+class Mean(Exception):
+    def __str__(self): raise RuntimeError("no words")
+def mean(): raise Mean()
+class Breaks(dict):
+    def items(self): raise SystemExit("broken")
+def breaks(): return Breaks()
+def before(context, args): return [type(context).__name__, args["a"]]
+def only_named(args, *, context): return [type(context).__name__, args["a"]]
+def only_placed(args, context, /): return [type(context).__name__, args["a"]]
+def between(a: int, context, b: int = 5, /): return [a, type(context).__name__, b]
+def dotted(args: dict): return dict(**args)
 `
 	tests := []struct{ name, arguments, want string }{
 		{
@@ -88,6 +99,13 @@ def even(e: Even): return e.n
 		{"own", `{}`, failure("Own")},
 		{"deep", `{"tree":{"label":"1","children":[{"label":"2","children":[{"label":"3"}]}]}}`, `{"content":[{"type":"text","text":"3"}]}`},
 		{"deep", `{"tree":{"label":"1","children":[{"label":"2","children":[{"lable":"3"}]}]}}`, failure("/tree/children/0/children/0/label is missing; /tree/children/0/children/0/lable is not known; there are children, label")},
+		{"mean", `{}`, failure("Mean")},
+		{"breaks", `{}`, failure("SystemExit: broken")},
+		{"before", `{"a":1}`, `{"content":[{"type":"text","text":"[\"Context\",1]"}]}`},
+		{"only_named", `{"a":1}`, `{"content":[{"type":"text","text":"[\"Context\",1]"}]}`},
+		{"only_placed", `{"a":1}`, `{"content":[{"type":"text","text":"[\"Context\",1]"}]}`},
+		{"between", `{"a":1}`, `{"content":[{"type":"text","text":"[1,\"Context\",5]"}]}`},
+		{"dotted", `{"x":1}`, `{"content":[{"type":"text","text":"{\"x\":1}"}],"structuredContent":{"x":1}}`},
 		{"even", `{"e":{"n":3}}`, failure("/e is no Even: it is odd")},
 	}
 	p := launch(t, code).greet(nil)
@@ -293,6 +311,34 @@ def several(): return {"contents": [{"uri": "x:1", "text": "1"}, {"uri": "x:2", 
 		delete(fault, "data")
 		equal(t, tt.uri, fault, text(t, object{"code": tt.code, "message": tt.message}))
 	}
+}
+
+// TestUnknown: what nothing tells the members of is told to the author, with a way out of it.
+func TestUnknown(t *testing.T) {
+	const code = `"""What models are told."""
+__version__ = "2"
+from mcp import resource, tool
+@tool
+def passed(args): return sorted(args)
+@resource
+def opaque(params): return dict(params)
+@tool
+def named(args):
+    """Named.
+
+    Args:
+        x (int): The one.
+    """
+    return sorted(args)
+`
+	p := launch(t, code)
+	answer := p.greetIn("2025-11-25", nil)
+	equal(t, "instructions", answer["instructions"], `"What models are told."`)
+	equal(t, "the server", answer["serverInfo"], `{"name":"demo","version":"2"}`)
+	equal(t, "passed", p.call("passed", object{"b": 1, "a": 2}), `{"content":[{"type":"text","text":"[\"a\",\"b\"]"}]}`)
+	_ = p.exit()
+	equal(t, "standard error", p.errors(), text(t, "sumun-notice: plugins/demo.py:4: passed: nothing tells what args has: name its members in the docstring, or take named parameters\n"+
+		"sumun-notice: plugins/demo.py:6: opaque: nothing tells what params has: name its members in the docstring, or take named parameters\n"))
 }
 
 // TestState: a resource has an etag, and is not sent to who has it.

@@ -179,6 +179,7 @@ func TestStart(t *testing.T) {
 
 // TestEnd: a plugin ends when its input does, whatever it has left behind.
 func TestEnd(t *testing.T) {
+	t.Parallel() // it waits
 	const head = "import asyncio, atexit, threading, time\nfrom mcp import McpServer\nserver = McpServer()\n@server.tool('ok')\ndef ok(): return 'ok'\n@server.tool('hangs')\ndef hangs(): time.sleep(600)\natexit.register(print, 'at exit')\n"
 	for name, tt := range map[string]struct{ code, want string }{
 		"as usual":        {"server.start()\nprint('over')", "over\nat exit\n"},
@@ -188,7 +189,7 @@ func TestEnd(t *testing.T) {
 		"an endless loop": {"async def main():\n    asyncio.create_task(asyncio.sleep(600))\n    await server.start()\n    print('over')\n    await asyncio.sleep(600)\nasyncio.run(main())", "over\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // they wait
+			t.Parallel()
 			p := launch(t, head+tt.code).greet(nil)
 			p.call("ok", nil)
 			if code := p.exit(); code != 0 || p.errors() != tt.want {

@@ -67,10 +67,9 @@ class Handler:
         self.unknown = False  # it takes members that nothing tells of
         self._puzzles: set[str] = set()
         self._untyped: set[str] = set()
-        self._positional: list[str] = []
-        self._whole = False
-        self._context: str | None = None
-        self._variadic = ""
+        self._positional: dict[str, Any] = {}  # parameters that are given without their names, with their defaults
+        self._whole = ""  # the parameter that takes all arguments
+        self._context = ""  # the parameter that takes the context
         self._read()
 
     def describe(self, texts: bool = False) -> None:
@@ -88,15 +87,10 @@ class Handler:
         if faults.found:
             raise Wrong("; ".join(faults.found))
         if self._whole:
-            return [values, *([context] if self._context else [])], {}
+            values = {self._whole: values}
         if self._context:
             values[self._context] = context
-        positional = []
-        for name in self._positional:
-            if name not in values:
-                break  # it has a default, and so have those behind it
-            positional.append(values.pop(name))
-        return positional, values
+        return [values.pop(name, default) for name, default in self._positional.items()], values
 
     def schema(self) -> dict:
         """Returns the input schema."""
@@ -117,6 +111,7 @@ class Handler:
             parameters = list(signature(self.function).parameters.values())
         except (TypeError, ValueError):  # it is not written in Python
             parameters = [inspect.Parameter("args", inspect.Parameter.POSITIONAL_ONLY)]
+        self._positional = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_ONLY}
         hints = hints_of(self._written)
         self._read_output(hints)
         parameters = self._without_context(parameters, hints)
@@ -131,7 +126,7 @@ class Handler:
             hint = hints.get(parameter.name, MISSING)
             name = hint.rsplit(".", 1)[-1] if isinstance(hint, str) else getattr(hint, "__name__", "")
             meant = name == "Context" or (hint is MISSING and parameter.name.lstrip("_") in CONTEXT)
-            if meant and self._context is None:
+            if meant and not self._context:
                 self._context = parameter.name
             else:
                 rest.append(parameter)
@@ -160,14 +155,13 @@ class Handler:
         return Maker(puzzled, answers)
 
     def _read_whole(self, parameter: inspect.Parameter, hints: dict) -> None:
-        self._whole = True
+        self._whole = parameter.name
         hint = hints.get(parameter.name, MISSING)
         shape = self._maker(parameter.name).shape(hint) if hint is not MISSING else ANY
         if isinstance(shape, (Object, Model)):
             self.input = shape
             return
         used = source.use(self._written, parameter.name)
-        self.unknown = used.whole and not used.members
         members = {name: Member(name, ANY, must, default=default) for name, (must, default) in used.members.items()}
         for name, (kind, text) in self.doc.parameters.items():
             if name == parameter.name or name == self._context:
@@ -176,8 +170,10 @@ class Handler:
             member.description = text
             member.required = member.required and not docs.is_optional(kind)
             member.shape = self._from_doc(name, kind)
-        if untold := [name for name, member in members.items() if member.shape is ANY]:
-            self._untyped.update(untold)
+        self.unknown = used.whole and not members
+        if self.unknown and hint is MISSING:
+            self._puzzles.add(f"nothing tells what {parameter.name} has: name its members in the docstring, or take named parameters")
+        self._untyped.update(name for name, member in members.items() if member.shape is ANY)
         self.input = Object(list(members.values()), rest=shape.item if isinstance(shape, Mapping) else ANY)
 
     def _from_doc(self, name: str, kind: str) -> Shape:
@@ -192,8 +188,6 @@ class Handler:
             elif p.kind is p.VAR_KEYWORD:
                 rest = self._maker(p.name).shape(hints[p.name]) if p.name in hints else ANY
             else:
-                if p.kind is p.POSITIONAL_ONLY:
-                    self._positional.append(p.name)
                 members.append(self._member(p, hints))
         self.input = Object(members, rest=rest)
 

@@ -64,7 +64,7 @@ def run(path: str, origin: str) -> types.ModuleType:
     say.remember(origin, text)
     module = types.ModuleType(code_name)
     module.__file__ = path
-    sys.modules[code_name] = module
+    OFFER.module = sys.modules[code_name] = module
     exec(compile(data, origin, "exec", dont_inherit=True), module.__dict__)
     return module
 

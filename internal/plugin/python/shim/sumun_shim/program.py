@@ -62,7 +62,7 @@ class Program:
             return Served()
         self.served = True
         sys.stdin = open(os.devnull, encoding="utf-8")
-        OFFER.describe(sys.modules.get("__main__") if OFFER.servers else sys.modules.get("sumun_plugin"))
+        OFFER.describe()
         OFFER.complete()
         if not OFFER.tools and not OFFER.resources:
             raise ValueError("there is nothing to offer: no tool, no resource, and no public function")

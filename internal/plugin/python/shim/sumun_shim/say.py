@@ -49,8 +49,11 @@ def notice(text: str, where: tuple[str, int] | None = None) -> None:
 
 def named(error: BaseException) -> str:
     """Returns what an error says, after the name of its type."""
-    text = str(error).strip()
     kind = type(error).__name__
+    try:
+        text = str(error).strip()
+    except Exception:  # the author's classes may fail in that, too
+        text = ""
     return f"{kind}: {text}" if text else kind
 
 

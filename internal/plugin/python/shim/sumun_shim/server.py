@@ -34,6 +34,7 @@ class Offer:
         self.resources: dict[str, Resource] = {}
         self.servers = 0  # how many McpServers the author has made
         self.session: Any = None
+        self.module: Any = None  # the author's file
         self._pending: list[Callable[[], None]] = []  # annotations may name what the file defines further below
         self._names: set[tuple[str, str]] = set()
         self._functions: set[int] = set()
@@ -69,10 +70,10 @@ class Offer:
         make(name, function, options, say.caller())
         self.session.changed(what + "s")
 
-    def describe(self, module: Any) -> None:
-        """Takes from the author's module what has not been said otherwise: its version, and its docstring."""
-        self.version = self.version or str(getattr(module, "__version__", "") or "0")
-        self.instructions = self.instructions or inspect.cleandoc(getattr(module, "__doc__", None) or "")
+    def describe(self) -> None:
+        """Takes from the author's file what has not been said otherwise: its version, and its docstring."""
+        self.version = self.version or str(getattr(self.module, "__version__", "") or "0")
+        self.instructions = self.instructions or inspect.cleandoc(getattr(self.module, "__doc__", None) or "")
 
     def complete(self) -> None:
         """Makes the tools and resources that have been added, now that all names are defined."""

@@ -240,8 +240,9 @@ class Session:
                     message["result"] = told(value)
                 except BaseException as wrong:
                     message["result"] = failed(wrong)
-            except Failure as failure:
+            except BaseException as wrong:
                 message.pop("result", None)
+                failure = wrong if isinstance(wrong, Failure) else Failure(INTERNAL, say.named(wrong))
                 message["error"] = failure.error()
             call.finish(message)
 
