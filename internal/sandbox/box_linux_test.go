@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -92,28 +93,34 @@ func program(t *testing.T) string {
 	return self
 }
 
+// public returns a directory that everybody may read, with the test program in it.
+func public(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "public") //nolint:usetesting // only we can read below that of the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	own, err := os.ReadFile(program(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, "test"), own, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // TestOrdinary runs the tests of boxes as an ordinary user.
 func TestOrdinary(t *testing.T) {
 	if os.Getuid() != 0 || os.Getenv(again) != "" {
 		t.Skip("not root")
 	}
-	dir, err := os.MkdirTemp("", "ordinary") //nolint:usetesting // only we can read below that of the test
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	own, err := os.ReadFile(program(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	copied := filepath.Join(dir, "test")
-	if err := os.WriteFile(copied, own, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := public(t)
 	if err := os.Chown(dir, ordinary, ordinary); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(copied, "-test.run=^(TestBox|TestLite)", "-test.v", "-test.timeout=90s")
+	cmd := exec.Command(filepath.Join(dir, "test"), "-test.run=^(TestBox|TestLite)", "-test.v", "-test.timeout=90s")
 	cmd.Dir = dir
 	cmd.Env = []string{again + "=1", "HOME=" + dir, "TMPDIR=" + dir, "PATH=/usr/bin:/bin"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ordinary, Gid: ordinary}}
@@ -481,6 +488,22 @@ func TestLite(t *testing.T) {
 			}
 		})
 	}
+	t.Run("its user", func(t *testing.T) {
+		public := public(t)
+		who := os.Getuid()
+		if who == 0 {
+			who = 300_000
+		}
+		for path, want := range map[string]int{program(t): os.Getuid(), filepath.Join(public, "test"): who} {
+			if path == program(t) && os.Getuid() != 0 {
+				continue // where that one lies everybody may read
+			}
+			tr := perform(t, Command{Path: path, Dir: "/usr", Box: &box.Policy{Lite: true}}, "scratch")
+			if tr.said != strconv.Itoa(want) || len(tr.refusals) > 0 {
+				t.Errorf("%s: %q, want %d; %v", path, tr.said, want, tr.refusals)
+			}
+		}
+	})
 	t.Run("scratch", func(t *testing.T) {
 		env := strings.Fields(perform(t, Command{Box: &box.Policy{Lite: true}}, "env").said)
 		i := slices.IndexFunc(env, func(e string) bool { return strings.HasPrefix(e, "TMPDIR=") })

@@ -39,6 +39,13 @@ var deeds = map[string]func(args []string) (string, error){
 		return string(text), err
 	},
 	"write": func(args []string) (string, error) { return "written", os.WriteFile(args[0], []byte("hi"), 0o600) },
+	"scratch": func([]string) (string, error) {
+		dir, err := os.MkdirTemp("", "")
+		if err != nil {
+			return "", err
+		}
+		return strconv.Itoa(os.Getuid()), os.WriteFile(filepath.Join(dir, "file"), nil, 0o600)
+	},
 	"open": func(args []string) (string, error) {
 		for _, name := range args {
 			if f, err := os.Open(name); err == nil {

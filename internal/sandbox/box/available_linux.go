@@ -3,6 +3,7 @@ package box
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,7 +28,9 @@ func try(policy Policy) error {
 	defer b.Close()
 	cmd := &exec.Cmd{}
 	b.Dress(cmd)
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Start(); errors.Is(err, fs.ErrPermission) && !policy.Lite && os.Geteuid() == 0 && !runnable() {
+		return errors.New("the user that boxed programs run as cannot run this program's file, which is their launcher: chmod a+rx it")
+	} else if err != nil {
 		return fmt.Errorf("this machine lets us make no namespaces (in a container the engine forbids that, elsewhere user.max_user_namespaces; "+
 			"kernel.apparmor_restrict_unprivileged_userns on Ubuntu): %w", err)
 	}
@@ -35,6 +38,12 @@ func try(policy Policy) error {
 	b.End()
 	_ = cmd.Wait()
 	return err
+}
+
+// runnable reports whether everybody may run this program's file.
+func runnable() bool {
+	status, err := os.Stat("/proc/self/exe")
+	return err == nil && status.Mode()&0o001 != 0
 }
 
 func sweep() {

@@ -54,6 +54,11 @@ func (b *Box) open(program Program) (err error) {
 	if b.order, err = b.policy.order(program, b.scratch); err != nil {
 		return err
 	}
+	if id := b.order.UID; id != 0 {
+		if err := os.Chown(b.scratch, id, id); err != nil {
+			b.order.UID = 0 // who may not do that may not become another user either
+		}
+	}
 	b.order.Network = b.hooks.Outlet != nil && !b.policy.Lite
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -124,8 +129,9 @@ func outsideID() (id int, chosen bool) {
 func (b *Box) Settle(pid int) error {
 	_ = b.theirs.Close()
 	b.group = machine().make(&b.policy)
-	if err := b.group.join(pid); err != nil {
-		return err
+	if b.group.join(pid) != nil { // then others see to the limits, as where there are no groups
+		b.group.remove()
+		b.group = &group{}
 	}
 	if err := b.send(); err != nil {
 		return fmt.Errorf("telling the launcher: %w", err)

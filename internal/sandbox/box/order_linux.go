@@ -20,7 +20,7 @@ import (
 var system = struct{ run, read []string }{
 	run: []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store", "/snap", "/opt"},
 	read: []string{
-		"/etc/alternatives", "/etc/ca-certificates", "/etc/crypto-policies", "/etc/fonts", "/etc/gai.conf", "/etc/ld.so.cache", "/etc/ld.so.conf",
+		"/etc/alternatives", "/etc/ca-certificates", "/etc/crypto-policies", "/etc/fonts", "/etc/gai.conf", "/etc/host.conf", "/etc/ld.so.cache", "/etc/ld.so.conf",
 		"/etc/ld.so.conf.d", "/etc/locale.alias", "/etc/localtime", "/etc/magic", "/etc/mime.types", "/etc/os-release", "/etc/pki/ca-trust",
 		"/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/protocols", "/etc/services", "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf",
 		"/etc/timezone", "/sys/devices/system/cpu",
@@ -143,7 +143,7 @@ func (p *Policy) binds(program Program, dir, home string) ([]launch.Bind, [][2]s
 		s.offer(launch.Bind{Path: name})
 	}
 	if p.Lite { // what a full box has of its own
-		for _, name := range []string{"/etc/passwd", "/etc/group", "/etc/hosts"} {
+		for _, name := range []string{"/etc/passwd", "/etc/group", "/etc/hosts", "/etc/resolv.conf"} {
 			s.offer(launch.Bind{Path: name})
 		}
 	}

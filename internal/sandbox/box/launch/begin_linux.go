@@ -120,7 +120,7 @@ func (o *Order) carryOut(trees []int) (child int, err error) {
 		}
 	}
 	for _, limit := range o.Limits {
-		if err := syscall.Setrlimit(limit.Resource, &syscall.Rlimit{Cur: limit.Value, Max: limit.Value}); err != nil {
+		if err := limit.set(); err != nil {
 			return 0, fmt.Errorf("setting limit %d: %w", limit.Resource, err)
 		}
 	}
@@ -135,6 +135,16 @@ func (o *Order) carryOut(trees []int) (child int, err error) {
 		_ = unix.Close(fd)
 	}
 	return child, err
+}
+
+// set sets the limit, or leaves a stricter one.
+func (l Limit) set() error {
+	var now syscall.Rlimit
+	if err := syscall.Getrlimit(l.Resource, &now); err != nil {
+		return err
+	}
+	value := min(l.Value, now.Max)
+	return syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: value, Max: value})
 }
 
 // start confines the thread it runs on and starts the program from it. Rights, Landlock and filter belong to a thread and go over to
