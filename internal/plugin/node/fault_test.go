@@ -58,6 +58,7 @@ func TestSyntax(t *testing.T) {
 
 // TestLoad: a plugin that cannot be loaded says so in one line, with its place, and ends with 3.
 func TestLoad(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct{ name, src, want string }{
 		"an error":            {"a.ts", "interface X { a: string }\n\nexport const f = () => 1\nthrow new TypeError('no\\nway')", "plugins/a.ts:4: no way"},
 		"within a function":   {"a.mjs", "function inner() {\n  null.x\n}\ninner()", "plugins/a.mjs:2: Cannot read properties of null (reading 'x')"},

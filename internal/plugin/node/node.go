@@ -151,12 +151,15 @@ func needs(r *recipe.Recipe, s recipe.Source, t *tree, b *bundle) error {
 		}
 	}
 	modules, err := filepath.EvalSymlinks(filepath.Join(t.origin, "node_modules"))
-	if err != nil {
+	if errors.Is(err, os.ErrNotExist) {
 		r.Notices = append(r.Notices, "imports "+strings.Join(packages(b.imports), ", ")+
 			", but neither package-lock.json nor node_modules lies beside it; run: npm install --package-lock-only "+strings.Join(packages(b.imports), " "))
 		return nil
 	}
-	if modules, err = filepath.Abs(modules); err != nil {
+	if err == nil {
+		modules, err = filepath.Abs(modules)
+	}
+	if err != nil {
 		return fmt.Errorf("finding node_modules: %w", err)
 	}
 	r.Read = append(r.Read, modules)

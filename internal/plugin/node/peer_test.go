@@ -135,7 +135,7 @@ func (b *tail) String() string {
 // run starts a plugin without a handshake. It ends with the test.
 func run(t *testing.T, r recipe.Recipe, env ...string) *peer {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	cmd := exec.CommandContext(ctx, r.Command, r.Args...)
 	cmd.Dir = t.TempDir()
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)

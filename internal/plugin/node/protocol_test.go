@@ -151,13 +151,13 @@ func TestRefused(t *testing.T) {
 func TestFailures(t *testing.T) {
 	p := start(t, prepared(t, "busy.ts", busy), "")
 	for args, want := range map[string]string{
-		`{"how":"text"}`:  "just a text",
-		`{"how":"cause"}`: "outside: inside",
-		`{"how":"later"}`: "nobody waits",
-		`{"how":"lost"}`:  "nobody listens",
-		`{"how":"null"}`:  "Cannot read properties of null (reading 'x')",
-		`{}`:              "the arguments do not fit: /how is missing",
-		`{"how":3}`:       "the arguments do not fit: /how must be of type string, and is a value of type number",
+		`{"how":"text"}`:   "just a text",
+		`{"how":"cause"}`:  "outside: inside",
+		`{"how":"later"}`:  "nobody waits",
+		`{"how":"lost"}`:   "nobody listens",
+		`{"how":"null"}`:   "Cannot read properties of null (reading 'x')",
+		`{}`:               "the arguments do not fit: /how is missing",
+		`{"how":3}`:        "the arguments do not fit: /how must be of type string, and is a value of type number",
 		`{"how":"","x":1}`: "the arguments do not fit: /x is not wanted",
 	} {
 		if got := p.call("fail", args); !got.IsError || got.text() != want {
@@ -335,7 +335,7 @@ func TestMany(t *testing.T) {
 	for i := range 1000 {
 		switch i % 5 {
 		case 0, 1:
-			text := strings.Repeat(string(rune('a'+i%26))+"é\\u0000\\n", random.IntN(1<<(random.IntN(16))+1))
+			text := strings.Repeat(string(rune('a'+i%26))+"é\\u0000\\n", random.IntN(1<<random.IntN(16)+1))
 			want[p.send("tools/call", fmt.Sprintf(`{"name":"echo","arguments":{"text":"%s"}}`, text))] = text
 		case 2:
 			want[p.send("tools/call", fmt.Sprintf(`{"name":"sum","arguments":{"a":%d,"b":1}}`, i))] = fmt.Sprintf(`{"sum":%d}`, i+1)

@@ -71,7 +71,7 @@ func weatherHost(t *testing.T) []string {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"temp":21.5,"text":%q}`, r.URL.Path)
 	}))
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}} //nolint:gosec // a server for a test
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	at, err := url.Parse(server.URL)

@@ -40,7 +40,7 @@ func unpack(s recipe.Source) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("unpacking the shim: %w", err)
 	}
-	defer os.RemoveAll(fresh) // what was renamed is not there any more
+	defer func() { _ = os.RemoveAll(fresh) }() // what was renamed is not there any more
 	if err := copyShim(fresh, files); err != nil {
 		return "", err
 	}

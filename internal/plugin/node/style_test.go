@@ -14,6 +14,7 @@ import (
 
 // TestStyles: what authors write, in each style, is a tool that answers.
 func TestStyles(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		name, src, tool, args string
 		want                  string // structured content, or the text where there is none
@@ -118,8 +119,8 @@ export function f(size: Size): { got: number } { return { got: size } }`,
 // TestFolder: a folder with several files is one plugin, which reads its own files and data from where they lie.
 func TestFolder(t *testing.T) {
 	s := source(t, "notes/", map[string]string{
-		"package.json":   `{"version": "3.2.1", "type": "commonjs"}`,
-		"src/server.ts":  "import { read } from './tools/read.js'\nimport data from '../data.json'\nexport { read }\nexport const here = (): string => import.meta.url.split('/').slice(-2).join('/') + data.n",
+		"package.json":  `{"version": "3.2.1", "type": "commonjs"}`,
+		"src/server.ts": "import { read } from './tools/read.js'\nimport data from '../data.json'\nexport { read }\nexport const here = (): string => import.meta.url.split('/').slice(-2).join('/') + data.n",
 		"src/tools/read.ts": "import fs from 'node:fs'\nimport type { Query } from '../types'\n/** Reads a note. */\n" +
 			"export async function read(query: Query): Promise<{ text: string }> { return { text: fs.readFileSync(new URL(`../../notes/${query.id}.txt`, import.meta.url), 'utf8') } }",
 		"src/types.ts":   "export interface Query { /** Which note. */ id: 'a' | 'b' }",
@@ -147,7 +148,7 @@ func TestFolder(t *testing.T) {
 // TestPackages: packages come from node_modules beside the plugin, where no lock file says otherwise.
 func TestPackages(t *testing.T) {
 	files := map[string]string{
-		"a.ts": "import { up } from 'up'\nimport sub from '@scope/two/sub.js'\nconst three = require('three')\nexport const f = (s: string): string => up(s) + sub + three",
+		"a.ts":                                 "import { up } from 'up'\nimport sub from '@scope/two/sub.js'\nconst three = require('three')\nexport const f = (s: string): string => up(s) + sub + three",
 		"node_modules/up/package.json":         `{"name":"up","type":"module","exports":"./up.js"}`,
 		"node_modules/up/up.js":                `export const up = (s) => s.toUpperCase()`,
 		"node_modules/@scope/two/package.json": `{"name":"@scope/two"}`,

@@ -89,11 +89,11 @@ func (t *tree) named(file string) string { return filepath.Join(t.origin, filepa
 
 // relative returns the slashed path of a file below the root; ok is false for one that lies, or leads, elsewhere.
 func (t *tree) relative(file string) (name string, ok bool) {
-	real, err := filepath.EvalSymlinks(file)
+	found, err := filepath.EvalSymlinks(file)
 	if err != nil {
 		return "", false
 	}
-	name, err = filepath.Rel(t.root, real)
+	name, err = filepath.Rel(t.root, found)
 	if err != nil || !filepath.IsLocal(name) {
 		return "", false
 	}
@@ -106,12 +106,12 @@ func (t *tree) read(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	f, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s is no file", name)
 	}
@@ -134,7 +134,7 @@ func (t *tree) manifest(name string) string {
 	for _, file := range []string{"plugin.yaml", name + ".plugin.yaml"} {
 		src, _ := t.read(file)
 		all.WriteString(src)
-		beside, _ := os.ReadFile(filepath.Join(t.origin, file))
+		beside, _ := os.ReadFile(filepath.Join(t.origin, file)) //nolint:gosec // the author's own file beside the plugin
 		all.Write(beside)
 	}
 	return all.String()

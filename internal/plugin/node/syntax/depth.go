@@ -45,8 +45,9 @@ func continues(t token) bool {
 	case word:
 		return t.text == "else" || t.text == "in" || t.text == "instanceof" || t.text == "as" || t.text == "if" || t.text == "typeof" ||
 			t.text == "void" || t.text == "delete" || t.text == "await" || t.text == "new" || t.text == "do" || t.text == "for" || t.text == "while"
+	case template, punct:
+		return true
 	case text, number, end, pattern:
-		return false
 	}
-	return true
+	return false
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A doc is what a JSDoc comment says.
+// A Doc is what a JSDoc comment says.
 type Doc struct {
 	Text    string
 	Params  []DocParam
@@ -14,7 +14,7 @@ type Doc struct {
 	Tags    map[string]string // the others, by their names in lower case
 }
 
-// A docParam is a @param or @property.
+// A DocParam is a @param or @property.
 type DocParam struct {
 	Name     string // with dots for members
 	Typ      *Type
@@ -136,7 +136,7 @@ func typeAfterName(words string) (*Type, string) {
 	return t, strings.TrimPrefix(rest, "- ")
 }
 
-// readDefault reads the default of a parameter as it stands in a comment: a literal, or a text without quotes.
+// ReadDefault reads the default of a parameter as it stands in a comment: a literal, or a text without quotes.
 func ReadDefault(written string) (value any, ok bool) {
 	written = strings.TrimSpace(written)
 	if written == "" {
@@ -167,7 +167,7 @@ func plainText(s string) string {
 	return strings.TrimSpace(s)
 }
 
-// param returns what is said of the parameter, and of its members.
+// Param returns what is said of the parameter, and of its members.
 func (d Doc) Param(name string) (own *DocParam, members []DocParam) {
 	for i, p := range d.Params {
 		rest, below := strings.CutPrefix(p.Name, name+".")

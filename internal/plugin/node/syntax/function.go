@@ -197,9 +197,9 @@ func (r *reader) readPatternMember(p *Parameter, closing int) {
 	p.Members = append(p.Members, m)
 }
 
-// typeOfDefault is the type that a parameter with that default has when none is written.
+// TypeOfDefault is the type that a parameter with that default has when none is written.
 func TypeOfDefault(value any, line int) *Type {
-	name := ""
+	var name string
 	switch value.(type) {
 	case string:
 		name = "string"

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A module is what one file declares.
+// A Module is what one file declares.
 type Module struct {
 	File    string
 	Decls   map[string]*Decl
@@ -15,7 +15,7 @@ type Module struct {
 	Calls   []*registration
 }
 
-// A far is a name in another file: "*" for all of them, "default" for the default export.
+// A Far is a name in another file: "*" for all of them, "default" for the default export.
 type Far struct{ From, Name string }
 
 // An export is a name of this file, or one of another file, or a value that has no name.
@@ -25,7 +25,7 @@ type export struct {
 	Value *Value
 }
 
-// A decl is what a name means: a type, a value, or both.
+// A Decl is what a name means: a type, a value, or both.
 type Decl struct {
 	Name       string
 	Parameters []parameterType
@@ -34,7 +34,7 @@ type Decl struct {
 	line       int
 }
 
-// A value is what is known of a value.
+// A Value is what is known of a value.
 type Value struct {
 	Function *Function
 	// ref is the name of another value, handler tells that the function is the handler of a tool or resource.
@@ -58,7 +58,7 @@ type registration struct {
 	Value    *Value
 }
 
-// parseModule reads what a file declares; nil if it cannot be read.
+// ParseModule reads what a file declares; nil if it cannot be read.
 func ParseModule(file, src string) *Module {
 	tokens, docs, ok := lex(src)
 	if !ok {
@@ -277,6 +277,7 @@ func (p *parser) readVariables(comment Doc) []string {
 	}
 }
 
+// IsEmpty reports whether the comment says nothing.
 func (d Doc) IsEmpty() bool {
 	return d.Text == "" && len(d.Params) == 0 && d.Returns == nil && d.typ == nil && len(d.Tags) == 0
 }
@@ -318,7 +319,7 @@ func (p *parser) readValue() *Value {
 		return v
 	case first.kind == word && p.isCall("tool"), first.kind == word && p.isCall("resource"):
 		return p.readHelper()
-	case first.kind == word && (ends(p.ahead(1))):
+	case first.kind == word && ends(p.ahead(1)):
 		p.next()
 		return &Value{Ref: first.text}
 	}
@@ -475,7 +476,7 @@ func (p *parser) typedef(c comment) {
 	p.m.Decls[name] = &Decl{Name: name, Typ: t, line: c.line}
 }
 
-// typeOfParams is the object that @property or @param tags describe.
+// TypeOfParams is the object that @property or @param tags describe.
 func TypeOfParams(params []DocParam, line int) *Type {
 	t := &Type{Form: Object, Line: line}
 	for _, p := range params {

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -194,7 +195,8 @@ func (x *lexer) number() {
 	for n < len(rest) {
 		c := rest[n]
 		exponent := (c == '+' || c == '-') && (rest[n-1] == 'e' || rest[n-1] == 'E') && !strings.HasPrefix(rest, "0x")
-		if !isDigit(c) && c != '.' && c != '_' && !('a' <= c && c <= 'z') && !('A' <= c && c <= 'Z') && !exponent {
+		isLetter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !isDigit(c) && !isLetter && c != '.' && c != '_' && !exponent {
 			break
 		}
 		n++
@@ -245,17 +247,15 @@ func (x *lexer) expectsValue() bool {
 	if len(x.tokens) == 0 {
 		return true
 	}
-	switch last := x.tokens[len(x.tokens)-1]; last.kind {
-	case punct:
+	last := x.tokens[len(x.tokens)-1]
+	if last.kind == punct {
 		return last.text != ")" && last.text != "]" && last.text != "}"
-	case word:
-		switch last.text {
-		case "return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "await", "yield", "instanceof":
-			return true
-		}
 	}
-	return false
+	return last.kind == word && slices.Contains(beforeValue, last.text)
 }
+
+// beforeValue are the keywords after which a value is expected.
+var beforeValue = []string{"return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "await", "yield", "instanceof"}
 
 func (x *lexer) regexp() bool {
 	rest := x.rest()
@@ -351,7 +351,7 @@ func codePoint(s string) (r rune, n int) {
 		if h < 0 || r > unicode.MaxRune {
 			return 0, 0
 		}
-		r = r<<4 | rune(h)
+		r = r<<4 | rune(h) //nolint:gosec // less than 16
 	}
 	if digits == "" {
 		return 0, 0

@@ -1,5 +1,7 @@
 package syntax
 
+import "strings"
+
 // A Type is a type as it is written down.
 type Type struct {
 	// Form says what it is; which of the rest it has follows from that.
@@ -24,6 +26,7 @@ type Type struct {
 
 type form uint8
 
+// Forms of types.
 const (
 	Unknown form = iota // what is not understood
 	Reference
@@ -372,16 +375,14 @@ func (r *reader) readImport(line int) *Type {
 
 // readName reads a name with dots. JSDoc may have a dot before type arguments.
 func (r *reader) readName() string {
-	name := r.next().text
-	for r.peek().is(".") {
-		if r.ahead(1).kind != word {
-			r.next()
+	parts := []string{r.next().text}
+	for r.take(".") {
+		if r.peek().kind != word {
 			break
 		}
-		r.next()
-		name += "." + r.next().text
+		parts = append(parts, r.next().text)
 	}
-	return name
+	return strings.Join(parts, ".")
 }
 
 func (r *reader) typeArguments() []*Type {

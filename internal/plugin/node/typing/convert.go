@@ -59,6 +59,7 @@ func (c *converter) schema(t *syntax.Type, s *scope) Schema {
 		return c.missing(t, s, "the types are nested too deeply")
 	}
 	switch t.Form {
+	case syntax.Unknown:
 	case syntax.Reference:
 		return c.reference(t, s)
 	case syntax.Literal:

@@ -87,7 +87,7 @@ func (c *converter) members(t *syntax.Type, s *scope) (members []scoped, index *
 	if !c.begin() {
 		return nil, nil, false
 	}
-	switch t.Form {
+	switch t.Form { //nolint:exhaustive // the others have no members
 	case syntax.Object:
 		for _, m := range t.Members {
 			members = append(members, scoped{m, s})

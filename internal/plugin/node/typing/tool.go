@@ -329,7 +329,7 @@ func (r *reading) oneObject(p *syntax.Parameter) (s Schema, open bool) {
 		t = nil
 	}
 	switch {
-	case t != nil && !(t.Form == syntax.Reference && (t.Name == "any" || t.Name == "unknown")):
+	case t != nil && (t.Form != syntax.Reference || t.Name != "any" && t.Name != "unknown"):
 		return r.typedObject(c, t, below)
 	case len(below) > 0:
 		return closed(c.finish(c.schema(syntax.TypeOfParams(below, p.Line), r.scope()))), false
@@ -514,8 +514,8 @@ func (c *converter) isObject(s Schema) bool {
 		def, _ := c.defs.Get(name).(Schema)
 		return def.Get("type") == "object"
 	}
-	if any, ok := s.Get("anyOf").([]Schema); ok {
-		return !slices.ContainsFunc(any, func(one Schema) bool { return !c.isObject(one) })
+	if parts, ok := s.Get("anyOf").([]Schema); ok {
+		return !slices.ContainsFunc(parts, func(one Schema) bool { return !c.isObject(one) })
 	}
 	return s.Get("type") == "object"
 }

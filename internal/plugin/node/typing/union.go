@@ -142,7 +142,7 @@ func (c *converter) literals(t *syntax.Type, s *scope) ([]any, bool) {
 	if !c.begin() {
 		return nil, false
 	}
-	switch t.Form {
+	switch t.Form { //nolint:exhaustive // the others are not of certain values only
 	case syntax.Literal:
 		return []any{t.Value}, isScalar(t.Value)
 	case syntax.Union:
