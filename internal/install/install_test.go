@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -562,6 +563,47 @@ func testPython(t *testing.T, runner, unbuilt string) {
 	}
 }
 
+// TestStrangers has a directory that a line runs in hold files which tools read or run where they find them: not for us.
+func TestStrangers(t *testing.T) {
+	needs(t, "node", "npm")
+	needsPip(t)
+	cwd := t.TempDir()
+	trap := filepath.Join(cwd, "trap")
+	code := "open(" + strconv.Quote(trap) + ", 'w')\n"
+	plant(cwd, map[string]string{".npmrc": "registry=http://evil.example/\n", "pip.py": code, "json.py": code, "site.py": code, "pip/__init__.py": code, "pip/__main__.py": code})
+	tools := open(t, Options{}).tools(Line{Dir: cwd})
+	n, err := tools.findNode(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := n.reach(t.Context()); err != nil || strings.Contains(fmt.Sprint(r), "evil.example") {
+		t.Errorf("the registry is %v, %v", r, err)
+	}
+	p, err := tools.findPython(t.Context(), &wish.Wish{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.reach(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(trap); err == nil {
+		t.Error("a stranger's module has run")
+	}
+}
+
+func TestHome(t *testing.T) {
+	tests := map[string][]string{
+		"/usr/bin/node": nil, "/usr/local/bin/node": nil, "/bin/node": nil, "/opt/node/bin/node": {"/opt/node"},
+		"/home/me/.nvm/versions/node/v20/bin/node": {"/home/me/.nvm/versions/node/v20"}, "/home/me/.local/bin/node": {"/home/me/.local/bin/node"},
+		"/home/me/bin/node": {"/home/me/bin/node"}, "/root/bin/node": {"/root/bin/node"},
+	}
+	for program, want := range tests {
+		if diff := cmp.Diff(want, home(program)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", program, diff)
+		}
+	}
+}
+
 func TestVersions(t *testing.T) {
 	tests := map[string]bool{
 		"": true, "3": true, "3.11": true, "3.11.7": true, "python3.11": true, "cpython@3.11": true, ">=3.10": true, "/usr/bin/python3": true,
@@ -645,7 +687,7 @@ func TestLockFiles(t *testing.T) {
 		},
 		"requirements.txt": {
 			"a\n", "a==1\n", "a>=1 --hash=sha256:" + sum, "-e .\n", "--index-url https://evil.example/\n", "https://evil.example/a.whl --hash=sha256:" + sum, "-r other.txt\n",
-			"a==1 --hash=md5:" + sum[:32], "a @ https://evil.example/a.whl --hash=sha256:" + sum, "a==1 --hash=sha256:" + sum + " --index-url=https://evil.example",
+			"a==1 ; python_version > '3' --index-url=https://evil.example --hash=sha256:" + sum, "a==1 --hash=md5:" + sum[:32], "a @ https://evil.example/a.whl --hash=sha256:" + sum, "a==1 --hash=sha256:" + sum + " --index-url=https://evil.example",
 		},
 		"yarn.lock": {""},
 	}

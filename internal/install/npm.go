@@ -62,13 +62,17 @@ func resolved(file string) string {
 	return file
 }
 
-// home is the installation that a program of a bin directory belongs to; empty where that is the system's, which all can read.
+// home is the installation that a program of a bin directory belongs to: none where that is the system's, which all can read, and the program alone
+// where it is somebody's home, in which much else lies.
 func home(program string) []string {
-	prefix := filepath.Dir(filepath.Dir(program))
-	if prefix == "/usr" || prefix == "/" || prefix == "/usr/local" {
+	switch prefix := filepath.Dir(filepath.Dir(program)); {
+	case prefix == "/usr" || prefix == "/" || prefix == "/usr/local":
 		return nil
+	case prefix == "/root", filepath.Base(prefix) == ".local", filepath.Dir(prefix) == "/home", filepath.Dir(prefix) == "/Users":
+		return []string{program}
+	default:
+		return []string{prefix}
 	}
-	return []string{prefix}
 }
 
 func (*node) target() string { return machine() }

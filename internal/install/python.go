@@ -175,7 +175,7 @@ func (p *pythonHome) reach(ctx context.Context) (r *reach, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range append(p.installation(), home(p.uv)...) {
+	for _, dir := range p.installation() {
 		r.file(dir)
 	}
 	if p.uv != "" {
@@ -196,7 +196,7 @@ var pipKeys = map[string]string{
 
 // pipReach asks pip for its settings and hands them on as variables: its files are not there in an installation.
 func (p *pythonHome) pipReach(ctx context.Context) (*reach, error) {
-	answer, err := p.configuration(ctx, p.path, "-m", "pip", "config", "list", "--disable-pip-version-check")
+	answer, err := p.configuration(ctx, p.path, "-I", "-m", "pip", "config", "list", "--disable-pip-version-check")
 	if err != nil {
 		return nil, fmt.Errorf("asking pip where its index is: %w", err)
 	}
@@ -294,7 +294,7 @@ func (p *pythonHome) lock(ctx context.Context, dir string, w *wish.Wish) (string
 	}
 	report := filepath.Join(dir, "report.json")
 	args := append([]string{
-		"-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:",
+		"-I", "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:",
 		"--report", report, "--",
 	}, w.Specs...)
 	if _, err := p.run(ctx, r.step(dir, p.path, args...)); err != nil {
@@ -374,7 +374,8 @@ func checkRequirements(text string) error {
 	for lines.Scan() {
 		line, _, _ := strings.Cut(" "+lines.Text(), " #")
 		line = strings.TrimSpace(line)
-		if line != "" && !locked.MatchString(line) {
+		option := func(word string) bool { return strings.HasPrefix(word, "-") && !strings.HasPrefix(word, "--hash=") }
+		if line != "" && (!locked.MatchString(line) || slices.ContainsFunc(strings.Fields(line), option)) {
 			return fmt.Errorf("%.100q is not NAME==VERSION with --hash=sha256:…; `uv pip compile --generate-hashes` and `pip-compile --generate-hashes` write such files", line)
 		}
 	}
@@ -397,7 +398,7 @@ func (p *pythonHome) build(ctx context.Context, dir string, l lockfile) error {
 		return fmt.Errorf("making a virtual environment: %w", err)
 	}
 	args := []string{
-		"-m", "pip", "--python", interpreterOf(env), "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:",
+		"-I", "-m", "pip", "--python", interpreterOf(env), "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:",
 		"--no-deps", "--require-hashes", "--no-warn-script-location", "--requirement", file,
 	}
 	s := r.step(dir, p.path, args...)

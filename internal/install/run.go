@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"path/filepath"
 	"time"
 
 	"github.com/sumun-mcp/sumun/internal/sandbox"
@@ -70,12 +71,13 @@ func Finish(ctx context.Context, c sandbox.Command, log *slog.Logger) ([]byte, e
 
 // identify asks one of the machine's tools what it is, once: that does not change while this process runs.
 func (t *tools) identify(ctx context.Context, path string, args ...string) (string, error) {
-	return t.remembered(ctx, math.MaxInt64, path, args)
+	return t.remembered(ctx, math.MaxInt64, sandbox.Command{Path: path, Args: args, Env: t.env, Dir: t.cwd})
 }
 
-// configuration asks one of the machine's tools how its user has configured it. Several servers that start at once ask once.
+// configuration asks one of the machine's tools how its user has configured it, wherever the line runs: what lies there may be a stranger's. Several
+// servers that start at once ask once.
 func (t *tools) configuration(ctx context.Context, path string, args ...string) (string, error) {
-	return t.remembered(ctx, time.Minute, path, args)
+	return t.remembered(ctx, time.Minute, sandbox.Command{Path: path, Args: args, Env: t.env, Dir: string(filepath.Separator)})
 }
 
 // An answer is what a tool has said, and when.
@@ -84,15 +86,15 @@ type answer struct {
 	at   time.Time
 }
 
-func (t *tools) remembered(ctx context.Context, lasts time.Duration, path string, args []string) (string, error) {
-	key := fmt.Sprintf("%q %q %q %v", t.cwd, path, args, t.env)
+func (t *tools) remembered(ctx context.Context, lasts time.Duration, c sandbox.Command) (string, error) {
+	key := fmt.Sprintf("%q %q %q %v", c.Dir, c.Path, c.Args, c.Env)
 	t.mu.Lock()
 	last, ok := t.known[key]
 	t.mu.Unlock()
 	if ok && time.Since(last.at) < lasts {
 		return last.text, nil
 	}
-	said, err := Finish(ctx, sandbox.Command{Path: path, Args: args, Env: t.env, Dir: t.cwd}, t.log)
+	said, err := Finish(ctx, c, t.log)
 	if err != nil {
 		return "", err
 	}

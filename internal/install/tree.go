@@ -2,11 +2,13 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -181,27 +183,40 @@ func (c *cache) lease(ctx context.Context, dir string) (bool, error) {
 	return true, nil
 }
 
-// sweep removes trees that nobody has used for long. Their locks stay: they are empty files, and removing one could split who waits for it.
+// sweep removes trees that nobody has used for long, and what installations have left that were killed. Their locks stay: they are empty files, and
+// removing one could split who waits for it.
 func (t *tools) sweep(ctx context.Context) {
-	busy, err := filepath.Glob(filepath.Join(t.dir, "trees", "*.busy"))
-	if err != nil {
-		return
-	}
-	for _, path := range busy {
-		info, err := os.Stat(path)
-		if err != nil || time.Since(info.ModTime()) < unused {
-			continue
-		}
-		f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // a path of our own
+	for _, kept := range []string{"trees", "locks"} {
+		busy, err := filepath.Glob(filepath.Join(t.dir, kept, "*.busy"))
 		if err != nil {
-			continue
+			return
 		}
-		if got, _ := tryLock(f, true); got {
-			dir := path[:len(path)-len(".busy")]
-			if err := removed(dir); err != nil {
-				t.log.LogAttrs(ctx, slog.LevelWarn, "an installation that nobody uses cannot be removed", slog.String("dir", dir), slog.Any("error", err))
+		for _, path := range busy {
+			info, err := os.Stat(path)
+			if err != nil || time.Since(info.ModTime()) < unused {
+				continue
+			}
+			if err := discard(path, kept == "trees"); err != nil {
+				t.log.LogAttrs(ctx, slog.LevelWarn, "an installation that nobody uses cannot be removed", slog.String("lock", path), slog.Any("error", err))
 			}
 		}
-		_ = f.Close()
 	}
+}
+
+// discard removes what a lock is for, unless somebody holds it: what is unfinished, and the finished tree.
+func discard(busy string, tree bool) error {
+	f, err := os.OpenFile(busy, os.O_RDWR, 0) //nolint:gosec // a path of our own
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	if got, err := tryLock(f, true); !got || err != nil {
+		return err
+	}
+	of := strings.TrimSuffix(busy, ".busy")
+	err = removed(of + ".new")
+	if tree {
+		err = errors.Join(err, removed(of))
+	}
+	return err
 }
