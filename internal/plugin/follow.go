@@ -176,6 +176,9 @@ func (p *plugin) refresh() time.Duration {
 
 // try makes a version of a snapshot and puts it in force.
 func (p *plugin) try(snap *folder.Snapshot) error {
+	if p.current != nil && p.current.digest == snap.Digest { // only follow changes it
+		return nil
+	}
 	ctx, cancel := context.WithCancel(p.root)
 	var hurrying sync.WaitGroup
 	hurrying.Go(func() { p.hurry(ctx, cancel) })

@@ -90,7 +90,7 @@ func array(s map[string]any, depth int) any {
 
 // formats are texts of the formats that have names.
 var formats = map[string]string{
-	"date-time": "2026-01-02T03:04:05Z", "date": "2026-01-02", "time": "03:04:05Z", "email": "ann@example.com", "uri": "https://example.com/",
+	"date-time": "1999-12-31T03:04:05Z", "date": "1999-12-31", "time": "03:04:05Z", "email": "ann@example.com", "uri": "https://example.com/",
 	"hostname": "example.com", "ipv4": "192.0.2.1", "ipv6": "2001:db8::1", "uuid": "00000000-0000-4000-8000-000000000000", "duration": "PT1M",
 }
 
