@@ -15,6 +15,8 @@ import (
 // trees makes the mounts that only a privileged gateway can make, and marks their binds: the program runs as a user that owns nothing on
 // the machine, but in what it was given it acts as the owner of that directory.
 func trees(o *launch.Order, outside int) (fds []int, err error) {
+	owners := mappings{}
+	defer owners.close()
 	for i := range o.Binds {
 		b := &o.Binds[i]
 		if !b.Given {
@@ -25,25 +27,38 @@ func trees(o *launch.Order, outside int) (fds []int, err error) {
 			closeAll(fds)
 			return nil, fmt.Errorf("binding %s: %w", b.Path, err)
 		}
-		mapOwner(tree, outside)
+		owners.mapOwner(tree, outside)
 		b.Tree = true
 		fds = append(fds, tree)
 	}
 	return fds, nil
 }
 
+// mappings are user namespaces by the user and the group that they map.
+type mappings map[[2]int]*os.File
+
+func (m mappings) close() {
+	for _, namespace := range m {
+		_ = namespace.Close()
+	}
+}
+
 // mapOwner has the owner of a mount's root be the user outside. Where the file system cannot do that, permission bits decide, which
 // are the machine's then.
-func mapOwner(tree, outside int) {
+func (m mappings) mapOwner(tree, outside int) {
 	var status unix.Stat_t
 	if unix.Fstat(tree, &status) != nil {
 		return
 	}
-	namespace, err := mapping(int(status.Uid), int(status.Gid), outside)
-	if err != nil {
-		return
+	owner := [2]int{int(status.Uid), int(status.Gid)}
+	namespace := m[owner]
+	if namespace == nil {
+		var err error
+		if namespace, err = mapping(owner[0], owner[1], outside); err != nil {
+			return
+		}
+		m[owner] = namespace
 	}
-	defer func() { _ = namespace.Close() }()
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(namespace.Fd())}
 	if unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr) != nil {
 		_ = unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attr) // some mount below it cannot do that
