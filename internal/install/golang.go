@@ -66,10 +66,13 @@ func (g *goHome) build(ctx context.Context, dir string, l lockfile) error {
 			return err
 		}
 	}
+	if err := noTelemetry(homeIn(dir)); err != nil {
+		return err
+	}
 	s := r.step(dir, g.path, "mod", "download")
 	maps.Copy(s.Env, map[string]string{
 		"GOPROXY": strings.Join(proxies, ","), "GOMODCACHE": filepath.Join(dir, "cache"), "GOFLAGS": "-modcacherw -mod=readonly", "GOTOOLCHAIN": "local",
-		"GOENV": "off", "GOWORK": "off", "GOPATH": homeIn(dir), "GOCACHE": filepath.Join(homeIn(dir), "build"),
+		"XDG_CONFIG_HOME": filepath.Join(homeIn(dir), ".config"), "GOENV": "off", "GOWORK": "off", "GOPATH": homeIn(dir), "GOCACHE": filepath.Join(homeIn(dir), "build"),
 	})
 	if len(proxies) == 0 {
 		s.Env["GOPROXY"] = "off"
@@ -78,4 +81,18 @@ func (g *goHome) build(ctx context.Context, dir string, l lockfile) error {
 		return fmt.Errorf("go mod download: %w", err)
 	}
 	return os.MkdirAll(filepath.Join(dir, "cache"), 0o700) // a go.sum may list nothing
+}
+
+// noTelemetry has go count nothing in its home, which it does in a process that outlives it.
+func noTelemetry(home string) error {
+	for _, config := range []string{".config", "Library/Application Support"} { // of Linux and macOS
+		dir := filepath.Join(home, config, "go", "telemetry")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "mode"), []byte("off"), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }

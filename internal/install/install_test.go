@@ -619,6 +619,17 @@ func TestVersions(t *testing.T) {
 // TestModules fetches the modules of a go.sum from a proxy, which is a directory here.
 func TestModules(t *testing.T) {
 	needs(t, "go")
+	t.Run("plain", func(t *testing.T) { testModules(t, nil) })
+	t.Run("boxed", func(t *testing.T) {
+		needsBox(t)
+		b := &boxed{log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+		t.Cleanup(b.work.Wait)
+		testModules(t, b.run)
+	})
+}
+
+func testModules(t *testing.T, run Run) {
+	t.Helper()
 	proxy, module := t.TempDir(), "example.com/words@v1.0.0/"
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
@@ -648,7 +659,7 @@ func TestModules(t *testing.T) {
 		t.Fatal(err)
 	}
 	environ := []string{"HOME=" + t.TempDir(), "PATH=" + pathOf(), "GOPROXY=file://" + proxy + ",direct", "GOSUMDB=off"}
-	i := open(t, Options{Environ: environ})
+	i := open(t, Options{Environ: environ, Run: run})
 	author := t.TempDir()
 	plant(author, map[string]string{
 		"go.mod": "module example.com/plugin\n\ngo 1.21\n\nrequire example.com/words v1.0.0\n",
