@@ -260,6 +260,8 @@ def notes(params): return {"title": params["title"], "page": params.get("page", 
 def typed(n: int, tags: list[str], flag: bool | None = None): return [n, tags, flag]
 @resource("file:///{name}/{+path}")
 def logs(name: str, path: str): return name + "|" + path
+@resource("deep:{/a,b}")
+def deep(a: str, b: str): return a + " " + b
 @resource("opaque")
 def opaque(params): return dict(params)
 @resource("gone")
@@ -282,6 +284,7 @@ def several(): return {"contents": [{"uri": "x:1", "text": "1"}, {"uri": "x:2", 
 		{"sumun://typed?n=3&tags=a,b", `{"uri":"sumun://typed?n=3&tags=a,b","mimeType":"application/json","text":"[3,[\"a\",\"b\"],null]"}`},
 		{"sumun://typed?n=3&tags=%5B%22a%22%5D&flag=true", `{"uri":"sumun://typed?n=3&tags=%5B%22a%22%5D&flag=true","mimeType":"application/json","text":"[3,[\"a\"],true]"}`},
 		{"file:///web/a/b.log", `{"uri":"file:///web/a/b.log","mimeType":"text/plain","text":"web|a/b.log"}`},
+		{"deep:/a/b%2Fc", `{"uri":"deep:/a/b%2Fc","mimeType":"text/plain","text":"a b/c"}`},
 		{"sumun://opaque?params=%7B%22a%22:1%7D", `{"uri":"sumun://opaque?params=%7B%22a%22:1%7D","mimeType":"application/json","text":"{\"a\":1}"}`},
 		{"sumun://opaque", `{"uri":"sumun://opaque","mimeType":"application/json","text":"{}"}`},
 	} {
@@ -301,6 +304,8 @@ def several(): return {"contents": [{"uri": "x:1", "text": "1"}, {"uri": "x:2", 
 		{"sumun://motd?x=1", "there is no such resource", -32002},
 		{"sumun://notes?title=a&title=b", "there is no such resource", -32002},
 		{"sumun://notes?title=%FF", "there is no such resource", -32002},
+		{"file:///web/" + strings.Repeat("a/", 5000), "there is no such resource", -32002},
+		{"deep:/a/b/c", "there is no such resource", -32002},
 		{"sumun://notes?page=2", "/title is missing", -32602},
 		{"sumun://typed?n=x&tags=a", "/n is string, not integer", -32602},
 		{"sumun://opaque?params=1", "/params is no JSON object", -32602},

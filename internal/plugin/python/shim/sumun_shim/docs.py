@@ -8,6 +8,7 @@ import typing
 from typing import Any
 
 from .shape import MISSING
+from .source import tree
 
 
 @dataclasses.dataclass
@@ -159,7 +160,7 @@ def annotation(text: str) -> Any:
     text = re.sub(r"\b(list|array|sequence|set|tuple) of (\w+?)s?\b", lambda m: f"{m[1]}[{m[2]}]", text, flags=re.I)
     text = re.sub(r"\s+or\s+", " | ", text)
     try:
-        found = _evaluate(ast.parse(text, mode="eval").body)
+        found = _evaluate(tree(text, mode="eval").body)
         return MISSING if isinstance(found, (str, int, float, bytes)) else found
     except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError):
         return MISSING

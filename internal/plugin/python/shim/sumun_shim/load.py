@@ -7,7 +7,7 @@ import sys
 import types
 from typing import Any
 
-from . import handler, say, server, standin
+from . import handler, say, server, source, standin
 from .program import Program, leave
 from .server import OFFER
 
@@ -78,7 +78,7 @@ def _decode(data: bytes, origin: str) -> str:
 
 def imports_server(data: bytes, origin: str) -> bool:
     """Reports whether a file imports mcp or fastmcp."""
-    for node in ast.walk(ast.parse(data, origin)):
+    for node in ast.walk(source.tree(data, origin)):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             names = [node.module or ""]

@@ -50,7 +50,7 @@ class Offer:
 
     def add(self, what: str, name: Any, function: Any, options: dict) -> None:
         """Adds a tool or resource. What is wrong with it is an error at the place where its author says it."""
-        if what == "resource" and isinstance(name, str) and "://" in name:
+        if what == "resource" and isinstance(name, str) and ":" in name:
             options, name = {"uri": name, **options}, getattr(function, "__name__", "resource")
         name = getattr(function, "__name__", "") if name is None else name
         if not isinstance(name, str) or not NAME.fullmatch(name):

@@ -2,11 +2,21 @@
 
 import ast
 import dataclasses
+import functools
 import linecache
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from .shape import MISSING, as_default
+
+
+@functools.lru_cache(maxsize=8)
+def tree(text: str | bytes, filename: str = "<unknown>", mode: str = "exec") -> Any:
+    """Returns the syntax tree of a text, without the warnings that running it gives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text, filename, mode)
 
 
 @dataclasses.dataclass
@@ -37,11 +47,11 @@ def definition(function: Callable) -> ast.FunctionDef | ast.AsyncFunctionDef | a
         return None
     text = "".join(linecache.getlines(code.co_filename, getattr(function, "__globals__", None)))
     try:
-        tree = ast.parse(text)
+        whole = tree(text)
     except (SyntaxError, ValueError, RecursionError):
         return None
     names = list(code.co_varnames[: code.co_argcount])
-    for node in ast.walk(tree):
+    for node in ast.walk(whole):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
             if first == code.co_firstlineno and [a.arg for a in node.args.posonlyargs + node.args.args] == names:
