@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/sumun-mcp/sumun/internal/sandbox/box/launch"
 )
 
 // lifeLine is the file that a Reap inherits: the reading end of a pipe that nobody writes to and only the gateway holds open.
@@ -48,7 +50,7 @@ func Reap(argv []string) int {
 		dying.Store(true)
 		killTree(pid)
 	}()
-	return await(pid, &dying)
+	return launch.Await(pid, &dying, func() { killTree(pid) })
 }
 
 // letGo puts nothing in the place of files, whose numbers must not be used for others.
@@ -59,35 +61,4 @@ func letGo(files ...*os.File) {
 			err = duplicate(int(null.Fd()), int(f.Fd()))
 		}
 	}
-}
-
-// await waits for the child and for every orphan that has been adopted. Once the child has ended or dying is set it kills what
-// is left. A process that dies leaves its children to this one before it can be waited for, so killing again after each wait
-// reaches everyone, also who forks meanwhile. It returns the exit status of the child as shells have it.
-func await(child int, dying *atomic.Bool) int {
-	exit := 1
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, 0, nil)
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err != nil: // nobody is left
-			return exit
-		case pid == child:
-			exit = exitStatus(status)
-			dying.Store(true)
-		}
-		if dying.Load() {
-			killTree(child)
-		}
-	}
-}
-
-func exitStatus(status syscall.WaitStatus) int {
-	const signalled = 128
-	if status.Signaled() {
-		return signalled + int(status.Signal())
-	}
-	return status.ExitStatus()
 }

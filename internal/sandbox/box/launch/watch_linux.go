@@ -27,7 +27,7 @@ func (o *Order) watch(child int, dying *atomic.Bool) int {
 	}
 	shrink()
 	if o.Lite {
-		return Await(child, dying)
+		return Await(child, dying, func() { KillChildren(child) })
 	}
 	return reap(child)
 }
@@ -36,7 +36,7 @@ func (o *Order) watch(child int, dying *atomic.Bool) int {
 func (o *Order) end(dying *atomic.Bool) {
 	if o.Lite {
 		dying.Store(true)
-		KillChildren() // and whoever waits for them kills those that come after
+		KillChildren(0) // and whoever waits for them kills those that come after
 		return
 	}
 	syscall.Exit(cannotRun)
