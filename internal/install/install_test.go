@@ -361,6 +361,12 @@ func TestHalf(t *testing.T) {
 	if got := version(t, again); got != "1.0.0" || !cmp.Equal(again, p) {
 		t.Errorf("it is %s: %+v", got, again)
 	}
+	if err := os.RemoveAll(p.Read[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := version(t, resolve(t, i, line("npx demo"))); got != "1.0.0" {
+		t.Errorf("removed by hand, it is %s", got)
+	}
 	files, err := filepath.Glob(filepath.Join(dir, "locks", "*.json"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%q, %v", files, err)

@@ -158,10 +158,7 @@ func acquire(ctx context.Context, path string, alone bool) (*os.File, error) {
 
 // lease keeps a tree from being removed while the Installer is open, and reports whether it is there. It waits while the tree is built.
 func (c *cache) lease(ctx context.Context, dir string) (bool, error) {
-	c.mu.Lock()
-	_, held := c.leases[dir]
-	c.mu.Unlock()
-	if held {
+	if c.holds(dir) {
 		return true, nil
 	}
 	f, err := acquire(ctx, dir+".busy", false)
@@ -181,6 +178,22 @@ func (c *cache) lease(ctx context.Context, dir string) (bool, error) {
 	}
 	c.leases[dir] = f
 	return true, nil
+}
+
+// holds reports whether a tree is kept and there. One that somebody has removed by hand is not kept any longer.
+func (c *cache) holds(dir string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, held := c.leases[dir]
+	if !held {
+		return false
+	}
+	if _, err := os.Stat(dir); err == nil {
+		return true
+	}
+	_ = f.Close()
+	delete(c.leases, dir)
+	return false
 }
 
 // sweep removes trees that nobody has used for long, and what installations have left that were killed. Their locks stay: they are empty files, and
