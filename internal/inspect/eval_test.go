@@ -29,16 +29,20 @@ func (t *tally) String() string {
 func percent(n, of int) float64 { return 100 * float64(n) / float64(max(of, 1)) }
 
 // TestEval judges what was held back. With EVAL=1 it also prints the tables, with one category after the other left out of training, and
-// how cross-validation judges what is trained on.
+// how cross-validation judges what is trained on; with DEFINITIONS=FILE also what record_definitions.py has written there.
 func TestEval(t *testing.T) {
 	l, m := words(), judge()
 	all := samples(t)
 	training, judging := parted(all)
+	also := composed(t)
 	tables(t, "held back", m, scores(m, judging))
 	if os.Getenv("EVAL") == "" {
 		return
 	}
-	tables(t, "trained on, by cross-validation", m, crossed(l, training))
+	if file := os.Getenv("DEFINITIONS"); file != "" {
+		tables(t, "recorded", m, scores(m, read(t, file)))
+	}
+	tables(t, "trained on, by cross-validation", m, crossed(l, training, also))
 	names := categories(all)
 	left := make([]tally, len(names))
 	var wait sync.WaitGroup
@@ -46,7 +50,7 @@ func TestEval(t *testing.T) {
 	for i, category := range names {
 		wait.Go(func() {
 			turns <- struct{}{}
-			left[i] = without(m, all, category)
+			left[i] = without(m, slices.Concat(all, also), category)
 			<-turns
 		})
 	}
@@ -61,6 +65,7 @@ func without(m *model, all []sample, category string) (sum tally) {
 	var training, only []sample
 	for _, s := range all {
 		switch {
+		case s.Label == 1 && s.Category == category && s.composed:
 		case s.Label == 1 && s.Category == category:
 			only = append(only, s)
 		case !s.held:

@@ -95,7 +95,7 @@ func trainGlance(d *Detector, from []sample) []byte {
 		for _, word := range words {
 			in[wordly+word] = true
 		}
-		e := example{whole: t.number(in)}
+		e := example{whole: t.number(in), weight: 1}
 		if weight[i] = 1; d.reports(&from[i]) {
 			e.label = 1
 		}

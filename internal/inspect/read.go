@@ -18,9 +18,6 @@ type token struct {
 	first   bool // a clause begins with it
 }
 
-// window is how many sentences are weighed together: each with the one before it, and one alone only where there is no other.
-const window = 2
-
 // reach is how many concepts ahead the order of two is looked at.
 const reach = 3
 

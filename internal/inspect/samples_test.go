@@ -26,6 +26,8 @@ type sample struct {
 	group uint32 // samples of one group are never parted
 	held  bool   // for judging only
 	file  string // and language
+	// composed is a sample that testdata/composed makes; it is only trained on.
+	composed bool
 }
 
 func (s *sample) kind() Kind {
@@ -85,22 +87,29 @@ func samples(tb testing.TB) (all []sample) {
 		tb.Fatalf("there are no samples: %v", err)
 	}
 	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		lines := bufio.NewScanner(bytes.NewReader(data))
-		lines.Buffer(nil, 1<<20)
-		for n := 1; lines.Scan(); n++ {
-			var s sample
-			if err := json.Unmarshal(lines.Bytes(), &s); err != nil || s.Text == "" || s.Category == "" || s.Language == "" {
-				tb.Fatalf("%s:%d: %v", file, n, err)
-			}
-			s.file = file + s.Language
-			all = append(all, s)
-		}
+		all = append(all, read(tb, file)...)
 	}
 	part(all)
+	return all
+}
+
+// read returns the samples of a file.
+func read(tb testing.TB, file string) (all []sample) {
+	tb.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, 1<<20)
+	for n := 1; lines.Scan(); n++ {
+		var s sample
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil || s.Text == "" || s.Category == "" || s.Language == "" {
+			tb.Fatalf("%s:%d: %v", file, n, err)
+		}
+		s.file = file + s.Language
+		all = append(all, s)
+	}
 	return all
 }
 

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// A passage is a window of sentences with its score.
+// A passage is a sentence, or it and the one before it, with its score.
 type passage struct {
 	score      float64
 	norm       float64 // what the sum of weights was divided by
@@ -63,15 +63,20 @@ func (s *scorer) score(text []byte, extra set) passage {
 	var before sum
 	var frames set
 	begin := 0
-	for sentences := 0; r.next(); sentences++ {
-		if s.weigh(); sentences == 0 {
-			begin = r.sentence.begin
+	for first := true; r.next(); first = false {
+		s.weigh()
+		p := s.model.passage(s.own, r.sentence.frames)
+		p.begin, p.end, p.extra = r.sentence.begin, r.sentence.end, extra
+		if first {
+			begin = p.begin
+		} else if both := s.model.passage(sum{before.weight + s.own.weight - s.both.weight, before.count + s.own.count - s.both.count}, frames|r.sentence.frames); both.score > p.score {
+			both.begin, both.end, both.extra = begin, p.end, extra
+			p = both
 		}
-		p := s.model.passage(sum{before.weight + s.own.weight - s.both.weight, before.count + s.own.count - s.both.count}, frames|r.sentence.frames)
-		if p.begin, p.end, p.extra = begin, r.sentence.end, extra; sentences < window || p.score > best.score {
+		if first || p.score > best.score {
 			best = p
 		}
-		s.heed(p)
+		s.heed(begin, p.score)
 		before, frames, begin = s.own, r.sentence.frames, r.sentence.begin
 	}
 	return best
@@ -80,10 +85,10 @@ func (s *scorer) score(text []byte, extra set) passage {
 // ruleFloor is the score of a passage below which no rule is asked: that of what rules find is above it.
 const ruleFloor = 0
 
-// heed has rules look at the hints of a passage.
-func (s *scorer) heed(p passage) {
+// heed has rules look at the hints from there on, where a passage has that score.
+func (s *scorer) heed(begin int, score float64) {
 	hints := s.reader.hints
-	for i := len(hints) - 1; p.score >= ruleFloor && i >= 0 && hints[i].at >= p.begin; i-- {
+	for i := len(hints) - 1; score >= ruleFloor && i >= 0 && hints[i].at >= begin; i-- {
 		hints[i].near = true
 	}
 }

@@ -17,16 +17,17 @@ import (
 
 // Training is logistic regression with an L2 penalty, by accelerated gradient descent. What is rare, and so tells more, costs less to weigh; so do
 // frames. First whole texts are trained on; then, of a poisoned text, the window that the model likes best, and of a harmless one all windows, as
-// in judging. Nothing is drawn at random.
+// in judging. What is composed counts less than what was written. Nothing is drawn at random.
 const (
-	fidelity   = 30.0 // how much the samples count beside the penalty
-	rare       = 2    // what fewer samples have is not weighed
-	rarePair   = 3    // nor two words, or two concepts, that fewer have
-	scale      = 6.0
-	steps      = 250
-	otherShare = 0.4 // how much windows of a harmless text count that are not the one the model likes best
-	frameScale = 2.0
-	pairScale  = 1.5
+	fidelity      = 30.0 // how much the samples count beside the penalty
+	rare          = 2    // what fewer samples have is not weighed
+	rarePair      = 3    // nor two words, or two concepts, that fewer have
+	scale         = 6.0
+	steps         = 250
+	composedShare = 0.4 // how much a text that was composed counts
+	otherShare    = 0.4 // how much windows of a harmless text count that are not the one the model likes best
+	frameScale    = 2.0
+	pairScale     = 1.5
 )
 
 // An example is what training sees of a sample: the numbers of what is in each window, and in the whole text.
@@ -34,6 +35,7 @@ type example struct {
 	windows [][]int32
 	whole   []int32
 	label   float64
+	weight  float64
 	kind    Kind
 }
 
@@ -81,7 +83,10 @@ func (t *trainer) model() *model {
 
 // example returns a sample with its features numbered, known or not.
 func (t *trainer) example(s *sample) example {
-	e := example{label: float64(s.Label), kind: s.kind()}
+	e := example{label: float64(s.Label), weight: 1, kind: s.kind()}
+	if s.composed {
+		e.weight = composedShare
+	}
 	r := reader{words: t.lexicon, text: normalize(nil, s.Text), extra: shouted(s.Text)}
 	var frames []set
 	var all [][]string
@@ -91,17 +96,19 @@ func (t *trainer) example(s *sample) example {
 		all, frames = append(all, names), append(frames, r.sentence.frames)
 	}
 	whole := map[string]bool{}
-	for i := range max(len(all)-window+1, min(len(all), 1)) {
-		in, both := map[string]bool{}, set(0)
-		for n := i; n < min(i+window, len(all)); n++ {
-			both |= frames[n]
-			for _, name := range all[n] {
-				in[name] = true
+	for i := range all {
+		for first := max(0, i-1); first <= i; first++ { // the sentence with the one before it, and alone
+			in, both := map[string]bool{}, set(0)
+			for n := first; n <= i; n++ {
+				both |= frames[n]
+				for _, name := range all[n] {
+					in[name] = true
+				}
 			}
+			t.lexicon.pairs(both, func(name string) { in[name] = true })
+			maps.Copy(whole, in)
+			e.windows = append(e.windows, t.number(in))
 		}
-		t.lexicon.pairs(both, func(name string) { in[name] = true })
-		maps.Copy(whole, in)
-		e.windows = append(e.windows, t.number(in))
 	}
 	e.whole = t.number(whole)
 	return e
@@ -199,13 +206,14 @@ func (t *trainer) fit(of func(e *example, add func(features []int32, weight floa
 	for i := range t.examples {
 		e := &t.examples[i]
 		of(e, func(features []int32, weight float64) {
+			weight *= e.weight
 			points = append(points, point{features, 1 / math.Sqrt(float64(len(features)+root)), e.label, weight, e.kind})
-			number[int(e.label)]++
+			number[int(e.label)] += weight
 		})
 	}
 	for i := range points {
 		p := &points[i]
-		p.weight *= fidelity * float64(len(points)) / (2 * number[int(p.label)])
+		p.weight *= fidelity * (number[0] + number[1]) / (2 * number[int(p.label)])
 	}
 	t.descend(points)
 }
@@ -327,14 +335,14 @@ func (s *scorer) judge(of *sample) scored {
 	return found
 }
 
-// crossed scores each sample by a model that was trained without a quarter of the groups, the sample's among them.
-func crossed(l *lexicon, from []sample) (all []scored) {
+// crossed scores each sample by a model that was trained without a quarter of the groups, the sample's among them, and with what else there is.
+func crossed(l *lexicon, from, also []sample) (all []scored) {
 	const folds = 4
 	var wait sync.WaitGroup
 	parts := make([][]scored, folds)
 	for fold := range folds {
 		wait.Go(func() {
-			var in []sample
+			in := slices.Clone(also)
 			for _, s := range from {
 				if s.group%folds != uint32(fold) {
 					in = append(in, s)
@@ -352,10 +360,11 @@ func crossed(l *lexicon, from []sample) (all []scored) {
 	return slices.Concat(parts...)
 }
 
-// The parts of harmless texts on which a band may be reached, in cross-validation over what is trained on.
+// The parts of harmless texts on which a band may be reached, in cross-validation over what is trained on. They are less than what is aimed at: what is
+// composed was written by somebody who had seen which of those texts were taken for orders.
 const (
-	warnRate   = 0.009
-	answerRate = 0.01
+	warnRate   = 0.0045
+	answerRate = 0.012
 	blockRate  = 0.001
 )
 
@@ -376,10 +385,13 @@ func (m *model) bands(all []scored) {
 		if Kind(kind) == Answer {
 			rate = answerRate
 		}
-		m.least[kind] = at(rate, func(s *sample) bool { return s.kind() == Kind(kind) })
+		m.least[kind] = at(rate, func(s *sample) bool { return alike(s.kind(), Kind(kind)) })
 	}
 	m.block = max(slices.Max(m.least[:]), at(blockRate, func(*sample) bool { return true }))
 }
+
+// alike reports whether two kinds have one least score: what stands in the definition of a tool does.
+func alike(a, b Kind) bool { return a == b || a <= Argument && b <= Argument }
 
 // calibrate sets how far each rule may go: to info once it matches what is harmless, and is not a quotation.
 func (m *model) calibrate(l *lexicon, harmless []sample) (matched map[string][]string) {
@@ -440,9 +452,10 @@ func TestModel(t *testing.T) {
 	}
 	l := words()
 	training, _ := parted(samples(t))
-	trained := train(l, training)
+	also := composed(t)
+	trained := train(l, slices.Concat(training, also))
 	m := trained.model()
-	m.bands(crossed(l, training))
+	m.bands(crossed(l, training, also))
 	for rule, texts := range m.calibrate(l, harmless(training)) {
 		t.Logf("%s is demoted; it matches %d harmless texts, such as %q", rule, len(texts), texts[0])
 	}
