@@ -128,6 +128,10 @@ func TestNames(t *testing.T) {
 		p := startRecipe(t, prepare(t, interpreters(t)[0], src)).greet(nil)
 		equal(t, name, p.call("ok", nil), `{"content":[{"type":"text","text":"true"}]}`)
 	}
+	src := source(t, map[string]string{"demo.py": "import json, typing\nfrom extra import x\ndef ok(): return json.dumps(x)\n"})
+	r := prepare(t, interpreters(t)[0], src)
+	r.Env = map[string]string{"PYTHONPATH": site(t, map[string]string{"json.py": "x = y", "typing.py": "x = y", "inspect.py": "x = y", "extra.py": "x = 1"})}
+	equal(t, "beside packages with names of the standard library", startRecipe(t, r).greet(nil).call("ok", nil), `{"content":[{"type":"text","text":"1"}]}`)
 	p := launchFiles(t, map[string]string{"main.py": "from mcp import McpServer, tool, x\nimport wire\n@tool\ndef ok(): return wire.x + x\n", "wire.py": "x = 'mine '\n", "mcp.py": "x = 'too'\n"}).greet(nil)
 	equal(t, "ok", p.call("ok", nil), `{"content":[{"type":"text","text":"mine too"}]}`)
 }
