@@ -139,12 +139,18 @@ func (b *Box) Settle(pid int) error {
 	return b.await()
 }
 
+// longestStart is how long a launcher may take, which may have to wait for the file systems of what it binds.
+const longestStart = 30 * time.Second
+
 // await waits until the program runs.
 func (b *Box) await() error {
+	if err := b.control.SetReadDeadline(time.Now().Add(longestStart)); err != nil {
+		return err
+	}
 	for {
 		a, err := b.receive()
 		if err != nil {
-			return fmt.Errorf("the launcher has ended: %w", err)
+			return fmt.Errorf("the launcher does not answer: %w", err)
 		}
 		switch a.kind {
 		case launch.AnswerNetwork:
@@ -154,8 +160,9 @@ func (b *Box) await() error {
 		case launch.AnswerNotifier:
 			b.watcher = supervise(a.fds[0], &b.policy, viewOf(b.order), b.teller)
 		case launch.AnswerRunning:
+			err := b.control.SetReadDeadline(time.Time{})
 			b.work.Go(b.hear)
-			return nil
+			return err
 		default:
 			return errors.New(a.text)
 		}

@@ -90,3 +90,12 @@ func TestFind(t *testing.T) {
 	}
 	_ = unix.Close(fd)
 }
+
+func FuzzHeldBy(f *testing.F) {
+	f.Add(make([]byte, 64))
+	f.Fuzz(func(t *testing.T, message []byte) {
+		if held := heldBy(message); held < 0 {
+			t.Error(held)
+		}
+	})
+}
