@@ -44,7 +44,7 @@ func (w *Warden) install(ctx context.Context, server string, c *sandbox.Command)
 	}
 	for _, notice := range p.Notices {
 		if w.first(server, notice) {
-			w.Log.WarnContext(ctx, "server "+server+": "+notice)
+			w.warn(ctx, server, notice)
 		}
 	}
 	c.Path, c.Args = p.Command, p.Args

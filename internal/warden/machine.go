@@ -85,8 +85,8 @@ func resolved(path string) string {
 	}
 	rest := ""
 	for at := path; ; at = filepath.Dir(at) {
-		if real, err := filepath.EvalSymlinks(at); err == nil {
-			return filepath.Join(real, rest)
+		if actual, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(actual, rest)
 		}
 		if at == filepath.Dir(at) {
 			return path
@@ -123,30 +123,30 @@ var (
 // opened returns what is bound for a path that an argument names or a program consists of: the path itself, or where the gateway's own
 // files lie below it, all that lies beside them. An error says why nothing is.
 func (m *machine) opened(path string) ([]string, error) {
-	real, err := filepath.EvalSymlinks(path)
+	actual, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err
 	}
-	if why := m.tooBroad(real); why != "" {
+	if why := m.tooBroad(actual); why != "" {
 		return nil, errors.New(why)
 	}
-	return m.around(real)
+	return m.around(actual)
 }
 
 // written returns what is bound for a path that the operator has written, who knows best: only / and the gateway's own files are refused.
 func (m *machine) written(path string, toWrite bool) ([]string, error) {
-	real, err := filepath.EvalSymlinks(path)
+	actual, err := filepath.EvalSymlinks(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errors.New("it is not there; make it first, or name the directory in which it will be")
 	case err != nil:
 		return nil, err
-	case real == "/":
+	case actual == "/":
 		return nil, errors.New("it is the whole machine; name what the program needs")
-	case toWrite && m.holds(real):
+	case toWrite && m.holds(actual):
 		return nil, errWritable
 	}
-	return m.around(real)
+	return m.around(actual)
 }
 
 // holds reports whether something of the gateway's own lies below a directory.

@@ -57,9 +57,9 @@ type binder struct {
 
 // system opens what every program needs, if this machine has it.
 func (b *binder) system(path string) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		b.policy.system = append(b.policy.system, real)
-		b.link(path, real)
+	if actual, err := filepath.EvalSymlinks(path); err == nil {
+		b.policy.system = append(b.policy.system, actual)
+		b.link(path, actual)
 	}
 }
 
@@ -94,8 +94,8 @@ func (b *binder) arguments(args []string, dir string) {
 		if _, err := os.Lstat(path); err != nil {
 			continue
 		}
-		if real := resolved(path); b.isOpen(real) {
-			b.link(path, real)
+		if actual := resolved(path); b.isOpen(actual) {
+			b.link(path, actual)
 			continue
 		}
 		found, err := b.opened(path)
@@ -120,9 +120,9 @@ func (b *binder) add(path string, found []string, toWrite bool) {
 }
 
 // link has a path lead to where it does outside, if it is a link or lies behind one.
-func (b *binder) link(path, real string) {
-	if path = filepath.Clean(path); path != real && resolved(path) == real {
-		b.policy.links[path] = real
+func (b *binder) link(path, actual string) {
+	if path = filepath.Clean(path); path != actual && resolved(path) == actual {
+		b.policy.links[path] = actual
 	}
 }
 

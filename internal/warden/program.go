@@ -110,7 +110,7 @@ func unshimmed(path, dir string) string {
 // pyenvVersions returns the versions that hold in a directory, the first of which has precedence.
 func pyenvVersions(root, dir string) []string {
 	for at := dir; at != ""; at = filepath.Dir(at) {
-		if text, err := os.ReadFile(filepath.Join(at, ".python-version")); err == nil {
+		if text, err := os.ReadFile(filepath.Join(at, ".python-version")); err == nil { //nolint:gosec // as pyenv does
 			return strings.Fields(string(text))
 		}
 		if at == filepath.Dir(at) {
@@ -128,15 +128,15 @@ func isFile(path string) bool {
 
 // installation returns what a program consists of: where it is an interpreter, all that was installed with it.
 func installation(path string) []string {
-	real := resolved(path)
+	actual := resolved(path)
 	var own []string
 	if venv := filepath.Dir(filepath.Dir(path)); isFile(filepath.Join(venv, "pyvenv.cfg")) {
 		own = append(own, venv)
 	}
-	prefix := filepath.Dir(filepath.Dir(real))
+	prefix := filepath.Dir(filepath.Dir(actual))
 	switch {
-	case isSystem(real):
-	case language(real) != "" && filepath.Base(filepath.Dir(real)) == "bin" && isFile(real):
+	case isSystem(actual):
+	case language(actual) != "" && filepath.Base(filepath.Dir(actual)) == "bin" && isFile(actual):
 		return append(own, path, prefix)
 	default:
 		own = append(own, path)

@@ -140,6 +140,7 @@ func describe(w what, r box.Refusal, n int, calls []Call) alert.Alert {
 	return alert.Alert{
 		// Runtimes look for files that they do without: that is told, and nobody has to decide on it.
 		IsKept: f.Severity == trust.Info,
+		ID:     "box-" + f.Fingerprint, // so that what somebody has decided holds for the same thing later
 		Kind:   "box", Severity: alert.Severity(f.Severity), Server: w.server, Subject: cmp.Or(w.detail, w.kind), Text: text, Remedy: f.Remedy, Evidence: evidence,
 	}
 }

@@ -3,8 +3,8 @@ package warden
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +65,7 @@ func TestRefusedOften(t *testing.T) {
 	w := New(Options{})
 	w.Attend(func(_ context.Context, a alert.Alert) { told[a.Server]++ }, nil)
 	for i := range 10 * mostKinds {
-		w.refused(t.Context(), "loud", box.Refusal{Kind: box.KindName, Detail: fmt.Sprint(i)})
+		w.refused(t.Context(), "loud", box.Refusal{Kind: box.KindName, Detail: strconv.Itoa(i)})
 	}
 	w.refused(t.Context(), "quiet", box.Refusal{Kind: box.KindSyscall, Detail: "ptrace"})
 	if told["loud"] != mostKinds+1 || told["quiet"] != 1 || len(w.ledger.told) > mostKinds+2 {

@@ -95,8 +95,8 @@ func New(o Options) *Warden {
 
 // Attend has alerts raised from now on, with the calls that a server works on, which calls tells of. It is called before the first Command.
 // Neither function may block.
-func (w *Warden) Attend(alert func(context.Context, alert.Alert), calls func(server string, f func(*mcp.Call))) {
-	w.alert, w.calls = alert, calls
+func (w *Warden) Attend(raise func(context.Context, alert.Alert), calls func(server string, f func(*mcp.Call))) {
+	w.alert, w.calls = raise, calls
 }
 
 // Close waits for the networks of the boxes of programs that have ended, and lets go of what was installed for them.
@@ -138,15 +138,20 @@ func (w *Warden) tell(ctx context.Context, server, tier, notice string) {
 	if notice == "" || !w.first(server, notice) {
 		return
 	}
-	w.Log.WarnContext(ctx, "server "+server+": "+notice)
+	w.warn(ctx, server, notice)
 	if w.alert == nil || !w.Boxed {
 		return
 	}
-	a := alert.Alert{Kind: "sandbox", Severity: alert.Low, Server: server, Subject: tier, Text: "server " + server + ": " + notice, Remedy: "sumun config explain servers." + server + ".sandbox"}
+	a := alert.Alert{ID: "sandbox-" + tier + "-" + server, Kind: "sandbox", Severity: alert.Low, Server: server, Subject: tier, Text: "server " + server + ": " + notice, Remedy: "sumun config explain servers." + server + ".sandbox"}
 	if tier == confine.None {
 		a.Severity = alert.Medium
 	}
 	w.alert(ctx, a)
+}
+
+// warn tells people how a server runs.
+func (w *Warden) warn(ctx context.Context, server, notice string) {
+	w.Log.WarnContext(ctx, "how a server runs", slog.String("server", server), slog.String("notice", notice))
 }
 
 // first reports whether that was not said of the server before.
@@ -196,7 +201,7 @@ func (w *Warden) policy(ctx context.Context, c *sandbox.Command, s *config.Serve
 	c.Path, c.Args, c.Dir = made.path, made.args, dir
 	for _, notice := range made.notices {
 		if w.first(s.Name, notice) {
-			w.Log.WarnContext(ctx, "server "+s.Name+": "+notice)
+			w.warn(ctx, s.Name, notice)
 		}
 	}
 	return made, nil
@@ -217,7 +222,7 @@ func (w *Warden) box(ctx context.Context, c *sandbox.Command, s *config.Server, 
 		return err
 	}
 	if lite && len(s.Hosts) > 0 && w.first(s.Name, "hosts") {
-		w.Log.WarnContext(ctx, "server "+s.Name+": hosts: counts for nothing in a box-lite, which has no network")
+		w.warn(ctx, s.Name, "hosts: counts for nothing in a box-lite, which has no network")
 	}
 	c.Box = p.box(s, lite)
 	name, lasting := s.Name, context.WithoutCancel(ctx) // of the program, which outlasts whoever wants it started

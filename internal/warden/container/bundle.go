@@ -63,6 +63,9 @@ type namespace struct {
 // configuration is the name of the file with a bundle.
 const configuration = "config.json"
 
+// public is the mode of directories in a root, which the program in it passes through.
+const public = 0o755
+
 // period is over how many microseconds processor time is measured out.
 const period = 100_000
 
@@ -105,13 +108,13 @@ func (b *bundle) write(dir string, links map[string]string) error {
 	}
 	errs := []error{os.WriteFile(filepath.Join(dir, configuration), text, 0o600)}
 	at := filepath.Join(dir, "rootfs")
-	errs = append(errs, os.MkdirAll(filepath.Join(at, b.Process.Cwd), 0o755))
+	errs = append(errs, os.MkdirAll(filepath.Join(at, b.Process.Cwd), public))
 	for _, m := range b.Mounts {
 		errs = append(errs, place(at, m))
 	}
 	for name, target := range links {
 		path := filepath.Join(at, name)
-		errs = append(errs, os.MkdirAll(filepath.Dir(path), 0o755), os.Symlink(target, path))
+		errs = append(errs, os.MkdirAll(filepath.Dir(path), public), os.Symlink(target, path))
 	}
 	return errors.Join(errs...)
 }
@@ -125,8 +128,8 @@ func place(root string, m mountSpec) error {
 			return err
 		}
 		if !info.IsDir() {
-			return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o600))
+			return errors.Join(os.MkdirAll(filepath.Dir(path), public), os.WriteFile(path, nil, 0o600))
 		}
 	}
-	return os.MkdirAll(path, 0o755)
+	return os.MkdirAll(path, public)
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -87,7 +88,7 @@ func (w *Witness) Close() { w.work.Wait() }
 func (w *Witness) Acts() iter.Seq2[time.Time, trust.Observation] {
 	return func(yield func(time.Time, trust.Observation) bool) {
 		w.mu.Lock()
-		acts := w.acts[:len(w.acts):len(w.acts)]
+		acts := slices.Clip(w.acts)
 		w.mu.Unlock()
 		for _, a := range acts {
 			if !yield(a.at, a.fact) {
