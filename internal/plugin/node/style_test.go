@@ -89,6 +89,10 @@ export const half = { inputSchema: schema, handler: ({ n }) => ({ half: n / 2 })
 			"a.mjs", `export const f = () => ({ content: [{ type: 'text', text: 'as it is' }], structuredContent: { a: 1 } })`,
 			"f", `{}`, `{"a":1}`,
 		},
+		"names that objects have anyway": {
+			"a.mjs", `import { McpServer } from 'typescript-mcp'; const s = new McpServer(); for (const n of ['toString', 'constructor', '__proto__']) s.registerTool(n, (args) => ({ n, args })); s.start()`,
+			"__proto__", `{"__proto__":1,"hasOwnProperty":2}`, `{"n":"__proto__","args":{"__proto__":1,"hasOwnProperty":2}}`,
+		},
 		"nothing": {"a.mjs", `export const f = () => {}`, "f", `{}`, ``},
 		"half a character": {
 			"a.mjs", `export const f = () => ({ 'k\ud800': 'a\udfffb' })`,

@@ -32,7 +32,8 @@ class Offer {
 
   // know takes what was found out about the plugin before it ran: see facts.go.
   know(knowledge) {
-    this.#knowledge = knowledge;
+    this.#knowledge = { name: knowledge.name };
+    for (const kind of ['exports', 'tools', 'resources']) this.#knowledge[kind] = { __proto__: null, ...knowledge[kind] };
   }
 
   // watch has changed called with 'tools' or 'resources' after each change from now on.
@@ -50,6 +51,7 @@ class Offer {
     const [input, check] = schemaOf(`${name}: inputSchema`, options.inputSchema, 'input');
     const [output] = schemaOf(`${name}: outputSchema`, options.outputSchema, 'output');
     const outputSchema = output ?? known?.outputSchema;
+    if (!known && !input) notice(`${name}: what it takes could not be found out, so it gets all arguments as one object`);
     this.tools.set(name, {
       handler,
       check,

@@ -277,14 +277,19 @@ func (r *reading) context(params []*syntax.Parameter) bool {
 	}
 	switch strings.TrimPrefix(last.Name, "_") {
 	case "ctx", "context":
-		return last.Typ == nil || last.Typ.Form == syntax.Reference && r.isUndeclared(last.Typ.Name)
+		return last.Typ == nil || last.Typ.Form == syntax.Reference && len(last.Typ.Parts) == 0 && r.isUndeclared(last.Typ.Name)
 	}
 	return false
 }
 
+// isUndeclared reports whether a type is neither the plugin's nor the language's: that of a context comes from elsewhere.
 func (r *reading) isUndeclared(name string) bool {
+	if name == "any" || name == "unknown" {
+		return true
+	}
+	_, known := plainTypes[name]
 	d, _ := r.p.lookup(r.m, name, 0)
-	return d == nil
+	return d == nil && !known
 }
 
 // objectNames are what parameters are called that are all arguments as one object.

@@ -19,6 +19,15 @@ func TestFunctions(t *testing.T) {
 			want: `{"description":"Adds.","inputSchema":{"type":"object","properties":{"a":{"type":"number"},"b":{"type":"number","default":2}},"required":["a"],"additionalProperties":false},` +
 				`"outputSchema":{"type":"object","properties":{"result":{"type":"number"}},"required":["result"]},"wrap":true,"call":["a","b","@context"]}`,
 		},
+		"an argument that is called context": {
+			src:  `export function f(question: string, context: string) {}`,
+			want: `{"inputSchema":{"type":"object","properties":{"question":{"type":"string"},"context":{"type":"string"}},"required":["question","context"],"additionalProperties":false},"call":["question","context"]}`,
+		},
+		"a context of a package": {
+			src: `import type { Context as C } from 'typescript-mcp'
+export function f(question: string, context: C) {}`,
+			want: `{"inputSchema":{"type":"object","properties":{"question":{"type":"string"}},"required":["question"],"additionalProperties":false},"call":["question","@context"]}`,
+		},
 		"nothing": {
 			src:  `export const f = async (): Promise<string> => 'now'`,
 			want: `{"inputSchema":{"type":"object","additionalProperties":false},"call":[]}`,
