@@ -46,7 +46,7 @@ func newClaim(s *Source, e *Entry) *claim {
 		cl.plain = ours
 	}
 	suffix := suffixOf(s.Server, e.Dest.Name)
-	if s.Prefix != "" && !(s.Dotted && strings.Contains(cl.plain, ".")) {
+	if s.Prefix != "" && (!s.Dotted || !strings.Contains(cl.plain, ".")) {
 		cl.plain = legal(s.Prefix + "." + cl.plain)
 		if len(cl.plain) > maxName {
 			cl.plain = withSuffix(cl.plain, suffix, maxName)

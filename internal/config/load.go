@@ -52,6 +52,9 @@ func Parse(name, dir string, data []byte) (*Config, error) {
 	return l.config, err
 }
 
+// LookupEnv looks up a variable of the gateway's environment, for files that are read later.
+func LookupEnv(name string) (string, bool) { return os.LookupEnv(name) }
+
 // ListeningOn returns a copy of c that listens on address, in place of what the file says. It is refused where Load would refuse it.
 func (c *Config) ListeningOn(address string) (*Config, error) {
 	changed := *c

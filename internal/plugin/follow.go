@@ -280,11 +280,8 @@ func (p *plugin) settle(err error) {
 	if err == nil {
 		return
 	}
-	what := "a plugin does not work"
-	if stays {
-		what = "the change of a plugin does not work; the version before stays"
-	}
-	p.plugins.Log.ErrorContext(p.root, what, slog.String("plugin", p.name), slog.String("path", path), slog.Any("error", err))
+	p.plugins.Log.ErrorContext(p.root, "a plugin does not work", slog.String("plugin", p.name), slog.String("path", path),
+		slog.Bool("version_before_stays", stays), slog.Any("error", err))
 	if p.plugins.Failed != nil {
 		p.plugins.Failed(p.root, Failure{Plugin: p.name, Path: path, Err: err, Stays: stays})
 	}

@@ -132,6 +132,7 @@ func (ps *Plugins) make(ctx context.Context, snap *folder.Snapshot, v *version) 
 // recipe asks who knows the kind of the plugin.
 func (ps *Plugins) recipe(ctx context.Context, snap *folder.Snapshot, src recipe.Source) (recipe.Recipe, error) {
 	switch snap.Kind {
+	case folder.None:
 	case folder.Node, folder.Python:
 		r, err := prepare(ctx, snap.Kind, src)
 		return undeclared(r), err
@@ -197,16 +198,14 @@ func (ps *Plugins) install(ctx context.Context, kind folder.Kind, r *recipe.Reci
 		return err
 	}
 	r.Read, r.Notices = append(r.Read, tree.Read...), append(r.Notices, tree.Notices...)
-	switch kind {
-	case folder.Node:
+	if kind == folder.Node {
 		return os.Symlink(tree.Modules, filepath.Join(src.Work, "node_modules"))
-	case folder.Python:
-		r.Command = tree.Python
-		if r.Env == nil {
-			r.Env = map[string]string{}
-		}
-		r.Env["PYTHONPATH"] = tree.Site
 	}
+	r.Command = tree.Python
+	if r.Env == nil {
+		r.Env = map[string]string{}
+	}
+	r.Env["PYTHONPATH"] = tree.Site
 	return nil
 }
 

@@ -86,7 +86,7 @@ func (c *Calls) Ask(ctx context.Context, m *wire.Message) (result []byte, e *mcp
 	defer only.asking.Done()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(only.ctx, func() { cancel(context.Cause(only.ctx)) })()
+	defer context.AfterFunc(only.ctx, func() { cancel(context.Cause(only.ctx)) })() //nolint:contextcheck // the call that the question belongs to
 	result, e = only.Question(ctx, m)
 	return result, e, true
 }

@@ -11,12 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/exit"
 	"github.com/sumun-mcp/sumun/internal/listing"
 	"github.com/sumun-mcp/sumun/internal/mcp"
 	"github.com/sumun-mcp/sumun/internal/plugin"
-	"github.com/sumun-mcp/sumun/internal/sandbox"
 	"github.com/sumun-mcp/sumun/internal/terminal"
 	"github.com/sumun-mcp/sumun/internal/transport"
 	"github.com/sumun-mcp/sumun/internal/wire"
@@ -83,13 +81,15 @@ func (b *Bench) check(ctx context.Context, path string, call bool) error {
 		return faulty(path, err)
 	}
 	v := verdict{Name: p.Name, Kind: string(p.Kind), Notices: notices, Tools: []checked{}}
-	started := func(ctx context.Context, s config.Server) (*sandbox.Command, error) {
-		if own, ok := plugins.Command(&s); ok {
-			return own, nil
-		}
-		return confiner.Command(ctx, s)
+	cmd, own := plugins.Command(&s)
+	if !own {
+		cmd, err = confiner.Command(ctx, s)
 	}
-	if err := b.try(ctx, s, started, log, &v, call); err != nil {
+	if err == nil {
+		target := transport.Target{Name: s.Name, Command: cmd, StartTimeout: s.StartTimeout, Log: log}
+		err = v.try(ctx, target, transport.Hello{Info: []byte(`{"name":"sumun plugin check","version":"` + b.Version + `"}`)}, call)
+	}
+	if err != nil {
 		return faulty(path, plugin.Located(err))
 	}
 	return b.tellChecked(path, &v)
@@ -101,17 +101,13 @@ func faulty(path string, err error) error {
 }
 
 // try starts the plugin and asks and calls it.
-func (b *Bench) try(ctx context.Context, s config.Server, start func(context.Context, config.Server) (*sandbox.Command, error), log *slog.Logger, v *verdict, call bool) error {
-	cmd, err := start(ctx, s)
-	if err != nil {
-		return err
-	}
-	session, err := transport.Open(ctx, transport.Target{Name: s.Name, Command: cmd, StartTimeout: s.StartTimeout, Log: log}, transport.Hello{Info: []byte(`{"name":"sumun plugin check","version":"` + b.Version + `"}`)})
+func (v *verdict) try(ctx context.Context, target transport.Target, hello transport.Hello, call bool) error {
+	session, err := transport.Open(ctx, target, hello)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	l, err := listing.Read(ctx, session, s.Name, log)
+	l, err := listing.Read(ctx, session, target.Name, target.Log)
 	if err != nil {
 		return err
 	}

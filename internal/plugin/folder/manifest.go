@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"regexp"
 	"time"
 
+	"github.com/sumun-mcp/sumun/internal/config"
 	"github.com/sumun-mcp/sumun/internal/config/confine"
 	"github.com/sumun-mcp/sumun/internal/document"
 )
@@ -59,7 +59,7 @@ func readManifest(path, name string) (*Manifest, error) {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	m := &Manifest{}
-	if err := grammar.Read(document.Source{Name: name, Env: os.LookupEnv}, data, m).Err(); err != nil {
+	if err := grammar.Read(document.Source{Name: name, Env: config.LookupEnv}, data, m).Err(); err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -94,18 +94,18 @@ func (w *watcher) follow() (grown bool) {
 
 // below calls visit for a directory of plugins and all in it that may matter.
 func (w *watcher) below(dir string, visit func(path string)) {
-	real, err := filepath.EvalSymlinks(dir)
+	top, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		if parent := filepath.Dir(dir); isDir(parent) {
 			visit(parent) // it may come
 		}
 		return
 	}
-	_ = filepath.WalkDir(real, func(path string, d fs.DirEntry, err error) error { // what cannot be read is not watched
+	_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, unread error) error { // what cannot be read is not watched
 		switch {
-		case err != nil || !d.IsDir():
+		case unread != nil || !d.IsDir():
 			return nil
-		case path != real && (slices.Contains(leftOut, d.Name()) || strings.HasPrefix(d.Name(), ".")):
+		case path != top && (slices.Contains(leftOut, d.Name()) || strings.HasPrefix(d.Name(), ".")):
 			return fs.SkipDir
 		}
 		visit(path)

@@ -115,7 +115,7 @@ func (m *Module) pages() uint32 {
 	if memory <= 0 {
 		memory = maxMemory
 	}
-	return uint32(min(memory, mostMemory) / pageSize) //nolint:gosec // bounded by what a module can address
+	return uint32(min(memory, mostMemory) / pageSize)
 }
 
 // ended says how a module has ended.
