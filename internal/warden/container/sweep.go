@@ -71,7 +71,7 @@ func sweep(ctx context.Context, engine string) {
 	}
 	for _, dir := range directories() {
 		if _, err := os.Stat(filepath.Join(dir, configuration)); errors.Is(err, os.ErrNotExist) { // or runsc has to see to it
-			_ = os.RemoveAll(dir)
+			discard(dir)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func sweep(ctx context.Context, engine string) {
 func sweepBundles(ctx context.Context, engine string) {
 	for _, dir := range directories() {
 		apart(ctx, engine, append(runsc(dir, os.Geteuid() != 0), "delete", "--force", filepath.Base(dir))...)
-		_ = os.RemoveAll(dir)
+		discard(dir)
 	}
 }
 
