@@ -1,12 +1,18 @@
 package syntax
 
 // Bounds of code that a compiler with a recursive parser can be given. Its stack needs up to four kilobytes for each level, and a
-// stack that overflows ends the whole process.
+// stack that overflows ends the whole process; before that, some things take it the square of their length.
 const (
 	maxBrackets = 2000    // open at once
-	maxChain    = 200_000 // tokens, in all brackets that are open, of which each may be nested within the one before
+	maxChain    = 60_000  // tokens, in all brackets that are open, of which each may be nested within the one before
 	harmless    = 200_000 // bytes, which cannot nest too deeply
 )
+
+// A chain is what stands in one open bracket since something in it has ended.
+type chain struct {
+	tokens int
+	lists  bool // commas separate elements and members there, which are not nested
+}
 
 // TooDeep reports whether code may be nested deeper than anybody writes: brackets, operators before a value, chains of calls, else
 // after else.
@@ -15,23 +21,23 @@ func TooDeep(src string) bool {
 	if !ok {
 		return len(src) > harmless // esbuild will say what is wrong with it, or reads what we cannot
 	}
-	chains := []int{0} // for each open bracket the tokens since something in it has ended
+	chains := []chain{{}} // of the file, and of each open bracket
 	total := 0
 	for _, t := range tokens {
 		last := len(chains) - 1
 		switch {
 		case opens(t):
-			chains = append(chains, 0)
+			chains = append(chains, chain{lists: t.text == "[" || t.text == "{"})
 		case t.kind == punct && (t.text == ")" || t.text == "]" || t.text == "}"):
 			if last > 0 {
-				total -= chains[last]
+				total -= chains[last].tokens
 				chains = chains[:last]
 			}
-		case t.is(";"), t.is(",") && last > 0, t.first && !continues(t):
-			total -= chains[last]
-			chains[last] = 0
+		case t.is(";"), t.is(",") && chains[last].lists, t.first && !continues(t):
+			total -= chains[last].tokens
+			chains[last].tokens = 0
 		}
-		chains[len(chains)-1]++
+		chains[len(chains)-1].tokens++
 		if total++; total > maxChain || len(chains) > maxBrackets {
 			return true
 		}
