@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 // A boxedServer is an official server as its README has hosts start it, and what it has to answer in the box.
 type boxedServer struct {
 	name string
-	// entry is what the README has in mcpServers, byte for byte but for PATH, which it asks to be replaced.
+	// entry is what the README has in mcpServers, byte for byte but for HERE, where it asks for a path of the reader.
 	entry string
 	// keys are what the operator writes beside it.
 	keys  string
@@ -32,7 +33,7 @@ type boxedCall struct {
 // boxedServers returns the servers, four from npm and three from PyPI.
 func boxedServers(dir string) []boxedServer {
 	return []boxedServer{
-		{"filesystem", `{"command":"npx","args":["-y","@modelcontextprotocol/server-filesystem","PATH"]}`, ``, []boxedCall{
+		{"filesystem", `{"command":"npx","args":["-y","@modelcontextprotocol/server-filesystem","HERE"]}`, ``, []boxedCall{
 			{[]string{"read_text_file", "path=" + dir + "/hello.txt"}, "a file of this machine", false},
 			{[]string{"list_directory", "path=" + dir}, "hello.txt", false},
 			{[]string{"write_file", "path=" + dir + "/new.txt", "content=x"}, "EROFS", true},
@@ -42,7 +43,7 @@ func boxedServers(dir string) []boxedServer {
 			{[]string{"get-sum", "a=2", "b=3"}, "5", false},
 			{[]string{"get-env"}, `"PATH"`, false},
 		}},
-		{"memory", `{"command":"npx","args":["-y","@modelcontextprotocol/server-memory"],"env":{"MEMORY_FILE_PATH":"PATH/memory.jsonl"}}`, `"write":["PATH"]`, []boxedCall{
+		{"memory", `{"command":"npx","args":["-y","@modelcontextprotocol/server-memory"],"env":{"MEMORY_FILE_PATH":"HERE/memory.jsonl"}}`, `"write":["HERE"]`, []boxedCall{
 			{[]string{"create_entities", `entities=[{"name":"Sumun","entityType":"gate","observations":["guards"]}]`}, "Sumun", false},
 			{[]string{"read_graph"}, "guards", false},
 		}},
@@ -52,7 +53,7 @@ func boxedServers(dir string) []boxedServer {
 		{"time", `{"command":"uvx","args":["mcp-server-time"]}`, ``, []boxedCall{
 			{[]string{"convert_time", "source_timezone=Asia/Seoul", "time=12:00", "target_timezone=UTC"}, "03:00", false},
 		}},
-		{"git", `{"command":"uvx","args":["mcp-server-git","--repository","PATH"]}`, `"exec":-1`, []boxedCall{
+		{"git", `{"command":"uvx","args":["mcp-server-git","--repository","HERE"]}`, `"exec":-1`, []boxedCall{
 			{[]string{"git_log", "repo_path=" + dir}, "the first commit", false},
 		}},
 		{"fetch", `{"command":"uvx","args":["mcp-server-fetch"]}`, ``, []boxedCall{
@@ -74,18 +75,19 @@ func TestBoxed(t *testing.T) {
 		}
 	}
 	all := boxedServers(granted)
-	dir := serveBoxed(t, granted, all)
+	gateway := sumun(t)
+	dir := serveBoxed(t, gateway, granted, all)
 	for _, s := range all {
 		t.Run(s.name, func(t *testing.T) {
 			for _, c := range s.calls {
-				callBoxed(t, dir, s.name, c)
+				callBoxed(t, dir, gateway.with("call", s.name+"."+c.args[0]).with(c.args[1:]...), c)
 			}
 		})
 	}
 }
 
 // serveBoxed runs a gateway with the servers and returns its directory.
-func serveBoxed(t *testing.T, granted string, all []boxedServer) string {
+func serveBoxed(t *testing.T, gateway command, granted string, all []boxedServer) string {
 	t.Helper()
 	dir, address := t.TempDir(), freeAddress(t)
 	servers := map[string]json.RawMessage{}
@@ -94,7 +96,7 @@ func serveBoxed(t *testing.T, granted string, all []boxedServer) string {
 		if s.keys != "" {
 			entry = strings.TrimSuffix(entry, "}") + "," + s.keys + "}"
 		}
-		servers[s.name] = json.RawMessage(strings.ReplaceAll(entry, "PATH", granted))
+		servers[s.name] = json.RawMessage(strings.ReplaceAll(entry, "HERE", granted))
 	}
 	text, err := json.Marshal(servers)
 	if err != nil {
@@ -103,31 +105,31 @@ func serveBoxed(t *testing.T, granted string, all []boxedServer) string {
 	if err := os.WriteFile(filepath.Join(dir, "mcp.yaml"), fmt.Appendf(nil, "listen: %s\nbuiltin: false\nservers: %s\n", address, text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, dir, []string{"DEPLOY_TOKEN=a-secret-of-the-gateway"}, sumun(t, "serve"))
+	start(t, dir, []string{"DEPLOY_TOKEN=a-secret-of-the-gateway"}, gateway.with("serve"))
 	await(t, "http://"+address+"/readyz", func(status int) bool { return status == http.StatusOK })
 	return dir
 }
 
 // callBoxed makes a call, again while the server is still being installed.
-func callBoxed(t *testing.T, dir, server string, c boxedCall) {
+func callBoxed(t *testing.T, dir string, call command, want boxedCall) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	args := append([]string{"call", server + "." + c.args[0]}, c.args[1:]...)
 	for {
-		out, err := run(ctx, dir, nil, sumun(t, args...))
-		told := out
+		told, err := run(ctx, dir, nil, call)
 		if err != nil {
 			told += err.Error()
 		}
-		installing := err != nil && (strings.Contains(told, "not found") || strings.Contains(told, "installing") || strings.Contains(told, "no tool"))
-		if installing && ctx.Err() == nil {
+		if err != nil && unready.MatchString(told) && ctx.Err() == nil {
 			time.Sleep(time.Second)
 			continue
 		}
-		if (err != nil) != c.fails || !strings.Contains(told, c.want) || strings.Contains(told, "a-secret-of-the-gateway") {
-			t.Errorf("%s %q = %s, want %q (fails: %v)", server, c.args, told, c.want, c.fails)
+		if (err != nil) != want.fails || !strings.Contains(told, want.want) || strings.Contains(told, "a-secret-of-the-gateway") {
+			t.Errorf("%q = %s, want %q (fails: %v)", call.Args, told, want.want, want.fails)
 		}
 		return
 	}
 }
+
+// unready matches what the gateway says of a server that it has not spoken to yet.
+var unready = regexp.MustCompile(`(?i)unknown tool|not found|no tool|installing|not reachable|unavailable`)

@@ -36,8 +36,8 @@ func files() []probe {
 		{"programs-write", "create a file in /usr/bin", file, nothing, func(*Target) error {
 			return closed(unix.Open("/usr/bin", unix.O_TMPFILE|unix.O_WRONLY, 0o700))
 		}},
-		{"symlink", "read through a symlink in a writable directory", file, nothing, symlink},
-		{"symlink-race", "read through a name that changes between a file and a symlink", file, nothing, symlinkRace},
+		{"symlink", "read through a symlink in a writable directory", nil, nothing, symlink},
+		{"symlink-race", "read through a name that changes between a file and a symlink", nil, nothing, symlinkRace},
 		{"hard-link", "take a hard link of a file outside into a writable directory", nil, nothing, hardLink},
 		{"rename-out", "move a file to outside of a writable directory", nil, nothing, func(t *Target) error {
 			return moved(t.Write+"/mine", t.Outside+"/moved")
@@ -49,7 +49,7 @@ func files() []probe {
 		{"handle", "open a file by its handle, past all directories", []string{"syscall"}, nothing, byHandle},
 		{"shared-memory-file", "read another's file in /dev/shm", file, nothing, func(t *Target) error { return t.reads(t.Shared) }},
 		{"descriptors", "use files that the gateway had open", nil, nothing, inherited},
-		{"disk", "open the disk below the files", []string{"file", "syscall"}, nothing, disk},
+		{"disk", "open the disk below the files", nil, nothing, disk},
 		{"mknod", "make a device node", []string{"file", "syscall"}, nothing, mknod},
 		{"devices", "open devices: kmsg, kvm, fuse, tun, mem, loop", file, nothing, devices},
 		{"sysctl", "change /proc/sys", file, nothing, func(*Target) error { return rewrite("/proc/sys/vm/swappiness") }},

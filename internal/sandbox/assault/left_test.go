@@ -63,11 +63,10 @@ func (a *arena) killed(t *testing.T, tier string, user int) {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	a.nobodyLeft(t)
-	sweep := p.as("sweep")
-	if out, err := sweep.CombinedOutput(); err != nil {
-		t.Errorf("sweep: %v\n%s", err, out)
-	}
-	eventually(t, func() error {
+	eventually(t, func() error { // what has just been killed keeps its group for a moment
+		if out, err := p.as("sweep").CombinedOutput(); err != nil {
+			return fmt.Errorf("sweep: %w\n%s", err, out)
+		}
 		for kind, now := range holdings(t) {
 			if more := slices.DeleteFunc(now, func(one string) bool { return slices.Contains(before[kind], one) }); len(more) > 0 {
 				return fmt.Errorf("%s are left: %q", kind, more)

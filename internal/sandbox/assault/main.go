@@ -3,13 +3,17 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // A verdict is how a probe went, as it is printed.
@@ -47,6 +51,9 @@ func run(args []string, stdin io.Reader, stdout io.Writer) int {
 		}
 		fmt.Fprintln(stdout, greeting)
 		return 0
+	}
+	if args[0] == "each" && len(args) > 2 {
+		return each(args[1], args[2:], stdout)
 	}
 	var t Target
 	if len(args) != 2 || json.Unmarshal([]byte(args[1]), &t) != nil {
@@ -97,4 +104,15 @@ func stay(stdout io.Writer) int {
 	for {
 		rest()
 	}
+}
+
+// each runs some probes, where every one of them may be a program of its own, and prints NAME and what it has said, line by line.
+func each(target string, names []string, stdout io.Writer) int {
+	for _, name := range names {
+		ctx, stop := context.WithTimeout(context.Background(), 20*time.Second) //nolint:forbidigo // this is a program
+		said, _ := exec.CommandContext(ctx, self, name, target).Output()       //nolint:gosec // who says nothing has failed
+		stop()
+		fmt.Fprintf(stdout, "%s %s\n", name, bytes.TrimSpace(said))
+	}
+	return 0
 }

@@ -49,7 +49,7 @@ func network() []probe {
 		{"bluetooth", "open a Bluetooth socket", syscalls, nothing, func(*Target) error { return socket(unix.AF_BLUETOOTH, unix.SOCK_RAW, 1) }},
 		{"xdp", "open a socket past the network stack: XDP", syscalls, nothing, func(*Target) error { return socket(unix.AF_XDP, unix.SOCK_RAW, 0) }},
 		{"rare-sockets", "open sockets of a family that nobody needs: CAN, RDS, TIPC, QRTR, SMC, KCM, LLC, X.25, key", syscalls, nothing, rareSockets},
-		{"interface", "change the network's interfaces", syscalls, nothing, interfaces},
+		{"interface", "change the network's interfaces", nil, nothing, interfaces},
 		{"io-uring", "make calls that no filter sees: io_uring", syscalls, nothing, func(*Target) error {
 			var params [128]byte
 			return opens(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&params[0]))) //nolint:gosec // a system call

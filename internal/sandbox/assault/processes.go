@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"unsafe"
 
@@ -204,6 +205,7 @@ func messageQueue(*Target) error {
 
 // typeIn types one character into a terminal of its own, which becomes this session's.
 func typeIn(*Target) error {
+	signal.Ignore(unix.SIGHUP) // when the terminal goes
 	if _, err := unix.Setsid(); err != nil {
 		// Already first of a session, as servers are.
 		_ = err
