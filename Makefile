@@ -67,7 +67,7 @@ conformance: ## the official conformance suite through the gateway (Node from np
 	cd interop && go test -count=1 -v -run '^(TestConformance|TestTaskConformance|TestWayOut)$$' .
 
 interop: ## official SDKs, the Inspector and Claude Code through the gateway (npm and PyPI); the official registry (PostgreSQL)
-	cd interop && go test -count=1 -v -run '^Test(Peers|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample|Objects|OAuth|Credentials|Tasks|Registry)$$' .
+	cd interop && go test -count=1 -v -run '^Test(Peers|Boxed|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample|Objects|OAuth|Credentials|Tasks|Registry)$$' .
 	SUMUN_TEST_PYPI=1 go test -count=1 -v -run '^TestPackages$$' ./internal/plugin/python
 
 postgres: ## queries and state in a PostgreSQL server, which the tests start (initdb and postgres of this machine)

@@ -72,7 +72,7 @@ func (a *arena) pack(t *testing.T, engine string) string {
 		t.Fatal(err)
 	}
 	id := strings.TrimSpace(string(said))
-	t.Cleanup(func() { _ = exec.Command(engine, "rmi", "--force", id).Run() }) //nolint:usetesting // when the test's own context has ended
+	t.Cleanup(func() { _ = exec.Command(engine, "rmi", "--force", id).Run() })
 	return id
 }
 
