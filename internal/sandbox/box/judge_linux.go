@@ -19,7 +19,8 @@ import (
 //
 // What it reads of the process that asks may have changed when the call is carried out. So it decides by numbers alone: by which call it is
 // and by how many there were. What a path says is only told; whether it can be reached is up to mounts and Landlock. What is
-// connected to is read once, and connected to by us.
+// connected to is read once, and connected to by us. In box-lite, where /proc is the machine's, what in it is for the
+// machine's owner is refused by its path; who changes that in time meets permission bits alone.
 func (s *supervisor) answer(q *question) (r reply, later bool) {
 	name := s.arch.Name(q.Arch, int(q.Number))
 	switch name {
@@ -30,7 +31,9 @@ func (s *supervisor) answer(q *question) (r reply, later bool) {
 	}
 	if seccomp.Proceeds(name) {
 		for _, u := range uses(q, name) {
-			s.path(q, u)
+			if name := s.path(q, u); s.policy.Lite && ofKernel(name) {
+				return refuse(unix.EACCES), false
+			}
 		}
 		if !strings.HasPrefix(name, "mknod") || !isDevice(q, name) {
 			return proceed(), false
@@ -177,11 +180,11 @@ func uses(q *question, name string) []use {
 	return nil
 }
 
-// path tells of the use of a path.
-func (s *supervisor) path(q *question, u use) {
+// path tells of the use of a path, and returns it in full; empty if it cannot be read.
+func (s *supervisor) path(q *question, u use) string {
 	name := text(q.PID, u.path)
 	if name == "" {
-		return
+		return ""
 	}
 	if !strings.HasPrefix(name, "/") {
 		base := "/proc/" + strconv.Itoa(int(q.PID)) + "/cwd"
@@ -190,7 +193,7 @@ func (s *supervisor) path(q *question, u use) {
 		}
 		dir, err := os.Readlink(base)
 		if err != nil {
-			return
+			return ""
 		}
 		name = dir + "/" + name
 	}
@@ -204,6 +207,7 @@ func (s *supervisor) path(q *question, u use) {
 	} else {
 		s.watched(q, KindFile, what)
 	}
+	return name
 }
 
 // follow returns where the links lead that the program itself may have made, so that it is told what they were for.

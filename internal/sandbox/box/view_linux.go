@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/sumun-mcp/sumun/internal/sandbox/box/launch"
 )
@@ -16,6 +17,7 @@ type view struct {
 	scratch   []string        // those of them that begin empty
 	made      map[string]bool // what is in those
 	sockets   []string        // unix sockets that were named
+	lite      bool
 	network   bool
 	ports     []int
 	synthetic netip.Prefix
@@ -25,6 +27,12 @@ func viewOf(o *launch.Order) view {
 	v := view{made: map[string]bool{}, network: o.Network, ports: o.Ports, synthetic: netip.MustParsePrefix(Synthetic)}
 	for _, b := range o.Binds {
 		v.seen = append(v.seen, b.Path)
+		if place, err := filepath.EvalSymlinks(b.Path); o.Lite && err == nil && place != b.Path { // a full box has it under the one name
+			v.seen = append(v.seen, place)
+			if b.Write {
+				v.changed = append(v.changed, place)
+			}
+		}
 		if status, err := os.Stat(b.Path); err == nil && status.Mode()&os.ModeSocket != 0 {
 			v.sockets = append(v.sockets, b.Path)
 		}
@@ -36,6 +44,7 @@ func viewOf(o *launch.Order) view {
 		v.seen = append(v.seen, link[0])
 	}
 	if o.Lite {
+		v.lite = true
 		v.seen, v.changed = append(v.seen, "/proc", o.Home), append(v.changed, o.Home)
 		return v
 	}
@@ -55,7 +64,7 @@ func (v *view) refuses(name string, change bool) bool {
 	switch {
 	case change:
 		return !v.writable(name)
-	case within(name, "/proc/1"), within(name, "/proc/kcore"), within(name, "/proc/kallsyms"):
+	case within(name, "/proc/1"), within(name, "/proc/kcore"), within(name, "/proc/kallsyms"), v.lite && ofKernel(name):
 		return true
 	case tree == name, slices.ContainsFunc(v.seen, func(tree string) bool { return within(tree, name) }): // or on the way to one
 		return false
@@ -63,6 +72,17 @@ func (v *view) refuses(name string, change bool) bool {
 		return !v.made[name] && v.exists(name)
 	}
 	return tree == "" && v.exists(name)
+}
+
+// ofKernel reports whether a file of /proc is for the machine's owner alone.
+func ofKernel(name string) bool {
+	rest, ok := strings.CutPrefix(name, "/proc/")
+	first, _, _ := strings.Cut(rest, "/")
+	if !ok || first == "" || first[0] >= '0' && first[0] <= '9' {
+		return false
+	}
+	status, err := os.Lstat("/proc/" + first)
+	return err == nil && status.Mode()&0o004 == 0
 }
 
 // writable reports whether a file of that name may be changed. The deepest tree counts.
