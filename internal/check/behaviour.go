@@ -1,7 +1,6 @@
 package check
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/sumun-mcp/sumun/trust"
@@ -52,7 +51,7 @@ func acted(probe, message string) look {
 func fought(s *trust.Subject, tools []*tool, say func(hit)) {
 	acted(trust.ProbeRefused, "the program was refused something")(s, tools, func(h hit) {
 		if kind, what, _ := strings.Cut(h.evidence, " "); kind == "syscall" {
-			h.message = fmt.Sprintf("the program has tried the system call %s", what)
+			h.message = "the program has tried the system call " + what
 			say(h)
 		}
 	})

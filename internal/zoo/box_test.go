@@ -41,6 +41,7 @@ func needsBox(t *testing.T) {
 
 // TestBox scans programs whose answers are clean: what they do beside is seen in the box, and told by call. Their twins do nothing.
 func TestBox(t *testing.T) {
+	t.Parallel()
 	needsBox(t)
 	home, err := os.UserHomeDir()
 	if err != nil {
