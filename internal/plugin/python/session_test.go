@@ -239,6 +239,26 @@ def start(): return began.wait(10)
 	}
 }
 
+// TestLast: what was asked before the end of input is answered, however soon the end comes.
+func TestLast(t *testing.T) {
+	for range 20 {
+		p := launch(t, "def size(n: int) -> str: return 'x' * n").greet(nil)
+		var answers []<-chan object
+		for range 5 {
+			_, answer := p.begin("tools/call", object{"name": "size", "arguments": object{"n": 200_000}})
+			answers = append(answers, answer)
+		}
+		if code := p.exit(); code != 0 {
+			t.Fatalf("it ends with %d:\n%s", code, p.errors())
+		}
+		for _, answer := range answers {
+			if len(answer) == 0 {
+				t.Fatal("a call was not answered")
+			}
+		}
+	}
+}
+
 // TestDuplicate: an id that is in use is refused, and the call that has it goes on.
 func TestDuplicate(t *testing.T) {
 	const code = `

@@ -82,7 +82,10 @@ class Call:
                 return False
             self._over = True
         self.session.ended(self)
-        self._reply(message)
+        try:
+            self._reply(message)
+        finally:
+            self.session.answered()
         return True
 
     def cancel(self) -> None:

@@ -40,6 +40,7 @@ class Session:
         self._states = answer.States()
         self._lock = threading.Condition()  # guards what follows
         self._calls: dict[tuple, Call] = {}
+        self._open = 0  # calls that are not answered yet
         self._questions: dict[int, Question] = {}
         self._last = 0
 
@@ -228,6 +229,7 @@ class Session:
             if key(call.id) in self._calls:
                 raise Failure(INVALID_REQUEST, "a request with this id is being answered")
             self._calls[key(call.id)] = call
+            self._open += 1
 
         def finish(value: Any, error: BaseException | None = None) -> None:
             if call.cancelled:
@@ -294,8 +296,14 @@ class Session:
     # What is kept of what goes on.
 
     def ended(self, call: Call) -> None:
+        """Forgets a call that is about to be answered: its id may be used again by whoever has the answer."""
         with self._lock:
             self._calls.pop(key(call.id), None)
+
+    def answered(self) -> None:
+        """Notes that the answer of a call is on its way, or that there will be none."""
+        with self._lock:
+            self._open -= 1
             self._lock.notify_all()
 
     def ask(self, question: Question) -> int:
@@ -311,9 +319,9 @@ class Session:
             return self._questions.pop(number, None) is not None
 
     def drain(self, seconds: float) -> bool:
-        """Waits until no call is running, and reports whether that is so."""
+        """Waits until every call is answered, and reports whether that is so."""
         with self._lock:
-            return self._lock.wait_for(lambda: not self._calls, seconds)
+            return self._lock.wait_for(lambda: self._open == 0, seconds)
 
     def changed(self, what: str) -> None:
         """Tells the client that there is something new, if it knows what there was."""
