@@ -136,7 +136,7 @@ func (l *loader) finishServer(s *Server, i int) {
 	s.finishCredentials()
 	s.Trust = l.config.Trust.For(s.Trust)
 	s.Trust.Finish(l.config.Dir)
-	s.Confinement.Finish(l.config.Dir)
+	s.Finish(l.config.Dir)
 	switch {
 	case s.Type == "ws", s.Type == "" && isSocket(s.URL):
 		s.Type = websocket

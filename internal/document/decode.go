@@ -12,8 +12,8 @@ import (
 
 // An attribute is a field of a struct as its tags describe it.
 type attribute struct {
-	index    []int  // of the field, through the structs that are embedded
-	doc      string // the name of the field with that of the struct that declares it
+	index    []int    // of the field, through the structs that are embedded
+	doc      string   // the name of the field with that of the struct that declares it
 	at       string   // the path of the value under the key's name, however it is written
 	keys     []string // the first is the key's name, the others are accepted too
 	enum     []string // the values of a text that are built

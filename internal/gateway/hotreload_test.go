@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,9 +37,7 @@ func tongues(t *testing.T) map[string]tongue {
 	}
 	goModule := map[string]string{"hot/go.mod": "module hot\n\ngo 1.24\n", "hot/sumun.go": string(shim)}
 	module := map[string]string{"hot/plugin.yaml": "wasm: true\n"}
-	for name, text := range goModule {
-		module[name] = text
-	}
+	maps.Copy(module, goModule)
 	script := func(n int) string {
 		return fmt.Sprintf("#!/usr/bin/env python3\nFIRST = '%d'\n%s\nLAST = '%d'\nmain()\n", n, pythonServer, n)
 	}
@@ -50,7 +49,7 @@ func tongues(t *testing.T) map[string]tongue {
 			return fmt.Sprintf("const first: string = '%d'\nexport function version(): string { return first + ' ' + last }\nconst last = '%d'\n", n, n)
 		}},
 		"python": {file: "hot.py", needs: "python3", broken: "def version(:\n", source: func(n int) string {
-			return fmt.Sprintf("FIRST = '%d'\n\n\ndef version() -> str:\n    \"\"\"Says which.\"\"\"\n    return FIRST + ' ' + LAST\n\n\nLAST = '%d'\n", n, n)
+			return fmt.Sprintf("FIRST = '%d'\n\n\ndef version() -> str:\n    \"\"\"Says which.\"\"\"\n    return f'{FIRST} {LAST}'\n\n\nLAST = '%d'\n", n, n)
 		}},
 		"program": {file: "hot", needs: "python3", broken: "#!/bin/sh\nexit 1\n", source: script},
 		"go":      {file: "hot/main.go", needs: "go", broken: "package main\n\nfunc main() {", source: goMain, beside: goModule, slow: true},
@@ -99,6 +98,7 @@ func TestHotReload(t *testing.T) {
 }
 
 func hotReload(t *testing.T, lang tongue, changes, rate int) {
+	t.Helper()
 	dir := t.TempDir()
 	for name, text := range lang.beside {
 		put(t, filepath.Join(dir, name), text)
@@ -145,7 +145,8 @@ func put(t *testing.T, path, text string) {
 func hotState(t *testing.T, g *gate) (s struct {
 	State, Error string
 	Failures     int64
-}) {
+},
+) {
 	t.Helper()
 	for _, one := range g.Plugins() {
 		if one.Name == "hot" {

@@ -51,7 +51,7 @@ func (g *Gateway) adopt(ctx context.Context, s config.Server) (<-chan struct{}, 
 	g.reloading.Lock()
 	leave := next.Take()
 	if g.plugins.Adopted(s) {
-		g.retake("a plugin is not offered yet")
+		g.retake("a plugin is offered")
 	}
 	g.reloading.Unlock()
 	g.stock.Renew(ctx, s.Name)
@@ -62,13 +62,13 @@ func (g *Gateway) adopt(ctx context.Context, s config.Server) (<-chan struct{}, 
 func (g *Gateway) removed(string) {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
-	g.retake("a plugin is not taken away yet")
+	g.retake("a plugin is taken away")
 }
 
 // retake makes the configuration in force anew, as what else it goes by has changed. The lock is held.
-func (g *Gateway) retake(otherwise string) {
+func (g *Gateway) retake(what string) {
 	if err := g.take(g.Config()); err != nil {
-		g.log.ErrorContext(g.draining, otherwise, slog.Any("error", err))
+		g.log.ErrorContext(g.draining, "a change is not in force yet", slog.String("what", what), slog.Any("error", err))
 	}
 }
 

@@ -25,7 +25,7 @@ func (g *Gateway) openRegistry(ctx context.Context) (err error) {
 		Changed: func() {
 			g.reloading.Lock()
 			defer g.reloading.Unlock()
-			g.retake("another list of trusted servers is not in force yet")
+			g.retake("another list of trusted servers")
 		},
 	})
 	return err

@@ -151,7 +151,7 @@ func (b *Board) Refusal(name string) error {
 		}
 		e := mcp.Errorf(mcp.CodeInternal, mcp.Blocked, "the server %q is blocked, since its signature does not hold; `sumun server show %s` tells why", s.Name, s.Name)
 		if id, ok := b.told.Load(s.Name); ok {
-			e.Data = wire.Object(nil).Text("reason", string(mcp.Blocked)).Text("alert", id.(string)).End()
+			e.Data = wire.Object(nil).Text("reason", string(mcp.Blocked)).Text("alert", fmt.Sprint(id)).End()
 		}
 		return e
 	}

@@ -103,7 +103,9 @@ func (w *watcher) below(dir string, visit func(path string)) {
 	}
 	_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, unread error) error { // what cannot be read is not watched
 		switch {
-		case unread != nil || !d.IsDir():
+		case unread != nil:
+			return nil //nolint:nilerr // see above
+		case !d.IsDir():
 			return nil
 		case path != top && (slices.Contains(leftOut, d.Name()) || strings.HasPrefix(d.Name(), ".")):
 			return fs.SkipDir
