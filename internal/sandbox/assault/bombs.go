@@ -206,8 +206,8 @@ func fills(dir string) error {
 }
 
 func crowds(dir string) error {
-	dir = filepath.Join(dir, "sumun-many")
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir, err := os.MkdirTemp(dir, "sumun-many-")
+	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
