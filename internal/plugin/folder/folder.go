@@ -3,7 +3,6 @@
 package folder
 
 import (
-	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -190,9 +189,4 @@ func entries(name string) []entry {
 		all = append(all, entry{stem + ".py", Python})
 	}
 	return all
-}
-
-// Order sorts plugins by their names.
-func Order(a, b Plugin) int {
-	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Path, b.Path))
 }
