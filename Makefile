@@ -27,11 +27,12 @@ test: ## every test that needs nothing but Go; the race detector where a C compi
 	@echo 'race detector: $(if $(RACE),on,off (no C compiler))'
 	go test $(RACE) -vet=off -shuffle=on -ldflags="-s -w" ./...
 
-slow: ## what takes minutes: the gateway killed 50 times under load, every byte of records and proofs changed, the whole zoo scanned, the whole matrix told, plugins changed 100 times under load
+slow: ## what takes minutes: the gateway killed 50 times under load, every byte of records and proofs changed, the whole zoo scanned, the whole matrix told, plugins changed 100 times under load, all attacks on the box
 	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m ./internal/auditlog ./internal/record
 	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m -v -run '^TestKilledOften$$' ./cmd/sumun
 	SUMUN_TEST_SLOW=1 go test $(RACE) -count=1 -timeout 20m -run '^Test(Matrix|MatrixElsewhere|AuthorizationMatrix)$$' ./internal/gateway
 	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^TestHotReload$$' ./internal/gateway
+	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^Test(Assault|Container)$$' ./internal/sandbox/assault
 	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m ./internal/inspect
 	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^(TestZoo|TestHammer|TestAnvil)$$' ./internal/zoo
 
