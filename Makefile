@@ -34,7 +34,7 @@ slow: ## what takes minutes: the gateway killed 50 times under load, every byte 
 	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^TestHotReload$$' ./internal/gateway
 	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^Test(Assault|Container)$$' ./internal/sandbox/assault
 	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m ./internal/inspect
-	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^(TestZoo|TestHammer|TestAnvil)$$' ./internal/zoo
+	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^Test(Zoo|Hammer|Anvil|Box)$$' ./internal/zoo
 
 fuzz: ## half a minute for each fuzz target
 	@set -e; grep -rl --include=*_test.go '^func Fuzz' . | while read -r file; do \

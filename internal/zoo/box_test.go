@@ -41,6 +41,9 @@ func needsBox(t *testing.T) {
 
 // TestBox scans programs whose answers are clean: what they do beside is seen in the box, and told by call. Their twins do nothing.
 func TestBox(t *testing.T) {
+	if !slow() {
+		t.Skip("takes half a minute; make slow runs it (SUMUN_TEST_SLOW=1)")
+	}
 	t.Parallel()
 	needsBox(t)
 	home, err := os.UserHomeDir()

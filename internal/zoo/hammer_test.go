@@ -81,6 +81,9 @@ type row struct {
 
 // TestHammer scans look-alikes of MCPHammer, armed, dormant and armed meanwhile, and goes through what a scan has to see of them.
 func TestHammer(t *testing.T) {
+	if !slow() {
+		t.Skip("takes half a minute; make slow runs it (SUMUN_TEST_SLOW=1)")
+	}
 	armed, dormant, pushed := strike(t, "hammer"), strike(t, "hammer-dormant"), strike(t, "hammer-dormant")
 	var wait sync.WaitGroup
 	scans := make([]*seen, 3)
