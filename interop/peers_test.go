@@ -14,6 +14,8 @@ type endpoint struct {
 	URL  string `json:"url,omitempty"`
 	Type string `json:"type,omitempty"`
 	Key  string `json:"key,omitempty"`
+	// Write is what the gateway lets the program change.
+	Write []string `json:"write,omitempty"`
 }
 
 // plan tells a client program what to talk to.
@@ -71,7 +73,7 @@ func startServers(t *testing.T) plan {
 		Era:    "legacy",
 		Servers: map[string]endpoint{
 			"everything": {command: everything.with("stdio", folder)}, // it ignores the folder; noneLeft knows it by that
-			"files":      {command: files},
+			"files":      {command: files, Write: []string{folder}},
 			"remote":     {URL: "http://" + address + "/mcp"},
 		},
 	}

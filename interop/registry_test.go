@@ -37,7 +37,7 @@ func TestRegistry(t *testing.T) {
 	}
 	publisher(t, home, "login", "none", "--registry", official)
 	server := t.TempDir()
-	gateway := startGateway(t, fmt.Sprintf("publicURL: https://mcp.example.com\ntrust: {publicRegistry: true}\nservers:\n  calculator: {command: %q, args: [connect, --dir, %q]}\n", sumun(t).Command, server))
+	gateway := startGateway(t, fmt.Sprintf("publicURL: https://mcp.example.com\ntrust: {publicRegistry: true}\nservers:\n  calculator: {command: %q, args: [connect, --dir, %q], write: [%q]}\n", sumun(t).Command, server, server))
 	folder, program := t.TempDir(), sumun(t).Command
 	ours := func(t *testing.T, args ...string) string {
 		t.Helper()

@@ -187,10 +187,16 @@ var precious = []string{
 	"/.vscode/", "/.cursor/", "/.windsurf/", "/extensions/", "/.claude", "/docker.sock", "/.bashrc", "/.profile", "/.zshrc", "/autostart/", "/LaunchAgents/",
 }
 
+// triedByRuntimes is the system call that Node.js tries at its start, and does without.
+const triedByRuntimes = "io_uring_setup"
+
 // severity is how bad it is that a program has tried something.
 func severity(kind, detail string) trust.Severity {
 	switch kind {
 	case box.KindSyscall, box.KindExec:
+		if detail == triedByRuntimes {
+			return trust.Info
+		}
 		return trust.High
 	case box.KindConnect:
 		if strings.HasPrefix(detail, "169.254.") || strings.HasPrefix(detail, "/") {

@@ -52,6 +52,11 @@ func TestRefused(t *testing.T) {
 	if len(told) != 3 || !strings.Contains(string(told[1].Evidence), `"times":5`) || !told[2].IsKept || !strings.Contains(told[2].Text, "no call was in flight") {
 		t.Errorf("then told %+v", told[1:])
 	}
+	w.refused(t.Context(), "other", box.Refusal{Kind: box.KindSyscall, Detail: "io_uring_setup"})
+	w.refused(t.Context(), "other", box.Refusal{Kind: box.KindSyscall, Detail: "ptrace"})
+	if len(told) != 5 || !told[3].IsKept || told[4].IsKept || told[4].Severity != alert.High {
+		t.Errorf("what runtimes try by themselves is told like %+v", told[3:])
+	}
 	counted := map[string]int64{}
 	w.Observe(func(server, kind string, n int64) { counted[server+" "+kind] = n })
 	if counted["files file"] != 6 || counted["other file"] != 1 {
