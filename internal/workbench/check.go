@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -70,7 +71,7 @@ func (b *Bench) check(ctx context.Context, path string, call bool) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // nothing else lies there
-	said := &saying{say: b.Note}
+	said := &saying{say: b.Note, said: map[string]bool{}}
 	log := slog.New(said)
 	confiner := b.Confine(c)
 	defer confiner.Close()
@@ -178,11 +179,19 @@ func (b *Bench) tellChecked(path string, v *verdict) error {
 	return nil
 }
 
+// nameOf returns the name that clients will call a tool by, unless another server has it.
+func (v *verdict) nameOf(t *checked) string {
+	if strings.Contains(t.Name, ".") {
+		return t.Name
+	}
+	return v.Name + "." + t.Name
+}
+
 // show prints the tools and resources.
 func (b *Bench) show(v *verdict) error {
 	var out strings.Builder
 	for _, t := range v.Tools {
-		fmt.Fprintf(&out, "tool %s.%s\n", v.Name, t.Name)
+		fmt.Fprintf(&out, "tool %s\n", v.nameOf(&t))
 		for line := range strings.SplitSeq(strings.TrimSpace(t.Description), "\n") {
 			if line != "" {
 				fmt.Fprintf(&out, "  %s\n", line)
@@ -206,9 +215,11 @@ func (b *Bench) show(v *verdict) error {
 	return err
 }
 
-// A saying is a log that shows people what the plugin says itself.
+// A saying is a log that shows people what the plugin says itself: each line once, although a program may be started for each era.
 type saying struct {
-	say func(format string, args ...any)
+	say  func(format string, args ...any)
+	mu   sync.Mutex
+	said map[string]bool
 }
 
 // Enabled takes what people may want to know.
@@ -223,7 +234,12 @@ func (s *saying) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	s.say("  %s", terminal.Harmless(text))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.said[text] {
+		s.said[text] = true
+		s.say("  %s", terminal.Harmless(text))
+	}
 	return nil
 }
 
