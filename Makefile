@@ -5,7 +5,7 @@ TOOL := go tool -modfile=tools/go.mod
 # Where govulncheck reads known vulnerabilities: a URL, or file:// and a folder.
 VULNDB ?= https://vuln.go.dev
 
-.PHONY: help build check lint test slow fuzz vuln cover golden model eval bench conformance interop postgres smoke
+.PHONY: help build check lint test slow fuzz vuln cover golden model eval bench conformance interop container postgres smoke
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,7 +32,7 @@ slow: ## what takes minutes: the gateway killed 50 times under load, every byte 
 	SUMUN_TEST_SLOW=1 SUMUN_TEST_POSTGRES=start go test -count=1 -timeout 20m -v -run '^TestKilledOften$$' ./cmd/sumun
 	SUMUN_TEST_SLOW=1 go test $(RACE) -count=1 -timeout 20m -run '^Test(Matrix|MatrixElsewhere|AuthorizationMatrix)$$' ./internal/gateway
 	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^TestHotReload$$' ./internal/gateway
-	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^Test(Assault|Container)$$' ./internal/sandbox/assault
+	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^TestAssault$$' ./internal/sandbox/assault
 	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m ./internal/inspect
 	SUMUN_TEST_SLOW=1 go test -count=1 -timeout 20m -v -run '^Test(Zoo|Hammer|Anvil|Box)$$' ./internal/zoo
 
@@ -70,6 +70,9 @@ conformance: ## the official conformance suite through the gateway (Node from np
 interop: ## official SDKs, the Inspector and Claude Code through the gateway (npm and PyPI); the official registry (PostgreSQL)
 	cd interop && go test -count=1 -v -run '^Test(Peers|Boxed|Bridge|Lines|Doors|PythonEvents|GoClient|SeedExample|Objects|OAuth|Credentials|Tasks|Registry)$$' .
 	SUMUN_TEST_PYPI=1 go test -count=1 -v -run '^TestPackages$$' ./internal/plugin/python
+
+container: ## the container tier and all attacks on it, beside an engine of Docker where one answers or can be started
+	tools/engine.sh go test -count=1 -v -run '^Test(Engine|Container)$$' ./internal/warden/container ./internal/sandbox/assault
 
 postgres: ## queries and state in a PostgreSQL server, which the tests start (initdb and postgres of this machine)
 	SUMUN_TEST_POSTGRES=start go test -count=1 -v -run '/postgres|Postgres' ./internal/database

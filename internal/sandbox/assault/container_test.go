@@ -23,7 +23,6 @@ var knownContainer = []string{
 	"shell", "itself", "loader", "one-too-many", // nobody counts what is started
 	"devices", "terminal-input", // a container has terminals of its own
 	"unix-granted", // a mount that may only be read can be connected to
-	"names",        // scratch has a size and no number of files
 }
 
 // TestContainer lets the probes run in a container as the gateway has Docker make it, where an engine answers.
