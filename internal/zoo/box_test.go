@@ -41,10 +41,10 @@ func needsBox(t *testing.T) {
 
 // TestBox scans programs whose answers are clean: what they do beside is seen in the box, and told by call. Their twins do nothing.
 func TestBox(t *testing.T) {
+	t.Parallel()
 	if !slow() {
 		t.Skip("takes half a minute; make slow runs it (SUMUN_TEST_SLOW=1)")
 	}
-	t.Parallel()
 	needsBox(t)
 	home, err := os.UserHomeDir()
 	if err != nil {
