@@ -111,7 +111,7 @@ func dial(ctx context.Context, o *options, target transport.Target, poster line.
 		c.Close()
 		return nil, failure(ctx, "dialing "+target.Name, nil, err)
 	}
-	if err := c.untrusted(c.opts.warden.Open(ctx, c.carrier, c.target.Header, c.target.URL, c.Subject)); err != nil {
+	if err := c.untrusted(c.opts.verifier.Open(ctx, c.carrier, c.target.Header, c.target.URL, c.Subject)); err != nil {
 		c.Close()
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func (c *Client) list(ctx context.Context, method, member string) ([]json.RawMes
 		}
 		all = append(all, value.Elements(result, member)...)
 		if cursor = value.Text(result, "nextCursor"); cursor == "" {
-			return all, c.untrusted(c.opts.warden.List(member, all))
+			return all, c.untrusted(c.opts.verifier.List(member, all))
 		}
 		if _, again := seen[cursor]; again || len(seen) >= mostPages || len(all) > mostElements {
 			return nil, &Error{Code: mcp.CodeInternal, Message: "the list does not end", doing: method}

@@ -25,7 +25,7 @@ type options struct {
 	start, call   time.Duration
 	logger        *slog.Logger
 	context       *Context
-	warden        *vouch.Warden
+	verifier      *vouch.Verifier
 
 	level string
 	log   func(LogMessage)

@@ -36,7 +36,7 @@ func (c *Client) Call(ctx context.Context, tool string, args any, with ...CallOp
 	for _, option := range with {
 		option(&q)
 	}
-	if err := c.untrusted(c.opts.warden.Call(tool)); err != nil {
+	if err := c.untrusted(c.opts.verifier.Call(tool)); err != nil {
 		return nil, err
 	}
 	raw, err := c.do(ctx, q)

@@ -14,12 +14,12 @@ import (
 // fail with [ErrUntrusted] otherwise. Each of keys is a file of public keys that are trusted, as `sumun signing-key create` writes it, in PEM, a JWK
 // or a JWK Set; without any, the keys that the server shows at /.well-known/sumun/keys.json over TLS are. See docs/signatures.md.
 func VerifySignature(keys ...[]byte) Option {
-	return func(o *options) { o.warden = o.warden.Trusting(keys) }
+	return func(o *options) { o.verifier = o.verifier.Trusting(keys) }
 }
 
 // WithManifest brings the manifest and server.sig that [VerifySignature] checks, in place of those that the server shows: a program shows none.
 func WithManifest(manifest, signature []byte) Option {
-	return func(o *options) { o.warden = o.warden.Showing(manifest, signature) }
+	return func(o *options) { o.verifier = o.verifier.Showing(manifest, signature) }
 }
 
 func (c *Client) untrusted(err error) error {

@@ -10,9 +10,9 @@ import (
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
-// warden warns before a program runs as a local server for the first time on this machine.
-func (a *app) warden() *caution.Warden {
-	w := &caution.Warden{Voice: &a.Voice, In: a.stdin, Typing: terminal.Is(a.stdin), Getenv: a.getenv}
+// warner warns before a program runs as a local server for the first time on this machine.
+func (a *app) warner() *caution.Warner {
+	w := &caution.Warner{Voice: &a.Voice, In: a.stdin, Typing: terminal.Is(a.stdin), Getenv: a.getenv}
 	if dir, err := os.UserConfigDir(); err == nil { // without one people are warned each time
 		w.Dir = filepath.Join(dir, "sumun")
 	}
@@ -20,4 +20,4 @@ func (a *app) warden() *caution.Warden {
 }
 
 // warned tells of local servers of a configuration that were never started on this machine before.
-func (a *app) warned(cfg *config.Config, log *slog.Logger) { a.warden().Tell(cfg, log) }
+func (a *app) warned(cfg *config.Config, log *slog.Logger) { a.warner().Tell(cfg, log) }

@@ -15,7 +15,7 @@ import (
 // clientCommand is `sumun client`: the gateway in the configuration of the hosts on this machine. Its verbs stand in package usher.
 func (a *app) clientCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "client", Short: "Add the gateway to Claude, Cursor, VS Code and other hosts", Long: usher.Long()}
-	u := &usher.Usher{Voice: &a.Voice, Flags: a.named, Getenv: a.getenv, Endpoint: a.endpoint, Caution: a.warden().Add}
+	u := &usher.Usher{Voice: &a.Voice, Flags: a.named, Getenv: a.getenv, Endpoint: a.endpoint, Caution: a.warner().Add}
 	u.AddVerbs(cmd)
 	return a.group(cmd)
 }

@@ -38,7 +38,7 @@ func (a *app) scanCommand() *cobra.Command {
 			return here.At("", "").TLS(), nil
 		},
 		Warn: func(name string, argv []string) error {
-			return a.warden().Start(caution.Server{Name: name, Command: argv[0], Args: argv[1:]})
+			return a.warner().Start(caution.Server{Name: name, Command: argv[0], Args: argv[1:]})
 		},
 	}
 	return desk.Verb()

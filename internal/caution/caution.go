@@ -54,8 +54,8 @@ func (s *Server) id() string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// A Warden warns. Its methods are called one after the other.
-type Warden struct {
+// A Warner warns. Its methods are called one after the other.
+type Warner struct {
 	*terminal.Voice
 
 	// In is where a person types, if Typing says that one does.
@@ -69,7 +69,7 @@ type Warden struct {
 
 // Add warns before a server is added that was not there before. A person on a terminal is asked; elsewhere yes has to say that it is meant.
 // The error is that nobody wants it, and nothing is to be added.
-func (w *Warden) Add(s Server, yes bool) error {
+func (w *Warner) Add(s Server, yes bool) error {
 	if w.knows(&s) {
 		return nil
 	}
@@ -97,12 +97,12 @@ func refusal(s *Server, rights string) error {
 
 // Start warns before a server is started for the first time on this machine. A person on a terminal is asked, and the error is that they do not
 // want it; elsewhere it is said, and the server is started.
-func (w *Warden) Start(s Server) error {
+func (w *Warner) Start(s Server) error {
 	return w.Add(s, !w.Typing)
 }
 
 // Told reports whether people are to be told of a server that was never started on this machine before, and what. After that it is known.
-func (w *Warden) Told(s Server) (text string, news bool) {
+func (w *Warner) Told(s Server) (text string, news bool) {
 	if w.knows(&s) {
 		return "", false
 	}
@@ -112,7 +112,7 @@ func (w *Warden) Told(s Server) (text string, news bool) {
 }
 
 // Tell tells of the programs of a configuration that were never started on this machine before: in the log, and with its other warnings.
-func (w *Warden) Tell(cfg *config.Config, log *slog.Logger) {
+func (w *Warner) Tell(cfg *config.Config, log *slog.Logger) {
 	for i := range cfg.Servers {
 		s := &cfg.Servers[i]
 		if s.Command == "" || s.Disabled {
@@ -126,7 +126,7 @@ func (w *Warden) Tell(cfg *config.Config, log *slog.Logger) {
 }
 
 // say shows the warning.
-func (w *Warden) say(s *Server, t *words) {
+func (w *Warner) say(s *Server, t *words) {
 	w.Note("%s", t.title+t.rights)
 	w.Note("  "+t.about, s.name(), s.line())
 	for _, l := range t.lines {
@@ -135,7 +135,7 @@ func (w *Warden) say(s *Server, t *words) {
 }
 
 // agrees asks the person on the terminal.
-func (w *Warden) agrees(t *words) bool {
+func (w *Warner) agrees(t *words) bool {
 	fmt.Fprint(w.People, t.ask)
 	answer, _ := bufio.NewReader(w.In).ReadString('\n') // an end without an answer is a no
 	switch strings.ToLower(strings.TrimSpace(answer)) {
@@ -158,12 +158,12 @@ type memory struct {
 }
 
 // knows reports whether somebody was warned of the server. What cannot be read is not known.
-func (w *Warden) knows(s *Server) bool {
+func (w *Warner) knows(s *Server) bool {
 	_, ok := w.known()[s.id()]
 	return ok
 }
 
-func (w *Warden) known() map[string]memory {
+func (w *Warner) known() map[string]memory {
 	all := map[string]memory{}
 	if w.Dir == "" {
 		return all
@@ -176,7 +176,7 @@ func (w *Warden) known() map[string]memory {
 }
 
 // remember keeps that somebody was warned. Where that cannot be kept, people are warned again.
-func (w *Warden) remember(s *Server) {
+func (w *Warner) remember(s *Server) {
 	if w.Dir == "" {
 		return
 	}
@@ -188,7 +188,7 @@ func (w *Warden) remember(s *Server) {
 }
 
 // write replaces the memory at once, so that two programs that write it do not leave half of it.
-func (w *Warden) write(all map[string]memory) error {
+func (w *Warner) write(all map[string]memory) error {
 	data, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing who was warned: %w", err)

@@ -12,10 +12,10 @@ import (
 	"github.com/sumun-mcp/sumun/internal/terminal"
 )
 
-func warden(t *testing.T, in string, locale map[string]string) (*Warden, *bytes.Buffer) {
+func warner(t *testing.T, in string, locale map[string]string) (*Warner, *bytes.Buffer) {
 	t.Helper()
 	var said bytes.Buffer
-	w := &Warden{
+	w := &Warner{
 		Voice: &terminal.Voice{Data: t.Output(), People: &said}, In: strings.NewReader(in), Typing: in != "",
 		Getenv: func(name string) string { return locale[name] }, Dir: filepath.Join(t.TempDir(), "sumun"),
 	}
@@ -44,7 +44,7 @@ func TestAdd(t *testing.T) {
 		"quiet, --yes":       {quiet: true, yes: true, ok: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, said := warden(t, tt.in, nil)
+			w, said := warner(t, tt.in, nil)
 			w.Quiet = tt.quiet
 			err := w.Add(files, tt.yes)
 			if (err == nil) != tt.ok || !strings.Contains(said.String(), tt.says) {
@@ -80,7 +80,7 @@ func TestLanguage(t *testing.T) {
 		{map[string]string{"LANG": "en_US.UTF-8", "LC_MESSAGES": "ko_KR.UTF-8"}, "루트"},
 		{map[string]string{"LANG": "kok_IN"}, "like root"},
 	} {
-		w, said := warden(t, "", tt.env)
+		w, said := warner(t, "", tt.env)
 		_ = w.Add(files, true)
 		if !strings.Contains(said.String(), tt.want) {
 			t.Errorf("%v: %q", tt.env, said)
@@ -90,7 +90,7 @@ func TestLanguage(t *testing.T) {
 
 // TestStart never stands in the way without a terminal, and tells of a server once.
 func TestStart(t *testing.T) {
-	w, said := warden(t, "", nil)
+	w, said := warner(t, "", nil)
 	if err := w.Start(files); err != nil || !strings.Contains(said.String(), "npx -y pkg@1.0.0") {
 		t.Errorf("%v, %q", err, said)
 	}
@@ -102,7 +102,7 @@ func TestStart(t *testing.T) {
 	if !news || strings.Contains(text, "ghp_aB3") || strings.Contains(text, "\x1b") {
 		t.Errorf("told %v, %q", news, text)
 	}
-	w, _ = warden(t, "n\n", nil)
+	w, _ = warner(t, "n\n", nil)
 	if err := w.Start(files); err == nil {
 		t.Error("started although the person said no")
 	}
@@ -110,7 +110,7 @@ func TestStart(t *testing.T) {
 
 // TestMemory takes a broken memory for none, keeps it to its owner, and works without one.
 func TestMemory(t *testing.T) {
-	w, _ := warden(t, "", nil)
+	w, _ := warner(t, "", nil)
 	if err := w.Add(files, true); err != nil {
 		t.Fatal(err)
 	}

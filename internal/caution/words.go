@@ -42,7 +42,7 @@ var korean = words{
 }
 
 // language is the warning in the language of the locale (POSIX, section 8.2: LC_ALL before LC_MESSAGES before LANG).
-func (w *Warden) language() words {
+func (w *Warner) language() words {
 	locale := strings.ToLower(cmp.Or(w.Getenv("LC_ALL"), w.Getenv("LC_MESSAGES"), w.Getenv("LANG")))
 	if tongue, _, _ := strings.Cut(strings.ReplaceAll(locale, "-", "_"), "_"); tongue == "ko" || strings.HasPrefix(locale, "ko.") || strings.HasPrefix(locale, "korean") {
 		return korean

@@ -181,7 +181,7 @@ func (p *pythonHome) reach(ctx context.Context) (r *reach, err error) {
 	if p.uv != "" {
 		r.file(resolved(p.uv))
 	}
-	if slices.Contains(r.hosts, "pypi.org:443") { // the index names files of another host
+	if slices.Contains(r.hosts, publicIndex+":443") { // the index names files of another host
 		r.host("https://files.pythonhosted.org")
 	}
 	p.reached = r
@@ -214,7 +214,7 @@ func (p *pythonHome) pipReach(ctx context.Context) (*reach, error) {
 		r.env[variable] = pythonString(value)
 	}
 	r.env["PIP_CONFIG_FILE"] = os.DevNull
-	r.indexes("https://pypi.org", r.env["PIP_INDEX_URL"], r.env["PIP_EXTRA_INDEX_URL"], r.env["PIP_FIND_LINKS"])
+	r.indexes("https://"+publicIndex, r.env["PIP_INDEX_URL"], r.env["PIP_EXTRA_INDEX_URL"], r.env["PIP_FIND_LINKS"])
 	r.host(r.env["PIP_PROXY"])
 	for _, name := range []string{"PIP_CERT", "PIP_CLIENT_CERT"} {
 		r.file(r.env[name])
@@ -247,10 +247,13 @@ func (r *reach) indexes(usual, first string, others ...string) {
 	}
 }
 
+// publicIndex is the host of the index that pip and uv go to where nothing is configured.
+const publicIndex = "pypi.org"
+
 // uvReach reads what variables and the user's uv.toml say of indexes.
 func (p *pythonHome) uvReach() (*reach, error) {
 	r := newReach(p.env, "UV_")
-	r.indexes("https://pypi.org", cmp.Or(p.env["UV_DEFAULT_INDEX"], p.env["UV_INDEX_URL"]), p.env["UV_INDEX"], p.env["UV_EXTRA_INDEX_URL"], p.env["UV_FIND_LINKS"])
+	r.indexes("https://"+publicIndex, cmp.Or(p.env["UV_DEFAULT_INDEX"], p.env["UV_INDEX_URL"]), p.env["UV_INDEX"], p.env["UV_EXTRA_INDEX_URL"], p.env["UV_FIND_LINKS"])
 	file := cmp.Or(p.env["UV_CONFIG_FILE"], filepath.Join(cmp.Or(p.env["XDG_CONFIG_HOME"], filepath.Join(p.env["HOME"], ".config")), "uv", "uv.toml"))
 	text, err := os.ReadFile(file) //nolint:gosec // where its user keeps it
 	if err != nil {

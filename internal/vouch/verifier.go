@@ -18,9 +18,9 @@ import (
 	"github.com/sumun-mcp/sumun/trust"
 )
 
-// A Warden holds one server to its signed manifest, for a client. A nil Warden asks nothing of the server. It is safe for concurrent use
+// A Verifier holds one server to its signed manifest, for a client. A nil Verifier asks nothing of the server. It is safe for concurrent use
 // once it is open.
-type Warden struct {
+type Verifier struct {
 	keys     [][]byte
 	shown    *Papers // those that were brought along
 	wanted   bool
@@ -29,19 +29,19 @@ type Warden struct {
 	tools    map[string]bool
 }
 
-// Trusting returns the warden with the files of keys that it trusts.
-func (w *Warden) Trusting(keys [][]byte) *Warden {
+// Trusting returns the verifier with the files of keys that it trusts.
+func (w *Verifier) Trusting(keys [][]byte) *Verifier {
 	if w == nil {
-		w = &Warden{}
+		w = &Verifier{}
 	}
 	w.keys, w.wanted = append(w.keys, keys...), true
 	return w
 }
 
-// Showing returns the warden with papers to check in place of those that the server shows.
-func (w *Warden) Showing(manifest, sig []byte) *Warden {
+// Showing returns the verifier with papers to check in place of those that the server shows.
+func (w *Verifier) Showing(manifest, sig []byte) *Verifier {
 	if w == nil {
-		w = &Warden{}
+		w = &Verifier{}
 	}
 	w.shown = &Papers{Manifest: manifest, Signature: sig}
 	return w
@@ -49,7 +49,7 @@ func (w *Warden) Showing(manifest, sig []byte) *Warden {
 
 // Open checks the papers of the server at a URL, which is empty for a program, and what it offers. The error of papers and offers is an
 // *signature.Error.
-func (w *Warden) Open(ctx context.Context, carrier http.RoundTripper, header http.Header, server string, ask func(context.Context) (*trust.Subject, error)) error {
+func (w *Verifier) Open(ctx context.Context, carrier http.RoundTripper, header http.Header, server string, ask func(context.Context) (*trust.Subject, error)) error {
 	if w == nil || !w.wanted {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (w with) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.RoundTripper.RoundTrip(r)
 }
 
-func (w *Warden) papers(ctx context.Context, carrier http.RoundTripper, server string) (*Papers, error) {
+func (w *Verifier) papers(ctx context.Context, carrier http.RoundTripper, server string) (*Papers, error) {
 	switch {
 	case w.shown != nil:
 		return w.shown, nil
@@ -105,7 +105,7 @@ func (w *Warden) papers(ctx context.Context, carrier http.RoundTripper, server s
 
 // demand returns what is asked of the papers. Keys that a server shows itself say only that whoever has its address has signed, and that
 // not even without TLS.
-func (w *Warden) demand(p *Papers, server string) (*Demand, error) {
+func (w *Verifier) demand(p *Papers, server string) (*Demand, error) {
 	files := w.keys
 	var own []byte
 	if len(files) == 0 {
@@ -153,7 +153,7 @@ func guarded(server string) bool {
 }
 
 // opened returns the manifest, once it has been checked, and an error when it has ended.
-func (w *Warden) opened() (*trust.Manifest, error) {
+func (w *Verifier) opened() (*trust.Manifest, error) {
 	if w == nil {
 		return nil, nil //nolint:nilnil // nothing is asked
 	}
@@ -166,7 +166,7 @@ func (w *Warden) opened() (*trust.Manifest, error) {
 }
 
 // List checks one list of the server, which is a member such as tools of the answer.
-func (w *Warden) List(member string, elements []json.RawMessage) error {
+func (w *Verifier) List(member string, elements []json.RawMessage) error {
 	m, err := w.opened()
 	if m == nil || err != nil {
 		return err
@@ -179,7 +179,7 @@ func (w *Warden) List(member string, elements []json.RawMessage) error {
 }
 
 // Call checks that a tool may be called.
-func (w *Warden) Call(tool string) error {
+func (w *Verifier) Call(tool string) error {
 	m, err := w.opened()
 	if m == nil || err != nil {
 		return err
