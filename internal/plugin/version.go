@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -221,14 +222,11 @@ func describe(snap *folder.Snapshot, r *recipe.Recipe, dir, shims, data string) 
 	maps.Copy(s.Env, r.Env)
 	maps.Copy(s.Env, m.Env)
 	s.Env[DataVariable] = data
+	s.Grant = m.Grant
 	s.Read = slices.Concat([]string{dir, shims, folderOf(snap)}, r.Read, absolute(folderOf(snap), m.Read))
 	s.Write = slices.Concat([]string{data}, r.Write, absolute(folderOf(snap), m.Write))
 	s.Hosts = slices.Concat(r.Hosts, m.Hosts)
-	s.Exec = r.Exec
-	if m.Exec != 0 {
-		s.Exec = m.Exec
-	}
-	s.Memory, s.Pids, s.CPU = m.Memory, m.Pids, m.CPU
+	s.Exec = cmp.Or(m.Exec, r.Exec)
 	if m.StartTimeout > 0 {
 		s.StartTimeout = m.StartTimeout
 	}

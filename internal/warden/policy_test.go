@@ -85,20 +85,20 @@ func TestPolicy(t *testing.T) {
 		"what is the gateway's own":          {path: "opt/server", args: []string{"ROOT/work/gate", "ROOT/work/gate/sumun.db"}, read: []string{"opt/server"}, notices: 2},
 		"what lies beside the gateway's own": {path: "opt/server", args: []string{"ROOT/work"}, read: []string{"opt/server", "work/mod", "work/mod.py", "work/x.txt", "work/y"}},
 		"but for what is made for programs": {
-			path: "opt/node/bin/node", args: []string{"ROOT/work/gate/plugins/1/main.js"}, confinement: confine.Confinement{Write: []string{"ROOT/work/gate/plugins/1"}},
+			path: "opt/node/bin/node", args: []string{"ROOT/work/gate/plugins/1/main.js"}, confinement: confine.Confinement{Grant: confine.Grant{Write: []string{"ROOT/work/gate/plugins/1"}}},
 			read: []string{"opt/node"}, write: []string{"work/gate/plugins/1"},
 		},
 		"writing needs a word": {
-			path: "opt/server", args: []string{"ROOT/data"}, confinement: confine.Confinement{Write: []string{"ROOT/data"}}, read: []string{"opt/server"}, write: []string{"data"},
+			path: "opt/server", args: []string{"ROOT/data"}, confinement: confine.Confinement{Grant: confine.Grant{Write: []string{"ROOT/data"}}}, read: []string{"opt/server"}, write: []string{"data"},
 		},
 		"writing below what is read": {
-			path: "opt/server", confinement: confine.Confinement{Read: []string{"ROOT/data"}, Write: []string{"ROOT/data/deep"}}, read: []string{"data", "opt/server"}, write: []string{"data/deep"},
+			path: "opt/server", confinement: confine.Confinement{Grant: confine.Grant{Read: []string{"ROOT/data"}, Write: []string{"ROOT/data/deep"}}}, read: []string{"data", "opt/server"}, write: []string{"data/deep"},
 		},
-		"the operator may open a home folder": {path: "opt/server", confinement: confine.Confinement{Read: []string{"ROOT/home"}}, read: []string{"home", "opt/server"}},
-		"but not the machine":                 {path: "opt/server", confinement: confine.Confinement{Read: []string{"/"}}, wrong: "whole machine"},
-		"nor the gateway's own":               {path: "opt/server", confinement: confine.Confinement{Write: []string{"ROOT/work"}}, wrong: "gateway's own"},
-		"nor to read":                         {path: "opt/server", confinement: confine.Confinement{Read: []string{"ROOT/work/gate/sumun.db"}}, wrong: "gateway's own"},
-		"nor what is not there":               {path: "opt/server", confinement: confine.Confinement{Write: []string{"ROOT/absent"}}, wrong: "make it first"},
+		"the operator may open a home folder": {path: "opt/server", confinement: confine.Confinement{Grant: confine.Grant{Read: []string{"ROOT/home"}}}, read: []string{"home", "opt/server"}},
+		"but not the machine":                 {path: "opt/server", confinement: confine.Confinement{Grant: confine.Grant{Read: []string{"/"}}}, wrong: "whole machine"},
+		"nor the gateway's own":               {path: "opt/server", confinement: confine.Confinement{Grant: confine.Grant{Write: []string{"ROOT/work"}}}, wrong: "gateway's own"},
+		"nor to read":                         {path: "opt/server", confinement: confine.Confinement{Grant: confine.Grant{Read: []string{"ROOT/work/gate/sumun.db"}}}, wrong: "gateway's own"},
+		"nor what is not there":               {path: "opt/server", confinement: confine.Confinement{Grant: confine.Grant{Write: []string{"ROOT/absent"}}}, wrong: "make it first"},
 		"a script of a home folder, and its interpreter": {
 			path: "opt/node/bin/node", args: []string{"ROOT/home/notes.txt"}, read: []string{"home/notes.txt", "opt/node"},
 		},
@@ -126,7 +126,7 @@ func TestPolicy(t *testing.T) {
 			m := &machine{homes: []string{root + "/home"}, private: []string{root + "/work/gate", root + "/work/mcp.yaml"}, shared: []string{root + "/work/gate/plugins"}}
 			dir := filepath.Join(root, test.dir)
 			p := newProgram(filepath.Join(root, test.path), fill(test.args), dir, nil)
-			c := confine.Confinement{Read: fill(test.confinement.Read), Write: fill(test.confinement.Write)}
+			c := confine.Confinement{Grant: confine.Grant{Read: fill(test.confinement.Read), Write: fill(test.confinement.Write)}}
 			got, err := newPolicy(m, c, p, dir)
 			if test.wrong != "" {
 				if err == nil || !strings.Contains(err.Error(), test.wrong) {

@@ -28,7 +28,7 @@ const (
 	None = "none"
 )
 
-// Any is the value of [Box.Exec] that sets no bound.
+// Any is the value of [Grant.Exec] that sets no bound.
 const Any = -1
 
 // A Confinement says what one server's program may reach. Its zero value is the strictest.
@@ -38,6 +38,12 @@ type Confinement struct {
 	Sandbox string `yaml:"sandbox" enum:"box box-lite container gvisor none"`
 	// Image is the container image that the program runs in, pinned by its digest. For sandbox: container.
 	Image string `yaml:"image" form:"word"`
+
+	Grant
+}
+
+// A Grant is what a program may reach and use. Its zero value is the strictest.
+type Grant struct {
 	// Read lists files and directories that the program may read beside its own, and those that its arguments name.
 	Read []string `yaml:"read" form:"some"`
 	// Write lists files and directories that the program may read and change.
@@ -56,9 +62,9 @@ type Confinement struct {
 }
 
 // Finish makes paths absolute that stand in a file of that directory.
-func (c *Confinement) Finish(dir string) {
-	document.Within(dir, c.Read)
-	document.Within(dir, c.Write)
+func (g *Grant) Finish(dir string) {
+	document.Within(dir, g.Read)
+	document.Within(dir, g.Write)
 }
 
 // Forms are the forms that the tags name.

@@ -22,21 +22,12 @@ type Manifest struct {
 	Args []string `yaml:"args"`
 	// Env is added to the little of the gateway's environment that a plugin inherits. ${VAR} stands for a variable of the gateway's.
 	Env map[string]string `yaml:"env" secret:"all" key:"env"`
-	// Read and Write list files and directories that it may reach beside its own.
-	Read  []string `yaml:"read" form:"some"`
-	Write []string `yaml:"write" form:"some"`
-	// Hosts lists what it may connect to: HOST for port 443, HOST:PORT, or *.example.com for all below example.com.
-	Hosts []string `yaml:"hosts" form:"reached"`
-	// Exec is how many other programs it may start: none when absent, -1 without a bound.
-	Exec int `yaml:"exec" min:"-1" max:"1000000"`
-	// Memory, Pids and CPU bound it.
-	Memory document.Size `yaml:"memory" min:"16777216" max:"1099511627776"`
-	Pids   int           `yaml:"pids" min:"1" max:"100000"`
-	CPU    float64       `yaml:"cpu" min:"0.01" max:"1024"`
 	// StartTimeout is how long it may take until it answers.
 	StartTimeout time.Duration `yaml:"startTimeout" min:"1"`
 	// WASM has Go code built for WASI, to run in the gateway's own process without a system around it.
 	WASM bool `yaml:"wasm"`
+
+	confine.Grant
 }
 
 // grammar is what the file holds beyond its struct.
